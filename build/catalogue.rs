@@ -1,0 +1,296 @@
+//! Ninth step: the document as data, one static per provider.
+
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote};
+use serde_json::Value;
+
+use super::bundle::{Bundle, Kind, references};
+use super::models::rust_type;
+use super::names;
+use super::spec::{Answer, Body, Condition, Event, EventNamePlace, Example, Operation, Server, Shape, Spec};
+
+/// `PROVIDER` and the constants of the documented servers.
+pub fn catalogue(provider: &str, spec: &Spec, bundle: &Bundle) -> TokenStream {
+    let Spec { title, version, .. } = spec;
+    let servers = spec.servers.iter().map(server);
+    let constants = spec.servers.iter().map(server_constant);
+    let operations = spec.operations.iter().map(operation);
+    let events = spec.events.iter().map(event);
+    let event_name = option(spec.event_name.as_ref().map(|place| match place {
+        EventNamePlace::Body => quote!(crate::catalogue::EventNamePlace::Body),
+        EventNamePlace::Header(name) => quote!(crate::catalogue::EventNamePlace::Header(#name)),
+        EventNamePlace::LastPathSegment => quote!(crate::catalogue::EventNamePlace::LastPathSegment),
+        EventNamePlace::Route => quote!(crate::catalogue::EventNamePlace::Route),
+    }));
+    let schemas = schemas(spec, bundle);
+    let count = schemas.len();
+    let text = bundle.to_json().to_string();
+    let file = format!("/{}", spec.file);
+    let doc = format!("{title}, as data.\n\n{}", spec.description);
+    quote! {
+        #(#constants)*
+
+        #[doc = #doc]
+        pub static PROVIDER: crate::catalogue::Provider = crate::catalogue::Provider {
+            name: #provider,
+            title: #title,
+            version: #version,
+            spec: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), #file)),
+            servers: &[#(#servers),*],
+            operations: OPERATIONS,
+            event_name: #event_name,
+            events: EVENTS,
+            schemas: &SCHEMAS,
+            bundle: ::std::sync::LazyLock::new(|| crate::catalogue::parse_bundle(BUNDLE)),
+        };
+
+        static OPERATIONS: &[crate::catalogue::Operation] = &[#(#operations),*];
+        static EVENTS: &[crate::catalogue::Event] = &[#(#events),*];
+        static SCHEMAS: [crate::catalogue::Schema; #count] = [#(#schemas),*];
+        static BUNDLE: &str = #text;
+    }
+}
+
+fn server(server: &Server) -> TokenStream {
+    let Server {
+        name,
+        url,
+        description,
+        variables: _,
+    } = server;
+    quote!(crate::catalogue::Server { name: #name, url: #url, description: #description })
+}
+
+/// A constant, or a function of the URL's variables.
+fn server_constant(server: &Server) -> TokenStream {
+    let Server {
+        name,
+        url,
+        description,
+        variables,
+    } = server;
+    if variables.is_empty() {
+        let name = format_ident!("{}", names::snake(name).unwrap_or_default().to_ascii_uppercase());
+        let doc = format!("`{url}`\n\n{description}");
+        return quote!(#[doc = #doc] pub const #name: &str = #url;);
+    }
+    let function = format_ident!("{}", names::snake(name).unwrap_or_default());
+    let arguments: Vec<_> = variables
+        .iter()
+        .map(|variable| format_ident!("{}", names::snake(&variable.name).unwrap_or_default()))
+        .collect();
+    let placeholders = variables.iter().map(|variable| format!("{{{}}}", variable.name));
+    let mut doc = format!("`{url}`\n\n{description}\n");
+    for variable in variables {
+        doc.push_str(&format!(
+            "\n- `{}`: {} For example `{}`.",
+            variable.name, variable.description, variable.default
+        ));
+    }
+    quote! {
+        #[doc = #doc]
+        pub fn #function(#(#arguments: &str),*) -> String {
+            #url #(.replace(#placeholders, #arguments))*
+        }
+    }
+}
+
+fn operation(operation: &Operation) -> TokenStream {
+    let Operation {
+        id,
+        method,
+        path,
+        summary,
+        ..
+    } = operation;
+    let request = option(operation.request.as_ref().map(body));
+    let answers = operation.answers.iter().map(answer);
+    quote! {
+        crate::catalogue::Operation {
+            id: #id,
+            method: #method,
+            path: #path,
+            summary: #summary,
+            request: #request,
+            answers: &[#(#answers),*],
+        }
+    }
+}
+
+fn answer(answer: &Answer) -> TokenStream {
+    let Answer {
+        status,
+        description,
+        body: content,
+    } = answer;
+    let body = option(content.as_ref().map(body));
+    quote!(crate::catalogue::Answer { status: #status, description: #description, body: #body })
+}
+
+fn body(body: &Body) -> TokenStream {
+    body_of(body, &body.definition)
+}
+
+/// A body whose schema is another than its model.
+fn body_of(body: &Body, schema: &str) -> TokenStream {
+    let Body {
+        media_type,
+        definition: _,
+        shape: _,
+        examples,
+    } = body;
+    let examples = examples.iter().map(example);
+    quote!(crate::catalogue::Body { media_type: #media_type, schema: #schema, examples: &[#(#examples),*] })
+}
+
+fn example(example: &Example) -> TokenStream {
+    let Example {
+        name,
+        summary,
+        origin,
+        source,
+        json,
+    } = example;
+    let origin = format_ident!("{}", names::pascal(origin).unwrap_or_default());
+    quote! {
+        crate::catalogue::Example {
+            name: #name,
+            summary: #summary,
+            origin: crate::catalogue::Origin::#origin,
+            source: #source,
+            json: #json,
+        }
+    }
+}
+
+fn event(event: &Event) -> TokenStream {
+    let Event {
+        name,
+        summary,
+        description: _,
+        when,
+        idempotency_key,
+        headers,
+        payload,
+        answers,
+    } = event;
+    let when = when.iter().map(|(pointer, condition)| match condition {
+        Condition::Equals(json) => quote!(crate::catalogue::Condition::Equals(#pointer, #json)),
+        Condition::Present => quote!(crate::catalogue::Condition::Present(#pointer)),
+        Condition::Absent => quote!(crate::catalogue::Condition::Absent(#pointer)),
+    });
+    let headers = headers.iter().map(|header| {
+        let (name, required, description) = (&header.name, header.required, &header.description);
+        quote!(crate::catalogue::Header { name: #name, required: #required, description: #description })
+    });
+    let payload = body_of(payload, name);
+    let answers = answers.iter().map(answer);
+    quote! {
+        crate::catalogue::Event {
+            name: #name,
+            summary: #summary,
+            when: &[#(#when),*],
+            idempotency_key: &[#(#idempotency_key),*],
+            headers: &[#(#headers),*],
+            payload: #payload,
+            answers: &[#(#answers),*],
+        }
+    }
+}
+
+fn schemas(spec: &Spec, bundle: &Bundle) -> Vec<TokenStream> {
+    let answers = || {
+        spec.operations
+            .iter()
+            .flat_map(|operation| &operation.answers)
+            .filter_map(|answer| answer.body.as_ref())
+    };
+    bundle
+        .definitions
+        .iter()
+        .map(|(name, definition)| {
+            let description = definition
+                .schema
+                .get("description")
+                .and_then(Value::as_str)
+                .unwrap_or_default();
+            let (kind, shape) = match definition.kind {
+                Kind::Sent => ("Sent", None),
+                Kind::Received => ("Received", None),
+                Kind::Answer => (
+                    "Answer",
+                    answers().find(|body| body.definition == *name).map(|body| &body.shape),
+                ),
+                Kind::Event => (
+                    "Event",
+                    spec.events
+                        .iter()
+                        .find(|event| event.name == *name)
+                        .map(|event| &event.payload.shape),
+                ),
+            };
+            let kind = format_ident!("{kind}");
+            let own = Shape::Named(name.clone());
+            let model = rust_type(shape.unwrap_or(&own));
+            let generate = if definition.kind.is_model() {
+                quote!(Some(<#model as ::schemars::JsonSchema>::json_schema))
+            } else {
+                quote!(None)
+            };
+            quote! {
+                crate::catalogue::Schema {
+                    name: #name,
+                    description: #description,
+                    kind: crate::catalogue::SchemaKind::#kind,
+                    decode: crate::catalogue::decode_model::<#model>,
+                    #[cfg(feature = "schemars")]
+                    generate: #generate,
+                    #[cfg(feature = "validate")]
+                    validator: ::std::sync::OnceLock::new(),
+                }
+            }
+        })
+        .collect()
+}
+
+/// `schemars::JsonSchema` for every model: the schema of the document.
+pub fn json_schemas(provider: &str, bundle: &Bundle) -> TokenStream {
+    let models = bundle
+        .definitions
+        .iter()
+        .filter(|(_, definition)| definition.kind.is_model())
+        .map(|(name, definition)| {
+            let model = rust_type(&Shape::Named(name.clone()));
+            let id = format!("pos_webhooks::{provider}::{name}");
+            let references = references(&definition.schema).into_iter().map(|target| {
+                let model = rust_type(&Shape::Named(target.clone()));
+                quote!((#target, |generator| generator.subschema_for::<#model>()))
+            });
+            quote! {
+                impl ::schemars::JsonSchema for #model {
+                    fn schema_name() -> ::std::borrow::Cow<'static, str> {
+                        #name.into()
+                    }
+
+                    fn schema_id() -> ::std::borrow::Cow<'static, str> {
+                        #id.into()
+                    }
+
+                    fn json_schema(generator: &mut ::schemars::SchemaGenerator) -> ::schemars::Schema {
+                        crate::json_schema::for_schemars(&PROVIDER.bundle, #name, generator, &[#(#references),*])
+                    }
+                }
+            }
+        });
+    quote! {
+        #[cfg(feature = "schemars")]
+        const _: () = { #(#models)* };
+    }
+}
+
+fn option(value: Option<TokenStream>) -> TokenStream {
+    match value {
+        Some(value) => quote!(Some(#value)),
+        None => quote!(None),
+    }
+}

@@ -1,0 +1,479 @@
+//! Schemas: the keywords that both the bundle and typify understand, used so that both understand the same.
+
+use std::collections::BTreeSet;
+
+use super::{At, Level, Linter, Scope, names, suggestion};
+
+const SCHEMA: Level = Level {
+    name: "in a schema",
+    keys: &[
+        "type",
+        "properties",
+        "required",
+        "items",
+        "additionalProperties",
+        "enum",
+        "format",
+        "nullable",
+        "description",
+        "minLength",
+        "maxLength",
+        "pattern",
+        "minimum",
+        "maximum",
+        "exclusiveMinimum",
+        "exclusiveMaximum",
+        "multipleOf",
+        "minItems",
+        "maxItems",
+        "uniqueItems",
+        "minProperties",
+        "maxProperties",
+        "default",
+        "deprecated",
+        "$ref",
+        "allOf",
+        "anyOf",
+    ],
+};
+const ALL_OF: Level = Level {
+    name: "beside `allOf`",
+    keys: &["allOf", "description", "nullable", "default", "deprecated"],
+};
+const ANY_OF_ITEM: Level = Level {
+    name: "in `anyOf`",
+    keys: &["format"],
+};
+
+const TYPES: &[&str] = &["object", "array", "string", "integer", "number", "boolean"];
+const NUMERIC: &[&str] = &["integer", "number"];
+const STRING_FORMATS: &[&str] = &[
+    "date",
+    "date-time",
+    "local-date-time",
+    "http-date",
+    "uuid",
+    "uri",
+    "email",
+    "password",
+    "byte",
+];
+const INTEGER_FORMATS: &[&str] = &["int32", "int64"];
+
+/// The types that a keyword says something about; keywords for all types are not listed.
+const APPLIES: &[(&str, &[&str])] = &[
+    ("properties", &["object"]),
+    ("required", &["object"]),
+    ("additionalProperties", &["object"]),
+    ("minProperties", &["object"]),
+    ("maxProperties", &["object"]),
+    ("items", &["array"]),
+    ("minItems", &["array"]),
+    ("maxItems", &["array"]),
+    ("uniqueItems", &["array"]),
+    ("enum", &["string"]),
+    ("minLength", &["string"]),
+    ("maxLength", &["string"]),
+    ("pattern", &["string"]),
+    ("anyOf", &["string"]),
+    ("format", &["string", "integer"]),
+    ("minimum", NUMERIC),
+    ("maximum", NUMERIC),
+    ("exclusiveMinimum", NUMERIC),
+    ("exclusiveMaximum", NUMERIC),
+    ("multipleOf", NUMERIC),
+];
+
+/// More parentheses than any sensible pattern has; the regular expression's parser recurses.
+const MAX_GROUPS: usize = 50;
+
+/// Whether a schema needs a description of its own.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Role {
+    /// Under `components.schemas`.
+    Named,
+    /// Under `properties`.
+    Property,
+    /// Items, parameters, bodies: described by what they belong to.
+    Part,
+}
+
+impl<'a> Linter<'a> {
+    /// The schema behind `$ref` and `allOf`; `None` where they lead nowhere or in a circle.
+    pub(super) fn resolve(&self, at: &At<'a>) -> Option<At<'a>> {
+        let mut at = at.clone();
+        let mut seen = BTreeSet::new();
+        loop {
+            let reference = match (at.str("$ref"), at.get("allOf")) {
+                (Some(reference), _) => reference,
+                (None, Some(all_of)) => all_of.items().first().and_then(|item| item.str("$ref"))?,
+                (None, None) => return Some(at),
+            };
+            if !seen.insert(reference) {
+                return None;
+            }
+            at = self.target(reference)?;
+        }
+    }
+
+    pub(super) fn schema(&mut self, at: &At<'a>, role: Role) {
+        if !self.mapping(at) {
+            return;
+        }
+        if at.node.get("$ref").is_some() {
+            self.follow(at, "schemas");
+            if role == Role::Named {
+                let help = "refer to the other schema directly, or write `allOf` with the `$ref` and a description";
+                self.report(at, "the schema is another name for a schema", help);
+            }
+            return;
+        }
+        match role {
+            Role::Named | Role::Property => self.description(at, "say what the value means"),
+            Role::Part => self.documentation(at, "description"),
+        }
+        self.boolean(at, "nullable");
+        self.boolean(at, "deprecated");
+        if at.node.get("allOf").is_some() {
+            return self.all_of(at);
+        }
+        self.level(at, &SCHEMA);
+        match (at.get("type"), at.str("type")) {
+            (None, _) => self.untyped(at),
+            (Some(_), Some(kind)) if TYPES.contains(&kind) => self.typed(at, kind),
+            (Some(member), kind) => {
+                let general = format!("write one of {}; for null there is `nullable: true`", TYPES.join(", "));
+                let help = kind.map_or(general.clone(), |kind| suggestion(kind, TYPES, &general));
+                self.report(&member, "the type is not understood", help);
+            }
+        }
+        self.parts(at);
+    }
+
+    fn all_of(&mut self, at: &At<'a>) {
+        self.level(at, &ALL_OF);
+        let Some(all_of) = at.get("allOf") else { return };
+        match all_of.items().as_slice() {
+            [item] if item.node.get("$ref").is_some() => {
+                if self.follow(item, "schemas").is_some() && self.resolve(at).is_none() {
+                    self.report(
+                        item,
+                        "the schema leads back to itself",
+                        "write a type in one of the schemas",
+                    );
+                }
+            }
+            _ => {
+                let help = "write exactly one `$ref`; list the members of all parts in one schema";
+                self.report(&all_of, "`allOf` is understood only for describing one `$ref`", help);
+            }
+        }
+        if let (Some(default), Some(resolved)) = (at.get("default"), self.resolve(at)) {
+            self.default(&default, &resolved);
+        }
+    }
+
+    fn untyped(&mut self, at: &At<'a>) {
+        if let Some(nullable) = at.get("nullable") {
+            let help = "write the `type` beside it; a schema without type admits null as it is";
+            self.report(&nullable, "`nullable` without `type` has no effect", help);
+        }
+        for (keyword, types) in APPLIES {
+            if let Some(member) = at.get(keyword) {
+                let help = format!("write `type: {}` beside it", types.join("` or `type: "));
+                self.report(&member, format!("`{keyword}` without `type` is not understood"), help);
+            }
+        }
+    }
+
+    fn typed(&mut self, at: &At<'a>, kind: &str) {
+        for (keyword, types) in APPLIES {
+            if let (false, Some(member)) = (types.contains(&kind), at.get(keyword)) {
+                let message = format!("`{keyword}` says nothing about a value of type {kind}");
+                self.report(
+                    &member,
+                    message,
+                    format!("leave it out; it is for type {}", types.join(" and ")),
+                );
+            }
+        }
+        match kind {
+            "object" => {
+                self.required(at);
+                self.length(at, "minProperties", "maxProperties");
+            }
+            "array" => {
+                if at.node.get("items").is_none() {
+                    self.report(
+                        at,
+                        "the array has no `items`",
+                        "say what it holds; `items: {}` admits anything",
+                    );
+                }
+                self.boolean(at, "uniqueItems");
+                self.length(at, "minItems", "maxItems");
+            }
+            "string" => {
+                self.length(at, "minLength", "maxLength");
+                self.format(at, STRING_FORMATS);
+                self.any_of(at);
+                self.pattern(at);
+                self.enumeration(at);
+            }
+            "integer" | "number" => {
+                self.bounds(at);
+                if kind == "integer" {
+                    self.format(at, INTEGER_FORMATS);
+                }
+            }
+            _ => {}
+        }
+        if let Some(default) = at.get("default") {
+            self.default(&default, at);
+        }
+    }
+
+    /// The schemas inside a schema, whatever its type.
+    fn parts(&mut self, at: &At<'a>) {
+        if let Some(properties) = at.get("properties")
+            && self.mapping(&properties)
+        {
+            let help = "leave one of the two out: members that are not described are ignored";
+            let mut scope = Scope::new("property", help);
+            for (name, property) in properties.entries() {
+                self.claim(&mut scope, &property, name, names::snake(name));
+                self.schema(&property, Role::Property);
+            }
+        }
+        if let Some(items) = at.get("items") {
+            self.schema(&items, Role::Part);
+        }
+        if let Some(additional) = at.get("additionalProperties")
+            && additional.node.as_bool().is_none()
+        {
+            self.schema(&additional, Role::Part);
+            if !at.members("properties").is_empty() {
+                let help = "leave it out, or leave `properties` out and describe the members in words";
+                self.report(
+                    &additional,
+                    "a schema for additional members beside `properties` is not understood",
+                    help,
+                );
+            }
+        }
+    }
+
+    fn required(&mut self, at: &At<'a>) {
+        let Some(required) = at.get("required") else { return };
+        if required.node.items().is_empty() {
+            return self.report(
+                &required,
+                "`required` is not a list of names",
+                "write `[name, …]`, or leave it out",
+            );
+        }
+        let known: Vec<&str> = at.members("properties").iter().map(|(name, _)| *name).collect();
+        let mut seen = BTreeSet::new();
+        for item in required.items() {
+            match item.node.as_str() {
+                None => self.report(
+                    &item,
+                    format!("here is {}, not a name", item.node.kind()),
+                    "put it in quotes",
+                ),
+                Some(name) if !seen.insert(name) => {
+                    self.report(&item, format!("`{name}` is required twice"), "leave one out")
+                }
+                Some(name) if !known.contains(&name) => {
+                    let help = suggestion(name, &known, "describe it under properties, or leave it out here");
+                    self.report(&item, format!("there is no property `{name}`"), help);
+                }
+                Some(_) => {}
+            }
+        }
+    }
+
+    /// A lower and an upper limit that are counts.
+    fn length(&mut self, at: &At<'a>, low: &str, high: &str) {
+        for key in [low, high] {
+            if let Some(member) = at.get(key)
+                && member.node.as_u64().is_none()
+            {
+                self.report(
+                    &member,
+                    format!("`{key}` is not a count"),
+                    "write a whole number that is not negative",
+                );
+            }
+        }
+        let limit = |key: &str| at.get(key).and_then(|member| member.node.as_u64());
+        if let (Some(least), Some(most), Some(member)) = (limit(low), limit(high), at.get(low))
+            && least > most
+        {
+            self.report(&member, format!("`{low}` is greater than `{high}`"), "exchange them");
+        }
+    }
+
+    fn bounds(&mut self, at: &At<'a>) {
+        for key in ["minimum", "maximum", "multipleOf"] {
+            if let Some(member) = at.get(key) {
+                match member.node.as_f64() {
+                    None => self.report(&member, format!("`{key}` is {}", member.node.kind()), "write a number"),
+                    Some(step) if key == "multipleOf" && step <= 0.0 => {
+                        self.report(&member, "`multipleOf` is not positive", "write a number greater than 0");
+                    }
+                    Some(_) => {}
+                }
+            }
+        }
+        for (key, bound) in [("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")] {
+            let Some(member) = at.get(key) else { continue };
+            let help = format!("write `{bound}: NUMBER` and `{key}: true`, as OpenAPI 3.0 does");
+            if member.node.as_bool().is_none() {
+                self.report(
+                    &member,
+                    format!("`{key}` is {}, not a boolean", member.node.kind()),
+                    help,
+                );
+            } else if at.node.get(bound).is_none() {
+                self.report(&member, format!("`{key}` stands without `{bound}`"), help);
+            }
+        }
+        let limit = |key: &str| at.get(key).and_then(|member| member.node.as_f64());
+        let exclusive = |key: &str| at.get(key).and_then(|member| member.node.as_bool()) == Some(true);
+        if let (Some(low), Some(high), Some(member)) = (limit("minimum"), limit("maximum"), at.get("minimum"))
+            && (low > high || low == high && (exclusive("exclusiveMinimum") || exclusive("exclusiveMaximum")))
+        {
+            self.report(
+                &member,
+                "no number is between `minimum` and `maximum`",
+                "exchange or widen them",
+            );
+        }
+    }
+
+    fn format(&mut self, at: &At<'a>, known: &[&str]) {
+        let Some(member) = at.get("format") else { return };
+        let name = member.node.as_str().unwrap_or_default();
+        if !known.contains(&name) {
+            let general = format!(
+                "write one of {}, or leave it out and say it in the description",
+                known.join(", ")
+            );
+            self.report(
+                &member,
+                format!("the format `{name}` is not understood"),
+                suggestion(name, known, &general),
+            );
+        }
+    }
+
+    fn any_of(&mut self, at: &At<'a>) {
+        let Some(any_of) = at.get("anyOf") else { return };
+        if any_of.node.items().len() < 2 || at.node.get("format").is_some() {
+            let help = "write `anyOf: [{format: date}, {format: date-time}]` without `format` beside it";
+            self.report(
+                &any_of,
+                "`anyOf` is understood only for admitting several formats",
+                help,
+            );
+        }
+        let mut seen = BTreeSet::new();
+        for item in any_of.items() {
+            if !self.level(&item, &ANY_OF_ITEM) {
+                continue;
+            }
+            match item.str("format") {
+                None => self.report(&item, "an alternative without `format`", "write `format: NAME`"),
+                Some(format) if !seen.insert(format) => {
+                    self.report(&item, format!("`{format}` is here twice"), "leave one out")
+                }
+                Some(_) => self.format(&item, STRING_FORMATS),
+            }
+        }
+    }
+
+    fn pattern(&mut self, at: &At<'a>) {
+        let Some(member) = at.get("pattern") else { return };
+        let help = "write a regular expression as JavaScript has them, in single quotes";
+        match member.node.as_str() {
+            None => self.report(
+                &member,
+                format!("the pattern is {}, not a string", member.node.kind()),
+                help,
+            ),
+            Some(text) if text.matches(['(', '[', '{']).count() > MAX_GROUPS => {
+                self.report(
+                    &member,
+                    format!("the pattern has more than {MAX_GROUPS} brackets"),
+                    "write a simpler one",
+                );
+            }
+            Some(text) => {
+                if let Err(error) = regress::Regex::with_flags(text, "u") {
+                    self.report(
+                        &member,
+                        format!("the pattern is not a regular expression: {error}"),
+                        help,
+                    );
+                }
+            }
+        }
+    }
+
+    fn enumeration(&mut self, at: &At<'a>) {
+        let Some(values) = at.get("enum") else { return };
+        if values.node.items().is_empty() {
+            return self.report(&values, "the enum has no values", "list them, or leave `enum` out");
+        }
+        let help = "leave it out: the generated enum keeps values that it does not know";
+        let mut scope =
+            Scope::new("enum value", help).reserving("Unknown", "the variant for values that are not known");
+        let mut seen = BTreeSet::new();
+        for value in values.items() {
+            match value.node.as_str() {
+                None => {
+                    let help = "put it in quotes where it is text; for null write `nullable: true`";
+                    self.report(
+                        &value,
+                        format!("the enum value is {}, not a string", value.node.kind()),
+                        help,
+                    );
+                }
+                Some(text) if !seen.insert(text) => {
+                    self.report(&value, format!("`{text}` is in the enum twice"), "leave one out")
+                }
+                Some(text) => self.claim(&mut scope, &value, text, names::pascal(text)),
+            }
+        }
+    }
+
+    /// A default that its schema does not admit.
+    fn default(&mut self, at: &At<'a>, schema: &At<'a>) {
+        let kind = match schema.str("type") {
+            Some("object") => "a mapping",
+            Some("array") => "a list",
+            Some("string") => "a string",
+            Some("boolean") => "a boolean",
+            Some("integer" | "number") => "a number",
+            Some(_) | None => return,
+        };
+        if at.node.kind() != kind {
+            let help = format!("write {kind}, in quotes where it is text");
+            return self.report(
+                at,
+                format!("the default is {}, but the type asks for {kind}", at.node.kind()),
+                help,
+            );
+        }
+        let values = schema.get("enum").map(|values| values.items()).unwrap_or_default();
+        let values: Vec<&str> = values.iter().filter_map(|value| value.node.as_str()).collect();
+        if let Some(text) = at.node.as_str()
+            && !values.is_empty()
+            && !values.contains(&text)
+        {
+            let help = suggestion(text, &values, &format!("write one of {}", values.join(", ")));
+            self.report(at, format!("the default `{text}` is not in the enum"), help);
+        }
+    }
+}

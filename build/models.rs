@@ -1,0 +1,277 @@
+//! Fifth step: every schema as a Rust type. What only users of this crate send keeps its constraints; what a provider
+//! sends is loosened, so that a value or a member that the provider adds tomorrow does not break a receiver tonight.
+
+use std::collections::BTreeMap;
+
+use proc_macro2::{Ident, TokenStream};
+use quote::{format_ident, quote};
+use serde_json::{Map, Value, json};
+use typify::{TypeSpace, TypeSpaceImpl, TypeSpacePatch, TypeSpaceSettings};
+
+use super::bundle::{Bundle, Kind};
+use super::names;
+use super::spec::Shape;
+
+/// Formats that typify leaves alone, and the types of `crate::values` that stand for them.
+const VALUES: [(&str, &str); 4] = [
+    ("x-number", "crate::Number"),
+    ("x-time", "crate::Time"),
+    ("x-secret", "crate::Secret"),
+    ("x-json", "crate::Json"),
+];
+
+/// Formats of strings that are a date, a time or both.
+const TIMES: [&str; 4] = ["date", "date-time", "local-date-time", "http-date"];
+
+/// The module `models`.
+pub fn models(bundle: &Bundle) -> Result<TokenStream, String> {
+    let mut settings = TypeSpaceSettings::default();
+    settings
+        .with_map_type("::std::collections::BTreeMap".to_owned())
+        .with_derive("PartialEq".to_owned());
+    for (format, path) in VALUES {
+        let schema = json!({ "type": "string", "format": format });
+        let schema = serde_json::from_value(schema).map_err(|error| error.to_string())?;
+        settings.with_conversion(schema, path, std::iter::empty::<TypeSpaceImpl>());
+    }
+
+    let mut enums = TokenStream::new();
+    let mut types = BTreeMap::new();
+    for (name, definition) in &bundle.definitions {
+        if !definition.kind.is_model() {
+            continue;
+        }
+        let received = definition.kind == Kind::Received;
+        if received {
+            settings.with_patch(name, TypeSpacePatch::default().with_attr("#[non_exhaustive]"));
+        }
+        match definition.schema.get("enum").and_then(Value::as_array) {
+            Some(values) => {
+                let values: Vec<&str> = values.iter().filter_map(Value::as_str).collect();
+                enums.extend(open_enum(name, description(&definition.schema), &values));
+                enums.extend(
+                    definition
+                        .schema
+                        .get("default")
+                        .and_then(Value::as_str)
+                        .map(|value| default(name, value)),
+                );
+                let path = names::pascal(name).unwrap_or_default();
+                settings.with_replacement(name, path, std::iter::empty::<TypeSpaceImpl>());
+            }
+            None => {
+                types.insert(name.clone(), typify_schema(&definition.schema, received));
+            }
+        }
+    }
+    // A replaced type has to be defined all the same.
+    let schemas = bundle
+        .definitions
+        .iter()
+        .filter(|(_, definition)| definition.kind.is_model())
+        .map(|(name, _)| {
+            let schema = types.get(name).cloned().unwrap_or_else(|| json!({ "type": "string" }));
+            serde_json::from_value(schema)
+                .map(|schema| (name.clone(), schema))
+                .map_err(|error| format!("{name}: {error}"))
+        });
+    let mut space = TypeSpace::new(&settings);
+    space
+        .add_ref_types(schemas.collect::<Result<Vec<_>, _>>()?)
+        .map_err(|error| error.to_string())?;
+    let types = space.to_stream();
+    Ok(quote! { #types #enums })
+}
+
+/// The schema as typify is to see it.
+fn typify_schema(schema: &Value, loosen: bool) -> Value {
+    let Value::Object(members) = schema else {
+        return json!({ "type": "string", "format": "x-json" });
+    };
+    let (kind, nullable) = kind(members);
+    let mut out = match kind {
+        Some("number") => value("x-number"),
+        Some("boolean") => Map::from_iter([("type".to_owned(), json!("boolean"))]),
+        Some("integer") => {
+            let mut out = Map::from_iter([
+                ("type".to_owned(), json!("integer")),
+                ("format".to_owned(), json!("int64")),
+            ]);
+            keep(
+                members,
+                &mut out,
+                &["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"],
+                loosen,
+            );
+            out
+        }
+        Some("string") => string(members, loosen),
+        Some("array") => {
+            let items = members
+                .get("items")
+                .map_or_else(|| json!({}), |items| typify_schema(items, loosen));
+            Map::from_iter([("type".to_owned(), json!("array")), ("items".to_owned(), items)])
+        }
+        Some("object") => object(members, loosen),
+        _ => match (members.get("$ref"), members.get("allOf").or(members.get("anyOf"))) {
+            (Some(reference), _) => Map::from_iter([("$ref".to_owned(), reference.clone())]),
+            (None, Some(parts)) => Map::from_iter([("oneOf".to_owned(), parts.clone())]),
+            (None, None) => value("x-json"),
+        },
+    };
+    if nullable {
+        let kind = out.remove("type").unwrap_or_default();
+        out.insert("type".to_owned(), json!([kind, "null"]));
+    }
+    keep(members, &mut out, &["description"], false);
+    Value::Object(out)
+}
+
+/// The one type of a schema that is not null, and whether null is allowed beside it.
+fn kind(members: &Map<String, Value>) -> (Option<&str>, bool) {
+    match members.get("type") {
+        Some(Value::Array(kinds)) => (
+            kinds.iter().filter_map(Value::as_str).find(|kind| *kind != "null"),
+            true,
+        ),
+        Some(kind) => (kind.as_str(), false),
+        None => (None, false),
+    }
+}
+
+fn value(format: &str) -> Map<String, Value> {
+    Map::from_iter([
+        ("type".to_owned(), json!("string")),
+        ("format".to_owned(), json!(format)),
+    ])
+}
+
+fn string(members: &Map<String, Value>, loosen: bool) -> Map<String, Value> {
+    let mut formats = members.get("format").and_then(Value::as_str).into_iter().chain(
+        members
+            .get("anyOf")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(|part| part.get("format").and_then(Value::as_str)),
+    );
+    match formats.next() {
+        Some("password") => value("x-secret"),
+        Some(format) if TIMES.contains(&format) && formats.all(|format| TIMES.contains(&format)) => value("x-time"),
+        _ => {
+            let mut out = Map::from_iter([("type".to_owned(), json!("string"))]);
+            keep(
+                members,
+                &mut out,
+                &["enum", "pattern", "minLength", "maxLength"],
+                loosen,
+            );
+            out
+        }
+    }
+}
+
+fn object(members: &Map<String, Value>, loosen: bool) -> Map<String, Value> {
+    let mut out = Map::from_iter([("type".to_owned(), json!("object"))]);
+    match (members.get("properties"), members.get("additionalProperties")) {
+        (Some(Value::Object(properties)), _) => {
+            let properties: Map<String, Value> = properties
+                .iter()
+                .map(|(name, schema)| (name.clone(), typify_schema(schema, loosen)))
+                .collect();
+            out.insert("properties".to_owned(), Value::Object(properties));
+            keep(members, &mut out, &["required"], false);
+            out
+        }
+        (_, Some(values @ Value::Object(_))) => {
+            out.insert("additionalProperties".to_owned(), typify_schema(values, loosen));
+            out
+        }
+        _ => value("x-json"),
+    }
+}
+
+fn keep(from: &Map<String, Value>, to: &mut Map<String, Value>, keys: &[&str], loosen: bool) {
+    if !loosen {
+        to.extend(
+            keys.iter()
+                .filter_map(|key| Some(((*key).to_owned(), from.get(*key)?.clone()))),
+        );
+    }
+}
+
+fn description(schema: &Value) -> &str {
+    schema.get("description").and_then(Value::as_str).unwrap_or_default()
+}
+
+/// The value that the provider takes where the enum's member is left out.
+fn default(name: &str, value: &str) -> TokenStream {
+    let name = model_ident(name);
+    let variant = format_ident!("{}", names::pascal(value).unwrap_or_default());
+    let doc = format!("`{value}`, which the provider takes where nothing is sent.");
+    quote! {
+        impl ::std::default::Default for #name {
+            #[doc = #doc]
+            fn default() -> Self {
+                Self::#variant
+            }
+        }
+    }
+}
+
+/// An enum of strings that keeps a value it does not know.
+pub fn open_enum(name: &str, description: &str, values: &[&str]) -> TokenStream {
+    let ident = model_ident(name);
+    let variants: Vec<_> = values
+        .iter()
+        .map(|value| format_ident!("{}", names::pascal(value).unwrap_or_default()))
+        .collect();
+    let docs = values.iter().map(|value| format!("`{value}`."));
+    quote! {
+        #[doc = #description]
+        #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[non_exhaustive]
+        pub enum #ident {
+            #(#[doc = #docs] #variants,)*
+            /// A value that the specification does not list, as it was received.
+            Unknown(String),
+        }
+
+        impl #ident {
+            /// Every value that the specification lists.
+            pub const ALL: &'static [Self] = &[#(Self::#variants),*];
+
+            /// The value as the provider writes it.
+            pub fn as_str(&self) -> &str {
+                match self {
+                    #(Self::#variants => #values,)*
+                    Self::Unknown(value) => value,
+                }
+            }
+        }
+
+        crate::values::string_enum!(#ident);
+    }
+}
+
+/// The Rust type of a body, as seen from the provider's module.
+pub fn rust_type(shape: &Shape) -> TokenStream {
+    match shape {
+        Shape::Named(name) => model(name),
+        Shape::ListOf(name) => {
+            let item = model(name);
+            quote!(Vec<#item>)
+        }
+        Shape::Text => quote!(String),
+    }
+}
+
+/// The Rust type of a named schema, as seen from the provider's module.
+pub fn model(name: &str) -> TokenStream {
+    let name = model_ident(name);
+    quote!(models::#name)
+}
+
+fn model_ident(name: &str) -> Ident {
+    format_ident!("{}", names::pascal(name).unwrap_or_default())
+}

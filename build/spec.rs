@@ -1,0 +1,405 @@
+//! Third step: what the linted document says, with every `$ref` to a parameter or response followed.
+
+use super::load::{Document, Finding, Node};
+
+/// One provider's document.
+pub struct Spec {
+    pub file: String,
+    pub title: String,
+    pub version: String,
+    pub description: String,
+    pub servers: Vec<Server>,
+    pub credential: Option<Credential>,
+    pub operations: Vec<Operation>,
+    pub event_name: Option<EventNamePlace>,
+    pub events: Vec<Event>,
+}
+
+/// A base URL, `{variables}` included.
+pub struct Server {
+    pub name: String,
+    pub url: String,
+    pub description: String,
+    pub variables: Vec<Variable>,
+}
+
+/// A variable of a server's URL.
+pub struct Variable {
+    pub name: String,
+    pub default: String,
+    pub description: String,
+}
+
+/// What proves to the provider who calls.
+pub struct Credential {
+    pub kind: CredentialKind,
+    pub description: String,
+}
+
+pub enum CredentialKind {
+    Bearer,
+    Header(String),
+}
+
+/// Where a delivery says which event it is.
+pub enum EventNamePlace {
+    Body,
+    Header(String),
+    LastPathSegment,
+    Route,
+}
+
+/// A call that a client can make.
+pub struct Operation {
+    pub id: String,
+    pub method: String,
+    pub path: String,
+    pub summary: String,
+    pub description: String,
+    pub path_parameters: Vec<Parameter>,
+    pub query_parameters: Vec<Parameter>,
+    pub headers: Vec<Parameter>,
+    pub request: Option<Body>,
+    pub answers: Vec<Answer>,
+}
+
+pub struct Parameter {
+    pub name: String,
+    pub description: String,
+    pub required: bool,
+    /// The same for every call of a client.
+    pub constant: bool,
+    /// The named schema, if there is one.
+    pub schema: Option<String>,
+}
+
+/// JSON or form fields that go one way.
+pub struct Body {
+    pub media_type: String,
+    /// Its name in the bundle.
+    pub definition: String,
+    pub shape: Shape,
+    pub examples: Vec<Example>,
+}
+
+pub enum Shape {
+    Named(String),
+    ListOf(String),
+    Text,
+}
+
+pub struct Answer {
+    /// `201` or `2XX`.
+    pub status: String,
+    pub description: String,
+    pub body: Option<Body>,
+}
+
+pub struct Example {
+    pub name: String,
+    pub summary: String,
+    pub origin: String,
+    pub source: String,
+    /// The value to the letter, without white space.
+    pub json: String,
+}
+
+/// Something a provider delivers.
+pub struct Event {
+    pub name: String,
+    pub summary: String,
+    pub description: String,
+    pub when: Vec<(String, Condition)>,
+    pub idempotency_key: Vec<String>,
+    pub headers: Vec<Parameter>,
+    pub payload: Body,
+    pub answers: Vec<Answer>,
+}
+
+/// What a member must be for a payload to be a certain event.
+pub enum Condition {
+    /// JSON text of the value.
+    Equals(String),
+    Present,
+    Absent,
+}
+
+const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
+
+/// Reads a document that has no lint findings; what is missing all the same is reported like one.
+pub fn read(document: &Document) -> Result<Spec, Finding> {
+    Reader { document }.spec()
+}
+
+struct Reader<'a> {
+    document: &'a Document,
+}
+
+impl Reader<'_> {
+    fn spec(&self) -> Result<Spec, Finding> {
+        let root = &self.document.root;
+        let info = self.need(root, "info")?;
+        let mut operations = Vec::new();
+        for (path, item) in entries(root.get("paths")) {
+            for method in METHODS {
+                if let Some(operation) = item.get(method) {
+                    operations.push(self.operation(path, method, item, operation)?);
+                }
+            }
+        }
+        let mut events = Vec::new();
+        for (name, item) in entries(root.get("x-webhooks")) {
+            events.push(self.event(name, self.need(item, "post")?)?);
+        }
+        Ok(Spec {
+            file: self.document.file.clone(),
+            title: self.text(info, "title")?,
+            version: self.text(info, "version")?,
+            description: optional_text(info, "description"),
+            servers: root
+                .get("servers")
+                .map_or(&[][..], Node::items)
+                .iter()
+                .map(|server| self.server(server))
+                .collect::<Result<_, _>>()?,
+            credential: self.credential()?,
+            operations,
+            event_name: root.get("x-event-name").map(|node| self.event_name(node)).transpose()?,
+            events,
+        })
+    }
+
+    fn server(&self, node: &Node) -> Result<Server, Finding> {
+        Ok(Server {
+            name: self.text(node, "x-name")?,
+            url: self.text(node, "url")?,
+            description: optional_text(node, "description"),
+            variables: entries(node.get("variables"))
+                .map(|(name, variable)| {
+                    Ok(Variable {
+                        name: name.to_owned(),
+                        default: self.text(variable, "default")?,
+                        description: optional_text(variable, "description"),
+                    })
+                })
+                .collect::<Result<_, Finding>>()?,
+        })
+    }
+
+    /// The scheme that the document requires of every operation.
+    fn credential(&self) -> Result<Option<Credential>, Finding> {
+        let root = &self.document.root;
+        let required = root
+            .get("security")
+            .and_then(|list| list.items().first())
+            .and_then(|node| node.entries().first());
+        let Some((name, _)) = required else { return Ok(None) };
+        let Some(scheme) = root.get_path(&["components", "securitySchemes", &name.text]) else {
+            return Ok(None);
+        };
+        let kind = match self.text(scheme, "type")?.as_str() {
+            "apiKey" => CredentialKind::Header(self.text(scheme, "name")?),
+            _ => CredentialKind::Bearer,
+        };
+        Ok(Some(Credential {
+            kind,
+            description: optional_text(scheme, "description"),
+        }))
+    }
+
+    fn event_name(&self, node: &Node) -> Result<EventNamePlace, Finding> {
+        if let Some(header) = node.get("header").and_then(Node::as_str) {
+            return Ok(EventNamePlace::Header(header.to_owned()));
+        }
+        if node.get("path").is_some() {
+            return Ok(EventNamePlace::LastPathSegment);
+        }
+        Ok(match self.text(node, "in")?.as_str() {
+            "body" => EventNamePlace::Body,
+            _ => EventNamePlace::Route,
+        })
+    }
+
+    fn operation(&self, path: &str, method: &str, item: &Node, node: &Node) -> Result<Operation, Finding> {
+        let id = self.text(node, "operationId")?;
+        let parameters = |place: &str| self.parameters(&[item, node], place);
+        Ok(Operation {
+            method: method.to_ascii_uppercase(),
+            path: path.to_owned(),
+            summary: self.text(node, "summary")?,
+            description: optional_text(node, "description"),
+            path_parameters: parameters("path")?,
+            query_parameters: parameters("query")?,
+            headers: parameters("header")?,
+            request: node
+                .get("requestBody")
+                .map(|body| self.body(body, &id))
+                .transpose()?
+                .flatten(),
+            answers: self.answers(node, &id)?,
+            id,
+        })
+    }
+
+    fn event(&self, name: &str, node: &Node) -> Result<Event, Finding> {
+        let request = self.need(node, "requestBody")?;
+        let payload = self
+            .body(request, name)?
+            .ok_or_else(|| self.missing(request, "content"))?;
+        Ok(Event {
+            name: name.to_owned(),
+            summary: self.text(node, "summary")?,
+            description: optional_text(node, "description"),
+            when: entries(node.get("x-event-when"))
+                .map(|(pointer, value)| (pointer.to_owned(), condition(value)))
+                .collect(),
+            idempotency_key: node
+                .get("x-idempotency-key")
+                .map_or(&[][..], Node::items)
+                .iter()
+                .filter_map(|pointer| pointer.as_str().map(str::to_owned))
+                .collect(),
+            headers: self.parameters(&[node], "header")?,
+            payload,
+            answers: self.answers(node, name)?,
+        })
+    }
+
+    fn parameters(&self, levels: &[&Node], place: &str) -> Result<Vec<Parameter>, Finding> {
+        let nodes = levels
+            .iter()
+            .flat_map(|level| level.get("parameters").map_or(&[][..], Node::items));
+        nodes
+            .map(|node| self.follow(node))
+            .filter(|node| node.get("in").and_then(Node::as_str) == Some(place))
+            .map(|node| {
+                let schema = self.need(node, "schema")?;
+                Ok(Parameter {
+                    name: self.text(node, "name")?,
+                    description: optional_text(node, "description"),
+                    required: node.get("required").and_then(Node::as_bool).unwrap_or(false),
+                    constant: node.get("x-client-header").and_then(Node::as_bool).unwrap_or(false),
+                    schema: schema_name(schema),
+                })
+            })
+            .collect()
+    }
+
+    fn answers(&self, node: &Node, owner: &str) -> Result<Vec<Answer>, Finding> {
+        entries(node.get("responses"))
+            .map(|(status, response)| {
+                let response = self.follow(response);
+                Ok(Answer {
+                    status: status.to_owned(),
+                    description: optional_text(response, "description"),
+                    body: self.body(response, &format!("{owner}.{status}"))?,
+                })
+            })
+            .collect()
+    }
+
+    /// The one media type of a request or response; `owner` names the schema where it has no name of its own.
+    fn body(&self, node: &Node, owner: &str) -> Result<Option<Body>, Finding> {
+        let Some((media_type, content)) = entries(node.get("content")).next() else {
+            return Ok(None);
+        };
+        let schema = self.need(content, "schema")?;
+        let shape = match schema_name(schema) {
+            Some(name) => Shape::Named(name),
+            None => match schema.get("items").and_then(schema_name) {
+                Some(name) => Shape::ListOf(name),
+                None => Shape::Text,
+            },
+        };
+        Ok(Some(Body {
+            media_type: media_type.to_owned(),
+            definition: match &shape {
+                Shape::Named(name) => name.clone(),
+                Shape::ListOf(_) | Shape::Text => owner.to_owned(),
+            },
+            shape,
+            examples: entries(content.get("examples"))
+                .map(|(name, node)| self.example(name, node))
+                .collect::<Result<_, _>>()?,
+        }))
+    }
+
+    fn example(&self, name: &str, node: &Node) -> Result<Example, Finding> {
+        let origin = self.need(node, "x-origin")?;
+        Ok(Example {
+            name: name.to_owned(),
+            summary: optional_text(node, "summary"),
+            origin: self.text(origin, "kind")?,
+            source: self.text(origin, "source")?,
+            json: self.need(node, "value")?.to_json_text(),
+        })
+    }
+
+    /// The parameter or response that a `$ref` names, or the node itself.
+    fn follow<'n>(&'n self, node: &'n Node) -> &'n Node {
+        node.get("$ref")
+            .and_then(Node::as_str)
+            .and_then(|reference| {
+                let keys: Vec<&str> = reference.strip_prefix("#/")?.split('/').collect();
+                self.document.root.get_path(&keys)
+            })
+            .unwrap_or(node)
+    }
+
+    fn need<'n>(&self, node: &'n Node, key: &str) -> Result<&'n Node, Finding> {
+        node.get(key).ok_or_else(|| self.missing(node, key))
+    }
+
+    fn text(&self, node: &Node, key: &str) -> Result<String, Finding> {
+        Ok(self
+            .need(node, key)?
+            .as_str()
+            .ok_or_else(|| self.missing(node, key))?
+            .trim_end()
+            .to_owned())
+    }
+
+    fn missing(&self, node: &Node, key: &str) -> Finding {
+        Finding {
+            file: self.document.file.clone(),
+            line: node.line,
+            column: node.column,
+            place: String::new(),
+            message: format!("`{key}` is missing or is no text"),
+            help: format!("write `{key}` here"),
+        }
+    }
+}
+
+fn entries(node: Option<&Node>) -> impl Iterator<Item = (&str, &Node)> {
+    node.map_or(&[][..], Node::entries)
+        .iter()
+        .map(|(key, node)| (key.text.as_str(), node))
+}
+
+fn optional_text(node: &Node, key: &str) -> String {
+    node.get(key)
+        .and_then(Node::as_str)
+        .unwrap_or_default()
+        .trim_end()
+        .to_owned()
+}
+
+/// `X` of `$ref: '#/components/schemas/X'`.
+pub fn schema_name(schema: &Node) -> Option<String> {
+    Some(
+        schema
+            .get("$ref")?
+            .as_str()?
+            .strip_prefix("#/components/schemas/")?
+            .to_owned(),
+    )
+}
+
+fn condition(node: &Node) -> Condition {
+    match node.get("present").and_then(Node::as_bool) {
+        Some(true) => Condition::Present,
+        Some(false) => Condition::Absent,
+        None => Condition::Equals(node.to_json_text()),
+    }
+}

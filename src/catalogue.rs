@@ -1,0 +1,342 @@
+//! What a provider's specification says, as data: servers, operations, events, schemas and examples.
+//!
+//! Each provider module has one static [`Provider`]. Tests, the command line and validation walk it, so that none of
+//! them repeats what stands in the specification.
+
+use std::fmt;
+use std::sync::LazyLock;
+
+use serde_json::Value;
+
+use crate::DecodeError;
+
+/// Everything one specification says.
+#[non_exhaustive]
+pub struct Provider {
+    /// The module's name, such as `vipps`.
+    pub name: &'static str,
+    /// Title of the specification.
+    pub title: &'static str,
+    /// Version that the provider gives its interface.
+    pub version: &'static str,
+    /// The specification itself: OpenAPI 3.0 in YAML.
+    pub spec: &'static str,
+    /// Documented servers.
+    pub servers: &'static [Server],
+    /// Calls that a client can make.
+    pub operations: &'static [Operation],
+    /// Where a delivery says which event it is; `None` where nothing is delivered.
+    pub event_name: Option<EventNamePlace>,
+    /// What the provider delivers.
+    pub events: &'static [Event],
+    /// Named schemas: models, answers without a model of their own, and event payloads.
+    pub schemas: &'static [Schema],
+    pub(crate) bundle: LazyLock<Value>,
+}
+
+impl Provider {
+    /// Looks a schema up by the name of a model (`Order`), an answer (`list_webhooks.200`) or an event (`ORDER`).
+    ///
+    /// # Errors
+    ///
+    /// When there is none of that name; the error lists those there are.
+    pub fn schema(&'static self, name: &str) -> Result<&'static Schema, UnknownName> {
+        self.schemas
+            .iter()
+            .find(|schema| schema.name == name)
+            .ok_or_else(|| UnknownName {
+                provider: self.name,
+                name: name.to_owned(),
+                known: self.schemas.iter().map(|schema| schema.name).collect(),
+            })
+    }
+
+    /// The operation with an `operationId`.
+    pub fn operation(&'static self, id: &str) -> Option<&'static Operation> {
+        self.operations.iter().find(|operation| operation.id == id)
+    }
+
+    /// Every body that the specification describes: requests, answers, payloads and the answers to deliveries.
+    pub fn bodies(&'static self) -> impl Iterator<Item = &'static Body> {
+        let sent = self.operations.iter().flat_map(|operation| operation.request.iter());
+        let answered = self
+            .operations
+            .iter()
+            .flat_map(|operation| operation.answers)
+            .filter_map(|answer| answer.body.as_ref());
+        let delivered = self.events.iter().map(|event| &event.payload);
+        let acknowledged = self
+            .events
+            .iter()
+            .flat_map(|event| event.answers)
+            .filter_map(|answer| answer.body.as_ref());
+        sent.chain(answered).chain(delivered).chain(acknowledged)
+    }
+
+    /// The JSON Schema (draft-07) of a named schema as a document of its own: it refers to nothing outside itself.
+    ///
+    /// # Errors
+    ///
+    /// When there is none of that name.
+    pub fn json_schema(&'static self, name: &str) -> Result<Value, UnknownName> {
+        let schema = self.schema(name)?;
+        Ok(crate::json_schema::document(&self.bundle, schema.name))
+    }
+}
+
+impl fmt::Debug for Provider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Provider")
+            .field("name", &self.name)
+            .field("version", &self.version)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A name that a provider's specification does not have.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{provider} has no event or schema `{name}`; it has: {}", known.join(", "))]
+#[non_exhaustive]
+pub struct UnknownName {
+    /// The provider's module.
+    pub provider: &'static str,
+    /// What was asked for.
+    pub name: String,
+    /// What there is.
+    pub known: Vec<&'static str>,
+}
+
+/// A documented base URL.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Server {
+    /// `production`, `test` or `sandbox`.
+    pub name: &'static str,
+    /// The URL; `{variables}` are to be replaced.
+    pub url: &'static str,
+    /// What the specification says of it.
+    pub description: &'static str,
+}
+
+/// A call that a client can make.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Operation {
+    /// The `operationId`, and the name of the client's method.
+    pub id: &'static str,
+    /// HTTP method.
+    pub method: &'static str,
+    /// Path below the server's URL; `{parameters}` are to be replaced.
+    pub path: &'static str,
+    /// One line on what it does.
+    pub summary: &'static str,
+    /// Whether the body of the request is documented, and how it looks.
+    pub request: Option<Body>,
+    /// Every documented answer.
+    pub answers: &'static [Answer],
+}
+
+/// A documented answer to a call or a delivery.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Answer {
+    /// `201`, or `2XX` where the provider documents no status.
+    pub status: &'static str,
+    /// What it means.
+    pub description: &'static str,
+    /// Its body; `None` where it has none.
+    pub body: Option<Body>,
+}
+
+/// A documented body.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Body {
+    /// Media type as documented.
+    pub media_type: &'static str,
+    /// The name of its schema, for [`Provider::schema`].
+    pub schema: &'static str,
+    /// Its examples.
+    pub examples: &'static [Example],
+}
+
+/// An example of a body.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Example {
+    /// Its name in the specification.
+    pub name: &'static str,
+    /// One line on what it shows.
+    pub summary: &'static str,
+    /// Whether the provider wrote it.
+    pub origin: Origin,
+    /// The document it stands in, or why it was constructed.
+    pub source: &'static str,
+    /// The JSON text; of a form, an object of its fields.
+    pub json: &'static str,
+}
+
+/// Where an example comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Origin {
+    /// It stands in a document of the provider.
+    Documented,
+    /// It was captured from the provider.
+    Observed,
+    /// It was made for this crate in the documented form.
+    Constructed,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Documented => "documented",
+            Self::Observed => "observed",
+            Self::Constructed => "constructed",
+        })
+    }
+}
+
+/// Where a delivery says which event it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EventNamePlace {
+    /// In the payload, see [`Event::when`].
+    Body,
+    /// In the header of this name.
+    Header(&'static str),
+    /// The last segment of the URL's path is the name.
+    LastPathSegment,
+    /// Nowhere: whoever registered the webhook knows.
+    Route,
+}
+
+/// Something a provider delivers.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Event {
+    /// The provider's name for it.
+    pub name: &'static str,
+    /// One line on when it is sent.
+    pub summary: &'static str,
+    /// What identifies the event within its payload; all of it must hold. Empty where the payload does not tell.
+    pub when: &'static [Condition],
+    /// JSON pointers whose values together identify an event across redeliveries. Empty where nothing does.
+    pub idempotency_key: &'static [&'static str],
+    /// Headers of the delivery.
+    pub headers: &'static [Header],
+    /// What is delivered.
+    pub payload: Body,
+    /// What the provider expects as answer.
+    pub answers: &'static [Answer],
+}
+
+/// A header of a delivery.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Header {
+    /// Its name.
+    pub name: &'static str,
+    /// Whether every delivery has it.
+    pub required: bool,
+    /// What it says.
+    pub description: &'static str,
+}
+
+/// What a member of a payload must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Condition {
+    /// The member at the JSON pointer has this JSON text as value.
+    Equals(&'static str, &'static str),
+    /// There is a member at the JSON pointer.
+    Present(&'static str),
+    /// There is no member at the JSON pointer.
+    Absent(&'static str),
+}
+
+/// A named schema.
+#[non_exhaustive]
+pub struct Schema {
+    /// Its name.
+    pub name: &'static str,
+    /// What it describes.
+    pub description: &'static str,
+    /// What it is the schema of.
+    pub kind: SchemaKind,
+    pub(crate) decode: fn(&[u8]) -> Result<Box<dyn Model>, DecodeError>,
+    #[cfg(feature = "schemars")]
+    pub(crate) generate: Option<fn(&mut schemars::SchemaGenerator) -> schemars::Schema>,
+    #[cfg(feature = "validate")]
+    pub(crate) validator: std::sync::OnceLock<jsonschema::Validator>,
+}
+
+impl Schema {
+    /// Decodes JSON into the Rust type that belongs to the schema, without naming the type.
+    ///
+    /// # Errors
+    ///
+    /// When the JSON does not fit the type. Decoding is tolerant: it accepts more than the schema does.
+    pub fn decode(&self, json: &[u8]) -> Result<Box<dyn Model>, DecodeError> {
+        (self.decode)(json)
+    }
+
+    /// The schema that the model's `schemars::JsonSchema` gives; `None` where no model belongs to the schema alone.
+    #[cfg(feature = "schemars")]
+    pub fn generate(&self, generator: &mut schemars::SchemaGenerator) -> Option<schemars::Schema> {
+        self.generate.map(|generate| generate(generator))
+    }
+}
+
+impl fmt::Debug for Schema {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Schema")
+            .field("name", &self.name)
+            .field("kind", &self.kind)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a schema describes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SchemaKind {
+    /// A model that users of this crate send.
+    Sent,
+    /// A model that the provider sends.
+    Received,
+    /// An answer that has no model of its own, such as a bare array.
+    Answer,
+    /// The payload of an event: its model, narrowed to that event.
+    Event,
+}
+
+/// A decoded value of a type that is not named.
+pub trait Model: fmt::Debug + Send + Sync {
+    /// The value as JSON text.
+    ///
+    /// # Errors
+    ///
+    /// None for the models of this crate; the signature is that of `serde_json`.
+    fn to_json(&self) -> Result<String, serde_json::Error>;
+}
+
+impl<T: fmt::Debug + Send + Sync + serde::Serialize> Model for T {
+    fn to_json(&self) -> Result<String, serde_json::Error> {
+        serde_json::to_string(self)
+    }
+}
+
+/// Decodes for [`Schema::decode`].
+pub(crate) fn decode_model<T>(json: &[u8]) -> Result<Box<dyn Model>, DecodeError>
+where
+    T: serde::de::DeserializeOwned + Model + 'static,
+{
+    crate::decode::decode::<T>(json).map(|model| Box::new(model) as Box<dyn Model>)
+}
+
+/// The bundle's text as value. It was written by the build from a value, so it parses.
+pub(crate) fn parse_bundle(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_default()
+}

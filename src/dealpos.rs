@@ -1,0 +1,3 @@
+//! DealPOS.
+
+include!(concat!(env!("OUT_DIR"), "/dealpos.rs"));

@@ -1,0 +1,3 @@
+//! miPOS.
+
+include!(concat!(env!("OUT_DIR"), "/mipos.rs"));

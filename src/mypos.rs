@@ -1,0 +1,3 @@
+//! myPOS.
+
+include!(concat!(env!("OUT_DIR"), "/mypos.rs"));

@@ -1,0 +1,3 @@
+//! Vipps MobilePay.
+
+include!(concat!(env!("OUT_DIR"), "/vipps.rs"));
