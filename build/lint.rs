@@ -86,6 +86,8 @@ const KEY_SCHEME: Level = Level {
     keys: &["type", "in", "name", "description"],
 };
 
+const DELIVERED: &str = "write `post`, the method of all deliveries";
+
 /// What to write instead of keywords that OpenAPI has and the pipeline does not.
 const INSTEAD: &[(&str, &str)] = &[
     ("additionalItems", "write one schema for all items"),
@@ -107,20 +109,24 @@ const INSTEAD: &[(&str, &str)] = &[
     ("explode", "leave it out: parameters are single values"),
     ("externalDocs", "list the document under `info.x-sources`"),
     ("externalValue", "write the example under `value`"),
+    ("delete", DELIVERED),
+    ("get", DELIVERED),
     ("headers", "say it in the description of the response"),
     ("not", "describe what is allowed, with `enum` or `pattern`"),
     (
         "oneOf",
         "write one schema with optional members that covers all alternatives",
     ),
+    ("patch", DELIVERED),
     ("patternProperties", "write `additionalProperties`"),
+    ("put", DELIVERED),
     ("readOnly", "write one schema for requests and one for answers"),
     ("security", "write it once, at the root"),
     ("style", "leave it out: parameters are single values"),
     ("tags", "leave it out: operations are not grouped"),
     (
         "title",
-        "write a `description`; a schema's name is its key under `components.schemas`",
+        "write a `description` (a schema's name is its key under `components.schemas`)",
     ),
     ("webhooks", "write `x-webhooks`, its name in OpenAPI 3.0"),
     ("writeOnly", "write one schema for requests and one for answers"),
@@ -181,6 +187,7 @@ impl<'a> At<'a> {
 struct Scope {
     what: &'static str,
     help: &'static str,
+    /// Who has an identifier, in words.
     taken: BTreeMap<String, String>,
 }
 
@@ -626,7 +633,7 @@ impl<'a> Linter<'a> {
                 let help = match INSTEAD.iter().find(|(keyword, _)| *keyword == key) {
                     Some((_, instead)) => (*instead).to_owned(),
                     None => {
-                        let general = format!("leave it out; understood are {}", level.keys.join(", "));
+                        let general = format!("leave it out (understood are {})", level.keys.join(", "));
                         suggestion(key, level.keys, &general)
                     }
                 };
@@ -712,12 +719,12 @@ impl<'a> Linter<'a> {
         };
         if let Some(other) = scope.taken.get(&identifier) {
             let message = format!(
-                "the {} `{name}` becomes `{identifier}` in Rust, as does `{other}`",
+                "the {} `{name}` becomes `{identifier}` in Rust, as does {other}",
                 scope.what
             );
             return self.report(at, message, scope.help);
         }
-        scope.taken.insert(identifier, name.to_owned());
+        scope.taken.insert(identifier, format!("`{name}`"));
     }
 
     fn report(&mut self, at: &At<'a>, message: impl Into<String>, help: impl Into<String>) {
@@ -759,6 +766,15 @@ fn template_names(template: &str) -> Option<BTreeSet<&str>> {
         found.insert(name);
     }
     Some(found)
+}
+
+/// `a, b or c`.
+fn one_of(names: &[&str]) -> String {
+    match names.split_last() {
+        Some((last, [])) => (*last).to_owned(),
+        Some((last, others)) => format!("{} or {last}", others.join(", ")),
+        None => String::new(),
+    }
 }
 
 /// Whether HTTP takes the text as the name of a header.

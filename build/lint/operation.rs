@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::event::Delivery;
-use super::{At, Level, Linter, Scope, is_token, names, schema, template_names};
+use super::{At, Level, Linter, Scope, is_token, names, one_of, schema, template_names};
 
 const PATH_ITEM: Level = Level {
     name: "in a path",
@@ -135,7 +135,7 @@ impl<'a> Linter<'a> {
             || path.contains(['?', '#'])
             || path.contains(char::is_whitespace)
         {
-            let help = "write it as `/v1/webhooks/{id}`; query parameters go under parameters";
+            let help = "write it as `/v1/webhooks/{id}`, with query parameters under `parameters`";
             self.report(item, "this is not a path", help);
         }
         template_names(path).unwrap_or_else(|| {
@@ -299,7 +299,7 @@ impl<'a> Linter<'a> {
             Some("query") => &["string", "integer", "boolean"],
             Some(_) | None => &["string"],
         };
-        let help = format!("write a schema of type {}", types.join(" or "));
+        let help = format!("write a schema of type {}", one_of(types));
         let Some(schema) = at.get("schema") else {
             return self.report(at, "`schema` is missing", help);
         };
@@ -389,7 +389,7 @@ impl<'a> Linter<'a> {
             [] => self.report(&responses, "no answer is a success", help),
             several => {
                 let message = format!("there is more than one success: {}", several.join(", "));
-                self.report(&responses, message, "keep one; a method has one type for success");
+                self.report(&responses, message, "keep one, since a method has one type for success");
             }
         }
     }
@@ -425,7 +425,7 @@ impl<'a> Linter<'a> {
         }
         for (name, media_type) in entries {
             if !understood.contains(&name) {
-                let help = format!("write {}", understood.join(" or "));
+                let help = format!("write {}", one_of(understood));
                 self.report(
                     &media_type,
                     format!("the media type `{name}` is not understood here"),
