@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::bundle::{Bundle, Kind, references};
 use super::models::rust_type;
 use super::names;
-use super::spec::{Answer, Body, Condition, Event, EventNamePlace, Example, Operation, Server, Shape, Spec};
+use super::spec::{Answer, Body, Condition, Event, EventNamePlace, Example, Operation, Parameter, Server, Shape, Spec};
 
 /// `PROVIDER` and the constants of the documented servers.
 pub fn catalogue(provider: &str, spec: &Spec, bundle: &Bundle) -> TokenStream {
@@ -104,6 +104,7 @@ fn operation(operation: &Operation) -> TokenStream {
         ..
     } = operation;
     let request = option(operation.request.as_ref().map(body));
+    let headers = operation.headers.iter().map(header);
     let answers = operation.answers.iter().map(answer);
     quote! {
         crate::catalogue::Operation {
@@ -111,6 +112,7 @@ fn operation(operation: &Operation) -> TokenStream {
             method: #method,
             path: #path,
             summary: #summary,
+            headers: &[#(#headers),*],
             request: #request,
             answers: &[#(#answers),*],
         }
@@ -179,10 +181,7 @@ fn event(event: &Event) -> TokenStream {
         Condition::Present => quote!(crate::catalogue::Condition::Present(#pointer)),
         Condition::Absent => quote!(crate::catalogue::Condition::Absent(#pointer)),
     });
-    let headers = headers.iter().map(|header| {
-        let (name, required, description) = (&header.name, header.required, &header.description);
-        quote!(crate::catalogue::Header { name: #name, required: #required, description: #description })
-    });
+    let headers = headers.iter().map(header);
     let payload = body_of(payload, name);
     let answers = answers.iter().map(answer);
     quote! {
@@ -196,6 +195,11 @@ fn event(event: &Event) -> TokenStream {
             answers: &[#(#answers),*],
         }
     }
+}
+
+fn header(header: &Parameter) -> TokenStream {
+    let Parameter { name, required, description, .. } = header;
+    quote!(crate::catalogue::Header { name: #name, required: #required, description: #description })
 }
 
 fn schemas(spec: &Spec, bundle: &Bundle) -> Vec<TokenStream> {

@@ -20,21 +20,13 @@ use super::names;
 
 /// All findings in a document, in the order of its lines.
 pub fn lint(document: &Document) -> Vec<Finding> {
-    let root = At {
-        node: &document.root,
-        line: 1,
-        column: 1,
-        place: String::new(),
-    };
-    let mut linter = Linter {
-        file: &document.file,
-        root,
-        findings: Vec::new(),
-    };
+    let root = At { node: &document.root, line: 1, column: 1, place: String::new() };
+    let mut linter = Linter { file: &document.file, root, findings: Vec::new() };
     linter.document();
     let mut findings = linter.findings;
-    findings.sort_by(|a, b| (a.line, a.column, &a.place, &a.message).cmp(&(b.line, b.column, &b.place, &b.message)));
-    findings.dedup();
+    let mut seen = BTreeSet::new();
+    findings.retain(|finding| seen.insert(finding.to_string()));
+    findings.sort_by_key(|finding| (finding.line, finding.column));
     findings
 }
 
@@ -46,45 +38,17 @@ struct Level {
 
 const ROOT: Level = Level {
     name: "at the root",
-    keys: &[
-        "openapi",
-        "info",
-        "servers",
-        "x-event-name",
-        "security",
-        "paths",
-        "x-webhooks",
-        "components",
-    ],
+    keys: &["openapi", "info", "servers", "x-event-name", "security", "paths", "x-webhooks", "components"],
 };
-const INFO: Level = Level {
-    name: "in info",
-    keys: &["title", "version", "description", "x-sources"],
-};
-const SOURCE: Level = Level {
-    name: "in a source",
-    keys: &["key", "title", "url", "date", "note"],
-};
-const SERVER: Level = Level {
-    name: "in a server",
-    keys: &["url", "description", "x-name", "variables"],
-};
-const VARIABLE: Level = Level {
-    name: "in a server variable",
-    keys: &["default", "description", "enum"],
-};
-const COMPONENTS: Level = Level {
-    name: "in components",
-    keys: &["schemas", "parameters", "responses", "securitySchemes"],
-};
-const HTTP_SCHEME: Level = Level {
-    name: "in a security scheme",
-    keys: &["type", "scheme", "bearerFormat", "description"],
-};
-const KEY_SCHEME: Level = Level {
-    name: "in a security scheme",
-    keys: &["type", "in", "name", "description"],
-};
+const INFO: Level = Level { name: "in info", keys: &["title", "version", "description", "x-sources"] };
+const SOURCE: Level = Level { name: "in a source", keys: &["key", "title", "url", "date", "note"] };
+const SERVER: Level = Level { name: "in a server", keys: &["url", "description", "x-name", "variables"] };
+const VARIABLE: Level = Level { name: "in a server variable", keys: &["default", "description", "enum"] };
+const COMPONENTS: Level =
+    Level { name: "in components", keys: &["schemas", "parameters", "responses", "securitySchemes"] };
+const HTTP_SCHEME: Level =
+    Level { name: "in a security scheme", keys: &["type", "scheme", "bearerFormat", "description"] };
+const KEY_SCHEME: Level = Level { name: "in a security scheme", keys: &["type", "in", "name", "description"] };
 
 const DELIVERED: &str = "write `post`, the method of all deliveries";
 
@@ -93,19 +57,10 @@ const INSTEAD: &[(&str, &str)] = &[
     ("additionalItems", "write one schema for all items"),
     ("callbacks", "describe deliveries under `x-webhooks`"),
     ("const", "write `enum` with one value"),
-    (
-        "discriminator",
-        "give each delivery a schema of its own and tell the events apart with `x-event-when`",
-    ),
+    ("discriminator", "give each delivery a schema of its own and tell the events apart with `x-event-when`"),
     ("encoding", "leave it out: form fields are sent as plain text"),
-    (
-        "example",
-        "write `examples` at a media type, each with `x-origin`, or say it in the description",
-    ),
-    (
-        "examples",
-        "write `examples` at a media type, each with `x-origin`, or say it in the description",
-    ),
+    ("example", "write `examples` at a media type, each with `x-origin`, or say it in the description"),
+    ("examples", "write `examples` at a media type, each with `x-origin`, or say it in the description"),
     ("explode", "leave it out: parameters are single values"),
     ("externalDocs", "list the document under `info.x-sources`"),
     ("externalValue", "write the example under `value`"),
@@ -113,10 +68,7 @@ const INSTEAD: &[(&str, &str)] = &[
     ("get", DELIVERED),
     ("headers", "say it in the description of the response"),
     ("not", "describe what is allowed, with `enum` or `pattern`"),
-    (
-        "oneOf",
-        "write one schema with optional members that covers all alternatives",
-    ),
+    ("oneOf", "write one schema with optional members that covers all alternatives"),
     ("patch", DELIVERED),
     ("patternProperties", "write `additionalProperties`"),
     ("put", DELIVERED),
@@ -124,10 +76,7 @@ const INSTEAD: &[(&str, &str)] = &[
     ("security", "write it once, at the root"),
     ("style", "leave it out: parameters are single values"),
     ("tags", "leave it out: operations are not grouped"),
-    (
-        "title",
-        "write a `description` (a schema's name is its key under `components.schemas`)",
-    ),
+    ("title", "write a `description` (a schema's name is its key under `components.schemas`)"),
     ("webhooks", "write `x-webhooks`, its name in OpenAPI 3.0"),
     ("writeOnly", "write one schema for requests and one for answers"),
 ];
@@ -156,11 +105,7 @@ impl<'a> At<'a> {
     }
 
     fn entries(&self) -> Vec<(&'a str, At<'a>)> {
-        self.node
-            .entries()
-            .iter()
-            .map(|(key, node)| (key.text.as_str(), self.member(key, node)))
-            .collect()
+        self.node.entries().iter().map(|(key, node)| (key.text.as_str(), self.member(key, node))).collect()
     }
 
     fn items(&self) -> Vec<At<'a>> {
@@ -174,12 +119,7 @@ impl<'a> At<'a> {
     }
 
     fn member(&self, key: &'a Key, node: &'a Node) -> At<'a> {
-        At {
-            node,
-            line: key.line,
-            column: key.column,
-            place: join(&self.place, &key.text),
-        }
+        At { node, line: key.line, column: key.column, place: join(&self.place, &key.text) }
     }
 }
 
@@ -193,11 +133,7 @@ struct Scope {
 
 impl Scope {
     fn new(what: &'static str, help: &'static str) -> Self {
-        Scope {
-            what,
-            help,
-            taken: BTreeMap::new(),
-        }
+        Scope { what, help, taken: BTreeMap::new() }
     }
 
     /// With an identifier that the generated code uses for itself.
@@ -236,11 +172,7 @@ impl<'a> Linter<'a> {
             Some(at) => {
                 let patch = at.node.as_str().and_then(|version| version.strip_prefix("3.0."));
                 if !patch.is_some_and(|patch| !patch.is_empty() && patch.chars().all(|c| c.is_ascii_digit())) {
-                    self.report(
-                        &at,
-                        "this is not a version 3.0.x of OpenAPI, the only one progenitor reads",
-                        help,
-                    );
+                    self.report(&at, "this is not a version 3.0.x of OpenAPI, the only one progenitor reads", help);
                 }
             }
         }
@@ -248,11 +180,7 @@ impl<'a> Linter<'a> {
 
     fn info(&mut self, root: &At<'a>) {
         let Some(info) = root.get("info") else {
-            return self.report(
-                root,
-                "`info` is missing",
-                "write it with title, version, description and x-sources",
-            );
+            return self.report(root, "`info` is missing", "write it with title, version, description and x-sources");
         };
         if !self.level(&info, &INFO) {
             return;
@@ -279,16 +207,8 @@ impl<'a> Linter<'a> {
                     }
                 }
             }
-            Some(at) => self.report(
-                &at,
-                "no source is listed",
-                "list the documents this spec was written from",
-            ),
-            None => self.report(
-                &info,
-                "`x-sources` is missing",
-                "list the documents this spec was written from",
-            ),
+            Some(at) => self.report(&at, "no source is listed", "list the documents this spec was written from"),
+            None => self.report(&info, "`x-sources` is missing", "list the documents this spec was written from"),
         }
     }
 
@@ -328,36 +248,21 @@ impl<'a> Linter<'a> {
             self.report(&at, "the server's address is not absolute", "begin it with https://");
         }
         if has_operations && url.ends_with('/') {
-            self.report(
-                &at,
-                "with the slash at the end, the URL of each operation has two",
-                "leave it out",
-            );
+            self.report(&at, "with the slash at the end, the URL of each operation has two", "leave it out");
         }
         let Some(used) = template_names(url) else {
-            return self.report(
-                &at,
-                "the braces in the address do not match",
-                "write each variable as `{name}`",
-            );
+            return self.report(&at, "the braces in the address do not match", "write each variable as `{name}`");
         };
         let mut scope = Scope::new("variable", "rename one of the two");
         let variables = server.members("variables");
-        for name in used
-            .iter()
-            .filter(|name| !variables.iter().any(|(key, _)| key == *name))
-        {
+        for name in used.iter().filter(|name| !variables.iter().any(|(key, _)| key == *name)) {
             let help = format!("add `{name}` with a default and a description under variables");
             self.report(&at, format!("the variable `{{{name}}}` is not described"), help);
         }
         for (name, variable) in variables {
             self.claim(&mut scope, &variable, name, names::snake(name));
             if !used.contains(name) {
-                self.report(
-                    &variable,
-                    format!("the address has no `{{{name}}}`"),
-                    "add it there or leave it out here",
-                );
+                self.report(&variable, format!("the address has no `{{{name}}}`"), "add it there or leave it out here");
             }
             if self.level(&variable, &VARIABLE) {
                 self.required_text(&variable, "default", "write the value that the documentation gives");
@@ -385,11 +290,7 @@ impl<'a> Linter<'a> {
 
     fn requirements(&mut self, security: &At<'a>) {
         if security.node.items().is_empty() {
-            return self.report(
-                security,
-                "there is no security requirement",
-                "write `[{NAME: []}]`, or leave it out",
-            );
+            return self.report(security, "there is no security requirement", "write `[{NAME: []}]`, or leave it out");
         }
         let known: Vec<&str> = self.component_names("securitySchemes");
         for requirement in security.items() {
@@ -426,11 +327,7 @@ impl<'a> Linter<'a> {
                 continue;
             }
             for (name, at) in group.entries() {
-                if name.is_empty()
-                    || !name
-                        .chars()
-                        .all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'))
-                {
+                if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-')) {
                     self.report(
                         &at,
                         format!("`{name}` cannot be referred to"),
@@ -442,11 +339,7 @@ impl<'a> Linter<'a> {
                         self.claim(&mut models, &at, name, names::pascal(name));
                         if events.contains(name) {
                             let message = format!("`{name}` is the name of an event as well");
-                            self.report(
-                                &at,
-                                message,
-                                format!("rename the schema, for instance to `{name}Payload`"),
-                            );
+                            self.report(&at, message, format!("rename the schema, for instance to `{name}Payload`"));
                         }
                         self.schema(&at, schema::Role::Named);
                     }
@@ -463,15 +356,8 @@ impl<'a> Linter<'a> {
     fn security_scheme(&mut self, at: &At<'a>) {
         let level = match at.str("type") {
             Some("http") => {
-                if !at
-                    .str("scheme")
-                    .is_some_and(|scheme| scheme.eq_ignore_ascii_case("bearer"))
-                {
-                    self.report(
-                        at,
-                        "of the HTTP schemes only bearer is understood",
-                        "write `scheme: bearer`",
-                    );
+                if !at.str("scheme").is_some_and(|scheme| scheme.eq_ignore_ascii_case("bearer")) {
+                    self.report(at, "of the HTTP schemes only bearer is understood", "write `scheme: bearer`");
                 }
                 &HTTP_SCHEME
             }
@@ -479,10 +365,7 @@ impl<'a> Linter<'a> {
                 if at.str("in") != Some("header") {
                     self.report(at, "API keys are understood in headers only", "write `in: header`");
                 }
-                if self
-                    .required_text(at, "name", "write the name of the header")
-                    .is_some_and(|name| !is_token(name))
-                {
+                if self.required_text(at, "name", "write the name of the header").is_some_and(|name| !is_token(name)) {
                     self.report(at, "the name is no header name", "use letters, digits and `-`");
                 }
                 &KEY_SCHEME
@@ -502,10 +385,8 @@ impl<'a> Linter<'a> {
         let help = "rename the scheme, or give one of two headers at each call (no `x-client-header`)";
         let mut scope = Scope::new("credential", help);
         for name in self.component_names("securitySchemes") {
-            if let Some(at) = root
-                .get("components")
-                .and_then(|at| at.get("securitySchemes"))
-                .and_then(|at| at.get(name))
+            if let Some(at) =
+                root.get("components").and_then(|at| at.get("securitySchemes")).and_then(|at| at.get(name))
             {
                 self.claim(&mut scope, &at, name, names::snake(name));
             }
@@ -540,18 +421,10 @@ impl<'a> Linter<'a> {
         let mut requirements: Vec<At<'a>> = root.get("security").map(|at| at.items()).unwrap_or_default();
         for (_, event) in root.members("x-webhooks") {
             requirements.extend(
-                event
-                    .get("post")
-                    .and_then(|post| post.get("security"))
-                    .map(|at| at.items())
-                    .unwrap_or_default(),
+                event.get("post").and_then(|post| post.get("security")).map(|at| at.items()).unwrap_or_default(),
             );
         }
-        let schemes: BTreeSet<&str> = requirements
-            .iter()
-            .flat_map(At::entries)
-            .map(|(name, _)| name)
-            .collect();
+        let schemes: BTreeSet<&str> = requirements.iter().flat_map(At::entries).map(|(name, _)| name).collect();
         for (kind, group) in root.members("components") {
             for (name, at) in group.entries() {
                 let is_used = match kind {
@@ -567,9 +440,7 @@ impl<'a> Linter<'a> {
 
     fn component_names(&self, kind: &str) -> Vec<&'a str> {
         let group = self.root.node.get_path(&["components", kind]);
-        group
-            .map(|group| group.entries().iter().map(|(key, _)| key.text.as_str()).collect())
-            .unwrap_or_default()
+        group.map(|group| group.entries().iter().map(|(key, _)| key.text.as_str()).collect()).unwrap_or_default()
     }
 
     /// What a `$ref` means; `None` where it leads nowhere.
@@ -592,11 +463,7 @@ impl<'a> Linter<'a> {
         }
         let form = format!("write `$ref: '#/components/{kind}/NAME'`");
         let Some(text) = reference.node.as_str() else {
-            self.report(
-                &reference,
-                format!("the `$ref` is {}, not a string", reference.node.kind()),
-                form,
-            );
+            self.report(&reference, format!("the `$ref` is {}, not a string", reference.node.kind()), form);
             return None;
         };
         if !text.starts_with('#') {
@@ -604,20 +471,14 @@ impl<'a> Linter<'a> {
             self.report(&reference, format!("`{text}` is in another document"), help);
             return None;
         }
-        let Some(name) = text
-            .strip_prefix("#/components/")
-            .and_then(|rest| rest.strip_prefix(kind)?.strip_prefix('/'))
+        let Some(name) = text.strip_prefix("#/components/").and_then(|rest| rest.strip_prefix(kind)?.strip_prefix('/'))
         else {
             self.report(&reference, format!("`{text}` is not among components.{kind}"), form);
             return None;
         };
         let target = self.target(text);
         if target.is_none() {
-            let help = suggestion(
-                name,
-                &self.component_names(kind),
-                &format!("describe it in components.{kind}"),
-            );
+            let help = suggestion(name, &self.component_names(kind), &format!("describe it in components.{kind}"));
             self.report(&reference, format!("there is no `{name}` in components.{kind}"), help);
         }
         target
@@ -646,11 +507,7 @@ impl<'a> Linter<'a> {
     fn mapping(&mut self, at: &At<'a>) -> bool {
         let is_mapping = at.node.kind() == "a mapping";
         if !is_mapping {
-            self.report(
-                at,
-                format!("here is {} instead of a mapping", at.node.kind()),
-                "write `key: value` entries",
-            );
+            self.report(at, format!("here is {} instead of a mapping", at.node.kind()), "write `key: value` entries");
         }
         is_mapping
     }
@@ -664,11 +521,7 @@ impl<'a> Linter<'a> {
         match member.node.as_str() {
             Some(text) if !text.trim().is_empty() => return Some(text),
             Some(_) => self.report(&member, format!("`{key}` is empty"), help),
-            None => self.report(
-                &member,
-                format!("`{key}` is {}, not a string", member.node.kind()),
-                help,
-            ),
+            None => self.report(&member, format!("`{key}` is {}, not a string", member.node.kind()), help),
         }
         None
     }
@@ -684,14 +537,12 @@ impl<'a> Linter<'a> {
     fn documentation(&mut self, at: &At<'a>, key: &str) {
         let Some(member) = at.get(key) else { return };
         match member.node.as_str() {
-            Some(text) => text::faults(text)
-                .into_iter()
-                .for_each(|(message, help)| self.report(&member, message, help)),
-            None => self.report(
-                &member,
-                format!("`{key}` is {}, not a string", member.node.kind()),
-                "put it in quotes",
-            ),
+            Some(text) => {
+                text::faults(text).into_iter().for_each(|(message, help)| self.report(&member, message, help))
+            }
+            None => {
+                self.report(&member, format!("`{key}` is {}, not a string", member.node.kind()), "put it in quotes")
+            }
         }
     }
 
@@ -699,11 +550,7 @@ impl<'a> Linter<'a> {
         let member = at.get(key)?;
         let value = member.node.as_bool();
         if value.is_none() {
-            self.report(
-                &member,
-                format!("`{key}` is {}, not a boolean", member.node.kind()),
-                "write true or false",
-            );
+            self.report(&member, format!("`{key}` is {}, not a boolean", member.node.kind()), "write true or false");
         }
         value
     }
@@ -711,17 +558,14 @@ impl<'a> Linter<'a> {
     /// Takes an identifier in a scope.
     fn claim(&mut self, scope: &mut Scope, at: &At<'a>, name: &str, identifier: Option<String>) {
         let Some(identifier) = identifier else {
-            let message = format!(
-                "the {} `{name}` has no letter or digit to make a Rust name from",
-                scope.what
-            );
+            let message = format!("the {} `{name}` has no letter or digit to make a Rust name from", scope.what);
             return self.report(at, message, scope.help);
         };
         if let Some(other) = scope.taken.get(&identifier) {
-            let message = format!(
-                "the {} `{name}` becomes `{identifier}` in Rust, as does {other}",
-                scope.what
-            );
+            if *other == format!("`{name}`") {
+                return self.report(at, format!("there is another {} {other}", scope.what), scope.help);
+            }
+            let message = format!("the {} `{name}` becomes `{identifier}` in Rust, as does {other}", scope.what);
             return self.report(at, message, scope.help);
         }
         scope.taken.insert(identifier, format!("`{name}`"));
@@ -779,20 +623,14 @@ fn one_of(names: &[&str]) -> String {
 
 /// Whether HTTP takes the text as the name of a header.
 fn is_token(name: &str) -> bool {
-    !name.is_empty()
-        && name
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c))
+    !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c))
 }
 
 /// "did you mean" where a known name is close, otherwise the general advice.
 fn suggestion(name: &str, known: &[&str], general: &str) -> String {
-    let close = known
-        .iter()
-        .map(|candidate| (distance(name, candidate), candidate))
-        .min();
+    let close = known.iter().map(|candidate| (distance(name, candidate), candidate)).min();
     match close {
-        Some((distance, candidate)) if distance <= 2 && distance < candidate.len() / 2 => {
+        Some((distance, candidate)) if distance <= 2 && 2 * distance < candidate.len() => {
             format!("did you mean `{candidate}`?")
         }
         Some(_) | None => general.to_owned(),

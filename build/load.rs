@@ -30,14 +30,7 @@ pub struct Finding {
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Finding {
-            file,
-            line,
-            column,
-            place,
-            message,
-            help,
-        } = self;
+        let Finding { file, line, column, place, message, help } = self;
         write!(f, "{file}:{line}:{column}: ")?;
         if !place.is_empty() {
             write!(f, "{place}: ")?;
@@ -186,12 +179,9 @@ impl Node {
             Value::Number { text } => serde_json::from_str(text).unwrap_or(Json::Null),
             Value::String(text) => Json::String(text.clone()),
             Value::Sequence(items) => Json::Array(items.iter().map(Node::to_json).collect()),
-            Value::Mapping(entries) => Json::Object(
-                entries
-                    .iter()
-                    .map(|(key, node)| (key.text.clone(), node.to_json()))
-                    .collect(),
-            ),
+            Value::Mapping(entries) => {
+                Json::Object(entries.iter().map(|(key, node)| (key.text.clone(), node.to_json())).collect())
+            }
         }
     }
 
@@ -238,17 +228,9 @@ fn json_string(text: &str) -> String {
 /// Reads a YAML file. Everything that can be said after one reading is in the list of findings; a syntax error ends it.
 pub fn load(file: &str, text: &str) -> Result<Document, Vec<Finding>> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut loader = Loader {
-        file,
-        parser: Parser::new_from_str(text),
-        place: Vec::new(),
-        findings: Vec::new(),
-    };
+    let mut loader = Loader { file, parser: Parser::new_from_str(text), place: Vec::new(), findings: Vec::new() };
     match loader.document() {
-        Some(root) if loader.findings.is_empty() => Ok(Document {
-            file: file.to_owned(),
-            root,
-        }),
+        Some(root) if loader.findings.is_empty() => Ok(Document { file: file.to_owned(), root }),
         Some(_) | None => Err(loader.findings),
     }
 }
@@ -276,11 +258,7 @@ impl<'a> Loader<'a> {
                 | Event::MappingStart(..)
                 | Event::MappingEnd => {
                     if root.is_some() {
-                        self.report(
-                            span,
-                            "the file has a second YAML document",
-                            "write one document per file",
-                        );
+                        self.report(span, "the file has a second YAML document", "write one document per file");
                         return None;
                     }
                     root = Some(self.node(event, span, 0)?);
@@ -310,6 +288,8 @@ impl<'a> Loader<'a> {
 
     fn node(&mut self, event: Event<'a>, span: Span, depth: usize) -> Option<Node> {
         if depth > MAX_DEPTH {
+            self.place.truncate(8);
+            self.place.push("…".to_owned());
             let message = format!("nesting is deeper than {MAX_DEPTH} levels");
             self.report(span, &message, "give the inner part a name under components");
             return None;
@@ -328,11 +308,7 @@ impl<'a> Loader<'a> {
                 Value::Mapping(self.mapping(depth)?)
             }
             Event::Alias(_) => {
-                self.report(
-                    span,
-                    "YAML aliases (`*name`) are not understood",
-                    "use `$ref` or write the value again",
-                );
+                self.report(span, "YAML aliases (`*name`) are not understood", "use `$ref` or write the value again");
                 Value::Null
             }
             Event::Nothing
@@ -392,18 +368,10 @@ impl<'a> Loader<'a> {
                 if text.is_empty() && style == ScalarStyle::Plain {
                     self.report(span, "there is no key before the colon", "write one");
                 }
-                Some(Key {
-                    text: text.into_owned(),
-                    line,
-                    column,
-                })
+                Some(Key { text: text.into_owned(), line, column })
             }
             Event::Alias(_) | Event::SequenceStart(..) | Event::MappingStart(..) => {
-                self.report(
-                    span,
-                    "a key is not text",
-                    "write the key as one word, in quotes if need be",
-                );
+                self.report(span, "a key is not text", "write the key as one word, in quotes if need be");
                 None
             }
             Event::Nothing
@@ -432,15 +400,9 @@ impl<'a> Loader<'a> {
                 number if is_number(number) => {
                     if serde_json::from_str::<serde_json::Number>(number).is_err() {
                         let message = format!("`{number}` is a number in YAML that JSON cannot hold");
-                        self.report(
-                            span,
-                            &message,
-                            "write it as JSON does, or put it in quotes where text is meant",
-                        );
+                        self.report(span, &message, "write it as JSON does, or put it in quotes where text is meant");
                     }
-                    Value::Number {
-                        text: number.to_owned(),
-                    }
+                    Value::Number { text: number.to_owned() }
                 }
                 other => Value::String(other.to_owned()),
             },
@@ -449,11 +411,7 @@ impl<'a> Loader<'a> {
 
     fn refuse_properties(&mut self, span: Span, anchor: usize, tagged: bool) {
         if anchor != 0 {
-            self.report(
-                span,
-                "YAML anchors (`&name`) are not understood",
-                "use `$ref` or write the value again",
-            );
+            self.report(span, "YAML anchors (`&name`) are not understood", "use `$ref` or write the value again");
         }
         if tagged {
             let help = "leave the tag out, and put the value in quotes where text is meant";
@@ -469,24 +427,13 @@ impl<'a> Loader<'a> {
     fn report_at(&mut self, line: usize, column: usize, message: &str, help: &str) {
         let place = self.place.iter().fold(String::new(), |place, step| join(&place, step));
         let (file, message, help) = (self.file.to_owned(), message.to_owned(), help.to_owned());
-        self.findings.push(Finding {
-            file,
-            line,
-            column,
-            place,
-            message,
-            help,
-        });
+        self.findings.push(Finding { file, line, column, place, message, help });
     }
 }
 
 /// A place one step further: a key after a full stop, an index (`[0]`) without.
 pub fn join(place: &str, step: &str) -> String {
-    if place.is_empty() || step.starts_with('[') {
-        format!("{place}{step}")
-    } else {
-        format!("{place}.{step}")
-    }
+    if place.is_empty() || step.starts_with('[') { format!("{place}{step}") } else { format!("{place}.{step}") }
 }
 
 /// Line and column counted from 1; the parser counts columns from 0, and an empty file has line 0.

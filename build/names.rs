@@ -30,9 +30,7 @@ pub fn snake(name: &str) -> Option<String> {
 
 /// The name with a space for everything that cannot stand in an identifier; heck alone would keep `é` and `²`.
 fn words(name: &str) -> String {
-    name.chars()
-        .map(|c| if c.is_ascii_alphanumeric() { c } else { ' ' })
-        .collect()
+    name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { ' ' }).collect()
 }
 
 /// Makes heck's result an identifier: no keyword, no digit in front.

@@ -141,10 +141,8 @@ impl Reader<'_> {
         let info = self.need(root, "info")?;
         let mut operations = Vec::new();
         for (path, item) in entries(root.get("paths")) {
-            for method in METHODS {
-                if let Some(operation) = item.get(method) {
-                    operations.push(self.operation(path, method, item, operation)?);
-                }
+            for (method, operation) in entries(Some(item)).filter(|(key, _)| METHODS.contains(key)) {
+                operations.push(self.operation(path, method, item, operation)?);
             }
         }
         let mut events = Vec::new();

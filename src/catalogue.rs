@@ -130,7 +130,9 @@ pub struct Operation {
     pub path: &'static str,
     /// One line on what it does.
     pub summary: &'static str,
-    /// Whether the body of the request is documented, and how it looks.
+    /// Documented headers, without those that every request has (credentials and content type).
+    pub headers: &'static [Header],
+    /// The body of the request; `None` where it has none.
     pub request: Option<Body>,
     /// Every documented answer.
     pub answers: &'static [Answer],
@@ -232,13 +234,13 @@ pub struct Event {
     pub answers: &'static [Answer],
 }
 
-/// A header of a delivery.
+/// A header of a call or a delivery.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Header {
     /// Its name.
     pub name: &'static str,
-    /// Whether every delivery has it.
+    /// Whether it is always there.
     pub required: bool,
     /// What it says.
     pub description: &'static str,

@@ -224,7 +224,7 @@ impl Connection {
         self.http.clone()
     }
 
-    /// What a call of the operation sends beside its arguments; asks the token source.
+    /// What a call of the operation sends beside its arguments. This is where the token source is asked.
     pub(crate) async fn session<E>(&self, operation: &'static Operation) -> Result<Session, Error<E>> {
         let fail = |kind| Error::new(operation, None, kind);
         let token = self.token.get().await.map_err(|error| fail(ErrorKind::Token(error)))?;
@@ -237,7 +237,15 @@ impl Connection {
                 "the token has characters that a header cannot carry".to_owned(),
             ))
         })?;
-        let mut headers = self.headers.clone();
+        let mut headers: HeaderMap = operation
+            .headers
+            .iter()
+            .filter_map(|header| {
+                let name = HeaderName::from_bytes(header.name.as_bytes()).ok()?;
+                let value = self.headers.get(&name)?.clone();
+                Some((name, value))
+            })
+            .collect();
         headers.insert(name, value);
         headers.insert(
             ACCEPT,

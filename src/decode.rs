@@ -8,10 +8,10 @@ use serde_path_to_error::{Path, Segment};
 ///
 /// Says where (JSON pointer, line and column) and what was expected, never the value: it is a customer's data.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{message} at {} (line {line}, column {column})", if pointer.is_empty() { "the root" } else { pointer })]
+#[error("{message}{} (line {line}, column {column})", if pointer.is_empty() { String::new() } else { format!(" at {pointer}") })]
 #[non_exhaustive]
 pub struct DecodeError {
-    /// JSON pointer of the member that does not fit; empty for the root or where the text is not JSON.
+    /// JSON pointer of the value that does not fit; empty for the root and where the text is not JSON.
     pub pointer: String,
     /// Line of the text, counted from 1.
     pub line: usize,
@@ -23,30 +23,39 @@ pub struct DecodeError {
 
 /// Decodes a whole text.
 pub(crate) fn decode<T: DeserializeOwned>(json: &[u8]) -> Result<T, DecodeError> {
-    // The pointer costs time, so it is looked for only once it is needed.
-    serde_json::from_slice(json).map_err(|error| {
-        let mut deserializer = serde_json::Deserializer::from_slice(json);
-        let pointer = match serde_path_to_error::deserialize::<_, T>(&mut deserializer) {
-            Err(error) => json_pointer(error.path()),
-            Ok(_) => String::new(),
-        };
-        DecodeError {
-            pointer,
-            line: error.line(),
-            column: error.column(),
-            message: without_value(&error),
-        }
+    serde_json::from_slice(json).map_err(|error| DecodeError {
+        // The pointer costs time, so it is looked for only once it is needed. Where the text is not JSON it would end
+        // in a name that no specification has.
+        pointer: match error.classify() {
+            Category::Data => pointer_of_error::<T>(json),
+            Category::Io | Category::Syntax | Category::Eof => String::new(),
+        },
+        ..DecodeError::at_root(&error)
     })
 }
 
-/// As [`decode`], for types that borrow from the text.
+/// As [`decode`], for types that borrow from the text and take any JSON.
 pub(crate) fn decode_borrowed<'a, T: serde::Deserialize<'a>>(json: &'a [u8]) -> Result<T, DecodeError> {
-    serde_json::from_slice(json).map_err(|error| DecodeError {
-        pointer: String::new(),
-        line: error.line(),
-        column: error.column(),
-        message: without_value(&error),
-    })
+    serde_json::from_slice(json).map_err(|error| DecodeError::at_root(&error))
+}
+
+impl DecodeError {
+    fn at_root(error: &serde_json::Error) -> Self {
+        Self {
+            pointer: String::new(),
+            line: error.line(),
+            column: error.column(),
+            message: without_value(error),
+        }
+    }
+}
+
+fn pointer_of_error<T: DeserializeOwned>(json: &[u8]) -> String {
+    let mut deserializer = serde_json::Deserializer::from_slice(json);
+    match serde_path_to_error::deserialize::<_, T>(&mut deserializer) {
+        Err(error) => json_pointer(error.path()),
+        Ok(_) => String::new(),
+    }
 }
 
 fn json_pointer(path: &Path) -> String {

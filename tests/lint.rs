@@ -62,20 +62,11 @@ fn bad_specs_are_told_what_is_wrong() {
 #[test]
 fn every_snapshot_has_its_spec() {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/snapshots");
-    let specs: Vec<String> = yaml_files("tests/lint")
-        .into_iter()
-        .map(|(name, _)| format!("lint__{name}.snap"))
-        .collect();
+    let specs: Vec<String> =
+        yaml_files("tests/lint").into_iter().map(|(name, _)| format!("lint__{name}.snap")).collect();
     for entry in fs::read_dir(directory).expect("the snapshots") {
-        let name = entry
-            .expect("an entry of the directory")
-            .file_name()
-            .to_string_lossy()
-            .into_owned();
-        assert!(
-            !name.starts_with("lint__") || specs.contains(&name),
-            "{name} is left over"
-        );
+        let name = entry.expect("an entry of the directory").file_name().to_string_lossy().into_owned();
+        assert!(!name.starts_with("lint__") || specs.contains(&name), "{name} is left over");
     }
 }
 
@@ -91,10 +82,7 @@ fn our_specs_have_no_findings() {
 fn findings_are_in_the_order_of_the_file_and_have_all_parts() {
     for (name, text) in yaml_files("tests/lint") {
         let found = findings(&name, &text);
-        assert!(
-            found.is_sorted_by_key(|finding| (finding.line, finding.column)),
-            "{name}"
-        );
+        assert!(found.is_sorted_by_key(|finding| (finding.line, finding.column)), "{name}");
         for finding in found {
             assert!(finding.line >= 1 && finding.column >= 1, "{finding}");
             assert!(!finding.message.is_empty() && !finding.help.is_empty(), "{finding}");
@@ -110,25 +98,14 @@ fn numbers_and_order_survive_loading() {
         document.root.to_json_text(),
         r#"{"b":[10.10,1e5,-0,100000000000000000000],"a":{"201":"no","x":null,"y":"1","z":null}}"#,
     );
-    assert_eq!(
-        document.root.to_json()["a"],
-        serde_json::json!({ "201": "no", "x": null, "y": "1", "z": null })
-    );
+    assert_eq!(document.root.to_json()["a"], serde_json::json!({ "201": "no", "x": null, "y": "1", "z": null }));
 }
 
 #[test]
 fn names_become_identifiers() {
     let table = [
-        (
-            "epayments.payment.captured.v1",
-            Some("EpaymentsPaymentCapturedV1"),
-            Some("epayments_payment_captured_v1"),
-        ),
-        (
-            "Ocp-Apim-Subscription-Key",
-            Some("OcpApimSubscriptionKey"),
-            Some("ocp_apim_subscription_key"),
-        ),
+        ("epayments.payment.captured.v1", Some("EpaymentsPaymentCapturedV1"), Some("epayments_payment_captured_v1")),
+        ("Ocp-Apim-Subscription-Key", Some("OcpApimSubscriptionKey"), Some("ocp_apim_subscription_key")),
         ("ORDER", Some("Order"), Some("order")),
         ("type", Some("Type"), Some("type_")),
         ("self", Some("Self_"), Some("self_")),
@@ -143,16 +120,17 @@ fn names_become_identifiers() {
     }
 }
 
+/// Our specs, which are long, cut at every thousandth byte and the bad ones at every fiftieth.
 #[test]
 fn a_spec_cut_anywhere_is_refused_in_words() {
-    for (name, text) in yaml_files("specs") {
-        for end in (0..text.len()).step_by(CUT).filter(|end| text.is_char_boundary(*end)) {
-            report(&findings(&name, &text[..end]));
+    for (directory, step) in [("specs", 1000), ("tests/lint", 50)] {
+        for (name, text) in yaml_files(directory) {
+            for end in (0..text.len()).step_by(step).filter(|end| text.is_char_boundary(*end)) {
+                report(&findings(&name, &text[..end]));
+            }
         }
     }
 }
-
-const CUT: usize = 50;
 
 #[test]
 fn nesting_is_refused_in_words() {
@@ -160,10 +138,7 @@ fn nesting_is_refused_in_words() {
         for unit in ["[", "{a: ", "- ", "a:\n", "? ", "{", "(", "!!", "&a ", "*"] {
             report(&findings("deep.yaml", &unit.repeat(depth)));
         }
-        let pattern = format!(
-            "components: {{schemas: {{A: {{type: string, pattern: '{}'}}}}}}",
-            "(?:".repeat(depth)
-        );
+        let pattern = format!("components: {{schemas: {{A: {{type: string, pattern: '{}'}}}}}}", "(?:".repeat(depth));
         report(&findings("deep.yaml", &pattern));
     }
 }
@@ -178,30 +153,17 @@ fn values_of_any_kind_are_linted_anywhere() {
         let mut steps = Vec::new();
         exchange(&document.root, &mut steps, &mut |steps, value| {
             let root = exchanged(&document.root, steps, value);
-            report(&lint::lint(&Document {
-                file: name.clone(),
-                root,
-            }));
+            report(&lint::lint(&Document { file: name.clone(), root }));
         });
     }
 }
 
 fn exchange(node: &Node, steps: &mut Vec<usize>, visit: &mut impl FnMut(&[usize], &Value)) {
-    let number = Value::Number {
-        text: "-1.5e3".to_owned(),
-    };
-    let null = Node {
-        line: 1,
-        column: 1,
-        value: Value::Null,
-    };
+    let number = Value::Number { text: "-1.5e3".to_owned() };
+    let null = Node { line: 1, column: 1, value: Value::Null };
     let text = Value::String("#/components/schemas/\u{e9}`<[".to_owned());
     let list = Value::Sequence(vec![null.clone(), null.clone()]);
-    let key = load::Key {
-        text: "$ref".to_owned(),
-        line: 1,
-        column: 1,
-    };
+    let key = load::Key { text: "$ref".to_owned(), line: 1, column: 1 };
     let mapping = Value::Mapping(vec![(key, null)]);
     for value in [Value::Null, Value::Bool(true), number, text, list, mapping] {
         visit(steps, &value);
@@ -242,6 +204,12 @@ proptest! {
     #[test]
     fn yaml_like_text_is_linted(parts in prop::collection::vec(prop::sample::select(PARTS), 0..80)) {
         report(&findings("parts.yaml", &parts.concat()));
+    }
+
+    #[test]
+    fn patterns_are_linted(pattern in "[-a^$.*+?(){}\\[\\]\\\\|=!<:,0-9upPdbk]{0,60}") {
+        let pattern = serde_json::Value::from(pattern);
+        report(&findings("pattern.yaml", &format!("components: {{schemas: {{A: {{type: string, pattern: {pattern}}}}}}}")));
     }
 
     #[test]

@@ -6,10 +6,7 @@ use super::super::load::{Node, Value};
 use super::operation::Body;
 use super::{At, Level, Linter, Scope, is_token, names};
 
-const PATH_ITEM: Level = Level {
-    name: "in an event",
-    keys: &["post"],
-};
+const PATH_ITEM: Level = Level { name: "in an event", keys: &["post"] };
 const DELIVERY: Level = Level {
     name: "in a delivery",
     keys: &[
@@ -23,18 +20,8 @@ const DELIVERY: Level = Level {
         "responses",
     ],
 };
-const EVENT_NAME: Level = Level {
-    name: "in x-event-name",
-    keys: &["in", "header", "path"],
-};
-const EXAMPLE: Level = Level {
-    name: "in an example",
-    keys: &["summary", "description", "x-origin", "value"],
-};
-const ORIGIN: Level = Level {
-    name: "in x-origin",
-    keys: &["kind", "source"],
-};
+const EXAMPLE: Level = Level { name: "in an example", keys: &["summary", "description", "x-origin", "value"] };
+const ORIGIN: Level = Level { name: "in x-origin", keys: &["kind", "source"] };
 
 /// What `x-event-when` says about one member.
 enum Condition<'a> {
@@ -61,11 +48,7 @@ impl<'a> Delivery<'a> {
     pub(super) fn lint_all(linter: &mut Linter<'a>, root: &At<'a>) {
         let Some(webhooks) = root.get("x-webhooks") else {
             if let Some(at) = root.get("x-event-name") {
-                linter.report(
-                    &at,
-                    "there are no events to name",
-                    "leave it out, or describe them under `x-webhooks`",
-                );
+                linter.report(&at, "there are no events to name", "leave it out, or describe them under `x-webhooks`");
             }
             return;
         };
@@ -82,6 +65,7 @@ impl<'a> Delivery<'a> {
                 continue;
             }
             match item.get("post") {
+                None if !item.node.entries().is_empty() => {}
                 None => linter.report(&item, "the event has no `post`", "describe the delivery under `post`"),
                 Some(post) => {
                     let conditions = linter.delivery(&post, by_body);
@@ -98,7 +82,7 @@ impl<'a> Delivery<'a> {
 
     fn excludes(&self, other: &Delivery<'a>) -> bool {
         self.conditions.iter().any(|(pointer, condition)| {
-            let mut same = other.conditions.iter().filter(|(candidate, _)| candidate == pointer);
+            let same = other.conditions.iter().filter(|(candidate, _)| candidate == pointer);
             same.map(|(_, other)| other).any(|other| match (condition, other) {
                 (Condition::Equals(a), Condition::Equals(b)) => !same_scalar(a, b),
                 (Condition::Equals(_), Condition::Present(present)) => !present,
@@ -121,16 +105,9 @@ impl<'a> Linter<'a> {
     fn event_name(&mut self, root: &At<'a>, webhooks: &At<'a>) -> Option<&'a str> {
         let help = "write `{in: body}`, `{header: NAME}`, `{path: last-segment}` or `{in: route}`";
         let Some(at) = root.get("x-event-name") else {
-            self.report(
-                webhooks,
-                "`x-event-name` is missing at the root, so no delivery says which event it is",
-                help,
-            );
+            self.report(webhooks, "`x-event-name` is missing at the root, so no delivery says which event it is", help);
             return None;
         };
-        if !self.level(&at, &EVENT_NAME) {
-            return None;
-        }
         let understood = match at.entries().as_slice() {
             [("in", place)] => matches!(place.node.as_str(), Some("body" | "route")),
             [("header", header)] => header.node.as_str().is_some_and(is_token),
@@ -154,11 +131,7 @@ impl<'a> Linter<'a> {
         self.parameters(at, true);
         match at.get("requestBody") {
             Some(body) => self.request_body(&body, Body::Delivery),
-            None => self.report(
-                at,
-                "the event has no payload schema",
-                "describe the payload under `requestBody`",
-            ),
+            None => self.report(at, "the event has no payload schema", "describe the payload under `requestBody`"),
         }
         self.responses(at);
         let schema: Option<At<'a>> = at.get("requestBody").and_then(|body| {
@@ -168,9 +141,8 @@ impl<'a> Linter<'a> {
         self.idempotency_key(at, schema.as_ref());
         let Some(when) = at.get("x-event-when") else {
             // Without any described member nothing could be written: such an event is known only to who registered it.
-            let described = schema
-                .and_then(|schema| self.resolve(&schema))
-                .is_some_and(|at| !at.members("properties").is_empty());
+            let described =
+                schema.and_then(|schema| self.resolve(&schema)).is_some_and(|at| !at.members("properties").is_empty());
             if by_body && described {
                 let help = "write `x-event-when: {/member: value}` with what only this event has";
                 self.report(at, "`x-event-when` is missing, so no body is this event", help);
@@ -189,11 +161,7 @@ impl<'a> Linter<'a> {
             return Vec::new();
         }
         if when.node.entries().is_empty() {
-            self.report(
-                when,
-                "there is no condition",
-                "write `/member: value`, or leave `x-event-when` out",
-            );
+            self.report(when, "there is no condition", "write `/member: value`, or leave `x-event-when` out");
         }
         let mut conditions = Vec::new();
         for (pointer, at) in when.entries() {
@@ -201,20 +169,12 @@ impl<'a> Linter<'a> {
                 Value::Mapping(_) => match (at.node.entries().len(), at.node.get("present").and_then(Node::as_bool)) {
                     (1, Some(present)) => Condition::Present(present),
                     (_, _) => {
-                        self.report(
-                            &at,
-                            "the condition is not understood",
-                            "write a value, or `{present: true}`",
-                        );
+                        self.report(&at, "the condition is not understood", "write a value, or `{present: true}`");
                         continue;
                     }
                 },
                 Value::Sequence(_) => {
-                    self.report(
-                        &at,
-                        "a member is compared with one value",
-                        "write a value, or `{present: true}`",
-                    );
+                    self.report(&at, "a member is compared with one value", "write a value, or `{present: true}`");
                     continue;
                 }
                 scalar @ (Value::Null | Value::Bool(_) | Value::Number { .. } | Value::String(_)) => {
@@ -237,20 +197,10 @@ impl<'a> Linter<'a> {
 
     /// Whether a member can be absent; it need not be described.
     fn absent(&mut self, at: &At<'a>, pointer: &str, schema: Option<&At<'a>>) {
-        let required = schema
-            .and_then(|schema| self.resolve(schema))
-            .and_then(|schema| schema.get("required"));
+        let required = schema.and_then(|schema| self.resolve(schema)).and_then(|schema| schema.get("required"));
         let names = required.map(|required| required.items()).unwrap_or_default();
-        if names.iter().any(|name| {
-            name.node
-                .as_str()
-                .is_some_and(|name| pointer.strip_prefix('/') == Some(name))
-        }) {
-            self.report(
-                at,
-                "the schema requires this member",
-                "make it optional, or choose another member",
-            );
+        if names.iter().any(|name| name.node.as_str().is_some_and(|name| pointer.strip_prefix('/') == Some(name))) {
+            self.report(at, "the schema requires this member", "make it optional, or choose another member");
         }
     }
 
@@ -263,37 +213,25 @@ impl<'a> Linter<'a> {
                 values.is_empty() || values.iter().any(|value| value.node.as_str() == Some(text))
             }
             (Some("integer" | "number"), Value::Number { .. }) | (Some("boolean"), Value::Bool(_)) | (None, _) => true,
-            (Some(_), Value::Null) => [member, &schema]
-                .iter()
-                .any(|at| at.node.get("nullable").and_then(Node::as_bool) == Some(true)),
+            (Some(_), Value::Null) => {
+                [member, &schema].iter().any(|at| at.node.get("nullable").and_then(Node::as_bool) == Some(true))
+            }
             (Some(_), _) => false,
         };
         if !fits {
-            self.report(
-                at,
-                "the schema does not admit this value",
-                "write a value of the member's type or enum",
-            );
+            self.report(at, "the schema does not admit this value", "write a value of the member's type or enum");
         }
     }
 
     fn idempotency_key(&mut self, at: &At<'a>, schema: Option<&At<'a>>) {
         let Some(key) = at.get("x-idempotency-key") else { return };
         if key.node.items().is_empty() {
-            return self.report(
-                &key,
-                "this is not a list of JSON pointers",
-                "write `[/id]`, or leave it out",
-            );
+            return self.report(&key, "this is not a list of JSON pointers", "write `[/id]`, or leave it out");
         }
         let mut seen = BTreeSet::new();
         for item in key.items() {
             match item.node.as_str() {
-                None => self.report(
-                    &item,
-                    format!("here is {}, not a JSON pointer", item.node.kind()),
-                    "write `/id`",
-                ),
+                None => self.report(&item, format!("here is {}, not a JSON pointer", item.node.kind()), "write `/id`"),
                 Some(pointer) if !seen.insert(pointer) => {
                     self.report(&item, format!("`{pointer}` is listed twice"), "leave one out");
                 }
@@ -349,9 +287,10 @@ impl<'a> Linter<'a> {
     /// Events told apart by their body: no body may be two of them.
     fn exclusive(&mut self, deliveries: &[Delivery<'a>]) {
         for (index, delivery) in deliveries.iter().enumerate() {
-            let rivals = deliveries.iter().take(index).filter(|other| !delivery.excludes(other));
+            let rivals =
+                deliveries.iter().take(index).filter(|other| !delivery.excludes(other) && !other.conditions.is_empty());
             let rivals: Vec<String> = rivals.map(|other| format!("`{}`", other.name)).collect();
-            if !rivals.is_empty() {
+            if !rivals.is_empty() && !delivery.conditions.is_empty() {
                 let message = format!("one body can be this event and {}", rivals.join(", "));
                 let help = "let both name a member with different values, or one that is present here and absent there";
                 self.report(&delivery.when, message, help);
@@ -369,14 +308,9 @@ impl<'a> Linter<'a> {
         };
         for (name, example) in examples.entries() {
             if names::snake(name).as_deref() != Some(name) {
-                let help = names::snake(name).map_or("write a name in snake_case".to_owned(), |snake| {
-                    format!("write `{snake}`")
-                });
-                self.report(
-                    &example,
-                    format!("the example's name `{name}` is not in snake_case"),
-                    help,
-                );
+                let help = names::snake(name)
+                    .map_or("write a name in snake_case".to_owned(), |snake| format!("write `{snake}`"));
+                self.report(&example, format!("the example's name `{name}` is not in snake_case"), help);
             }
             if !self.level(&example, &EXAMPLE) {
                 continue;
@@ -384,11 +318,7 @@ impl<'a> Linter<'a> {
             self.origin(&example);
             match example.get("value") {
                 Some(value) => self.contradiction(&value, media_type),
-                None => self.report(
-                    &example,
-                    "the example has no `value`",
-                    "write the JSON as YAML under `value`",
-                ),
+                None => self.report(&example, "the example has no `value`", "write the JSON as YAML under `value`"),
             }
         }
     }
@@ -404,11 +334,7 @@ impl<'a> Linter<'a> {
         if !matches!(origin.str("kind"), Some("documented" | "observed" | "constructed")) {
             self.report(&origin, "the kind of origin is missing or not understood", help);
         }
-        self.required_text(
-            &origin,
-            "source",
-            "name the page or URL, or say why and from what it was constructed",
-        );
+        self.required_text(&origin, "source", "name the page or URL, or say why and from what it was constructed");
     }
 
     /// What is wrong with an example at first sight; strict validation is a test of its own.
@@ -429,13 +355,10 @@ impl<'a> Linter<'a> {
             let message = format!("the example is {}, but its schema asks for {kind}", value.node.kind());
             return self.report(value, message, "correct the example or the schema");
         }
-        for name in schema
-            .get("required")
-            .map(|required| required.items())
-            .unwrap_or_default()
-        {
+        for name in schema.get("required").map(|required| required.items()).unwrap_or_default() {
             if let (Some(name), "object") = (name.node.as_str(), schema.str("type").unwrap_or_default())
                 && value.node.get(name).is_none()
+                && schema.node.get_path(&["properties", name]).is_some()
             {
                 let help = "complete the example (and say so in x-origin), or make the member optional";
                 self.report(value, format!("the example lacks the required member `{name}`"), help);

@@ -7,46 +7,18 @@ use super::{At, Level, Linter, Scope, is_token, names, one_of, schema, template_
 
 const PATH_ITEM: Level = Level {
     name: "in a path",
-    keys: &[
-        "parameters",
-        "get",
-        "put",
-        "post",
-        "delete",
-        "options",
-        "head",
-        "patch",
-        "trace",
-    ],
+    keys: &["parameters", "get", "put", "post", "delete", "options", "head", "patch", "trace"],
 };
 const METHODS: &[&str] = &["get", "put", "post", "delete", "options", "head", "patch", "trace"];
 const OPERATION: Level = Level {
     name: "in an operation",
-    keys: &[
-        "operationId",
-        "summary",
-        "description",
-        "parameters",
-        "requestBody",
-        "responses",
-    ],
+    keys: &["operationId", "summary", "description", "parameters", "requestBody", "responses"],
 };
-const PARAMETER: Level = Level {
-    name: "in a parameter",
-    keys: &["name", "in", "required", "description", "schema", "x-client-header"],
-};
-const REQUEST_BODY: Level = Level {
-    name: "in a request body",
-    keys: &["required", "description", "content"],
-};
-const RESPONSE: Level = Level {
-    name: "in a response",
-    keys: &["description", "content"],
-};
-const MEDIA_TYPE: Level = Level {
-    name: "in a media type",
-    keys: &["schema", "examples"],
-};
+const PARAMETER: Level =
+    Level { name: "in a parameter", keys: &["name", "in", "required", "description", "schema", "x-client-header"] };
+const REQUEST_BODY: Level = Level { name: "in a request body", keys: &["required", "description", "content"] };
+const RESPONSE: Level = Level { name: "in a response", keys: &["description", "content"] };
+const MEDIA_TYPE: Level = Level { name: "in a media type", keys: &["schema", "examples"] };
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
@@ -72,11 +44,7 @@ impl Body {
 pub(super) fn all_parameters<'a>(linter: &Linter<'a>, root: &At<'a>) -> Vec<At<'a>> {
     let mut found = Vec::new();
     for (_, path) in root.members("paths") {
-        let operations = path
-            .entries()
-            .into_iter()
-            .filter(|(key, _)| METHODS.contains(key))
-            .map(|(_, at)| at);
+        let operations = path.entries().into_iter().filter(|(key, _)| METHODS.contains(key)).map(|(_, at)| at);
         for holder in operations.chain([path.clone()]) {
             let parameters = holder.get("parameters").map(|at| at.items()).unwrap_or_default();
             found.extend(parameters.into_iter().filter_map(|at| match at.str("$ref") {
@@ -91,11 +59,7 @@ pub(super) fn all_parameters<'a>(linter: &Linter<'a>, root: &At<'a>) -> Vec<At<'
 impl<'a> Linter<'a> {
     pub(super) fn paths(&mut self, root: &At<'a>) {
         let Some(paths) = root.get("paths") else {
-            return self.report(
-                root,
-                "`paths` is missing",
-                "write `paths: {}` where there are no operations",
-            );
+            return self.report(root, "`paths` is missing", "write `paths: {}` where there are no operations");
         };
         if !self.mapping(&paths) {
             return;
@@ -104,9 +68,7 @@ impl<'a> Linter<'a> {
         let mut operations = Scope::new("operation", "give each operation an operationId of its own");
         for (path, item) in paths.entries() {
             let names = self.template(path, &item);
-            let shape = path
-                .split('{')
-                .map(|part| part.split_once('}').map_or(part, |(_, rest)| rest));
+            let shape = path.split('{').map(|part| part.split_once('}').map_or(part, |(_, rest)| rest));
             let shape = shape.collect::<Vec<_>>().join("{}");
             match templates.iter().find(|(other, _)| *other == shape) {
                 Some((_, other)) => {
@@ -139,11 +101,7 @@ impl<'a> Linter<'a> {
             self.report(item, "this is not a path", help);
         }
         template_names(path).unwrap_or_else(|| {
-            self.report(
-                item,
-                "the braces in the path do not match",
-                "write each path parameter as `{name}`",
-            );
+            self.report(item, "the braces in the path do not match", "write each path parameter as `{name}`");
             BTreeSet::new()
         })
     }
@@ -156,24 +114,14 @@ impl<'a> Linter<'a> {
         self.summary(at);
         let mut parameters = self.parameters(at, false);
         let own: BTreeSet<_> = parameters.iter().map(|at| (at.str("name"), at.str("in"))).collect();
-        let inherited = shared
-            .iter()
-            .filter(|at| !own.contains(&(at.str("name"), at.str("in"))));
+        let inherited = shared.iter().filter(|at| !own.contains(&(at.str("name"), at.str("in"))));
         parameters.extend(inherited.cloned());
         self.arguments(at, &parameters);
         let is_path = |parameter: &&At<'a>| parameter.str("in") == Some("path");
-        let declared: BTreeSet<&str> = parameters
-            .iter()
-            .filter(is_path)
-            .filter_map(|at| at.str("name"))
-            .collect();
+        let declared: BTreeSet<&str> = parameters.iter().filter(is_path).filter_map(|at| at.str("name")).collect();
         for name in template.difference(&declared) {
             let help = format!("add a parameter with `name: {name}`, `in: path` and `required: true`");
-            self.report(
-                at,
-                format!("the path has `{{{name}}}`, but there is no such parameter"),
-                help,
-            );
+            self.report(at, format!("the path has `{{{name}}}`, but there is no such parameter"), help);
         }
         for name in declared.difference(template) {
             let help = format!("write `{{{name}}}` into the path, or leave the parameter out");
@@ -207,11 +155,7 @@ impl<'a> Linter<'a> {
     pub(super) fn summary(&mut self, at: &At<'a>) {
         if let Some(text) = self.required_text(at, "summary", "say in one line what it does") {
             if let (true, Some(member)) = (text.trim_end().contains('\n'), at.get("summary")) {
-                self.report(
-                    &member,
-                    "the summary has several lines",
-                    "write one line, and the rest as description",
-                );
+                self.report(&member, "the summary has several lines", "write one line, and the rest as description");
             }
             self.documentation(at, "summary");
         }
@@ -224,11 +168,7 @@ impl<'a> Linter<'a> {
             return Vec::new();
         };
         if list.node.kind() != "a list" {
-            self.report(
-                &list,
-                format!("here is {} instead of a list", list.node.kind()),
-                "write `- name: …` items",
-            );
+            self.report(&list, format!("here is {} instead of a list", list.node.kind()), "write `- name: …` items");
         }
         let mut found: Vec<At<'a>> = Vec::new();
         for item in list.items() {
@@ -239,15 +179,12 @@ impl<'a> Linter<'a> {
                 continue;
             };
             if of_delivery && parameter.str("in").is_some_and(|place| place != "header") {
-                self.report(
-                    &item,
-                    "a delivery is described by its headers and its body",
-                    "leave this parameter out",
-                );
+                self.report(&item, "a delivery is described by its headers and its body", "leave this parameter out");
             }
             let key = |at: &At<'a>| (at.str("name").map(str::to_ascii_lowercase), at.str("in"));
             if found.iter().any(|other| key(other) == key(&parameter)) {
                 self.report(&item, "this parameter is listed twice", "leave one out");
+                continue;
             }
             found.push(parameter);
         }
@@ -266,16 +203,12 @@ impl<'a> Linter<'a> {
                 self.report(at, "a path parameter is always required", "write `required: true`");
             }
             Some("path" | "query" | "header") => {}
-            Some("cookie") => self.report(
-                at,
-                "cookie parameters are not supported",
-                "use a header, if the provider reads one",
-            ),
-            Some(_) | None => self.report(
-                at,
-                "it does not say where the parameter is",
-                "write `in: path`, `query` or `header`",
-            ),
+            Some("cookie") => {
+                self.report(at, "cookie parameters are not supported", "use a header, if the provider reads one")
+            }
+            Some(_) | None => {
+                self.report(at, "`in` is missing or not understood", "write `in: path`, `query` or `header`")
+            }
         }
         if let Some(name) = self.required_text(at, "name", "write the parameter's name")
             && place == Some("header")
@@ -305,11 +238,7 @@ impl<'a> Linter<'a> {
         };
         self.schema(&schema, schema::Role::Part);
         if let Some(inline) = schema.get("enum") {
-            self.report(
-                &inline,
-                "the enum has no name",
-                "give it one under components.schemas and refer to it",
-            );
+            self.report(&inline, "the enum has no name", "give it one under components.schemas and refer to it");
         }
         if let Some(resolved) = self.resolve(&schema)
             && !resolved.str("type").is_some_and(|kind| types.contains(&kind))
@@ -320,10 +249,7 @@ impl<'a> Linter<'a> {
 
     /// The arguments of the method that the operation becomes.
     fn arguments(&mut self, at: &At<'a>, parameters: &[At<'a>]) {
-        let mut scope = Scope::new(
-            "parameter",
-            "rename a path parameter, or leave an optional parameter out",
-        );
+        let mut scope = Scope::new("parameter", "rename a path parameter, or leave an optional parameter out");
         if at.node.get("requestBody").is_some() {
             scope = scope.reserving("body", "the request body");
         }
@@ -331,10 +257,7 @@ impl<'a> Linter<'a> {
             if let Some(name) = parameter.str("name") {
                 self.claim(
                     &mut scope,
-                    &At {
-                        place: format!("{}.parameters", at.place),
-                        ..parameter.clone()
-                    },
+                    &At { place: format!("{}.parameters", at.place), ..parameter.clone() },
                     name,
                     names::snake(name),
                 );
@@ -348,11 +271,7 @@ impl<'a> Linter<'a> {
         }
         self.documentation(at, "description");
         if self.boolean(at, "required") != Some(true) {
-            self.report(
-                at,
-                "an optional body would be generated as a required one",
-                "write `required: true`",
-            );
+            self.report(at, "an optional body would be generated as a required one", "write `required: true`");
         }
         match at.get("content") {
             Some(content) => self.content(&content, body),
@@ -412,11 +331,9 @@ impl<'a> Linter<'a> {
         let entries = at.entries();
         match entries.as_slice() {
             [_] => {}
-            [] => self.report(
-                at,
-                "no media type is listed",
-                "write one, or leave `content` out where there is no body",
-            ),
+            [] => {
+                self.report(at, "no media type is listed", "write one, or leave `content` out where there is no body")
+            }
             several => {
                 let listed: Vec<&str> = several.iter().map(|(media_type, _)| *media_type).collect();
                 let message = format!("there is more than one media type: {}", listed.join(", "));
@@ -426,11 +343,7 @@ impl<'a> Linter<'a> {
         for (name, media_type) in entries {
             if !understood.contains(&name) {
                 let help = format!("write {}", one_of(understood));
-                self.report(
-                    &media_type,
-                    format!("the media type `{name}` is not understood here"),
-                    help,
-                );
+                self.report(&media_type, format!("the media type `{name}` is not understood here"), help);
             }
             if self.level(&media_type, &MEDIA_TYPE) {
                 self.body_schema(&media_type, body, name == FORM);
@@ -446,11 +359,8 @@ impl<'a> Linter<'a> {
             Body::Delivery => "write `schema` with a `$ref` to the event's payload, free-form if nothing is documented",
         };
         let Some(schema) = media_type.get("schema") else {
-            let message = if body == Body::Delivery {
-                "the event has no payload schema"
-            } else {
-                "the body has no schema"
-            };
+            let message =
+                if body == Body::Delivery { "the event has no payload schema" } else { "the body has no schema" };
             return self.report(media_type, message, help);
         };
         let has_reference = |at: &At<'a>| at.node.get("$ref").is_some();
@@ -469,27 +379,16 @@ impl<'a> Linter<'a> {
     /// A form has flat fields; others fail at run time.
     fn form(&mut self, schema: &At<'a>) {
         if schema.str("type") != Some("object") {
-            self.report(
-                schema,
-                "a form is an object of fields",
-                "write `type: object` with the fields as properties",
-            );
+            self.report(schema, "a form is an object of fields", "write `type: object` with the fields as properties");
         }
         for (name, property) in schema.members("properties") {
             let Some(resolved) = self.resolve(&property) else {
                 continue;
             };
-            if !resolved
-                .str("type")
-                .is_some_and(|kind| ["string", "integer", "number", "boolean"].contains(&kind))
-            {
+            if !resolved.str("type").is_some_and(|kind| ["string", "integer", "number", "boolean"].contains(&kind)) {
                 let help =
                     "write a field of type string, integer, number or boolean, with the encoding in its description";
-                self.report(
-                    &property,
-                    format!("the form field `{name}` is not a single value"),
-                    help,
-                );
+                self.report(&property, format!("the form field `{name}` is not a single value"), help);
             }
         }
     }

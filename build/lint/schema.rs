@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{At, Level, Linter, Scope, names, suggestion};
+use super::{At, Level, Linter, Scope, names, one_of, suggestion};
 
 const SCHEMA: Level = Level {
     name: "in a schema",
@@ -36,28 +36,14 @@ const SCHEMA: Level = Level {
         "anyOf",
     ],
 };
-const ALL_OF: Level = Level {
-    name: "beside `allOf`",
-    keys: &["allOf", "description", "nullable", "default", "deprecated"],
-};
-const ANY_OF_ITEM: Level = Level {
-    name: "in `anyOf`",
-    keys: &["format"],
-};
+const ALL_OF: Level =
+    Level { name: "beside `allOf`", keys: &["allOf", "description", "nullable", "default", "deprecated"] };
+const ANY_OF_ITEM: Level = Level { name: "in `anyOf`", keys: &["format"] };
 
 const TYPES: &[&str] = &["object", "array", "string", "integer", "number", "boolean"];
 const NUMERIC: &[&str] = &["integer", "number"];
-const STRING_FORMATS: &[&str] = &[
-    "date",
-    "date-time",
-    "local-date-time",
-    "http-date",
-    "uuid",
-    "uri",
-    "email",
-    "password",
-    "byte",
-];
+const STRING_FORMATS: &[&str] =
+    &["date", "date-time", "local-date-time", "http-date", "uuid", "uri", "email", "password", "byte"];
 const INTEGER_FORMATS: &[&str] = &["int32", "int64"];
 
 /// The types that a keyword says something about; keywords for all types are not listed.
@@ -142,7 +128,7 @@ impl<'a> Linter<'a> {
             (None, _) => self.untyped(at),
             (Some(_), Some(kind)) if TYPES.contains(&kind) => self.typed(at, kind),
             (Some(member), kind) => {
-                let general = format!("write one of {}; for null there is `nullable: true`", TYPES.join(", "));
+                let general = format!("write {} (for null there is `nullable: true`)", one_of(TYPES));
                 let help = kind.map_or(general.clone(), |kind| suggestion(kind, TYPES, &general));
                 self.report(&member, "the type is not understood", help);
             }
@@ -156,15 +142,11 @@ impl<'a> Linter<'a> {
         match all_of.items().as_slice() {
             [item] if item.node.get("$ref").is_some() => {
                 if self.follow(item, "schemas").is_some() && self.resolve(at).is_none() {
-                    self.report(
-                        item,
-                        "the schema leads back to itself",
-                        "write a type in one of the schemas",
-                    );
+                    self.report(item, "the schema leads back to itself", "write a type in one of the schemas");
                 }
             }
             _ => {
-                let help = "write exactly one `$ref`; list the members of all parts in one schema";
+                let help = "write exactly one `$ref`, or one schema with the members of all parts";
                 self.report(&all_of, "`allOf` is understood only for describing one `$ref`", help);
             }
         }
@@ -175,7 +157,7 @@ impl<'a> Linter<'a> {
 
     fn untyped(&mut self, at: &At<'a>) {
         if let Some(nullable) = at.get("nullable") {
-            let help = "write the `type` beside it; a schema without type admits null as it is";
+            let help = "write the `type` beside it (a schema without type admits null as it is)";
             self.report(&nullable, "`nullable` without `type` has no effect", help);
         }
         for (keyword, types) in APPLIES {
@@ -190,11 +172,7 @@ impl<'a> Linter<'a> {
         for (keyword, types) in APPLIES {
             if let (false, Some(member)) = (types.contains(&kind), at.get(keyword)) {
                 let message = format!("`{keyword}` says nothing about a value of type {kind}");
-                self.report(
-                    &member,
-                    message,
-                    format!("leave it out; it is for type {}", types.join(" and ")),
-                );
+                self.report(&member, message, format!("leave it out (it is for type {})", one_of(types)));
             }
         }
         match kind {
@@ -204,11 +182,7 @@ impl<'a> Linter<'a> {
             }
             "array" => {
                 if at.node.get("items").is_none() {
-                    self.report(
-                        at,
-                        "the array has no `items`",
-                        "say what it holds; `items: {}` admits anything",
-                    );
+                    self.report(at, "the array has no `items`", "say what it holds (`items: {}` admits anything)");
                 }
                 self.boolean(at, "uniqueItems");
                 self.length(at, "minItems", "maxItems");
@@ -254,11 +228,7 @@ impl<'a> Linter<'a> {
             self.schema(&additional, Role::Part);
             if !at.members("properties").is_empty() {
                 let help = "leave it out, or leave `properties` out and describe the members in words";
-                self.report(
-                    &additional,
-                    "a schema for additional members beside `properties` is not understood",
-                    help,
-                );
+                self.report(&additional, "a schema for additional members beside `properties` is not understood", help);
             }
         }
     }
@@ -266,21 +236,13 @@ impl<'a> Linter<'a> {
     fn required(&mut self, at: &At<'a>) {
         let Some(required) = at.get("required") else { return };
         if required.node.items().is_empty() {
-            return self.report(
-                &required,
-                "`required` is not a list of names",
-                "write `[name, …]`, or leave it out",
-            );
+            return self.report(&required, "`required` is not a list of names", "write `[name, …]`, or leave it out");
         }
         let known: Vec<&str> = at.members("properties").iter().map(|(name, _)| *name).collect();
         let mut seen = BTreeSet::new();
         for item in required.items() {
             match item.node.as_str() {
-                None => self.report(
-                    &item,
-                    format!("here is {}, not a name", item.node.kind()),
-                    "put it in quotes",
-                ),
+                None => self.report(&item, format!("here is {}, not a name", item.node.kind()), "put it in quotes"),
                 Some(name) if !seen.insert(name) => {
                     self.report(&item, format!("`{name}` is required twice"), "leave one out")
                 }
@@ -299,11 +261,7 @@ impl<'a> Linter<'a> {
             if let Some(member) = at.get(key)
                 && member.node.as_u64().is_none()
             {
-                self.report(
-                    &member,
-                    format!("`{key}` is not a count"),
-                    "write a whole number that is not negative",
-                );
+                self.report(&member, format!("`{key}` is not a count"), "write a whole number that is not negative");
             }
         }
         let limit = |key: &str| at.get(key).and_then(|member| member.node.as_u64());
@@ -330,11 +288,7 @@ impl<'a> Linter<'a> {
             let Some(member) = at.get(key) else { continue };
             let help = format!("write `{bound}: NUMBER` and `{key}: true`, as OpenAPI 3.0 does");
             if member.node.as_bool().is_none() {
-                self.report(
-                    &member,
-                    format!("`{key}` is {}, not a boolean", member.node.kind()),
-                    help,
-                );
+                self.report(&member, format!("`{key}` is {}, not a boolean", member.node.kind()), help);
             } else if at.node.get(bound).is_none() {
                 self.report(&member, format!("`{key}` stands without `{bound}`"), help);
             }
@@ -344,11 +298,7 @@ impl<'a> Linter<'a> {
         if let (Some(low), Some(high), Some(member)) = (limit("minimum"), limit("maximum"), at.get("minimum"))
             && (low > high || low == high && (exclusive("exclusiveMinimum") || exclusive("exclusiveMaximum")))
         {
-            self.report(
-                &member,
-                "no number is between `minimum` and `maximum`",
-                "exchange or widen them",
-            );
+            self.report(&member, "no number is between `minimum` and `maximum`", "exchange or widen them");
         }
     }
 
@@ -356,15 +306,8 @@ impl<'a> Linter<'a> {
         let Some(member) = at.get("format") else { return };
         let name = member.node.as_str().unwrap_or_default();
         if !known.contains(&name) {
-            let general = format!(
-                "write one of {}, or leave it out and say it in the description",
-                known.join(", ")
-            );
-            self.report(
-                &member,
-                format!("the format `{name}` is not understood"),
-                suggestion(name, known, &general),
-            );
+            let general = format!("write {}, or leave it out and say it in the description", one_of(known));
+            self.report(&member, format!("the format `{name}` is not understood"), suggestion(name, known, &general));
         }
     }
 
@@ -372,11 +315,7 @@ impl<'a> Linter<'a> {
         let Some(any_of) = at.get("anyOf") else { return };
         if any_of.node.items().len() < 2 || at.node.get("format").is_some() {
             let help = "write `anyOf: [{format: date}, {format: date-time}]` without `format` beside it";
-            self.report(
-                &any_of,
-                "`anyOf` is understood only for admitting several formats",
-                help,
-            );
+            self.report(&any_of, "`anyOf` is understood only for admitting several formats", help);
         }
         let mut seen = BTreeSet::new();
         for item in any_of.items() {
@@ -397,25 +336,13 @@ impl<'a> Linter<'a> {
         let Some(member) = at.get("pattern") else { return };
         let help = "write a regular expression as JavaScript has them, in single quotes";
         match member.node.as_str() {
-            None => self.report(
-                &member,
-                format!("the pattern is {}, not a string", member.node.kind()),
-                help,
-            ),
+            None => self.report(&member, format!("the pattern is {}, not a string", member.node.kind()), help),
             Some(text) if text.matches(['(', '[', '{']).count() > MAX_GROUPS => {
-                self.report(
-                    &member,
-                    format!("the pattern has more than {MAX_GROUPS} brackets"),
-                    "write a simpler one",
-                );
+                self.report(&member, format!("the pattern has more than {MAX_GROUPS} brackets"), "write a simpler one");
             }
             Some(text) => {
                 if let Err(error) = regress::Regex::with_flags(text, "u") {
-                    self.report(
-                        &member,
-                        format!("the pattern is not a regular expression: {error}"),
-                        help,
-                    );
+                    self.report(&member, format!("the pattern is not a regular expression: {error}"), help);
                 }
             }
         }
@@ -433,12 +360,8 @@ impl<'a> Linter<'a> {
         for value in values.items() {
             match value.node.as_str() {
                 None => {
-                    let help = "put it in quotes where it is text; for null write `nullable: true`";
-                    self.report(
-                        &value,
-                        format!("the enum value is {}, not a string", value.node.kind()),
-                        help,
-                    );
+                    let help = "put it in quotes where it is text, or write `nullable: true` for null";
+                    self.report(&value, format!("the enum value is {}, not a string", value.node.kind()), help);
                 }
                 Some(text) if !seen.insert(text) => {
                     self.report(&value, format!("`{text}` is in the enum twice"), "leave one out")
@@ -460,11 +383,7 @@ impl<'a> Linter<'a> {
         };
         if at.node.kind() != kind {
             let help = format!("write {kind}, in quotes where it is text");
-            return self.report(
-                at,
-                format!("the default is {}, but the type asks for {kind}", at.node.kind()),
-                help,
-            );
+            return self.report(at, format!("the default is {}, but the type asks for {kind}", at.node.kind()), help);
         }
         let values = schema.get("enum").map(|values| values.items()).unwrap_or_default();
         let values: Vec<&str> = values.iter().filter_map(|value| value.node.as_str()).collect();
@@ -472,7 +391,7 @@ impl<'a> Linter<'a> {
             && !values.is_empty()
             && !values.contains(&text)
         {
-            let help = suggestion(text, &values, &format!("write one of {}", values.join(", ")));
+            let help = suggestion(text, &values, &format!("write {}", one_of(&values)));
             self.report(at, format!("the default `{text}` is not in the enum"), help);
         }
     }

@@ -27,21 +27,18 @@ fn prose(text: &str, faults: &mut Vec<(String, String)>) -> String {
             }
             (None, Some((marker, language))) => {
                 if !LANGUAGES.contains(&language) {
-                    let message = format!("the code fence `{}` would become a doctest", trimmed.trim_end());
-                    faults.push(fault(
-                        message,
-                        &format!("name a language: {marker}json or {marker}text"),
-                    ));
+                    let message = match language {
+                        "" => format!("a code fence {marker} without language would become a doctest"),
+                        other => format!("a code fence with the language {other} may become a doctest"),
+                    };
+                    faults.push(fault(message, &format!("name a language: {marker}json or {marker}text")));
                 }
                 open = Some(marker);
             }
             (None, None) => {
                 if !trimmed.is_empty() && line.len() - trimmed.len() >= 4 {
                     let message = format!("the indented line `{}` would become a doctest", trimmed.trim_end());
-                    faults.push(fault(
-                        message,
-                        "indent by less than four spaces, or use a code fence with a language",
-                    ));
+                    faults.push(fault(message, "indent by less than four spaces, or use a code fence with a language"));
                 }
                 prose.push_str(line);
             }
@@ -49,10 +46,7 @@ fn prose(text: &str, faults: &mut Vec<(String, String)>) -> String {
         prose.push('\n');
     }
     if let Some(marker) = open {
-        faults.push(fault(
-            format!("a code fence {marker} is never closed"),
-            "close it with a line of its own",
-        ));
+        faults.push(fault(format!("a code fence {marker} is never closed"), "close it with a line of its own"));
     }
     prose
 }
@@ -102,18 +96,13 @@ impl<'a> Scanner<'a> {
         let mut at = ticks;
         let paragraph = self.rest.split("\n\n").next().unwrap_or("");
         while let Some(next) = paragraph.get(at..).and_then(|tail| tail.find('`')) {
-            let run = paragraph
-                .get(at + next..)
-                .map_or(0, |tail| tail.len() - tail.trim_start_matches('`').len());
+            let run = paragraph.get(at + next..).map_or(0, |tail| tail.len() - tail.trim_start_matches('`').len());
             at += next + run;
             if run == ticks {
                 return at;
             }
         }
-        let message = format!(
-            "the backtick before `{}` is never closed",
-            start(self.rest.trim_start_matches('`'))
-        );
+        let message = format!("the backtick before \"{}\" is never closed", start(paragraph.trim_start_matches('`')));
         self.faults.push(fault(message, "close it in the same paragraph"));
         ticks
     }
@@ -124,10 +113,7 @@ impl<'a> Scanner<'a> {
             return 1;
         };
         let scheme = content.split_once(':').is_some_and(|(scheme, _)| {
-            scheme.len() >= 2
-                && scheme
-                    .chars()
-                    .all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '.' | '-'))
+            scheme.len() >= 2 && scheme.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '.' | '-'))
         });
         if (scheme || content.contains('@')) && !content.contains(char::is_whitespace) {
             return content.len() + 2;
@@ -136,8 +122,7 @@ impl<'a> Scanner<'a> {
             return 1;
         }
         let message = format!("`<{content}>` would be taken for an HTML tag");
-        self.faults
-            .push(fault(message, &format!("put it in backticks: `<{content}>`")));
+        self.faults.push(fault(message, &format!("put it in backticks: `<{content}>`")));
         content.len() + 2
     }
 
@@ -153,24 +138,14 @@ impl<'a> Scanner<'a> {
             return content.len() + target.len() + 4;
         }
         let message = format!("`[{content}]` would be taken for a link to a Rust item");
-        self.faults.push(fault(
-            message,
-            "put it in backticks, or write a link: [text](https://…)",
-        ));
+        self.faults.push(fault(message, "put it in backticks, or write a link: [text](https://…)"));
         content.len() + 2
     }
 
     fn bare_url(&mut self) -> usize {
-        let url = self
-            .rest
-            .split(|c: char| c.is_whitespace() || matches!(c, '>' | ')' | '`'))
-            .next()
-            .unwrap_or("");
+        let url = self.rest.split(|c: char| c.is_whitespace() || matches!(c, '>' | ')' | '`')).next().unwrap_or("");
         let shown = url.trim_end_matches(['.', ',', ';', ':']);
-        self.faults.push(fault(
-            format!("the URL {shown} is bare"),
-            &format!("put it in angle brackets: <{shown}>"),
-        ));
+        self.faults.push(fault(format!("the URL {shown} is bare"), &format!("put it in angle brackets: <{shown}>")));
         url.len().max(1)
     }
 }

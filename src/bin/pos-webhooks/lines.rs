@@ -1,0 +1,82 @@
+//! Newline-delimited payloads, a few thousand at a time.
+
+use std::io::{self, BufRead, BufReader, Read};
+use std::ops::Range;
+
+/// Enough for a thread to be busy while the other reads.
+const BUFFER: usize = 1 << 20;
+
+/// Payloads per chunk. Bounds what the reports of one chunk take: those of `{}` are hundreds of times as long as it.
+const PAYLOADS: usize = 4096;
+
+pub struct Lines<R> {
+    reader: BufReader<R>,
+    max_bytes: usize,
+    line: u64,
+}
+
+/// Consecutive payloads. Never empty.
+pub struct Chunk {
+    pub bytes: Vec<u8>,
+    pub payloads: Vec<Line>,
+}
+
+pub struct Line {
+    /// Counted from 1.
+    pub number: u64,
+    /// Where it stands in the chunk's bytes; `None` where it was too long to be kept.
+    pub place: Option<Range<usize>>,
+}
+
+impl<R: Read> Lines<R> {
+    pub fn new(reader: R, max_bytes: usize) -> Self {
+        Self { reader: BufReader::with_capacity(BUFFER, reader), max_bytes, line: 0 }
+    }
+
+    /// The next payloads; `None` at the end.
+    ///
+    /// Waits for the first of them only, so that payloads are reported as they arrive, and an input that fails has all
+    /// of its complete lines reported.
+    pub fn next_chunk(&mut self) -> io::Result<Option<Chunk>> {
+        let mut chunk = Chunk { bytes: Vec::new(), payloads: Vec::new() };
+        while chunk.payloads.is_empty() || self.has_line() && chunk.payloads.len() < PAYLOADS {
+            if !self.next_line(&mut chunk)? {
+                break;
+            }
+        }
+        Ok(Some(chunk).filter(|chunk| !chunk.payloads.is_empty()))
+    }
+
+    fn has_line(&self) -> bool {
+        self.reader.buffer().contains(&b'\n')
+    }
+
+    /// Adds one line to the chunk unless it is blank; `false` at the end of the input.
+    fn next_line(&mut self, chunk: &mut Chunk) -> io::Result<bool> {
+        let start = chunk.bytes.len();
+        // `\r\n` does not count.
+        let most = self.max_bytes.saturating_add(2);
+        let read = (&mut self.reader).take(most as u64).read_until(b'\n', &mut chunk.bytes)?;
+        if read == 0 {
+            return Ok(false);
+        }
+        self.line += 1;
+        let text = chunk.bytes.get(start..).unwrap_or_default();
+        let (text, ended) = match text.strip_suffix(b"\n") {
+            Some(text) => (text.strip_suffix(b"\r").unwrap_or(text), true),
+            None => (text, false),
+        };
+        let (length, blank) = (text.len(), text.trim_ascii().is_empty());
+        let place = (length <= self.max_bytes).then_some(start..start + length);
+        if place.is_none() {
+            chunk.bytes.truncate(start);
+            if !ended {
+                self.reader.skip_until(b'\n')?;
+            }
+        }
+        if place.is_none() || !blank {
+            chunk.payloads.push(Line { number: self.line, place });
+        }
+        Ok(true)
+    }
+}

@@ -1,0 +1,139 @@
+//! What a specification says: `pos-webhooks schema`, `spec` and `example`.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use clap::{Args, ValueEnum};
+use pos_webhooks::catalogue::{self, Body, Provider, SchemaKind};
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+/// List what can be validated, or print one JSON Schema
+///
+/// Without NAME, prints every event and schema with its kind and description:
+///   event     what the provider delivers
+///   sent      what is sent to the provider's interface, or a part of it
+///   received  what the provider sends, or a part of it
+///   answer    an answer of the provider's interface that has no name of its own
+///
+/// With NAME, prints its JSON Schema (draft-07), the one that `validate` uses. It refers to nothing outside itself.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  pos-webhooks schema vipps
+  pos-webhooks schema dealpos paymentCreated > paymentCreated.schema.json")]
+pub struct Schema {
+    /// Whose schemas
+    #[arg(value_parser = crate::provider())]
+    provider: &'static Provider,
+
+    /// Event or schema
+    name: Option<String>,
+}
+
+/// Print a provider's OpenAPI document
+///
+/// It is OpenAPI 3.0 in YAML, comments included, as this program was built with it. Deliveries stand under `x-webhooks`.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  pos-webhooks spec vipps > vipps.yaml")]
+pub struct Spec {
+    /// Whose document
+    #[arg(value_parser = crate::provider())]
+    provider: &'static Provider,
+}
+
+/// Print example payloads, requests or answers
+///
+/// Every example says where it comes from: `documented` by the provider, `observed` in its traffic, or `constructed` in
+/// the documented form.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  pos-webhooks example dealpos paymentCreated
+  pos-webhooks example mipos create_webhook.409
+  pos-webhooks example vipps epayments.payment.captured.v1 --format raw | \\
+      pos-webhooks validate vipps epayments.payment.captured.v1 --ndjson")]
+pub struct Example {
+    /// Whose example
+    #[arg(value_parser = crate::provider())]
+    provider: &'static Provider,
+
+    /// Event, schema or operation
+    ///
+    /// `paymentCreated` is the payload of an event, `paymentCreated.200` what it is to be answered with;
+    /// `create_webhook` is the request of an operation, `create_webhook.409` an answer to it; the name of a schema is
+    /// every body of that schema. A wrong name lists the right ones.
+    name: String,
+
+    /// How examples are written
+    #[arg(long, value_enum, default_value_t = ExampleFormat::Human)]
+    format: ExampleFormat,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum ExampleFormat {
+    /// Indented, under its origin and source
+    Human,
+    /// One JSON object per example and line: body, example, summary, origin, source, media_type, schema, value
+    Json,
+    /// The examples alone, one per line, to be read by `validate --ndjson`
+    Raw,
+}
+
+pub fn schema(Schema { provider, name }: &Schema) -> io::Result<ExitCode> {
+    let schemas = provider.schemas;
+    let Some(name) = name else {
+        let width = schemas.iter().map(|schema| schema.name.len()).max().unwrap_or_default();
+        let mut list = String::new();
+        for catalogue::Schema { name, kind, description, .. } in schemas {
+            let kind = match kind {
+                SchemaKind::Event => "event",
+                SchemaKind::Sent => "sent",
+                SchemaKind::Received => "received",
+                SchemaKind::Answer => "answer",
+                _ => "other",
+            };
+            let _ = writeln!(list, "{name:width$}  {kind:8}  {description}");
+        }
+        return print(&list);
+    };
+    crate::check_name("schema", name, schemas.iter().map(|schema| schema.name));
+    let schema = provider.json_schema(name).map_err(io::Error::other)?;
+    print(&format!("{schema:#}\n"))
+}
+
+pub fn spec(Spec { provider }: &Spec) -> io::Result<ExitCode> {
+    print(provider.spec)
+}
+
+pub fn example(Example { provider, name, format }: &Example) -> io::Result<ExitCode> {
+    let bodies = bodies(provider);
+    let named = |(place, body): &&(String, &Body)| place == name || body.schema == name;
+    todo!()
+}
+
+/// Every body with examples, and what it is called.
+fn bodies(provider: &'static Provider) -> Vec<(String, &'static Body)> {
+    let operations = provider.operations.iter().map(|operation| (operation.id, operation.request.as_ref(), operation.answers));
+    let events = provider.events.iter().map(|event| (event.name, Some(&event.payload), event.answers));
+    let mut bodies = Vec::new();
+    for (name, own, answers) in operations.chain(events) {
+        bodies.extend(own.map(|body| (name.to_owned(), body)));
+        for answer in answers {
+            bodies.extend(answer.body.as_ref().map(|body| (format!("{name}.{}", answer.status), body)));
+        }
+    }
+    bodies.retain(|(_, body)| !body.examples.is_empty());
+    bodies
+}
+
+fn print(text: &str) -> io::Result<ExitCode> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()?;
+    Ok(ExitCode::SUCCESS)
+}

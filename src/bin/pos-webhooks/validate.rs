@@ -1,0 +1,247 @@
+//! `pos-webhooks validate`.
+
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use clap::builder::RangedU64ValueParser;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use pos_webhooks::catalogue::Provider;
+use pos_webhooks::validate::Invalid;
+use rayon::prelude::*;
+
+use crate::lines::{Chunk, Line, Lines};
+use crate::report::{Checker, Error, Format, Payload};
+
+/// Validate payloads against the specification
+///
+/// Reports every violation with its JSON pointer, the keyword of the schema, and what is wrong. Text that is not JSON is
+/// reported with line and column. What follows is validated all the same.
+///
+/// An invalid payload is not a wrong one: a provider may add a field or a value at any time. Use this to find out, not to
+/// refuse deliveries.
+#[derive(Args)]
+#[command(after_help = "\
+Output for people, FILE:LINE only with --ndjson:
+  FILE: valid
+  FILE: /POINTER: MESSAGE (KEYWORD)
+  FILE:LINE: /POINTER: MESSAGE (KEYWORD)
+  FILE:LINE:COLUMN: MESSAGE
+With --ndjson valid payloads are only counted: the last line says how many are valid and how many are not.
+
+Output with --format json, an object per payload in the order of the input:
+  {\"source\":\"FILE\",\"line\":null,\"valid\":true,\"violations\":[]}
+  {\"source\":\"FILE\",\"line\":7,\"valid\":false,\"violations\":[{\"pointer\":\"/A\",\"keyword\":\"type\",\"message\":\"…\"}]}
+  {\"source\":\"FILE\",\"line\":8,\"valid\":false,\"error\":{\"line\":1,\"column\":5,\"message\":\"…\"}}
+`line` is the line of the file with --ndjson and null without; `error` has its place within the payload.
+
+Examples:
+  pos-webhooks validate dealpos paymentCreated payment.json
+  curl -s https://example.org/log | pos-webhooks validate vipps epayments.payment.captured.v1
+  pos-webhooks validate mipos ORDER --ndjson --format json orders.ndjson | jq -c 'select(.valid | not)'
+
+Exit status:
+  0  Everything was valid, or there was nothing to validate.
+  1  Something was invalid: violations, no JSON, or longer than --max-bytes.
+  2  Wrong usage, or a file could not be read. The other files are validated all the same.
+Where the output is closed early (`| head`), the status tells of what was validated until then.")]
+pub struct Arguments {
+    /// Whose payload it is
+    #[arg(value_parser = crate::provider())]
+    provider: &'static Provider,
+
+    /// Event or schema that it is to be; `pos-webhooks schema PROVIDER` lists them
+    name: String,
+
+    /// Files to read; none, or -, is standard input
+    #[arg(value_name = "FILE", default_value = "-", hide_default_value = true)]
+    files: Vec<PathBuf>,
+
+    /// Take every line for one payload
+    ///
+    /// Files may be of any size: lines are read as they are validated, on all cores (RAYON_NUM_THREADS sets how many).
+    /// Blank lines are skipped. Lines may end in LF or CR LF, and the last one need not.
+    #[arg(long)]
+    ndjson: bool,
+
+    /// Longest payload in bytes
+    ///
+    /// A longer one is invalid and is not kept in memory. A payload takes up to about 20 times its length while it is
+    /// validated.
+    #[arg(long, value_name = "N", default_value = "16777216", value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
+    max_bytes: usize,
+
+    /// How results are written
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
+
+    /// Show the values at fault
+    ///
+    /// Without it messages say `value`: payloads are customers' data. Names of members are always shown.
+    #[arg(long)]
+    show_values: bool,
+}
+
+/// What keeps an input from being validated to its end.
+enum Stop {
+    Reading(io::Error),
+    Writing(io::Error),
+}
+
+#[derive(Default)]
+struct Count {
+    valid: u64,
+    invalid: u64,
+}
+
+impl Count {
+    fn add(&mut self, valid: bool) {
+        *(if valid { &mut self.valid } else { &mut self.invalid }) += 1;
+    }
+}
+
+struct Run<'a> {
+    arguments: &'a Arguments,
+    checker: Checker,
+    progress: Progress,
+    count: Count,
+    unreadable: bool,
+}
+
+pub fn run(arguments: &Arguments) -> io::Result<ExitCode> {
+    let Arguments { provider, name, files, format, show_values, .. } = arguments;
+    crate::check_name("validate", name, provider.schemas.iter().map(|schema| schema.name));
+    // The first use prepares the schema, which shows whether it can be used.
+    if let Err(error @ (Invalid::UnknownName(_) | Invalid::Schema(_))) = provider.validate(name, b"null") {
+        crate::complain(format_args!("{error}"));
+        return Ok(ExitCode::from(crate::UNUSABLE));
+    }
+    let mut run = Run {
+        arguments,
+        checker: Checker { provider, name: name.clone(), format: *format, show_values: *show_values },
+        progress: Progress::new(files),
+        count: Count::default(),
+        unreadable: false,
+    };
+    match run.inputs() {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error),
+        _ if run.unreadable => Ok(ExitCode::from(crate::UNUSABLE)),
+        _ => Ok(ExitCode::from(u8::from(run.count.invalid > 0))),
+    }
+}
+
+impl Run<'_> {
+    /// Fails when the output cannot be written.
+    fn inputs(&mut self) -> io::Result<()> {
+        let Arguments { files, ndjson, format, .. } = self.arguments;
+        for file in files {
+            let source = file.to_string_lossy();
+            let reader = open(file).map(|reader| self.progress.bar.wrap_read(reader));
+            let done = match reader {
+                Ok(reader) if *ndjson => self.lines(&source, reader),
+                Ok(reader) => self.whole(&source, reader),
+                Err(error) => Err(Stop::Reading(error)),
+            };
+            match done {
+                Ok(()) => {}
+                Err(Stop::Reading(error)) => {
+                    self.unreadable = true;
+                    self.progress.bar.suspend(|| crate::complain(format_args!("{source}: {error}")));
+                }
+                Err(Stop::Writing(error)) => return Err(error),
+            }
+        }
+        self.progress.bar.finish_and_clear();
+        if *ndjson && *format == Format::Human {
+            writeln!(io::stdout(), "{} valid, {} invalid", self.count.valid, self.count.invalid)?;
+        }
+        io::stdout().flush()
+    }
+
+    /// The whole input is one payload.
+    fn whole(&mut self, source: &str, reader: impl Read) -> Result<(), Stop> {
+        let max_bytes = self.arguments.max_bytes;
+        let (mut json, mut report) = (Vec::new(), Vec::new());
+        reader.take((max_bytes as u64).saturating_add(1)).read_to_end(&mut json).map_err(Stop::Reading)?;
+        let json = match json.get(..max_bytes) {
+            Some(most) if json.len() > max_bytes => Err(too_long(most)),
+            _ => Ok(json.as_slice()),
+        };
+        let payload = Payload { source, line: None, json };
+        self.count.add(self.checker.check(payload, &mut report).map_err(Stop::Writing)?);
+        self.progress.show_if_long();
+        self.progress.bar.suspend(|| io::stdout().write_all(&report)).map_err(Stop::Writing)
+    }
+
+    /// Every line of the input is a payload. While some are validated, the next are read.
+    fn lines(&mut self, source: &str, reader: impl Read + Send) -> Result<(), Stop> {
+        let mut lines = Lines::new(reader, self.arguments.max_bytes);
+        let mut next = lines.next_chunk();
+        while let Some(chunk) = next.map_err(Stop::Reading)? {
+            let (done, following) = rayon::join(|| self.chunk(source, &chunk), || lines.next_chunk());
+            done.map_err(Stop::Writing)?;
+            next = following;
+        }
+        Ok(())
+    }
+
+    fn chunk(&mut self, source: &str, chunk: &Chunk) -> io::Result<()> {
+        let checker = &self.checker;
+        let reports: Vec<_> = chunk
+            .payloads
+            .par_chunks(chunk.payloads.len().div_ceil(64).max(1))
+            .map(|payloads| {
+                let (mut count, mut report) = (Count::default(), Vec::new());
+                for Line { number, place } in payloads {
+                    let json = place.clone().and_then(|place| chunk.bytes.get(place));
+                    let json = json.ok_or_else(|| todo!());
+                    count.add(checker.check(Payload { source, line: Some(*number), json }, &mut report)?);
+                }
+                Ok((count, report))
+            })
+            .collect::<io::Result<_>>()?;
+        self.progress.show_if_long();
+        for (count, report) in reports {
+            self.count.valid += count.valid;
+            self.count.invalid += count.invalid;
+            self.progress.bar.suspend(|| io::stdout().write_all(&report))?;
+        }
+        Ok(())
+    }
+}
+
+fn open(file: &Path) -> io::Result<Box<dyn Read + Send>> {
+    if file == Path::new("-") { Ok(Box::new(io::stdin())) } else { Ok(Box::new(File::open(file)?)) }
+}
+
+/// A bar on standard error, where that is a terminal and one has to wait.
+struct Progress {
+    bar: ProgressBar,
+    hidden_since: Option<Instant>,
+}
+
+impl Progress {
+    fn new(files: &[PathBuf]) -> Self {
+        let length = |file: &PathBuf| fs::metadata(file).ok().filter(fs::Metadata::is_file).map(|file| file.len());
+        let length: Option<u64> = files.iter().map(length).sum();
+        let bar = ProgressBar::with_draw_target(length, ProgressDrawTarget::hidden());
+        let form = match length {
+            Some(_) => "{wide_bar} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left",
+            None => "{spinner} {bytes}, {bytes_per_sec}",
+        };
+        if let Ok(style) = ProgressStyle::with_template(form) {
+            bar.set_style(style);
+        }
+        Self { bar, hidden_since: Some(Instant::now()) }
+    }
+
+    fn show_if_long(&mut self) {
+        if self.hidden_since.is_some_and(|since| since.elapsed() > Duration::from_secs(1)) {
+            self.hidden_since = None;
+            self.bar.set_draw_target(ProgressDrawTarget::stderr());
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! What a client promises beside what it sends: setup, tokens, limits, errors that keep quiet.
+
+#![cfg(all(feature = "client", feature = "vipps", feature = "mipos", feature = "mypos"))]
+
+use std::error::Error as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use pos_webhooks::client::{BoxError, ErrorKind, Options, SetupError, Token};
+use pos_webhooks::{AnyError, Secret, mipos, mypos, vipps};
+use wiremock::matchers::{any, header, path};
+use wiremock::{Mock, MockServer, ResponseTemplate};
+
+const TOKEN: &str = "a-token-nobody-may-see";
+
+async fn server(template: ResponseTemplate) -> MockServer {
+    let server = MockServer::start().await;
+    Mock::given(any()).respond_with(template).mount(&server).await;
+    server
+}
+
+fn no_webhooks() -> ResponseTemplate {
+    ResponseTemplate::new(200).set_body_raw(r#"{"webhooks":[]}"#, "application/json")
+}
+
+fn vipps(server: &str, options: Options) -> vipps::Client {
+    vipps::Client::with_options(server, vipps::Credentials::new(TOKEN), options).unwrap()
+}
+
+#[tokio::test]
+async fn asks_a_token_source_before_every_call() {
+    let server = server(no_webhooks()).await;
+    let calls = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&calls);
+    let token = Token::source(move || {
+        let count = counter.fetch_add(1, Ordering::SeqCst);
+        async move { Ok::<_, BoxError>(Secret::from(format!("token-{count}"))) }
+    });
+    let client = vipps::Client::new(&server.uri(), vipps::Credentials::new(token)).unwrap();
+    client.list_webhooks().await.unwrap();
+    client.list_webhooks().await.unwrap();
+    let requests = server.received_requests().await.unwrap();
+    let sent: Vec<_> = requests.iter().map(|request| request.headers["authorization"].to_str().unwrap()).collect();
+    assert_eq!(sent, ["Bearer token-0", "Bearer token-1"]);
+}
+
+#[tokio::test]
+async fn tells_when_no_token_could_be_had() {
+    let server = server(no_webhooks()).await;
+    let token = Token::source(|| async { Err("the token server is down".into()) });
+    let client = vipps::Client::new(&server.uri(), vipps::Credentials::new(token)).unwrap();
+    let error = client.list_webhooks().await.unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Token(_)));
+    assert_eq!(error.source().unwrap().to_string(), "the token server is down");
+    assert!(!error.is_retryable());
+
+    let token = Token::source(|| async { Ok(Secret::from("line\nbreak")) });
+    let client = vipps::Client::new(&server.uri(), vipps::Credentials::new(token)).unwrap();
+    let error = client.list_webhooks().await.unwrap_err();
+    assert_eq!(error.to_string(), "list_webhooks: the token has characters that a header cannot carry");
+    assert!(server.received_requests().await.unwrap().is_empty());
+}
+
+#[test]
+fn refuses_what_is_no_server_and_no_header() {
+    let credentials = || vipps::Credentials::new(TOKEN);
+    for server in ["", "api.vipps.no", "ftp://api.vipps.no", "https://api.vipps.no?a=b", "https://", "/webhooks"] {
+        let error = vipps::Client::new(server, credentials()).unwrap_err();
+        assert!(matches!(error, SetupError::Server(_)), "{server}: {error}");
+    }
+    let error = vipps::Client::new(vipps::TEST, credentials().ocp_apim_subscription_key("a\nb")).unwrap_err();
+    let expected = "the credential for the header `ocp-apim-subscription-key` has characters that a header cannot carry";
+    assert_eq!(error.to_string(), expected);
+    assert!("123".parse::<vipps::models::MerchantSerialNumber>().is_err());
+    assert!("12345678901".parse::<vipps::models::MerchantSerialNumber>().is_err());
+}
+
+#[test]
+fn shows_no_secret() {
+    let credentials = vipps::Credentials::new(TOKEN).ocp_apim_subscription_key("a-key-nobody-may-see");
+    assert_eq!(format!("{credentials:?}"), "Credentials(..)");
+    let client = vipps::Client::new(vipps::TEST, credentials).unwrap();
+    assert_eq!(format!("{client:?}"), r#"Client { base_url: "https://apitest.vipps.no/webhooks", .. }"#);
+    assert_eq!(format!("{:?}", Token::from(TOKEN)), "Token(..)");
+    let body = mypos::models::CreateWebhook { payload_url: "https://a.test".into(), secret: "hidden".into() };
+    assert!(!format!("{body:?}").contains("hidden"));
+}
+
+#[tokio::test]
+async fn sends_the_text_of_a_url_unchanged() {
+    let server = server(ResponseTemplate::new(200).set_body_raw(r#"{"message":"","data":null}"#, "application/json")).await;
+    let client = mipos::Client::new(&server.uri(), mipos::Credentials::new(TOKEN)).unwrap();
+    for url in ["https://a.test", "https://a.test/", "HTTPS://A.test:443/ä?x=[1]#f"] {
+        client.delete_webhook(&mipos::models::DeleteWebhook { url: url.into() }).await.unwrap();
+        let request = server.received_requests().await.unwrap().pop().unwrap();
+        assert_eq!(String::from_utf8(request.body).unwrap(), format!(r#"{{"url":"{url}"}}"#));
+    }
+}
+
+#[tokio::test]
+async fn leaves_the_default_type_to_the_provider() {
+    let server = server(ResponseTemplate::new(201).set_body_raw(r#"{"message":"","data":null}"#, "application/json")).await;
+    let client = mipos::Client::new(&server.uri(), mipos::Credentials::new(TOKEN)).unwrap();
+    let webhook = mipos::models::CreateWebhook { type_: None, url: "https://a.test".into() };
+    client.create_webhook(&webhook).await.unwrap();
+    let request = server.received_requests().await.unwrap().pop().unwrap();
+    assert_eq!(request.body, br#"{"url":"https://a.test"}"#);
+    assert_eq!(mipos::models::WebhookType::default(), mipos::models::WebhookType::Order);
+}
+
+#[tokio::test]
+async fn updates_only_what_is_given() {
+    let answer = r#"{"webhook":{"id":"647f091e-b4b5-423e-9dd2-58c832ebb793"}}"#;
+    let server = server(ResponseTemplate::new(200).set_body_raw(answer, "application/json")).await;
+    let client = mypos::Client::new(&server.uri(), mypos::Credentials::new(TOKEN)).unwrap();
+    let off = mypos::models::UpdateWebhook { is_active: Some(0), payload_url: None, secret: None };
+    client.update_webhook("647f091e-b4b5-423e-9dd2-58c832ebb793", &off).await.unwrap();
+    let request = server.received_requests().await.unwrap().pop().unwrap();
+    assert_eq!(request.body, b"is_active=0");
+    assert_eq!(request.headers["content-type"], "application/x-www-form-urlencoded");
+}
+
+#[tokio::test]
+async fn keeps_a_path_parameter_in_its_segment() {
+    let server = server(ResponseTemplate::new(204)).await;
+    let client = vipps(&server.uri(), Options::default());
+    for id in ["", ".", ".."] {
+        let error = client.delete_webhook(id).await.unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::Request(_)), "{id}: {error}");
+    }
+    assert!(server.received_requests().await.unwrap().is_empty());
+    client.delete_webhook("../a/b?c#d%2e é").await.unwrap();
+    let request = server.received_requests().await.unwrap().pop().unwrap();
+    assert_eq!(request.url.path(), "/v1/webhooks/..%2Fa%2Fb%3Fc%23d%252e%20%C3%A9");
+}
+
+#[tokio::test]
+async fn takes_a_server_with_or_without_a_slash_at_its_end() {
+    let server = MockServer::start().await;
+    Mock::given(path("/webhooks/v1/webhooks")).respond_with(no_webhooks()).mount(&server).await;
+    for base in ["/webhooks", "/webhooks/"] {
+        vipps(&format!("{}{base}", server.uri()), Options::default()).list_webhooks().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn gives_up_on_an_answer_that_takes_too_long() {
+    let server = server(no_webhooks().set_delay(Duration::from_secs(30))).await;
+    let client = vipps(&server.uri(), Options::default().timeout(Duration::from_millis(100)));
+    let error = client.list_webhooks().await.unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Timeout(_)), "{error}");
+    assert!(error.is_retryable());
+    assert_eq!(error.to_string(), "list_webhooks: the provider did not answer in time");
+}
+
+#[tokio::test]
+async fn tells_when_nobody_listens() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let error = vipps(&format!("http://{address}"), Options::default()).list_webhooks().await.unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Connection(_)), "{error}");
+    assert!(error.is_retryable() && error.status().is_none() && error.source().is_some());
+}
+
+#[tokio::test]
+async fn reads_no_more_than_the_limit() {
+    for status in [200, 400, 502] {
+        let body = vec![b'x'; 10 * 1024 * 1024];
+        let server = server(ResponseTemplate::new(status).set_body_raw(body, "text/html")).await;
+        let error = vipps(&server.uri(), Options::default()).list_webhooks().await.unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::TooLarge { limit: 1_048_576 }), "{error}");
+        assert_eq!(error.status().unwrap().as_u16(), status);
+    }
+    let exact = server(no_webhooks()).await;
+    vipps(&exact.uri(), Options::default().max_answer_bytes(15)).list_webhooks().await.unwrap();
+    let error = vipps(&exact.uri(), Options::default().max_answer_bytes(14)).list_webhooks().await.unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::TooLarge { limit: 14 }));
+}
+
+#[tokio::test]
+async fn uses_an_http_client_of_the_callers() {
+    let server = MockServer::start().await;
+    Mock::given(header("user-agent", "mine/1")).respond_with(no_webhooks()).mount(&server).await;
+    let http = reqwest::Client::builder().user_agent("mine/1").build().unwrap();
+    vipps(&server.uri(), Options::default().http_client(http)).list_webhooks().await.unwrap();
+}
+
+#[tokio::test]
+async fn one_error_for_all_operations() {
+    async fn both(server: &str) -> Result<(), AnyError> {
+        mypos::Client::new(server, mypos::Credentials::new(TOKEN)).unwrap().delete_webhook("id").await?;
+        mipos::Client::new(server, mipos::Credentials::new(TOKEN)).unwrap().list_webhooks().await?;
+        Ok(())
+    }
+    let server = MockServer::start().await;
+    Mock::given(path("/v1/webhooks/id")).respond_with(ResponseTemplate::new(200)).mount(&server).await;
+    let unauthorized = ResponseTemplate::new(401).set_body_raw(r#""Unauthorized.""#, "application/json");
+    Mock::given(path("/api/v1/integration/webhooks")).respond_with(unauthorized).mount(&server).await;
+
+    let error = both(&server.uri()).await.unwrap_err();
+    assert_eq!((error.operation().id, error.status().unwrap().as_u16()), ("list_webhooks", 401));
+    assert!(!error.is_retryable());
+    assert_eq!(error.to_string(), "list_webhooks: 401 Unauthorized: the provider refused");
+    assert_eq!(format!("{error:?}"), "Error(list_webhooks: 401 Unauthorized: the provider refused)");
+    let answer = error.answer::<mipos::ListWebhooksError>().unwrap();
+    assert_eq!(*answer, mipos::ListWebhooksError::Unauthorized("Unauthorized.".into()));
+    let error = error.downcast::<mipos::CreateWebhookError>().unwrap_err();
+    let error = error.downcast::<mipos::ListWebhooksError>().unwrap();
+    assert_eq!(error.body(), br#""Unauthorized.""#);
+    assert!(matches!(error.into_kind(), ErrorKind::Answer(mipos::ListWebhooksError::Unauthorized(_))));
+}
+
+#[test]
+fn can_cross_threads() {
+    fn assert<T: Send + Sync + Clone>() {}
+    assert::<vipps::Client>();
+    assert::<vipps::Credentials>();
+    fn assert_future<T: Send>(_: T) {}
+    assert_future(vipps(vipps::TEST, Options::default()).list_webhooks());
+}
