@@ -41,24 +41,16 @@ impl Kind {
 impl Bundle {
     /// The whole bundle as one JSON Schema document.
     pub fn to_json(&self) -> Value {
-        let definitions: Map<String, Value> = self
-            .definitions
-            .iter()
-            .map(|(name, definition)| (name.clone(), definition.schema.clone()))
-            .collect();
+        let definitions: Map<String, Value> =
+            self.definitions.iter().map(|(name, definition)| (name.clone(), definition.schema.clone())).collect();
         json!({ "$schema": "http://json-schema.org/draft-07/schema#", "definitions": definitions })
     }
 }
 
 /// Makes the bundle of a document that has no lint findings.
 pub fn bundle(document: &Document, spec: &Spec) -> Bundle {
-    let named = document
-        .root
-        .get_path(&["components", "schemas"])
-        .map_or(&[][..], |node| node.entries());
-    let mut hoist = Hoist {
-        schemas: named.iter().map(|(key, _)| (key.text.clone(), Value::Null)).collect(),
-    };
+    let named = document.root.get_path(&["components", "schemas"]).map_or(&[][..], |node| node.entries());
+    let mut hoist = Hoist { schemas: named.iter().map(|(key, _)| (key.text.clone(), Value::Null)).collect() };
     for (key, node) in named {
         let schema = hoist.members(&key.text, node.to_json());
         hoist.schemas.insert(key.text.clone(), schema);
@@ -66,10 +58,8 @@ pub fn bundle(document: &Document, spec: &Spec) -> Bundle {
     let schemas = hoist.schemas;
 
     let mut received = BTreeSet::new();
-    let answers = spec
-        .operations
-        .iter()
-        .flat_map(|operation| operation.answers.iter().filter_map(|answer| answer.body.as_ref()));
+    let answers =
+        spec.operations.iter().flat_map(|operation| operation.answers.iter().filter_map(|answer| answer.body.as_ref()));
     for body in answers.clone().chain(spec.events.iter().map(|event| &event.payload)) {
         if let Shape::Named(name) | Shape::ListOf(name) = &body.shape {
             reach(&schemas, name, &mut received);
@@ -79,33 +69,17 @@ pub fn bundle(document: &Document, spec: &Spec) -> Bundle {
     let mut definitions: BTreeMap<String, Definition> = schemas
         .into_iter()
         .map(|(name, schema)| {
-            let kind = if received.contains(&name) {
-                Kind::Received
-            } else {
-                Kind::Sent
-            };
+            let kind = if received.contains(&name) { Kind::Received } else { Kind::Sent };
             (name, Definition { schema, kind })
         })
         .collect();
     for body in answers {
         if let Some(schema) = unnamed(body) {
-            definitions.insert(
-                body.definition.clone(),
-                Definition {
-                    schema,
-                    kind: Kind::Answer,
-                },
-            );
+            definitions.insert(body.definition.clone(), Definition { schema, kind: Kind::Answer });
         }
     }
     for event in &spec.events {
-        definitions.insert(
-            event.name.clone(),
-            Definition {
-                schema: narrowed(event),
-                kind: Kind::Event,
-            },
-        );
+        definitions.insert(event.name.clone(), Definition { schema: narrowed(event), kind: Kind::Event });
     }
     Bundle { definitions }
 }
@@ -158,11 +132,8 @@ fn unnamed(body: &Body) -> Option<Value> {
 fn narrowed(event: &Event) -> Value {
     let mut all = vec![reference(&event.payload.definition)];
     all.extend(event.when.iter().map(|(pointer, condition)| {
-        let tokens: Vec<String> = pointer
-            .split('/')
-            .skip(1)
-            .map(|token| token.replace("~1", "/").replace("~0", "~"))
-            .collect();
+        let tokens: Vec<String> =
+            pointer.split('/').skip(1).map(|token| token.replace("~1", "/").replace("~0", "~")).collect();
         at(&tokens, condition)
     }));
     json!({ "description": event.summary, "allOf": all })
@@ -200,12 +171,9 @@ impl Hoist {
         let mut out = Map::new();
         for (key, value) in members {
             let value = match key.as_str() {
-                "$ref" => Value::String(
-                    value
-                        .as_str()
-                        .unwrap_or_default()
-                        .replace("#/components/schemas/", "#/definitions/"),
-                ),
+                "$ref" => {
+                    Value::String(value.as_str().unwrap_or_default().replace("#/components/schemas/", "#/definitions/"))
+                }
                 "properties" => match value {
                     Value::Object(properties) => Value::Object(
                         properties

@@ -52,23 +52,13 @@ pub fn catalogue(provider: &str, spec: &Spec, bundle: &Bundle) -> TokenStream {
 }
 
 fn server(server: &Server) -> TokenStream {
-    let Server {
-        name,
-        url,
-        description,
-        variables: _,
-    } = server;
+    let Server { name, url, description, variables: _ } = server;
     quote!(crate::catalogue::Server { name: #name, url: #url, description: #description })
 }
 
 /// A constant, or a function of the URL's variables.
 fn server_constant(server: &Server) -> TokenStream {
-    let Server {
-        name,
-        url,
-        description,
-        variables,
-    } = server;
+    let Server { name, url, description, variables } = server;
     if variables.is_empty() {
         let name = format_ident!("{}", names::snake(name).unwrap_or_default().to_ascii_uppercase());
         let doc = format!("`{url}`\n\n{description}");
@@ -82,10 +72,7 @@ fn server_constant(server: &Server) -> TokenStream {
     let placeholders = variables.iter().map(|variable| format!("{{{}}}", variable.name));
     let mut doc = format!("`{url}`\n\n{description}\n");
     for variable in variables {
-        doc.push_str(&format!(
-            "\n- `{}`: {} For example `{}`.",
-            variable.name, variable.description, variable.default
-        ));
+        doc.push_str(&format!("\n- `{}`: {} For example `{}`.", variable.name, variable.description, variable.default));
     }
     quote! {
         #[doc = #doc]
@@ -96,13 +83,7 @@ fn server_constant(server: &Server) -> TokenStream {
 }
 
 fn operation(operation: &Operation) -> TokenStream {
-    let Operation {
-        id,
-        method,
-        path,
-        summary,
-        ..
-    } = operation;
+    let Operation { id, method, path, summary, .. } = operation;
     let request = option(operation.request.as_ref().map(body));
     let headers = operation.headers.iter().map(header);
     let answers = operation.answers.iter().map(answer);
@@ -120,11 +101,7 @@ fn operation(operation: &Operation) -> TokenStream {
 }
 
 fn answer(answer: &Answer) -> TokenStream {
-    let Answer {
-        status,
-        description,
-        body: content,
-    } = answer;
+    let Answer { status, description, body: content } = answer;
     let body = option(content.as_ref().map(body));
     quote!(crate::catalogue::Answer { status: #status, description: #description, body: #body })
 }
@@ -135,24 +112,13 @@ fn body(body: &Body) -> TokenStream {
 
 /// A body whose schema is another than its model.
 fn body_of(body: &Body, schema: &str) -> TokenStream {
-    let Body {
-        media_type,
-        definition: _,
-        shape: _,
-        examples,
-    } = body;
+    let Body { media_type, definition: _, shape: _, examples } = body;
     let examples = examples.iter().map(example);
     quote!(crate::catalogue::Body { media_type: #media_type, schema: #schema, examples: &[#(#examples),*] })
 }
 
 fn example(example: &Example) -> TokenStream {
-    let Example {
-        name,
-        summary,
-        origin,
-        source,
-        json,
-    } = example;
+    let Example { name, summary, origin, source, json } = example;
     let origin = format_ident!("{}", names::pascal(origin).unwrap_or_default());
     quote! {
         crate::catalogue::Example {
@@ -166,16 +132,7 @@ fn example(example: &Example) -> TokenStream {
 }
 
 fn event(event: &Event) -> TokenStream {
-    let Event {
-        name,
-        summary,
-        description: _,
-        when,
-        idempotency_key,
-        headers,
-        payload,
-        answers,
-    } = event;
+    let Event { name, summary, description: _, when, idempotency_key, headers, payload, answers } = event;
     let when = when.iter().map(|(pointer, condition)| match condition {
         Condition::Equals(json) => quote!(crate::catalogue::Condition::Equals(#pointer, #json)),
         Condition::Present => quote!(crate::catalogue::Condition::Present(#pointer)),
@@ -203,35 +160,20 @@ fn header(header: &Parameter) -> TokenStream {
 }
 
 fn schemas(spec: &Spec, bundle: &Bundle) -> Vec<TokenStream> {
-    let answers = || {
-        spec.operations
-            .iter()
-            .flat_map(|operation| &operation.answers)
-            .filter_map(|answer| answer.body.as_ref())
-    };
+    let answers =
+        || spec.operations.iter().flat_map(|operation| &operation.answers).filter_map(|answer| answer.body.as_ref());
     bundle
         .definitions
         .iter()
         .map(|(name, definition)| {
-            let description = definition
-                .schema
-                .get("description")
-                .and_then(Value::as_str)
-                .unwrap_or_default();
+            let description = definition.schema.get("description").and_then(Value::as_str).unwrap_or_default();
             let (kind, shape) = match definition.kind {
                 Kind::Sent => ("Sent", None),
                 Kind::Received => ("Received", None),
-                Kind::Answer => (
-                    "Answer",
-                    answers().find(|body| body.definition == *name).map(|body| &body.shape),
-                ),
-                Kind::Event => (
-                    "Event",
-                    spec.events
-                        .iter()
-                        .find(|event| event.name == *name)
-                        .map(|event| &event.payload.shape),
-                ),
+                Kind::Answer => ("Answer", answers().find(|body| body.definition == *name).map(|body| &body.shape)),
+                Kind::Event => {
+                    ("Event", spec.events.iter().find(|event| event.name == *name).map(|event| &event.payload.shape))
+                }
             };
             let kind = format_ident!("{kind}");
             let own = Shape::Named(name.clone());
@@ -259,11 +201,8 @@ fn schemas(spec: &Spec, bundle: &Bundle) -> Vec<TokenStream> {
 
 /// `schemars::JsonSchema` for every model: the schema of the document.
 pub fn json_schemas(provider: &str, bundle: &Bundle) -> TokenStream {
-    let models = bundle
-        .definitions
-        .iter()
-        .filter(|(_, definition)| definition.kind.is_model())
-        .map(|(name, definition)| {
+    let models =
+        bundle.definitions.iter().filter(|(_, definition)| definition.kind.is_model()).map(|(name, definition)| {
             let model = rust_type(&Shape::Named(name.clone()));
             let id = format!("pos_webhooks::{provider}::{name}");
             let references = references(&definition.schema).into_iter().map(|target| {

@@ -14,10 +14,8 @@ pub fn events(spec: &Spec) -> TokenStream {
     }
     let names: Vec<&str> = spec.events.iter().map(|event| event.name.as_str()).collect();
     let event_name = open_enum("EventName", &format!("Names of the events of {}.", spec.title), &names);
-    let variants: Vec<_> = names
-        .iter()
-        .map(|name| format_ident!("{}", names::pascal(name).unwrap_or_default()))
-        .collect();
+    let variants: Vec<_> =
+        names.iter().map(|name| format_ident!("{}", names::pascal(name).unwrap_or_default())).collect();
     let payloads = spec.events.iter().map(|event| rust_type(&event.payload.shape));
     let docs = spec.events.iter().map(|event| match event.description.as_str() {
         "" => format!("`{}`: {}", event.name, event.summary),

@@ -10,11 +10,7 @@ use super::spec::{Answer, CredentialKind, Operation, Parameter, Spec};
 /// `Client`, `Credentials` and one error enum per operation.
 pub fn facade(spec: &Spec) -> TokenStream {
     let credentials = credentials(spec);
-    let methods = spec
-        .operations
-        .iter()
-        .enumerate()
-        .map(|(index, operation)| method(index, operation));
+    let methods = spec.operations.iter().enumerate().map(|(index, operation)| method(index, operation));
     let errors = spec.operations.iter().map(error_enum);
     let doc = format!(
         "Client for {}.\n\nCloning it is cheap; clones share connections. `Debug` shows neither token nor headers.",
@@ -79,10 +75,8 @@ fn credentials(spec: &Spec) -> TokenStream {
     let required_text = required.iter().map(|header| header_text(header));
     let setters = optional.iter().map(|header| {
         let (name, kind, text) = (field(header), header_type(header), header_text(header));
-        let doc = format!(
-            "The header `{}`, sent with every call that documents it.\n\n{}",
-            header.name, header.description
-        );
+        let doc =
+            format!("The header `{}`, sent with every call that documents it.\n\n{}", header.name, header.description);
         quote! {
             #[doc = #doc]
             #[must_use]
@@ -92,10 +86,7 @@ fn credentials(spec: &Spec) -> TokenStream {
             }
         }
     });
-    let scheme_doc = spec
-        .credential
-        .as_ref()
-        .map_or("", |credential| credential.description.as_str());
+    let scheme_doc = spec.credential.as_ref().map_or("", |credential| credential.description.as_str());
     let scheme = match spec.credential.as_ref().map(|credential| &credential.kind) {
         Some(CredentialKind::Header(name)) => {
             let name = name.to_ascii_lowercase();
@@ -145,12 +136,7 @@ fn credentials(spec: &Spec) -> TokenStream {
 /// The constant headers of all operations, each once.
 fn constant_headers(spec: &Spec) -> Vec<&Parameter> {
     let mut found: Vec<&Parameter> = Vec::new();
-    for header in spec
-        .operations
-        .iter()
-        .flat_map(|operation| &operation.headers)
-        .filter(|header| header.constant)
-    {
+    for header in spec.operations.iter().flat_map(|operation| &operation.headers).filter(|header| header.constant) {
         if found.iter().all(|known| known.name != header.name) {
             found.push(header);
         }
@@ -184,20 +170,13 @@ fn method(index: usize, operation: &Operation) -> TokenStream {
         query.into_iter().chain(headers)
     };
     let segments = path_parameters(operation);
-    let segment_names: Vec<Ident> = segments
-        .iter()
-        .map(|name| format_ident!("{}", names::snake(name).unwrap_or_default()))
-        .collect();
+    let segment_names: Vec<Ident> =
+        segments.iter().map(|name| format_ident!("{}", names::snake(name).unwrap_or_default())).collect();
     let texts: Vec<Ident> = text_parameters()
         .map(|parameter| format_ident!("{}", names::snake(&parameter.name).unwrap_or_default()))
         .collect();
-    let text_types = text_parameters().map(|parameter| {
-        if parameter.required {
-            quote!(&str)
-        } else {
-            quote!(Option<&str>)
-        }
-    });
+    let text_types =
+        text_parameters().map(|parameter| if parameter.required { quote!(&str) } else { quote!(Option<&str>) });
     let body = operation.request.iter().map(|request| rust_type(&request.shape));
     let body_name = operation.request.iter().map(|_| format_ident!("body"));
     let arguments = segment_names.iter().chain(&texts).cloned().chain(body_name);
@@ -239,12 +218,7 @@ fn method(index: usize, operation: &Operation) -> TokenStream {
 
 /// Names of the path's parameters in its order.
 fn path_parameters(operation: &Operation) -> Vec<&str> {
-    operation
-        .path
-        .split('{')
-        .skip(1)
-        .filter_map(|rest| Some(rest.split_once('}')?.0))
-        .collect()
+    operation.path.split('{').skip(1).filter_map(|rest| Some(rest.split_once('}')?.0)).collect()
 }
 
 fn method_doc(operation: &Operation) -> String {
@@ -273,11 +247,7 @@ fn error_enum(operation: &Operation) -> TokenStream {
     });
     let shown = documented_errors(operation).map(|answer| {
         let variant = variant(answer);
-        let text = if answer.body.is_some() {
-            format!("{variant}(..)")
-        } else {
-            variant.to_string()
-        };
+        let text = if answer.body.is_some() { format!("{variant}(..)") } else { variant.to_string() };
         quote!(Self::#variant { .. } => #text,)
     });
     let debug = if operation_has_errors(operation) {
@@ -349,8 +319,6 @@ fn variant(answer: &Answer) -> Ident {
             .and_then(|code| http::StatusCode::from_u16(code).ok())
             .and_then(|code| code.canonical_reason()),
     };
-    let name = reason
-        .and_then(names::pascal)
-        .unwrap_or_else(|| format!("Status{}", answer.status));
+    let name = reason.and_then(names::pascal).unwrap_or_else(|| format!("Status{}", answer.status));
     format_ident!("{name}")
 }

@@ -398,7 +398,10 @@ impl<'a> Loader<'a> {
                 "true" | "True" | "TRUE" => Value::Bool(true),
                 "false" | "False" | "FALSE" => Value::Bool(false),
                 number if is_number(number) => {
-                    if serde_json::from_str::<serde_json::Number>(number).is_err() {
+                    // The second part is for serde_json's `arbitrary_precision`, which reads `1e400`.
+                    if serde_json::from_str::<serde_json::Number>(number).is_err()
+                        || !number.parse().is_ok_and(f64::is_finite)
+                    {
                         let message = format!("`{number}` is a number in YAML that JSON cannot hold");
                         self.report(span, &message, "write it as JSON does, or put it in quotes where text is meant");
                     }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
+use schemars08::schema::SchemaObject;
 use serde_json::{Map, Value, json};
 use typify::{TypeSpace, TypeSpaceImpl, TypeSpacePatch, TypeSpaceSettings};
 
@@ -26,12 +27,10 @@ const TIMES: [&str; 4] = ["date", "date-time", "local-date-time", "http-date"];
 /// The module `models`.
 pub fn models(bundle: &Bundle) -> Result<TokenStream, String> {
     let mut settings = TypeSpaceSettings::default();
-    settings
-        .with_map_type("::std::collections::BTreeMap".to_owned())
-        .with_derive("PartialEq".to_owned());
+    settings.with_map_type("::std::collections::BTreeMap".to_owned()).with_derive("PartialEq".to_owned());
     for (format, path) in VALUES {
         let schema = json!({ "type": "string", "format": format });
-        let schema = serde_json::from_value(schema).map_err(|error| error.to_string())?;
+        let schema: SchemaObject = serde_json::from_value(schema).map_err(|error| error.to_string())?;
         settings.with_conversion(schema, path, std::iter::empty::<TypeSpaceImpl>());
     }
 
@@ -49,13 +48,8 @@ pub fn models(bundle: &Bundle) -> Result<TokenStream, String> {
             Some(values) => {
                 let values: Vec<&str> = values.iter().filter_map(Value::as_str).collect();
                 enums.extend(open_enum(name, description(&definition.schema), &values));
-                enums.extend(
-                    definition
-                        .schema
-                        .get("default")
-                        .and_then(Value::as_str)
-                        .map(|value| default(name, value)),
-                );
+                enums
+                    .extend(definition.schema.get("default").and_then(Value::as_str).map(|value| default(name, value)));
                 let path = names::pascal(name).unwrap_or_default();
                 settings.with_replacement(name, path, std::iter::empty::<TypeSpaceImpl>());
             }
@@ -65,20 +59,12 @@ pub fn models(bundle: &Bundle) -> Result<TokenStream, String> {
         }
     }
     // A replaced type has to be defined all the same.
-    let schemas = bundle
-        .definitions
-        .iter()
-        .filter(|(_, definition)| definition.kind.is_model())
-        .map(|(name, _)| {
-            let schema = types.get(name).cloned().unwrap_or_else(|| json!({ "type": "string" }));
-            serde_json::from_value(schema)
-                .map(|schema| (name.clone(), schema))
-                .map_err(|error| format!("{name}: {error}"))
-        });
+    let schemas = bundle.definitions.iter().filter(|(_, definition)| definition.kind.is_model()).map(|(name, _)| {
+        let schema = types.get(name).cloned().unwrap_or_else(|| json!({ "type": "string" }));
+        serde_json::from_value(schema).map(|schema| (name.clone(), schema)).map_err(|error| format!("{name}: {error}"))
+    });
     let mut space = TypeSpace::new(&settings);
-    space
-        .add_ref_types(schemas.collect::<Result<Vec<_>, _>>()?)
-        .map_err(|error| error.to_string())?;
+    space.add_ref_types(schemas.collect::<Result<Vec<_>, _>>()?).map_err(|error| error.to_string())?;
     let types = space.to_stream();
     Ok(quote! { #types #enums })
 }
@@ -93,23 +79,14 @@ fn typify_schema(schema: &Value, loosen: bool) -> Value {
         Some("number") => value("x-number"),
         Some("boolean") => Map::from_iter([("type".to_owned(), json!("boolean"))]),
         Some("integer") => {
-            let mut out = Map::from_iter([
-                ("type".to_owned(), json!("integer")),
-                ("format".to_owned(), json!("int64")),
-            ]);
-            keep(
-                members,
-                &mut out,
-                &["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"],
-                loosen,
-            );
+            let mut out =
+                Map::from_iter([("type".to_owned(), json!("integer")), ("format".to_owned(), json!("int64"))]);
+            keep(members, &mut out, &["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"], loosen);
             out
         }
         Some("string") => string(members, loosen),
         Some("array") => {
-            let items = members
-                .get("items")
-                .map_or_else(|| json!({}), |items| typify_schema(items, loosen));
+            let items = members.get("items").map_or_else(|| json!({}), |items| typify_schema(items, loosen));
             Map::from_iter([("type".to_owned(), json!("array")), ("items".to_owned(), items)])
         }
         Some("object") => object(members, loosen),
@@ -130,20 +107,14 @@ fn typify_schema(schema: &Value, loosen: bool) -> Value {
 /// The one type of a schema that is not null, and whether null is allowed beside it.
 fn kind(members: &Map<String, Value>) -> (Option<&str>, bool) {
     match members.get("type") {
-        Some(Value::Array(kinds)) => (
-            kinds.iter().filter_map(Value::as_str).find(|kind| *kind != "null"),
-            true,
-        ),
+        Some(Value::Array(kinds)) => (kinds.iter().filter_map(Value::as_str).find(|kind| *kind != "null"), true),
         Some(kind) => (kind.as_str(), false),
         None => (None, false),
     }
 }
 
 fn value(format: &str) -> Map<String, Value> {
-    Map::from_iter([
-        ("type".to_owned(), json!("string")),
-        ("format".to_owned(), json!(format)),
-    ])
+    Map::from_iter([("type".to_owned(), json!("string")), ("format".to_owned(), json!(format))])
 }
 
 fn string(members: &Map<String, Value>, loosen: bool) -> Map<String, Value> {
@@ -160,12 +131,7 @@ fn string(members: &Map<String, Value>, loosen: bool) -> Map<String, Value> {
         Some(format) if TIMES.contains(&format) && formats.all(|format| TIMES.contains(&format)) => value("x-time"),
         _ => {
             let mut out = Map::from_iter([("type".to_owned(), json!("string"))]);
-            keep(
-                members,
-                &mut out,
-                &["enum", "pattern", "minLength", "maxLength"],
-                loosen,
-            );
+            keep(members, &mut out, &["enum", "pattern", "minLength", "maxLength"], loosen);
             out
         }
     }
@@ -175,10 +141,8 @@ fn object(members: &Map<String, Value>, loosen: bool) -> Map<String, Value> {
     let mut out = Map::from_iter([("type".to_owned(), json!("object"))]);
     match (members.get("properties"), members.get("additionalProperties")) {
         (Some(Value::Object(properties)), _) => {
-            let properties: Map<String, Value> = properties
-                .iter()
-                .map(|(name, schema)| (name.clone(), typify_schema(schema, loosen)))
-                .collect();
+            let properties: Map<String, Value> =
+                properties.iter().map(|(name, schema)| (name.clone(), typify_schema(schema, loosen))).collect();
             out.insert("properties".to_owned(), Value::Object(properties));
             keep(members, &mut out, &["required"], false);
             out
@@ -193,10 +157,7 @@ fn object(members: &Map<String, Value>, loosen: bool) -> Map<String, Value> {
 
 fn keep(from: &Map<String, Value>, to: &mut Map<String, Value>, keys: &[&str], loosen: bool) {
     if !loosen {
-        to.extend(
-            keys.iter()
-                .filter_map(|key| Some(((*key).to_owned(), from.get(*key)?.clone()))),
-        );
+        to.extend(keys.iter().filter_map(|key| Some(((*key).to_owned(), from.get(*key)?.clone()))));
     }
 }
 
@@ -222,10 +183,8 @@ fn default(name: &str, value: &str) -> TokenStream {
 /// An enum of strings that keeps a value it does not know.
 pub fn open_enum(name: &str, description: &str, values: &[&str]) -> TokenStream {
     let ident = model_ident(name);
-    let variants: Vec<_> = values
-        .iter()
-        .map(|value| format_ident!("{}", names::pascal(value).unwrap_or_default()))
-        .collect();
+    let variants: Vec<_> =
+        values.iter().map(|value| format_ident!("{}", names::pascal(value).unwrap_or_default())).collect();
     let docs = values.iter().map(|value| format!("`{value}`."));
     quote! {
         #[doc = #description]

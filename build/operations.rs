@@ -14,18 +14,14 @@ use super::spec::{Operation, Parameter, Shape, Spec};
 
 /// The module `operations`; it has a `Client` of progenitor's own.
 pub fn operations(spec: &Spec) -> Result<TokenStream, String> {
-    let document = serde_json::from_value(adapted(spec)).map_err(|error| error.to_string())?;
+    let document: openapiv3::OpenAPI = serde_json::from_value(adapted(spec)).map_err(|error| error.to_string())?;
     let mut settings = GenerationSettings::default();
-    settings
-        .with_inner_type(quote!(crate::client::Session))
-        .with_hooks(HooksMode::Expected);
+    settings.with_inner_type(quote!(crate::client::Session)).with_hooks(HooksMode::Expected);
     for name in request_models(spec) {
         let path = format!("super::models::{}", names::pascal(name).unwrap_or_default());
         settings.with_replacement(name, path, std::iter::empty());
     }
-    let client = Generator::new(&settings)
-        .generate_tokens(&document)
-        .map_err(|error| error.to_string())?;
+    let client = Generator::new(&settings).generate_tokens(&document).map_err(|error| error.to_string())?;
     Ok(quote! {
         #client
 
@@ -43,12 +39,10 @@ pub fn operations(spec: &Spec) -> Result<TokenStream, String> {
 }
 
 fn request_models(spec: &Spec) -> impl Iterator<Item = &str> {
-    spec.operations
-        .iter()
-        .filter_map(|operation| match &operation.request.as_ref()?.shape {
-            Shape::Named(name) => Some(name.as_str()),
-            Shape::ListOf(_) | Shape::Text => None,
-        })
+    spec.operations.iter().filter_map(|operation| match &operation.request.as_ref()?.shape {
+        Shape::Named(name) => Some(name.as_str()),
+        Shape::ListOf(_) | Shape::Text => None,
+    })
 }
 
 fn adapted(spec: &Spec) -> Value {
@@ -57,9 +51,8 @@ fn adapted(spec: &Spec) -> Value {
         let item = paths.entry(operation.path.clone()).or_insert_with(|| json!({}));
         item[operation.method.to_ascii_lowercase()] = adapted_operation(operation);
     }
-    let schemas: Map<String, Value> = request_models(spec)
-        .map(|name| (name.to_owned(), json!({ "type": "object" })))
-        .collect();
+    let schemas: Map<String, Value> =
+        request_models(spec).map(|name| (name.to_owned(), json!({ "type": "object" }))).collect();
     json!({
         "openapi": "3.0.3",
         "info": { "title": spec.title, "version": "0" },
@@ -69,19 +62,16 @@ fn adapted(spec: &Spec) -> Value {
 }
 
 fn adapted_operation(operation: &Operation) -> Value {
-    let parameters: Vec<Value> = [
-        ("path", &operation.path_parameters),
-        ("query", &operation.query_parameters),
-        ("header", &operation.headers),
-    ]
-    .into_iter()
-    .flat_map(|(place, parameters)| {
-        parameters
-            .iter()
-            .filter(|parameter| !parameter.constant)
-            .map(move |parameter| adapted_parameter(place, parameter))
-    })
-    .collect();
+    let parameters: Vec<Value> =
+        [("path", &operation.path_parameters), ("query", &operation.query_parameters), ("header", &operation.headers)]
+            .into_iter()
+            .flat_map(|(place, parameters)| {
+                parameters
+                    .iter()
+                    .filter(|parameter| !parameter.constant)
+                    .map(move |parameter| adapted_parameter(place, parameter))
+            })
+            .collect();
     let mut adapted = json!({
         "operationId": operation.id,
         "summary": operation.summary,

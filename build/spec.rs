@@ -187,10 +187,8 @@ impl Reader<'_> {
     /// The scheme that the document requires of every operation.
     fn credential(&self) -> Result<Option<Credential>, Finding> {
         let root = &self.document.root;
-        let required = root
-            .get("security")
-            .and_then(|list| list.items().first())
-            .and_then(|node| node.entries().first());
+        let required =
+            root.get("security").and_then(|list| list.items().first()).and_then(|node| node.entries().first());
         let Some((name, _)) = required else { return Ok(None) };
         let Some(scheme) = root.get_path(&["components", "securitySchemes", &name.text]) else {
             return Ok(None);
@@ -199,10 +197,7 @@ impl Reader<'_> {
             "apiKey" => CredentialKind::Header(self.text(scheme, "name")?),
             _ => CredentialKind::Bearer,
         };
-        Ok(Some(Credential {
-            kind,
-            description: optional_text(scheme, "description"),
-        }))
+        Ok(Some(Credential { kind, description: optional_text(scheme, "description") }))
     }
 
     fn event_name(&self, node: &Node) -> Result<EventNamePlace, Finding> {
@@ -229,11 +224,7 @@ impl Reader<'_> {
             path_parameters: parameters("path")?,
             query_parameters: parameters("query")?,
             headers: parameters("header")?,
-            request: node
-                .get("requestBody")
-                .map(|body| self.body(body, &id))
-                .transpose()?
-                .flatten(),
+            request: node.get("requestBody").map(|body| self.body(body, &id)).transpose()?.flatten(),
             answers: self.answers(node, &id)?,
             id,
         })
@@ -241,9 +232,7 @@ impl Reader<'_> {
 
     fn event(&self, name: &str, node: &Node) -> Result<Event, Finding> {
         let request = self.need(node, "requestBody")?;
-        let payload = self
-            .body(request, name)?
-            .ok_or_else(|| self.missing(request, "content"))?;
+        let payload = self.body(request, name)?.ok_or_else(|| self.missing(request, "content"))?;
         Ok(Event {
             name: name.to_owned(),
             summary: self.text(node, "summary")?,
@@ -264,9 +253,7 @@ impl Reader<'_> {
     }
 
     fn parameters(&self, levels: &[&Node], place: &str) -> Result<Vec<Parameter>, Finding> {
-        let nodes = levels
-            .iter()
-            .flat_map(|level| level.get("parameters").map_or(&[][..], Node::items));
+        let nodes = levels.iter().flat_map(|level| level.get("parameters").map_or(&[][..], Node::items));
         nodes
             .map(|node| self.follow(node))
             .filter(|node| node.get("in").and_then(Node::as_str) == Some(place))
@@ -349,12 +336,7 @@ impl Reader<'_> {
     }
 
     fn text(&self, node: &Node, key: &str) -> Result<String, Finding> {
-        Ok(self
-            .need(node, key)?
-            .as_str()
-            .ok_or_else(|| self.missing(node, key))?
-            .trim_end()
-            .to_owned())
+        Ok(self.need(node, key)?.as_str().ok_or_else(|| self.missing(node, key))?.trim_end().to_owned())
     }
 
     fn missing(&self, node: &Node, key: &str) -> Finding {
@@ -370,28 +352,16 @@ impl Reader<'_> {
 }
 
 fn entries(node: Option<&Node>) -> impl Iterator<Item = (&str, &Node)> {
-    node.map_or(&[][..], Node::entries)
-        .iter()
-        .map(|(key, node)| (key.text.as_str(), node))
+    node.map_or(&[][..], Node::entries).iter().map(|(key, node)| (key.text.as_str(), node))
 }
 
 fn optional_text(node: &Node, key: &str) -> String {
-    node.get(key)
-        .and_then(Node::as_str)
-        .unwrap_or_default()
-        .trim_end()
-        .to_owned()
+    node.get(key).and_then(Node::as_str).unwrap_or_default().trim_end().to_owned()
 }
 
 /// `X` of `$ref: '#/components/schemas/X'`.
 pub fn schema_name(schema: &Node) -> Option<String> {
-    Some(
-        schema
-            .get("$ref")?
-            .as_str()?
-            .strip_prefix("#/components/schemas/")?
-            .to_owned(),
-    )
+    Some(schema.get("$ref")?.as_str()?.strip_prefix("#/components/schemas/")?.to_owned())
 }
 
 fn condition(node: &Node) -> Condition {

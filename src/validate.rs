@@ -56,12 +56,18 @@ impl Provider {
         let validator = jsonschema::options()
             .with_draft(Draft::Draft7)
             .should_validate_formats(true)
+            .with_format("uuid", is_uuid)
             .with_format("local-date-time", is_local_date_time)
             .with_format("http-date", is_http_date)
             .build(&document)
             .map_err(|error| Invalid::Schema(error.to_string()))?;
         Ok(OnceLock::get_or_init(&schema.validator, || validator))
     }
+}
+
+/// RFC 4122's form with hyphens; draft-07 does not know the format yet.
+fn is_uuid(text: &str) -> bool {
+    text.len() == 36 && uuid::Uuid::try_parse(text).is_ok()
 }
 
 /// ISO 8601 date and time of day without offset.
@@ -75,7 +81,8 @@ fn is_local_date_time(text: &str) -> bool {
 
 /// The fixed form of an HTTP date: `Mon, 15 Apr 2019 07:50:54 GMT`.
 fn is_http_date(text: &str) -> bool {
-    jiff::fmt::strtime::parse("%a, %d %b %Y %H:%M:%S GMT", text).is_ok_and(|parsed| parsed.to_datetime().is_ok())
+    // RFC 2822 is wider: one digit for the day, no day of the week, other zones.
+    text.len() == 29 && text.ends_with(" GMT") && jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).is_ok()
 }
 
 /// Why JSON was not found valid.

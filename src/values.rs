@@ -84,11 +84,10 @@ impl TryFrom<Decimal> for Number {
     }
 }
 
-impl TryFrom<i64> for Number {
-    type Error = NumberError;
-
-    fn try_from(value: i64) -> Result<Self, Self::Error> {
-        value.to_string().parse()
+impl From<i64> for Number {
+    fn from(value: i64) -> Self {
+        // The digits of an integer are JSON; null is never taken.
+        Self(RawValue::from_string(value.to_string()).unwrap_or_else(|_| RawValue::NULL.to_owned()))
     }
 }
 

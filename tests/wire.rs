@@ -2,8 +2,6 @@
 
 #![cfg(feature = "client")]
 
-mod common;
-
 use std::fmt::{Debug, Write as _};
 
 use pos_webhooks::catalogue::{Answer, Body, Operation, Provider};

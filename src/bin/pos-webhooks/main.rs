@@ -9,7 +9,7 @@ use std::ffi::OsStr;
 use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
 
-use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use clap::builder::{PossibleValue, PossibleValuesParser, Str, TypedValueParser};
 use clap::{CommandFactory, Parser, Subcommand};
 use pos_webhooks::catalogue::Provider;
 
@@ -34,7 +34,10 @@ const UNUSABLE: u8 = 2;
 ///
 /// It reads files or standard input and connects to nothing.
 #[derive(Parser)]
-#[command(version, arg_required_else_help = true, after_help = "\
+#[command(
+    version,
+    arg_required_else_help = true,
+    after_help = "\
 Examples:
   pos-webhooks schema dealpos
       What can be validated, and what it is.
@@ -47,7 +50,8 @@ Examples:
 Exit status:
   0  Done; of `validate`: everything was valid.
   1  `validate` found something invalid.
-  2  Wrong usage, or an input could not be read or the output not be written.")]
+  2  Wrong usage, or an input could not be read or the output not be written."
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -93,7 +97,7 @@ fn provider() -> impl TypedValueParser<Value = &'static Provider> {
 }
 
 /// Ends the program where `name` is not among `known`. Only here is the provider known whose names clap is to suggest.
-fn check_name(subcommand: &str, name: &str, known: impl IntoIterator<Item = &'static str>) {
+fn check_name(subcommand: &str, name: &str, known: impl IntoIterator<Item = impl Into<Str>>) {
     let mut cli = Cli::command();
     cli.build();
     if let Some(command) = cli.find_subcommand(subcommand) {

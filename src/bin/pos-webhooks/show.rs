@@ -84,20 +84,24 @@ enum ExampleFormat {
     Raw,
 }
 
+const KINDS: [(SchemaKind, &str); 4] = [
+    (SchemaKind::Event, "event"),
+    (SchemaKind::Sent, "sent"),
+    (SchemaKind::Received, "received"),
+    (SchemaKind::Answer, "answer"),
+];
+
 pub fn schema(Schema { provider, name }: &Schema) -> io::Result<ExitCode> {
     let schemas = provider.schemas;
     let Some(name) = name else {
         let width = schemas.iter().map(|schema| schema.name.len()).max().unwrap_or_default();
         let mut list = String::new();
-        for catalogue::Schema { name, kind, description, .. } in schemas {
-            let kind = match kind {
-                SchemaKind::Event => "event",
-                SchemaKind::Sent => "sent",
-                SchemaKind::Received => "received",
-                SchemaKind::Answer => "answer",
-                _ => "other",
-            };
-            let _ = writeln!(list, "{name:width$}  {kind:8}  {description}");
+        for (kind, label) in KINDS {
+            for schema in schemas.iter().filter(|schema| schema.kind == kind) {
+                let sentence = schema.description.split_inclusive(". ").next().unwrap_or_default();
+                let line = format!("{:width$}  {label:8}  {sentence}", schema.name);
+                let _ = writeln!(list, "{}", line.trim_end());
+            }
         }
         return print(&list);
     };
@@ -112,13 +116,75 @@ pub fn spec(Spec { provider }: &Spec) -> io::Result<ExitCode> {
 
 pub fn example(Example { provider, name, format }: &Example) -> io::Result<ExitCode> {
     let bodies = bodies(provider);
-    let named = |(place, body): &&(String, &Body)| place == name || body.schema == name;
-    todo!()
+    let known: BTreeSet<_> = bodies.iter().flat_map(|(place, body)| [place.clone(), body.schema.to_owned()]).collect();
+    crate::check_name("example", name, known);
+    let mut text = String::new();
+    for (place, body) in bodies.iter().filter(|(place, body)| place == name || body.schema == name) {
+        let Body { media_type, schema, examples, .. } = body;
+        for catalogue::Example { name, summary, origin, source, json, .. } in *examples {
+            let _ = match format {
+                ExampleFormat::Human => {
+                    let space = if text.is_empty() { "" } else { "\n" };
+                    let json = indented(json);
+                    writeln!(
+                        text,
+                        "{space}# {place}: {summary}\n# {origin}: {source}\n# {media_type}, schema {schema}\n{json}"
+                    )
+                }
+                ExampleFormat::Raw => writeln!(text, "{json}"),
+                ExampleFormat::Json => {
+                    let value: &RawValue = serde_json::from_str(json)?;
+                    let origin = origin.to_string();
+                    let object =
+                        Object { body: place, example: name, summary, origin, source, media_type, schema, value };
+                    writeln!(text, "{}", serde_json::to_string(&object)?)
+                }
+            };
+        }
+    }
+    print(&text)
+}
+
+#[derive(Serialize)]
+struct Object<'a> {
+    body: &'a str,
+    example: &'a str,
+    summary: &'a str,
+    origin: String,
+    source: &'a str,
+    media_type: &'a str,
+    schema: &'a str,
+    value: &'a RawValue,
+}
+
+/// Compact JSON on several lines. Unlike by way of `Value`, numbers and the order of members stay as they are.
+fn indented(json: &str) -> String {
+    let (mut text, mut depth) = (String::new(), 0_usize);
+    let (mut previous, mut quoted, mut escaped) = (' ', false, false);
+    for character in json.chars() {
+        if !quoted {
+            let (opened, closes) = (matches!(previous, '{' | '['), matches!(character, '}' | ']'));
+            depth = depth.saturating_sub(usize::from(closes));
+            if previous == ',' || opened != closes {
+                text.push('\n');
+                text.extend(std::iter::repeat_n("  ", depth));
+            } else if previous == ':' {
+                text.push(' ');
+            }
+            depth += usize::from(matches!(character, '{' | '['));
+        }
+        text.push(character);
+        quoted ^= character == '"' && !escaped;
+        escaped = quoted && character == '\\' && !escaped;
+        previous = character;
+    }
+    text
 }
 
 /// Every body with examples, and what it is called.
 fn bodies(provider: &'static Provider) -> Vec<(String, &'static Body)> {
-    let operations = provider.operations.iter().map(|operation| (operation.id, operation.request.as_ref(), operation.answers));
+    let operations =
+        provider.operations.iter().map(|operation| (operation.id, operation.request.as_ref(), operation.answers));
     let events = provider.events.iter().map(|event| (event.name, Some(&event.payload), event.answers));
     let mut bodies = Vec::new();
     for (name, own, answers) in operations.chain(events) {

@@ -24,7 +24,7 @@ use crate::report::{Checker, Error, Format, Payload};
 /// An invalid payload is not a wrong one: a provider may add a field or a value at any time. Use this to find out, not to
 /// refuse deliveries.
 #[derive(Args)]
-#[command(after_help = "\
+#[command(after_long_help = "\
 Output for people, FILE:LINE only with --ndjson:
   FILE: valid
   FILE: /POINTER: MESSAGE (KEYWORD)
@@ -41,7 +41,7 @@ Output with --format json, an object per payload in the order of the input:
 Examples:
   pos-webhooks validate dealpos paymentCreated payment.json
   curl -s https://example.org/log | pos-webhooks validate vipps epayments.payment.captured.v1
-  pos-webhooks validate mipos ORDER --ndjson --format json orders.ndjson | jq -c 'select(.valid | not)'
+  pos-webhooks validate mipos ORDER --ndjson --format json orders.ndjson | jq 'select(.valid | not)'
 
 Exit status:
   0  Everything was valid, or there was nothing to validate.
@@ -166,8 +166,11 @@ impl Run<'_> {
         let max_bytes = self.arguments.max_bytes;
         let (mut json, mut report) = (Vec::new(), Vec::new());
         reader.take((max_bytes as u64).saturating_add(1)).read_to_end(&mut json).map_err(Stop::Reading)?;
-        let json = match json.get(..max_bytes) {
-            Some(most) if json.len() > max_bytes => Err(too_long(most)),
+        let json = match json.split_last() {
+            Some((_, most)) if json.len() > max_bytes => {
+                let before = most.rsplit(|byte| *byte == b'\n').next().map_or(0, <[u8]>::len);
+                Err(too_long(1 + most.iter().filter(|byte| **byte == b'\n').count(), before, max_bytes))
+            }
             _ => Ok(json.as_slice()),
         };
         let payload = Payload { source, line: None, json };
@@ -189,7 +192,7 @@ impl Run<'_> {
     }
 
     fn chunk(&mut self, source: &str, chunk: &Chunk) -> io::Result<()> {
-        let checker = &self.checker;
+        let (checker, max_bytes) = (&self.checker, self.arguments.max_bytes);
         let reports: Vec<_> = chunk
             .payloads
             .par_chunks(chunk.payloads.len().div_ceil(64).max(1))
@@ -197,7 +200,7 @@ impl Run<'_> {
                 let (mut count, mut report) = (Count::default(), Vec::new());
                 for Line { number, place } in payloads {
                     let json = place.clone().and_then(|place| chunk.bytes.get(place));
-                    let json = json.ok_or_else(|| todo!());
+                    let json = json.ok_or_else(|| too_long(1, max_bytes, max_bytes));
                     count.add(checker.check(Payload { source, line: Some(*number), json }, &mut report)?);
                 }
                 Ok((count, report))
@@ -211,6 +214,10 @@ impl Run<'_> {
         }
         Ok(())
     }
+}
+
+fn too_long(line: usize, before: usize, max_bytes: usize) -> Error {
+    Error { line, column: before + 1, message: format!("longer than {max_bytes} bytes") }
 }
 
 fn open(file: &Path) -> io::Result<Box<dyn Read + Send>> {

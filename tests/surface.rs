@@ -1,0 +1,465 @@
+//! What the build generates, in a form that can be reviewed: the public surface of every provider, and of one small
+//! document per construct that the build handles, beside that document. Whoever teaches the build a construct adds a
+//! document under `tests/surface/`; the tests find it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::{fs, iter};
+
+use proc_macro2::{Delimiter, Ident, Spacing, TokenStream, TokenTree};
+use quote::{ToTokens, quote};
+use serde_json::Value;
+use syn::punctuated::Punctuated;
+use syn::{
+    Arm, Attribute, Expr, Fields, ImplItem, ImplItemFn, Item, ItemImpl, Lit, Member, Meta, Stmt, Token, Visibility,
+};
+
+// The steps themselves, as build.rs has them.
+#[allow(dead_code)]
+#[path = "../build"]
+mod build {
+    pub mod bundle;
+    pub mod catalogue;
+    pub mod events;
+    pub mod facade;
+    pub mod lint;
+    pub mod load;
+    pub mod models;
+    pub mod names;
+    pub mod operations;
+    pub mod spec;
+}
+use build::{bundle, catalogue, events, facade, lint, load, models, operations, spec};
+
+macro_rules! provider {
+    ($name:ident, $feature:literal) => {
+        #[cfg(feature = $feature)]
+        #[test]
+        fn $name() {
+            let code = include_str!(concat!(env!("OUT_DIR"), "/", $feature, ".rs"));
+            let file = syn::parse_file(code).expect("generated code");
+            #[cfg(feature = "client")]
+            assert_snapshot($feature, surface(&file));
+            #[cfg(not(feature = "client"))]
+            assert_snapshot(concat!($feature, "_without_client"), names(&surface(&file)));
+        }
+    };
+}
+provider!(mipos_is_generated_as_reviewed, "mipos");
+provider!(mypos_is_generated_as_reviewed, "mypos");
+provider!(dealpos_is_generated_as_reviewed, "dealpos");
+provider!(vipps_is_generated_as_reviewed, "vipps");
+
+#[test]
+fn every_construct_is_generated_as_reviewed() {
+    for name in constructs() {
+        let (text, bundle, code) = generate(&name);
+        let file = syn::parse2(code).expect("generated code");
+        let parts = [text.trim_end(), "=== Rust ===", &surface(&file), "=== strict ===", &strict(&bundle)].join("\n\n");
+        assert_snapshot(&format!("construct_{name}"), parts);
+    }
+}
+
+#[test]
+fn every_construct_is_generated_the_same_twice() {
+    for name in constructs() {
+        let (once, again) = (generate(&name).2.to_string(), generate(&name).2.to_string());
+        assert!(once == again, "{name}");
+        syn::parse_str::<syn::File>(&once).unwrap_or_else(|error| panic!("{name}: {error}"));
+    }
+}
+
+#[test]
+fn every_snapshot_of_a_construct_has_its_document() {
+    let constructs = constructs();
+    for entry in fs::read_dir(package().join("tests/snapshots")).expect("the snapshots") {
+        let name = entry.expect("an entry").file_name().to_string_lossy().into_owned();
+        if let Some(construct) = name.strip_prefix("surface__construct_").and_then(|rest| rest.split('.').next()) {
+            assert!(constructs.contains(construct), "{name} is left over");
+        }
+    }
+}
+
+fn assert_snapshot(name: &str, text: String) {
+    insta::with_settings!({ omit_expression => true }, {
+        insta::assert_snapshot!(name, text);
+    });
+}
+
+fn package() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The documents under `tests/surface/`, by name.
+fn constructs() -> BTreeSet<String> {
+    fs::read_dir(package().join("tests/surface"))
+        .expect("the constructs")
+        .filter_map(|entry| Some(entry.expect("an entry").file_name().to_str()?.strip_suffix(".yaml")?.to_owned()))
+        .collect()
+}
+
+/// A construct's document, and what the steps of build.rs make of it.
+fn generate(name: &str) -> (String, bundle::Bundle, TokenStream) {
+    let file = format!("tests/surface/{name}.yaml");
+    let text = fs::read_to_string(package().join(&file)).expect("the document");
+    let refused =
+        |findings: Vec<load::Finding>| -> String { findings.iter().map(|finding| format!("{finding}\n")).collect() };
+    let document = load::load(&file, &text).unwrap_or_else(|findings| panic!("{}", refused(findings)));
+    let findings = lint::lint(&document);
+    assert!(findings.is_empty(), "{}", refused(findings));
+    let spec = spec::read(&document).unwrap_or_else(|finding| panic!("{}", refused(vec![finding])));
+    let bundle = bundle::bundle(&document, &spec);
+    let models = models::models(&bundle).unwrap_or_else(|error| panic!("{file}: {error}"));
+    let client = (!spec.operations.is_empty()).then(|| {
+        let operations = operations::operations(&spec).unwrap_or_else(|error| panic!("{file}: {error}"));
+        let facade = facade::facade(&spec);
+        quote! { mod operations { #operations } #facade }
+    });
+    let events = events::events(&spec);
+    let catalogue = catalogue::catalogue("shop", &spec, &bundle);
+    let json_schemas = catalogue::json_schemas("shop", &bundle);
+    (text, bundle, quote! { pub mod models { #models } #client #events #catalogue #json_schemas })
+}
+
+/// The definitions that strict validation uses, one per line, without descriptions.
+fn strict(bundle: &bundle::Bundle) -> String {
+    let line = |(name, definition): (&String, &bundle::Definition)| {
+        let kind = match definition.kind {
+            bundle::Kind::Sent => "sent",
+            bundle::Kind::Received => "received",
+            bundle::Kind::Answer => "answer",
+            bundle::Kind::Event => "event",
+        };
+        format!("{name} ({kind}): {}", compact(&definition.schema))
+    };
+    bundle.definitions.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+fn compact(schema: &Value) -> String {
+    match schema {
+        Value::Object(members) => {
+            // Sorted, whatever features serde_json has here; a member may be called `description`, but is no text.
+            let members: BTreeMap<&String, &Value> = members.iter().collect();
+            let members = members.into_iter().filter(|(key, value)| *key != "description" || !value.is_string());
+            let members: Vec<String> = members.map(|(key, value)| format!("{key}: {}", compact(value))).collect();
+            format!("{{{}}}", members.join(", "))
+        }
+        Value::Array(items) => format!("[{}]", items.iter().map(compact).collect::<Vec<_>>().join(", ")),
+        other => other.to_string(),
+    }
+}
+
+/// The lines of a surface that name something, and nothing inside it.
+#[cfg(not(feature = "client"))]
+fn names(surface: &str) -> String {
+    let is_name = |line: &&str| {
+        let line = line.trim_start().trim_start_matches("#[non_exhaustive] ").trim_start_matches("open ");
+        ["const ", "enum ", "mod ", "static ", "struct "].iter().any(|keyword| line.starts_with(keyword))
+    };
+    surface.lines().filter(is_name).collect::<Vec<_>>().join("\n")
+}
+
+/// A line per public item, field, variant and method.
+fn surface(file: &syn::File) -> String {
+    Scope(&file.items).lines().join("\n")
+}
+
+/// What data has at least, and what an enum of strings has beside it; only other traits are worth a mention.
+const OF_DATA: [&str; 5] = ["Clone", "Debug", "Deserialize", "PartialEq", "Serialize"];
+const OF_OPEN_ENUMS: [&str; 7] = ["Display", "Eq", "From<&str>", "FromStr", "Hash", "Ord", "PartialOrd"];
+
+/// The items of one module.
+struct Scope<'a>(&'a [Item]);
+
+impl<'a> Scope<'a> {
+    fn lines(&self) -> Vec<String> {
+        let (modules, others): (Vec<&Item>, Vec<&Item>) =
+            self.0.iter().filter(|item| is_public(item)).partition(|item| matches!(item, Item::Mod(_)));
+        others.into_iter().chain(modules).flat_map(|item| self.item(item)).collect()
+    }
+
+    fn item(&self, item: &Item) -> Vec<String> {
+        match item {
+            Item::Const(item) => vec![format!("const {}: {} = {}", item.ident, text(&item.ty), text(&item.expr))],
+            Item::Fn(item) => vec![format!("{} = {:?}", text(&item.sig), literal(&item.block).unwrap_or_default())],
+            Item::Static(item) => {
+                let place = member(&item.expr, "event_name").map(|place| format!("event_name: {}", text(place)));
+                nested(format!("static {}: {}", item.ident, text(&item.ty)), place.into_iter().collect())
+            }
+            Item::Struct(item) => {
+                let tuple = if let Fields::Unnamed(fields) = &item.fields { text(fields) } else { String::new() };
+                let fields = item.fields.iter().filter_map(field_line).collect();
+                let head = self.head("struct", &item.ident, &tuple, &item.attrs);
+                nested(head, [fields, self.inherent(&item.ident)].concat())
+            }
+            // Shown with its operation.
+            Item::Enum(item) if self.methods("Client", None).any(|method| item.ident == error_of(method)) => vec![],
+            Item::Enum(item) => {
+                let kind = if self.is_open(&item.ident) { "open enum" } else { "enum" };
+                let variant = |variant: &syn::Variant| {
+                    let wire = self.wire_text(&item.ident, &variant.ident);
+                    let default = if self.is_default(&item.ident, &variant.ident) { " (default)" } else { "" };
+                    let wire = wire.map(|wire| format!(" = {wire:?}")).unwrap_or_default();
+                    format!("{}{}{wire}{default}", variant.ident, text(&variant.fields))
+                };
+                let variants = item.variants.iter().map(variant).collect();
+                let head = self.head(kind, &item.ident, "", &item.attrs);
+                nested(head, [variants, self.inherent(&item.ident)].concat())
+            }
+            Item::Mod(item) => {
+                let items = item.content.as_ref().map_or(&[][..], |(_, items)| items);
+                nested(format!("mod {}", item.ident), Scope(items).lines())
+            }
+            other => vec![text(other)],
+        }
+    }
+
+    /// `#[non_exhaustive] struct Name(Inner): + Trait`; `+` where it is data as well.
+    fn head(&self, kind: &str, name: &Ident, tuple: &str, attributes: &[Attribute]) -> String {
+        let sealed = attributes.iter().any(|attribute| attribute.path().is_ident("non_exhaustive"));
+        let mut traits: BTreeSet<String> = attributes
+            .iter()
+            .filter(|attribute| attribute.path().is_ident("derive"))
+            .flat_map(|attribute| attribute.parse_args_with(Paths::parse_terminated).expect("paths"))
+            .chain(self.impls(name).filter_map(|item| Some(item.trait_.as_ref()?.1.clone())))
+            .filter_map(|path| Some(text(path.segments.last()?).replace("<'de>", "")))
+            .collect();
+        if self.is_open(name) {
+            traits.extend(OF_DATA.map(str::to_owned));
+            traits.retain(|name| !OF_OPEN_ENUMS.contains(&name.as_str()));
+        }
+        let is_data = OF_DATA.iter().all(|usual| traits.contains(*usual));
+        traits.retain(|name| !is_data || !OF_DATA.contains(&name.as_str()));
+        let sealed = if sealed { "#[non_exhaustive] " } else { "" };
+        let mark = if traits.is_empty() {
+            ""
+        } else if is_data {
+            ": + "
+        } else {
+            ": "
+        };
+        format!("{sealed}{kind} {name}{tuple}{mark}{}", Vec::from_iter(traits).join(", "))
+    }
+
+    fn impls(&self, name: impl ToString) -> impl Iterator<Item = &'a ItemImpl> {
+        let name = name.to_string();
+        self.0.iter().filter_map(move |item| match item {
+            Item::Impl(item) if text(&item.self_ty) == name => Some(item),
+            _ => None,
+        })
+    }
+
+    /// The functions of a type itself, or of a trait that it implements.
+    fn methods(&self, name: impl ToString, of: Option<&'static str>) -> impl Iterator<Item = &'a ImplItemFn> {
+        let trait_name = |item: &ItemImpl| Some(item.trait_.as_ref()?.1.segments.last()?.ident.to_string());
+        let impls = self.impls(name).filter(move |item| trait_name(item).as_deref() == of);
+        impls.flat_map(|item| &item.items).filter_map(|item| match item {
+            ImplItem::Fn(method) => Some(method),
+            _ => None,
+        })
+    }
+
+    /// Public functions, and what the signatures do not say; `as_str`, which every open enum has, is left out.
+    fn inherent(&self, name: &Ident) -> Vec<String> {
+        let mut lines = Vec::new();
+        for method in self.methods(name, None) {
+            if matches!(method.vis, Visibility::Public(_)) && !(self.is_open(name) && method.sig.ident == "as_str") {
+                lines.extend(nested(text(&method.sig), self.call(method)));
+            } else if name == "Credentials" {
+                let bearer = text(&method.block).contains("Scheme::Bearer").then(|| "Authorization: Bearer".to_owned());
+                let sent: Vec<String> = literals(&method.block).into_iter().chain(bearer).collect();
+                lines.push(format!("sends {}", sent.join(", ")));
+            }
+        }
+        // What a checked newtype says to a text that it does not take.
+        let checks = self.methods(name, Some("FromStr")).flat_map(|method| literals(&method.block));
+        let words = ["doesn't match", "longer than", "shorter than"];
+        lines.extend(checks.filter(|check| words.iter().any(|word| check.starts_with(word))));
+        lines
+    }
+
+    /// The request of a client's method, and what each status leads to.
+    fn call(&self, method: &ImplItemFn) -> Vec<String> {
+        let operations = self.0.iter().find_map(|item| match item {
+            Item::Static(item) if item.ident == "OPERATIONS" => Some(elements(&item.expr)),
+            _ => None,
+        });
+        let value = |operation: &Expr, name| literal(member(operation, name)?);
+        let is_called = |operation: &&Expr| value(operation, "id").is_some_and(|id| method.sig.ident == id);
+        let Some(operation) = operations.into_iter().flatten().find(is_called) else { return Vec::new() };
+        let error = self.0.iter().find_map(|item| match item {
+            Item::Enum(item) if item.ident == error_of(method) => Some(item),
+            _ => None,
+        });
+        let error = error.expect("the method's error");
+        let request = ["method", "path", "request"].into_iter().filter_map(|name| value(operation, name));
+        let mut lines = vec![request.collect::<Vec<_>>().join(" ")];
+        let mut errors: Vec<String> = Vec::new();
+        for arm in arms(method) {
+            let (status, outcome) = (text(&arm.pat).replace("u16", ""), text(&arm.body));
+            let variant = error.variants.iter().find(|variant| outcome.ends_with(&format!("::{}))", variant.ident)));
+            match variant {
+                Some(variant) => errors.push(format!("{status} => {}{}", variant.ident, text(&variant.fields))),
+                None if outcome.contains("undocumented") => {}
+                None => lines.push(format!("{status} => {outcome}").replace("answer.decode()", "Ok")),
+            }
+        }
+        assert_eq!(errors.len(), error.variants.len(), "variants of {} that no status leads to", error.ident);
+        lines.extend(nested(self.head("enum", &error.ident, "", &error.attrs), errors));
+        lines
+    }
+
+    fn is_open(&self, name: &Ident) -> bool {
+        self.0.iter().any(|item| match item {
+            Item::Macro(item) => text(&item.mac.path).ends_with("string_enum") && name == &text(&item.mac.tokens),
+            _ => false,
+        })
+    }
+
+    /// What `as_str` gives for a variant.
+    fn wire_text(&self, name: &Ident, variant: &Ident) -> Option<String> {
+        let mut arms = self.methods(name, None).filter(|method| method.sig.ident == "as_str").flat_map(arms);
+        literal(&arms.find(|arm| text(&arm.pat) == format!("Self::{variant}"))?.body)
+    }
+
+    fn is_default(&self, name: &Ident, variant: &Ident) -> bool {
+        self.methods(name, Some("Default")).any(|method| text(&method.block).contains(&format!("Self::{variant} }}")))
+    }
+}
+
+type Paths = Punctuated<syn::Path, Token![,]>;
+type Metas = Punctuated<Meta, Token![,]>;
+
+fn is_public(item: &Item) -> bool {
+    let visibility = match item {
+        Item::Const(item) => &item.vis,
+        Item::Enum(item) => &item.vis,
+        Item::Fn(item) => &item.vis,
+        Item::Mod(item) => &item.vis,
+        Item::Static(item) => &item.vis,
+        Item::Struct(item) => &item.vis,
+        Item::Trait(item) => &item.vis,
+        Item::Type(item) => &item.vis,
+        Item::Use(item) => &item.vis,
+        _ => return false,
+    };
+    matches!(visibility, Visibility::Public(_))
+}
+
+fn nested(head: String, lines: Vec<String>) -> Vec<String> {
+    iter::once(head).chain(lines.into_iter().map(|line| format!("  {line}"))).collect()
+}
+
+/// `name: Type = "wireName"`, and what serde is told beyond leaving out an optional member without value.
+fn field_line(field: &syn::Field) -> Option<String> {
+    let (Visibility::Public(_), Some(name)) = (&field.vis, &field.ident) else { return None };
+    let serde = field.attrs.iter().filter(|attribute| attribute.path().is_ident("serde"));
+    let told = serde.flat_map(|attribute| attribute.parse_args_with(Metas::parse_terminated).expect("serde's own"));
+    let mut told: Vec<String> = told.map(|meta| text(&meta)).collect();
+    let wire = told.iter().position(|note| note.starts_with("rename = ")).map(|at| told.remove(at));
+    let wire = wire.map(|note| note.replace("rename", "")).unwrap_or_default();
+    let kind = text(&field.ty);
+    let notes = match told.join(", ") {
+        none if none.is_empty() && !kind.starts_with("Option<") => String::new(),
+        skip if skip.ends_with("Option::is_none\"") && told.len() == 1 => String::new(),
+        null if null == "deserialize_with = \"Option::deserialize\"" => " (null is written)".to_owned(),
+        empty if empty.starts_with("default, skip") && empty.ends_with("::is_empty\"") => " (left out when empty)".to_owned(),
+        other => format!(" ({other})"),
+    };
+    Some(format!("{name}: {kind}{notes}{wire}"))
+}
+
+/// `E` of a method's `Error<E>`.
+fn error_of(method: &ImplItemFn) -> String {
+    let output = text(&method.sig.output);
+    output.split_once("Error<").map_or_else(String::new, |(_, rest)| rest.trim_end_matches('>').to_owned())
+}
+
+/// The arms of the `match` that a function ends with.
+fn arms(method: &ImplItemFn) -> &[Arm] {
+    match method.block.stmts.last() {
+        Some(Stmt::Expr(Expr::Match(last), _)) => &last.arms,
+        _ => &[],
+    }
+}
+
+fn elements(list: &Expr) -> Vec<&Expr> {
+    match list {
+        Expr::Reference(reference) => elements(&reference.expr),
+        Expr::Array(array) => array.elems.iter().collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn member<'a>(value: &'a Expr, name: &str) -> Option<&'a Expr> {
+    let Expr::Struct(value) = value else { return None };
+    let is_named = |field: &&syn::FieldValue| matches!(&field.member, Member::Named(member) if member == name);
+    Some(&value.fields.iter().find(is_named)?.expr)
+}
+
+/// The texts of the string literals.
+fn literals(code: impl ToTokens) -> Vec<String> {
+    let texts = |token| match token {
+        TokenTree::Group(group) => literals(group.stream()),
+        TokenTree::Literal(literal) => match Lit::new(literal) {
+            Lit::Str(text) => vec![text.value()],
+            _ => Vec::new(),
+        },
+        TokenTree::Ident(_) | TokenTree::Punct(_) => Vec::new(),
+    };
+    code.to_token_stream().into_iter().flat_map(texts).collect()
+}
+
+fn literal(code: impl ToTokens) -> Option<String> {
+    literals(code).into_iter().next()
+}
+
+/// Code on one line, without the paths that every reader knows.
+fn text(code: impl ToTokens) -> String {
+    let mut out = String::new();
+    write(code.to_token_stream(), &mut out);
+    let known = ["::std::boxed::", "::std::collections::", "::std::option::", "::std::string::", "::std::vec::"];
+    let ours = ["crate::catalogue::", "crate::client::", "crate::"];
+    known.iter().chain(&ours).fold(out, |text, path| text.replace(path, ""))
+}
+
+fn write(tokens: TokenStream, out: &mut String) {
+    for token in tokens {
+        match token {
+            TokenTree::Group(group) => {
+                let (open, close) = match group.delimiter() {
+                    Delimiter::Parenthesis => ("(", ")"),
+                    Delimiter::Brace => (" { ", " }"),
+                    Delimiter::Bracket => ("[", "]"),
+                    Delimiter::None => ("", ""),
+                };
+                out.push_str(open);
+                write(group.stream(), out);
+                out.truncate(out.trim_end_matches(", ").len());
+                out.push_str(close);
+            }
+            TokenTree::Punct(punct) => match punct.as_char() {
+                ',' => out.push_str(", "),
+                ':' if punct.spacing() == Spacing::Alone && !out.ends_with(':') => out.push_str(": "),
+                '-' => out.push_str(" -"),
+                '>' if out.ends_with(" -") => out.push_str("> "),
+                '>' => {
+                    out.truncate(out.trim_end_matches(", ").len());
+                    out.push('>');
+                }
+                '=' if !out.ends_with('.') => out.push_str(" = "),
+                '+' => out.push_str(" + "),
+                other => out.push(other),
+            },
+            word => {
+                if out.ends_with(|last: char| last.is_alphanumeric() || matches!(last, '_' | '"')) {
+                    out.push(' ');
+                }
+                out.push_str(&word.to_string());
+                if word.to_string() == "pub" {
+                    out.push(' ');
+                }
+            }
+        }
+    }
+}

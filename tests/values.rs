@@ -1,0 +1,89 @@
+//! Values keep what was written: numbers to the letter, times as text, secrets unseen.
+
+use pos_webhooks::{Json, Number, NumberError, Secret, Time};
+
+fn number(text: &str) -> Number {
+    serde_json::from_str(text).unwrap()
+}
+
+#[test]
+fn numbers_come_back_to_the_letter() {
+    for text in ["100000", "10.10", "-0.0", "1E+2", "0.00000000000000000001", "12345678901234567890.12", "1e400"] {
+        assert_eq!(number(text).as_str(), text);
+        assert_eq!(serde_json::to_string(&number(text)).unwrap(), text);
+        assert_eq!(number(text).to_string(), text);
+    }
+    for text in ["\"1\"", "null", "true", "[1]", "{}"] {
+        assert!(serde_json::from_str::<Number>(text).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn numbers_convert_to_exact_decimals_or_not_at_all() {
+    let exact = [
+        ("100000", "100000"),
+        ("10.10", "10.1"),
+        ("-0.0", "0"),
+        ("1E+2", "100"),
+        ("1.5e3", "1500"),
+        ("125e-2", "1.25"),
+        ("0e999999999999", "0"),
+        ("79228162514264337593543950335", "79228162514264337593543950335"),
+    ];
+    for (text, expected) in exact {
+        assert_eq!(number(text).to_decimal().unwrap().normalize().to_string(), expected, "{text}");
+    }
+    for text in ["79228162514264337593543950336", "0.12345678901234567890123456789", "1e400", "1e-400", "1e99999999999999999999"] {
+        assert_eq!(number(text).to_decimal(), Err(NumberError::TooManyDigits), "{text}");
+    }
+}
+
+#[test]
+fn numbers_are_made_from_decimals_integers_and_text() {
+    let decimal: rust_decimal::Decimal = "10.10".parse().unwrap();
+    assert_eq!(Number::try_from(decimal).unwrap().as_str(), "10.10");
+    assert_eq!(Number::from(-5).as_str(), "-5");
+    assert_eq!("1.50".parse::<Number>().unwrap(), number("1.50"));
+    assert_ne!(number("1.50"), number("1.5"), "equal amounts are another question");
+    for text in ["", "1,5", "NaN", "\"1\"", "01"] {
+        assert_eq!(text.parse::<Number>(), Err(NumberError::NotANumber), "{text:?}");
+    }
+}
+
+#[test]
+fn json_keeps_its_text() {
+    let text = r#"{ "b": 2.50, "a": [1e2] }"#;
+    let json: Json = serde_json::from_str(text).unwrap();
+    assert_eq!(json.as_str(), text);
+    assert_eq!(serde_json::to_string(&json).unwrap(), text);
+    assert_eq!(json.decode::<serde_json::Value>().unwrap()["b"], 2.5);
+    assert!("{".parse::<Json>().is_err());
+}
+
+#[test]
+fn times_are_read_only_as_what_they_are() {
+    let time = |text: &str| Time::from(text);
+    assert_eq!(time("2023-07-29T10:23:23.9547273Z").to_timestamp().unwrap().as_nanosecond() % 1_000_000_000, 954_727_300);
+    assert_eq!(time("2025-04-16T10:11:59.608095+07:00").to_timestamp().unwrap().to_string(), "2025-04-16T03:11:59.608095Z");
+    assert_eq!(time("Mon, 15 Apr 2019 07:50:54 GMT").to_timestamp().unwrap().to_string(), "2019-04-15T07:50:54Z");
+    for text in ["2020-09-02T14:05:40.84", "2020-07-31", "", "yesterday"] {
+        assert!(time(text).to_timestamp().is_err(), "{text} is no instant");
+    }
+    assert_eq!(time("2020-09-02T14:05:40.84").to_date_time().unwrap().to_string(), "2020-09-02T14:05:40.84");
+    assert_eq!(time("2020-09-02T14:05:40+07:00").to_date_time().unwrap().to_string(), "2020-09-02T14:05:40");
+    assert_eq!(time("2020-09-02T14:05:40Z").to_date_time().unwrap().to_string(), "2020-09-02T14:05:40");
+    assert!(time("2020-07-31").to_date_time().is_err());
+    for text in ["2020-07-31", "2020-07-31T23:59:59.84", "2020-07-31T23:59:59Z", "2020-07-31T23:59:59+07:00"] {
+        assert_eq!(time(text).to_date().unwrap().to_string(), "2020-07-31", "{text}");
+    }
+    assert!(time("01 Sep 2020 00:00").to_date().is_err());
+    assert_eq!(serde_json::to_string(&time("as it came")).unwrap(), r#""as it came""#);
+}
+
+#[test]
+fn secrets_are_not_shown() {
+    let secret = Secret::from("hush");
+    assert_eq!(format!("{secret:?}"), "Secret(..)");
+    assert_eq!(secret.expose(), "hush");
+    assert_eq!(serde_json::to_string(&secret).unwrap(), r#""hush""#, "but sent");
+}
