@@ -380,17 +380,12 @@ impl<'a> Linter<'a> {
         self.description(at, "say what the token is and where it comes from");
     }
 
-    /// What a client is given once: the security schemes and the constant headers.
+    /// What a client is given once beside its token: the constant headers.
     fn credentials(&mut self, root: &At<'a>) {
-        let help = "rename the scheme, or give one of two headers at each call (no `x-client-header`)";
-        let mut scope = Scope::new("credential", help);
-        for name in self.component_names("securitySchemes") {
-            if let Some(at) =
-                root.get("components").and_then(|at| at.get("securitySchemes")).and_then(|at| at.get(name))
-            {
-                self.claim(&mut scope, &at, name, names::snake(name));
-            }
-        }
+        let mut scope = Scope::new("credential", "give one of the two at each call (no `x-client-header`)")
+            .reserving("token", "the token of the security scheme")
+            .reserving("new", "the constructor")
+            .reserving("connect", "a method of every client's credentials");
         let mut seen = BTreeSet::new();
         for parameter in operation::all_parameters(self, root) {
             let constant = parameter.node.get("x-client-header").and_then(Node::as_bool) == Some(true);

@@ -1,4 +1,31 @@
 //! Typed clients, payload models and strict validation for the webhooks of point-of-sale and payment providers.
+//!
+//! Each provider is a module, generated from one OpenAPI document: [`mipos`], [`mypos`], [`dealpos`] and [`vipps`]. A
+//! module has
+//!
+//! - `Client` and `Credentials` to manage webhooks, with one error enum per operation (feature `client`; DealPOS has no
+//!   operations),
+//! - `models`: one type per schema of what is sent and received,
+//! - `EventName` and `Event`: what is delivered, decoded tolerantly, with `Unknown` for what nobody has documented yet,
+//! - `PROVIDER`: the document as [data](catalogue), with its schemas and examples, and
+//!   [strict validation](catalogue::Provider::validate) (feature `validate`),
+//! - constants for the documented servers.
+//!
+//! Values keep what a provider wrote: see [`Number`], [`Time`], [`Secret`] and [`Json`].
+//!
+//! ```
+//! # #[cfg(feature = "vipps")] {
+//! use pos_webhooks::vipps::{Event, EventName};
+//!
+//! let body = br#"{"auth_req_id": "qwieuhwqiuhdiuwqh123"}"#;
+//! let name = EventName::identify(body)?.ok_or("nobody has documented such a payload")?;
+//! let Event::LoginMerchantInitiatedPingV1(ping) = Event::decode(&name, body)? else { unreachable!() };
+//! assert_eq!(ping.auth_req_id, "qwieuhwqiuhdiuwqh123");
+//! # }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! The README tells how to regenerate after a change of a document, and how to add a provider.
 
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
@@ -28,3 +55,15 @@ pub use client::AnyError;
 pub use decode::DecodeError;
 pub use events::UnknownEvent;
 pub use values::{Json, Number, NumberError, Secret, Time, TimeError};
+
+/// The README's code, compiled and run as documentation.
+#[cfg(all(
+    doctest,
+    feature = "client",
+    feature = "validate",
+    feature = "mipos",
+    feature = "dealpos",
+    feature = "vipps"
+))]
+#[doc = include_str!("../README.md")]
+mod readme {}

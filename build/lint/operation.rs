@@ -65,7 +65,9 @@ impl<'a> Linter<'a> {
             return;
         }
         let mut templates: Vec<(String, &str)> = Vec::new();
-        let mut operations = Scope::new("operation", "give each operation an operationId of its own");
+        let mut operations = Scope::new("operation", "give each operation an operationId of its own")
+            .reserving("New", "the client's constructor")
+            .reserving("WithOptions", "the client's other constructor");
         for (path, item) in paths.entries() {
             let names = self.template(path, &item);
             let shape = path.split('{').map(|part| part.split_once('}').map_or(part, |(_, rest)| rest));

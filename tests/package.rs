@@ -1,0 +1,77 @@
+//! What the package says of itself is true.
+
+use std::process::Command;
+
+use serde_json::Value;
+
+fn metadata() -> Value {
+    let arguments = ["metadata", "--format-version", "1", "--all-features", "--locked", "--offline"];
+    let output = Command::new(env!("CARGO")).args(arguments).current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// `1.88` and `1.88.0` alike.
+fn version(text: &str) -> Vec<u32> {
+    let mut numbers: Vec<u32> = text.split('.').map(|part| part.parse().unwrap()).collect();
+    numbers.resize(3, 0);
+    numbers
+}
+
+/// Ids of the packages that a user of the crate builds, without what only its tests need.
+fn built(metadata: &Value) -> Vec<&str> {
+    let nodes = metadata["resolve"]["nodes"].as_array().unwrap();
+    let mut built = vec![metadata["resolve"]["root"].as_str().unwrap()];
+    let mut next = 0;
+    while let Some(id) = built.get(next) {
+        next += 1;
+        let node = nodes.iter().find(|node| node["id"] == **id).unwrap();
+        for dependency in node["deps"].as_array().unwrap() {
+            let kinds = dependency["dep_kinds"].as_array().unwrap();
+            let id = dependency["pkg"].as_str().unwrap();
+            if kinds.iter().any(|kind| kind["kind"] != "dev") && !built.contains(&id) {
+                built.push(id);
+            }
+        }
+    }
+    built
+}
+
+#[test]
+fn the_minimum_rust_version_is_that_of_the_dependencies() {
+    let metadata = metadata();
+    let built = built(&metadata);
+    let packages = metadata["packages"].as_array().unwrap().iter();
+    let packages = packages.filter(|package| built.contains(&package["id"].as_str().unwrap()));
+    let highest = packages
+        .filter(|package| package["name"] != env!("CARGO_PKG_NAME"))
+        .filter_map(|package| Some((version(package["rust_version"].as_str()?), package["name"].as_str()?)))
+        .max()
+        .unwrap();
+    assert_eq!(version(env!("CARGO_PKG_RUST_VERSION")), highest.0, "because of {}", highest.1);
+}
+
+#[test]
+fn what_decides_the_generated_surface_is_pinned() {
+    let metadata = metadata();
+    let packages = metadata["packages"].as_array().unwrap();
+    let own = packages.iter().find(|package| package["name"] == env!("CARGO_PKG_NAME")).unwrap();
+    let dependencies = own["dependencies"].as_array().unwrap();
+    for name in ["progenitor", "progenitor-client", "typify", "openapiv3"] {
+        let mut requirements = dependencies.iter().filter(|dependency| dependency["name"] == name).peekable();
+        assert!(requirements.peek().is_some(), "{name}");
+        assert!(requirements.all(|dependency| dependency["req"].as_str().unwrap().starts_with('=')), "{name}");
+    }
+    let generator = |dependency: &&Value| dependency["name"] == "schemars" && dependency["kind"] == "build";
+    assert!(dependencies.iter().find(generator).unwrap()["req"].as_str().unwrap().starts_with('='));
+}
+
+#[test]
+#[cfg(feature = "dealpos")]
+fn the_readme_validates_the_documented_payload() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/payloads/documented.json");
+    let file: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+    let event = &pos_webhooks::dealpos::PROVIDER.events[0];
+    let documented: Value = serde_json::from_str(event.payload.examples[0].json).unwrap();
+    assert_eq!(file, documented);
+}
