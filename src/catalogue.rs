@@ -267,9 +267,9 @@ pub struct Schema {
     pub description: &'static str,
     /// What it is the schema of.
     pub kind: SchemaKind,
-    pub(crate) decode: fn(&[u8]) -> Result<Box<dyn Model>, DecodeError>,
+    pub(crate) decode: Decode,
     #[cfg(feature = "schemars")]
-    pub(crate) generate: Option<fn(&mut schemars::SchemaGenerator) -> schemars::Schema>,
+    pub(crate) generate: Option<crate::json_schema::Generate>,
     #[cfg(feature = "validate")]
     pub(crate) validator: std::sync::OnceLock<jsonschema::Validator>,
 }
@@ -299,6 +299,9 @@ impl fmt::Debug for Schema {
             .finish_non_exhaustive()
     }
 }
+
+/// How [`Schema::decode`] comes by the Rust type.
+pub(crate) type Decode = fn(&[u8]) -> Result<Box<dyn Model>, DecodeError>;
 
 /// What a schema describes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

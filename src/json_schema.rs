@@ -54,13 +54,17 @@ fn reach<'a>(definitions: &'a Value, schema: &'a Value, found: &mut BTreeSet<&'a
     }
 }
 
+/// How `schemars` comes by a schema.
+#[cfg(feature = "schemars")]
+pub(crate) type Generate = fn(&mut schemars::SchemaGenerator) -> schemars::Schema;
+
 /// The schema of a model for `schemars`, its references made by the generator.
 #[cfg(feature = "schemars")]
 pub(crate) fn for_schemars(
     bundle: &Value,
     name: &str,
     generator: &mut schemars::SchemaGenerator,
-    references: &[(&str, fn(&mut schemars::SchemaGenerator) -> schemars::Schema)],
+    references: &[(&str, Generate)],
 ) -> schemars::Schema {
     let mut schema = bundle["definitions"][name].clone();
     resolve(&mut schema, &mut |target| {

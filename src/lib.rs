@@ -30,6 +30,11 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
+// What the providers share is not all used by each of them.
+#![cfg_attr(
+    not(all(feature = "mipos", feature = "mypos", feature = "dealpos", feature = "vipps")),
+    allow(dead_code, unused_imports, unused_macros)
+)]
 
 pub mod catalogue;
 #[cfg(feature = "client")]

@@ -5,7 +5,7 @@ mod common;
 use std::collections::BTreeMap;
 
 use common::providers;
-use pos_webhooks::catalogue::{Body, Example, Origin};
+use pos_webhooks::catalogue::{Body, Example};
 use serde_json::value::RawValue;
 
 /// What departs between two JSON texts, by pointer: numbers and strings to the letter, members in any order, and an
@@ -100,7 +100,7 @@ fn are_what_the_snapshots_show() {
 #[test]
 #[cfg(all(feature = "mipos", feature = "mypos", feature = "dealpos", feature = "vipps"))]
 fn are_as_many_as_before_per_origin() {
-    let mut counts: BTreeMap<(&str, Origin), usize> = BTreeMap::new();
+    let mut counts: BTreeMap<(&str, pos_webhooks::catalogue::Origin), usize> = BTreeMap::new();
     for (provider, _, example) in examples() {
         *counts.entry((provider.name, example.origin)).or_default() += 1;
     }
@@ -147,7 +147,8 @@ macro_rules! events {
                     assert!(!matches!(decoded, Event::Unknown(_)));
                     assert_eq!(decoded.name(), name);
                     let encoded = serde_json::to_string(&decoded).unwrap();
-                    assert_eq!(first_difference(example.json, &encoded, ""), None, "{name} {}", example.name);
+                    let difference = super::first_difference(example.json, &encoded, "");
+                    assert_eq!(difference, None, "{name} {}", example.name);
                 }
             }
             let unknown = Event::decode(&"some.new.event".into(), br#"{"amount": 2.50}"#).unwrap();
@@ -158,8 +159,6 @@ macro_rules! events {
 }
 
 mod events_decode_to_their_own_variant {
-    use super::first_difference;
-
     events!(mipos, "mipos");
     events!(mypos, "mypos");
     events!(dealpos, "dealpos");

@@ -196,6 +196,7 @@ impl Run<'_> {
         let reports: Vec<_> = chunk
             .payloads
             .par_chunks(chunk.payloads.len().div_ceil(64).max(1))
+            .with_max_len(1)
             .map(|payloads| {
                 let (mut count, mut report) = (Count::default(), Vec::new());
                 for Line { number, place } in payloads {
