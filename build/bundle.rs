@@ -23,8 +23,10 @@ pub struct Definition {
 pub enum Kind {
     /// A schema of the document, or one that stands inline in it, that only the users of this crate send.
     Sent,
-    /// The same, but the provider sends it as well.
+    /// The same, but only the provider sends it.
     Received,
+    /// The same, but both send it.
+    Both,
     /// An answer whose schema has no name of its own, such as a bare array.
     Answer,
     /// The payload of an event, narrowed to that event.
@@ -34,7 +36,7 @@ pub enum Kind {
 impl Kind {
     /// Whether there is a Rust type of that name.
     pub fn is_model(self) -> bool {
-        matches!(self, Kind::Sent | Kind::Received)
+        matches!(self, Kind::Sent | Kind::Received | Kind::Both)
     }
 }
 
@@ -50,30 +52,37 @@ impl Bundle {
 /// Makes the bundle of a document that has no lint findings.
 pub fn bundle(document: &Document, spec: &Spec) -> Bundle {
     let named = document.root.get_path(&["components", "schemas"]).map_or(&[][..], |node| node.entries());
-    let mut hoist = Hoist { schemas: named.iter().map(|(key, _)| (key.text.clone(), Value::Null)).collect() };
+    let mut hoist = Hoist {
+        schemas: named.iter().map(|(key, _)| (key.text.clone(), Value::Null)).collect(),
+        taken: named
+            .iter()
+            .map(|(key, _)| key.text.as_str())
+            .chain(spec.events.iter().map(|event| event.name.as_str()))
+            .filter_map(names::pascal)
+            .collect(),
+    };
     for (key, node) in named {
         let schema = hoist.members(&key.text, node.to_json());
         hoist.schemas.insert(key.text.clone(), schema);
     }
     let schemas = hoist.schemas;
 
-    let mut received = BTreeSet::new();
-    let answers =
-        spec.operations.iter().flat_map(|operation| operation.answers.iter().filter_map(|answer| answer.body.as_ref()));
-    for body in answers.clone().chain(spec.events.iter().map(|event| &event.payload)) {
-        if let Shape::Named(name) | Shape::ListOf(name) = &body.shape {
-            reach(&schemas, name, &mut received);
-        }
-    }
+    let received = reached(&schemas, spec.answers().chain(spec.events.iter().map(|event| &event.payload)));
+    let requests = spec.operations.iter().filter_map(|operation| operation.request.as_ref());
+    let sent = reached(&schemas, requests.chain(spec.acknowledgements()));
 
     let mut definitions: BTreeMap<String, Definition> = schemas
         .into_iter()
         .map(|(name, schema)| {
-            let kind = if received.contains(&name) { Kind::Received } else { Kind::Sent };
+            let kind = match (received.contains(&name), sent.contains(&name)) {
+                (true, true) => Kind::Both,
+                (true, false) => Kind::Received,
+                (false, _) => Kind::Sent,
+            };
             (name, Definition { schema, kind })
         })
         .collect();
-    for body in answers {
+    for body in spec.answers().chain(spec.acknowledgements()) {
         if let Some(schema) = unnamed(body) {
             definitions.insert(body.definition.clone(), Definition { schema, kind: Kind::Answer });
         }
@@ -82,6 +91,17 @@ pub fn bundle(document: &Document, spec: &Spec) -> Bundle {
         definitions.insert(event.name.clone(), Definition { schema: narrowed(event), kind: Kind::Event });
     }
     Bundle { definitions }
+}
+
+/// The names of all schemas that bodies lead to.
+fn reached<'a>(schemas: &BTreeMap<String, Value>, bodies: impl Iterator<Item = &'a Body>) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for body in bodies {
+        if let Shape::Named(name) | Shape::ListOf(name) = &body.shape {
+            reach(schemas, name, &mut found);
+        }
+    }
+    found
 }
 
 /// The names of all schemas that a schema refers to, itself included.
@@ -160,8 +180,9 @@ fn at(tokens: &[String], condition: &Condition) -> Value {
 
 /// Rewrites OpenAPI keywords and gives inline objects and enums a definition of their own.
 struct Hoist {
-    /// The result so far; a name that is not done yet is taken already.
     schemas: BTreeMap<String, Value>,
+    /// Rust names that a hoisted schema must not get.
+    taken: BTreeSet<String>,
 }
 
 impl Hoist {
@@ -208,10 +229,10 @@ impl Hoist {
         if !has_own_type {
             return self.members(name, schema);
         }
-        let mut free = name.to_owned();
-        while self.schemas.contains_key(&free) {
-            free.push('_');
-        }
+        let rust_name = |name: &str| names::pascal(name).unwrap_or_default();
+        let numbered = (2..).map(|number| format!("{name}{number}"));
+        let free = std::iter::once(name.to_owned()).chain(numbered).find(|name| self.taken.insert(rust_name(name)));
+        let free = free.unwrap_or_default();
         // `nullable` belongs to the place, not to the type.
         let mut schema = schema;
         let nullable = schema.as_object_mut().and_then(|members| members.remove("nullable")) == Some(Value::Bool(true));

@@ -160,8 +160,7 @@ fn header(header: &Parameter) -> TokenStream {
 }
 
 fn schemas(spec: &Spec, bundle: &Bundle) -> Vec<TokenStream> {
-    let answers =
-        || spec.operations.iter().flat_map(|operation| &operation.answers).filter_map(|answer| answer.body.as_ref());
+    let answer = |name: &str| spec.answers().chain(spec.acknowledgements()).find(|body| body.definition == name);
     bundle
         .definitions
         .iter()
@@ -169,8 +168,8 @@ fn schemas(spec: &Spec, bundle: &Bundle) -> Vec<TokenStream> {
             let description = definition.schema.get("description").and_then(Value::as_str).unwrap_or_default();
             let (kind, shape) = match definition.kind {
                 Kind::Sent => ("Sent", None),
-                Kind::Received => ("Received", None),
-                Kind::Answer => ("Answer", answers().find(|body| body.definition == *name).map(|body| &body.shape)),
+                Kind::Received | Kind::Both => ("Received", None),
+                Kind::Answer => ("Answer", answer(name).map(|body| &body.shape)),
                 Kind::Event => {
                     ("Event", spec.events.iter().find(|event| event.name == *name).map(|event| &event.payload.shape))
                 }

@@ -133,12 +133,14 @@ fn credentials(spec: &Spec) -> TokenStream {
     }
 }
 
-/// The constant headers of all operations, each once.
+/// The constant headers of all operations, each once; required where any operation requires it.
 fn constant_headers(spec: &Spec) -> Vec<&Parameter> {
     let mut found: Vec<&Parameter> = Vec::new();
     for header in spec.operations.iter().flat_map(|operation| &operation.headers).filter(|header| header.constant) {
-        if found.iter().all(|known| known.name != header.name) {
-            found.push(header);
+        match found.iter_mut().find(|known| known.name.eq_ignore_ascii_case(&header.name)) {
+            Some(known) if header.required => *known = header,
+            Some(_) => {}
+            None => found.push(header),
         }
     }
     found

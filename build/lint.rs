@@ -50,6 +50,12 @@ const HTTP_SCHEME: Level =
     Level { name: "in a security scheme", keys: &["type", "scheme", "bearerFormat", "description"] };
 const KEY_SCHEME: Level = Level { name: "in a security scheme", keys: &["type", "in", "name", "description"] };
 
+/// What the generated code takes from the prelude.
+const PRELUDE: [&str; 24] = [
+    "AsRef", "Box", "Clone", "Copy", "Debug", "Default", "Eq", "Err", "From", "Hash", "Into", "Iterator", "None", "Ok",
+    "Option", "Ord", "PartialEq", "PartialOrd", "Result", "Some", "String", "ToString", "TryFrom", "Vec",
+];
+
 const DELIVERED: &str = "write `post`, the method of all deliveries";
 
 /// What to write instead of keywords that OpenAPI has and the pipeline does not.
@@ -220,6 +226,9 @@ impl<'a> Linter<'a> {
             None => return self.report(root, "`servers` is missing", help),
         };
         let mut scope = Scope::new("server", "rename one of the two");
+        for taken in ["provider", "operations", "events", "schemas", "bundle"] {
+            scope = scope.reserving(taken, "a static of every provider");
+        }
         let has_operations = !root.members("paths").is_empty();
         for server in servers.items() {
             if !self.level(&server, &SERVER) {
@@ -297,6 +306,10 @@ impl<'a> Linter<'a> {
             if !self.mapping(&requirement) {
                 continue;
             }
+            if requirement.entries().len() > 1 {
+                let help = "keep the one that the client is to use, and send the other as a header parameter";
+                self.report(&requirement, "several credentials at once are not understood", help);
+            }
             for (name, scopes) in requirement.entries() {
                 if !known.contains(&name) {
                     let message = format!("there is no security scheme `{name}`");
@@ -322,6 +335,9 @@ impl<'a> Linter<'a> {
         }
         let events: BTreeSet<&str> = root.members("x-webhooks").iter().map(|(name, _)| *name).collect();
         let mut models = Scope::new("schema", "rename one of the two");
+        for name in PRELUDE {
+            models = models.reserving(name, "a name of Rust's prelude");
+        }
         for (kind, group) in components.entries() {
             if !self.mapping(&group) {
                 continue;

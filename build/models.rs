@@ -9,7 +9,7 @@ use schemars08::schema::SchemaObject;
 use serde_json::{Map, Value, json};
 use typify::{TypeSpace, TypeSpaceImpl, TypeSpacePatch, TypeSpaceSettings};
 
-use super::bundle::{Bundle, Kind};
+use super::bundle::{Bundle, Kind, definition_name};
 use super::names;
 use super::spec::Shape;
 
@@ -40,9 +40,11 @@ pub fn models(bundle: &Bundle) -> Result<TokenStream, String> {
         if !definition.kind.is_model() {
             continue;
         }
-        let received = definition.kind == Kind::Received;
-        if received {
-            settings.with_patch(name, TypeSpacePatch::default().with_attr("#[non_exhaustive]"));
+        let loosen = definition.kind != Kind::Sent;
+        // typify goes by the name that it gives to the type.
+        let rust_name = names::pascal(name).unwrap_or_default();
+        if definition.kind == Kind::Received {
+            settings.with_patch(&rust_name, TypeSpacePatch::default().with_attr("#[non_exhaustive]"));
         }
         match definition.schema.get("enum").and_then(Value::as_array) {
             Some(values) => {
@@ -50,18 +52,18 @@ pub fn models(bundle: &Bundle) -> Result<TokenStream, String> {
                 enums.extend(open_enum(name, description(&definition.schema), &values));
                 enums
                     .extend(definition.schema.get("default").and_then(Value::as_str).map(|value| default(name, value)));
-                let path = names::pascal(name).unwrap_or_default();
-                settings.with_replacement(name, path, std::iter::empty::<TypeSpaceImpl>());
+                settings.with_replacement(&rust_name, &rust_name, std::iter::empty::<TypeSpaceImpl>());
+                // A replaced type has to be defined all the same.
+                types.insert(rust_name, json!({ "type": "string" }));
             }
             None => {
-                types.insert(name.clone(), typify_schema(&definition.schema, received));
+                types.insert(rust_name, typify_schema(&definition.schema, loosen));
             }
         }
     }
-    // A replaced type has to be defined all the same.
-    let schemas = bundle.definitions.iter().filter(|(_, definition)| definition.kind.is_model()).map(|(name, _)| {
-        let schema = types.get(name).cloned().unwrap_or_else(|| json!({ "type": "string" }));
-        serde_json::from_value(schema).map(|schema| (name.clone(), schema)).map_err(|error| format!("{name}: {error}"))
+    let schemas = types.into_iter().map(|(name, schema)| match serde_json::from_value(schema) {
+        Ok(schema) => Ok((name, schema)),
+        Err(error) => Err(format!("{name}: {error}")),
     });
     let mut space = TypeSpace::new(&settings);
     space.add_ref_types(schemas.collect::<Result<Vec<_>, _>>()?).map_err(|error| error.to_string())?;
@@ -78,11 +80,9 @@ fn typify_schema(schema: &Value, loosen: bool) -> Value {
     let mut out = match kind {
         Some("number") => value("x-number"),
         Some("boolean") => Map::from_iter([("type".to_owned(), json!("boolean"))]),
+        // typify would make `NonZeroU64` of a minimum of 1, and nothing of other bounds.
         Some("integer") => {
-            let mut out =
-                Map::from_iter([("type".to_owned(), json!("integer")), ("format".to_owned(), json!("int64"))]);
-            keep(members, &mut out, &["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"], loosen);
-            out
+            Map::from_iter([("type".to_owned(), json!("integer")), ("format".to_owned(), json!("int64"))])
         }
         Some("string") => string(members, loosen),
         Some("array") => {
@@ -91,9 +91,15 @@ fn typify_schema(schema: &Value, loosen: bool) -> Value {
         }
         Some("object") => object(members, loosen),
         _ => match (members.get("$ref"), members.get("allOf").or(members.get("anyOf"))) {
-            (Some(reference), _) => Map::from_iter([("$ref".to_owned(), reference.clone())]),
-            (None, Some(parts)) => Map::from_iter([("oneOf".to_owned(), parts.clone())]),
-            (None, None) => value("x-json"),
+            (Some(target), _) => Map::from_iter([("$ref".to_owned(), rust_target(target))]),
+            (None, Some(Value::Array(parts))) => {
+                let parts = parts.iter().map(|part| match part.get("$ref") {
+                    Some(target) => json!({ "$ref": rust_target(target) }),
+                    None => part.clone(),
+                });
+                Map::from_iter([("oneOf".to_owned(), parts.collect())])
+            }
+            (None, _) => value("x-json"),
         },
     };
     if nullable {
@@ -102,6 +108,12 @@ fn typify_schema(schema: &Value, loosen: bool) -> Value {
     }
     keep(members, &mut out, &["description"], false);
     Value::Object(out)
+}
+
+/// A reference by the Rust name of what it refers to.
+fn rust_target(target: &Value) -> Value {
+    let name = target.as_str().and_then(definition_name).and_then(names::pascal).unwrap_or_default();
+    json!(format!("#/definitions/{name}"))
 }
 
 /// The one type of a schema that is not null, and whether null is allowed beside it.
@@ -140,7 +152,7 @@ fn string(members: &Map<String, Value>, loosen: bool) -> Map<String, Value> {
 fn object(members: &Map<String, Value>, loosen: bool) -> Map<String, Value> {
     let mut out = Map::from_iter([("type".to_owned(), json!("object"))]);
     match (members.get("properties"), members.get("additionalProperties")) {
-        (Some(Value::Object(properties)), _) => {
+        (Some(Value::Object(properties)), _) if !properties.is_empty() => {
             let properties: Map<String, Value> =
                 properties.iter().map(|(name, schema)| (name.clone(), typify_schema(schema, loosen))).collect();
             out.insert("properties".to_owned(), Value::Object(properties));

@@ -16,21 +16,22 @@ pub fn is_keyword(word: &str) -> bool {
     KEYWORDS.contains(&word)
 }
 
-/// The name as type or variant: `epayments.payment.captured.v1` is `EpaymentsPaymentCapturedV1`, `2nd try` is `N2ndTry`.
+/// The name as type or variant: `epayments.payment.captured.v1` is `EpaymentsPaymentCapturedV1`, `2nd try` is `X2ndTry`.
 /// `None` where the name has no ASCII letter or digit.
 pub fn pascal(name: &str) -> Option<String> {
-    identifier(words(name).to_upper_camel_case(), 'N')
+    identifier(words(name).to_upper_camel_case(), 'X')
 }
 
 /// The name as function, field or module: `Ocp-Apim-Subscription-Key` is `ocp_apim_subscription_key`, `type` is `type_`,
-/// `3ds` is `_3ds`. `None` where the name has no ASCII letter or digit.
+/// `3ds` is `x3ds`. `None` where the name has no ASCII letter or digit.
 pub fn snake(name: &str) -> Option<String> {
-    identifier(words(name).to_snake_case(), '_')
+    identifier(words(name).to_snake_case(), 'x')
 }
 
-/// The name with a space for everything that cannot stand in an identifier; heck alone would keep `é` and `²`.
+/// The name with a space for everything that cannot stand in an identifier; heck alone would keep `é` and `²`. For the
+/// rest this is what typify does, which names the fields.
 fn words(name: &str) -> String {
-    name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { ' ' }).collect()
+    name.chars().filter(|c| *c != '\'').map(|c| if c.is_ascii_alphanumeric() { c } else { ' ' }).collect()
 }
 
 /// Makes heck's result an identifier: no keyword, no digit in front.

@@ -15,6 +15,18 @@ pub struct Spec {
     pub events: Vec<Event>,
 }
 
+impl Spec {
+    /// The bodies of all answers to operations.
+    pub fn answers(&self) -> impl Iterator<Item = &Body> {
+        self.operations.iter().flat_map(|operation| &operation.answers).filter_map(|answer| answer.body.as_ref())
+    }
+
+    /// The bodies of what a receiver answers.
+    pub fn acknowledgements(&self) -> impl Iterator<Item = &Body> {
+        self.events.iter().flat_map(|event| &event.answers).filter_map(|answer| answer.body.as_ref())
+    }
+}
+
 /// A base URL, `{variables}` included.
 pub struct Server {
     pub name: String,
@@ -252,22 +264,27 @@ impl Reader<'_> {
         })
     }
 
+    /// The parameters of one place; what a later level says of a parameter replaces what an earlier one says.
     fn parameters(&self, levels: &[&Node], place: &str) -> Result<Vec<Parameter>, Finding> {
-        let nodes = levels.iter().flat_map(|level| level.get("parameters").map_or(&[][..], Node::items));
-        nodes
-            .map(|node| self.follow(node))
-            .filter(|node| node.get("in").and_then(Node::as_str) == Some(place))
-            .map(|node| {
-                let schema = self.need(node, "schema")?;
-                Ok(Parameter {
-                    name: self.text(node, "name")?,
-                    description: optional_text(node, "description"),
-                    required: node.get("required").and_then(Node::as_bool).unwrap_or(false),
-                    constant: node.get("x-client-header").and_then(Node::as_bool).unwrap_or(false),
-                    schema: schema_name(schema),
-                })
-            })
-            .collect()
+        let mut parameters: Vec<Parameter> = Vec::new();
+        for node in levels.iter().flat_map(|level| level.get("parameters").map_or(&[][..], Node::items)) {
+            let node = self.follow(node);
+            if node.get("in").and_then(Node::as_str) != Some(place) {
+                continue;
+            }
+            let parameter = Parameter {
+                name: self.text(node, "name")?,
+                description: optional_text(node, "description"),
+                required: node.get("required").and_then(Node::as_bool).unwrap_or(false),
+                constant: node.get("x-client-header").and_then(Node::as_bool).unwrap_or(false),
+                schema: schema_name(self.need(node, "schema")?),
+            };
+            match parameters.iter_mut().find(|known| known.name.eq_ignore_ascii_case(&parameter.name)) {
+                Some(known) => *known = parameter,
+                None => parameters.push(parameter),
+            }
+        }
+        Ok(parameters)
     }
 
     fn answers(&self, node: &Node, owner: &str) -> Result<Vec<Answer>, Finding> {

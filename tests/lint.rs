@@ -109,7 +109,7 @@ fn names_become_identifiers() {
         ("ORDER", Some("Order"), Some("order")),
         ("type", Some("Type"), Some("type_")),
         ("self", Some("Self_"), Some("self_")),
-        ("3ds", Some("N3ds"), Some("_3ds")),
+        ("3ds", Some("X3ds"), Some("x3ds")),
         ("_", None, None),
         ("²", None, None),
         ("", None, None),

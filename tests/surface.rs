@@ -131,6 +131,7 @@ fn strict(bundle: &bundle::Bundle) -> String {
             bundle::Kind::Sent => "sent",
             bundle::Kind::Received => "received",
             bundle::Kind::Answer => "answer",
+            bundle::Kind::Both => "both",
             bundle::Kind::Event => "event",
         };
         format!("{name} ({kind}): {}", compact(&definition.schema))

@@ -56,6 +56,10 @@ pub(super) fn all_parameters<'a>(linter: &Linter<'a>, root: &At<'a>) -> Vec<At<'
     found
 }
 
+/// In PascalCase, as operations are compared.
+const METHODS_OF_CLIENTS: [&str; 10] =
+    ["ApiVersion", "Baseurl", "Client", "Exec", "Inner", "New", "NewWithClient", "Post", "Pre", "WithOptions"];
+
 impl<'a> Linter<'a> {
     pub(super) fn paths(&mut self, root: &At<'a>) {
         let Some(paths) = root.get("paths") else {
@@ -65,9 +69,10 @@ impl<'a> Linter<'a> {
             return;
         }
         let mut templates: Vec<(String, &str)> = Vec::new();
-        let mut operations = Scope::new("operation", "give each operation an operationId of its own")
-            .reserving("New", "the client's constructor")
-            .reserving("WithOptions", "the client's other constructor");
+        let mut operations = Scope::new("operation", "give each operation an operationId of its own");
+        for taken in METHODS_OF_CLIENTS {
+            operations = operations.reserving(taken, "a method that every client has");
+        }
         for (path, item) in paths.entries() {
             let names = self.template(path, &item);
             let shape = path.split('{').map(|part| part.split_once('}').map_or(part, |(_, rest)| rest));
@@ -247,11 +252,21 @@ impl<'a> Linter<'a> {
         {
             self.report(&schema, "a parameter is a single value", help);
         }
+        let constant = at.node.get("x-client-header").and_then(|node| node.as_bool()) == Some(true);
+        if let (true, Some(named), Some(resolved)) = (constant, schema.get("$ref"), self.resolve(&schema))
+            && resolved.node.get("format").is_some()
+        {
+            let help = "write the schema with its format here, without a name";
+            self.report(&named, "the named schema of a client's header has a format", help);
+        }
     }
 
     /// The arguments of the method that the operation becomes.
     fn arguments(&mut self, at: &At<'a>, parameters: &[At<'a>]) {
         let mut scope = Scope::new("parameter", "rename a path parameter, or leave an optional parameter out");
+        for taken in ["operation", "session", "client", "answer", "header_map", "info"] {
+            scope = scope.reserving(taken, "a variable of the generated method");
+        }
         if at.node.get("requestBody").is_some() {
             scope = scope.reserving("body", "the request body");
         }

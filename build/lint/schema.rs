@@ -118,7 +118,10 @@ impl<'a> Linter<'a> {
             Role::Named | Role::Property => self.description(at, "say what the value means"),
             Role::Part => self.documentation(at, "description"),
         }
-        self.boolean(at, "nullable");
+        if self.boolean(at, "nullable") == Some(true) && role == Role::Named {
+            let help = "write it where the schema is used: `allOf` with one `$ref`, and `nullable: true` beside it";
+            self.report(at, "`nullable` on a named schema would hold wherever it is used", help);
+        }
         self.boolean(at, "deprecated");
         if at.node.get("allOf").is_some() {
             return self.all_of(at);

@@ -4,10 +4,10 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::ops::Range;
 
 /// Enough for a thread to be busy while the other reads.
-const BUFFER: usize = 1 << 21;
+const BUFFER: usize = 1 << 20;
 
 /// Payloads per chunk. Bounds what the reports of one chunk take: those of `{}` are hundreds of times as long as it.
-const PAYLOADS: usize = 8192;
+const PAYLOADS: usize = 4096;
 
 pub struct Lines<R> {
     reader: BufReader<R>,

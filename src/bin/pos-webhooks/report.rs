@@ -24,15 +24,30 @@ pub struct Checker {
     pub show_values: bool,
 }
 
-pub struct Payload<'a> {
-    pub source: &'a str,
-    /// The line it is, where every line is a payload.
-    pub line: Option<u64>,
-    /// The text, or why there is none.
-    pub json: Result<&'a [u8], Error>,
+#[derive(Serialize)]
+struct Report<'a> {
+    source: &'a str,
+    line: Option<u64>,
+    valid: bool,
+    #[serde(flatten)]
+    outcome: Outcome,
 }
 
-/// Why there is nothing to validate.
+#[derive(Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Outcome {
+    Violations(Vec<Violation>),
+    Error(Error),
+}
+
+#[derive(Serialize)]
+struct Violation {
+    pointer: String,
+    keyword: String,
+    message: String,
+}
+
+/// Why there is nothing to hold against the schema.
 #[derive(Serialize)]
 pub struct Error {
     pub line: usize,
@@ -40,120 +55,79 @@ pub struct Error {
     pub message: String,
 }
 
-#[derive(Serialize)]
-struct Violation<'a> {
-    pointer: &'a str,
-    keyword: &'a str,
-    message: &'a str,
-}
-
-#[derive(Serialize)]
-struct Report<'a> {
-    source: &'a str,
-    line: Option<u64>,
-    valid: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    violations: Option<&'a [Violation<'a>]>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<&'a Error>,
-}
-
 impl Checker {
-    /// Checks a payload and writes its report; whether the payload is valid.
-    pub fn check(&self, payload: Payload<'_>, out: &mut Vec<u8>) -> io::Result<bool> {
-        let Payload { source, line, json } = payload;
-        let result = match json {
-            Ok(json) => self.provider.validate(&self.name, json),
-            Err(error) => return self.error(source, line, &error, out).map(|()| false),
-        };
-        match result {
-            Ok(()) => self.violations(source, line, &[], out)?,
-            Err(Invalid::Violations(violations)) => {
-                let violations: Vec<_> = violations
-                    .iter()
-                    .map(|violation| Violation {
-                        pointer: &violation.pointer,
-                        keyword: &violation.keyword,
-                        message: if self.show_values { violation.message_with_value() } else { &violation.message },
-                    })
-                    .collect();
-                self.violations(source, line, &violations, out)?;
-                return Ok(false);
-            }
-            Err(Invalid::NotJson(error)) => {
-                let error = Error { line: error.line, column: error.column, message: error.message };
-                return self.error(source, line, &error, out).map(|()| false);
-            }
-            Err(other) => return Err(io::Error::other(other)),
-        }
-        Ok(true)
-    }
-
-    /// No violations: it is valid.
-    fn violations(
+    /// Checks a payload, or what was in its place, and writes the report; whether it is valid.
+    ///
+    /// `line` is the line it stands on, where every line is a payload.
+    pub fn check(
         &self,
         source: &str,
         line: Option<u64>,
-        violations: &[Violation<'_>],
+        payload: Result<&[u8], Error>,
         out: &mut Vec<u8>,
-    ) -> io::Result<()> {
-        let valid = violations.is_empty();
-        if self.format == Format::Json {
-            return object(&Report { source, line, valid, violations: Some(violations), error: None }, out);
+    ) -> io::Result<bool> {
+        let outcome = match payload.map(|json| self.provider.validate(&self.name, json)) {
+            Ok(Ok(())) => Outcome::Violations(Vec::new()),
+            Ok(Err(Invalid::Violations(found))) => {
+                Outcome::Violations(found.into_iter().map(|violation| self.violation(violation)).collect())
+            }
+            Ok(Err(Invalid::NotJson(error))) => {
+                Outcome::Error(Error { line: error.line, column: error.column, message: error.message })
+            }
+            Ok(Err(other)) => Outcome::Error(Error { line: 1, column: 0, message: other.to_string() }),
+            Err(error) => Outcome::Error(error),
+        };
+        let valid = matches!(&outcome, Outcome::Violations(violations) if violations.is_empty());
+        let report = Report { source, line, valid, outcome };
+        match self.format {
+            Format::Human => write!(out, "{report}")?,
+            Format::Json => {
+                serde_json::to_writer(&mut *out, &report)?;
+                out.push(b'\n');
+            }
         }
-        let place = Place { source, line };
-        // Of a million lines only those that need attention are shown.
-        if valid && line.is_none() {
-            writeln!(out, "{place} valid")?;
-        }
-        for Violation { pointer, keyword, message } in violations {
-            let pointer = Plain(if pointer.is_empty() { "the root" } else { pointer });
-            writeln!(out, "{place} {pointer}: {} ({keyword})", Plain(message))?;
-        }
-        Ok(())
+        Ok(valid)
     }
 
-    fn error(&self, source: &str, line: Option<u64>, error: &Error, out: &mut Vec<u8>) -> io::Result<()> {
-        if self.format == Format::Json {
-            return object(&Report { source, line, valid: false, violations: None, error: Some(error) }, out);
-        }
-        let line = line.unwrap_or(error.line as u64);
-        let place = Place { source, line: Some(line) };
-        writeln!(out, "{place}{}: {}", error.column, Plain(&error.message))
+    fn violation(&self, violation: pos_webhooks::validate::Violation) -> Violation {
+        let message = if self.show_values { violation.message_with_value().to_owned() } else { violation.message };
+        Violation { pointer: violation.pointer, keyword: violation.keyword, message }
     }
 }
 
-fn object(report: &Report<'_>, out: &mut Vec<u8>) -> io::Result<()> {
-    serde_json::to_writer(&mut *out, report)?;
-    out.push(b'\n');
-    Ok(())
-}
-
-/// `source:` or `source:line:`, as compilers write it and editors follow it.
-struct Place<'a> {
-    source: &'a str,
-    line: Option<u64>,
-}
-
-impl fmt::Display for Place<'_> {
+/// `source:line:column: message`, as compilers write it and editors follow it, with what is known of it.
+impl fmt::Display for Report<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:", Plain(self.source))?;
-        self.line.map_or(Ok(()), |line| write!(f, "{line}:"))
+        let source = Plain(self.source);
+        match &self.outcome {
+            // Of a million lines only those that need attention are shown.
+            Outcome::Violations(violations) if violations.is_empty() && self.line.is_none() => {
+                writeln!(f, "{source}: valid")
+            }
+            Outcome::Violations(violations) => {
+                violations.iter().try_for_each(|Violation { pointer, keyword, message }| {
+                    write!(f, "{source}:")?;
+                    self.line.map_or(Ok(()), |line| write!(f, "{line}:"))?;
+                    let pointer = Plain(if pointer.is_empty() { "the root" } else { pointer });
+                    writeln!(f, " {pointer}: {} ({keyword})", Plain(message))
+                })
+            }
+            Outcome::Error(Error { line, column, message }) => {
+                let line = self.line.unwrap_or(*line as u64);
+                writeln!(f, "{source}:{line}:{column}: {}", Plain(message))
+            }
+        }
     }
 }
 
-/// Text that stays on its line and leaves the terminal alone, though the payload chose it.
+/// Text that stays on its line and leaves the terminal alone, though a payload may have chosen it.
 struct Plain<'a>(&'a str);
 
 impl fmt::Display for Plain<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for character in self.0.chars() {
-            if character.is_control() {
-                write!(f, "{}", character.escape_default())?;
-            } else {
-                f.write_char(character)?;
-            }
-        }
-        Ok(())
+        self.0.chars().try_for_each(|character| match character {
+            _ if character.is_control() => write!(f, "{}", character.escape_default()),
+            _ => f.write_char(character),
+        })
     }
 }

@@ -14,9 +14,9 @@ use serde_json::value::RawValue;
 ///
 /// Without NAME, prints every event and schema with its kind and description:
 ///   event     what the provider delivers
-///   sent      what is sent to the provider's interface, or a part of it
-///   received  what the provider sends, or a part of it
-///   answer    an answer of the provider's interface that has no name of its own
+///   sent      what is sent to the provider: requests, answers to deliveries, and parts of these
+///   received  what the provider sends: deliveries, answers to requests, and parts of these
+///   answer    an answer to a request that is no schema of its own, such as a bare array
 ///
 /// With NAME, prints its JSON Schema (draft-07), the one that `validate` uses. It refers to nothing outside itself.
 #[derive(Args)]
