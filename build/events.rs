@@ -1,11 +1,13 @@
 //! Eighth step: the names of a provider's events, and one type for all of them.
 
+use std::collections::BTreeMap;
+
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 
 use super::models::{open_enum, rust_type};
 use super::names;
-use super::spec::{EventNamePlace, Spec};
+use super::spec::{Credential, CredentialKind, EventNamePlace, Spec};
 
 /// `EventName` and `Event`; nothing for a provider that delivers nothing.
 pub fn events(spec: &Spec) -> TokenStream {
@@ -23,8 +25,18 @@ pub fn events(spec: &Spec) -> TokenStream {
     });
     let doc = format!("A delivery of {}, decoded.", spec.title);
     let identify = matches!(spec.event_name, Some(EventNamePlace::Body)).then(identify);
+    let headers = headers(spec);
     quote! {
         #event_name
+
+        impl EventName {
+            /// The examples of the event's payload in the specification, each with its origin.
+            pub fn examples(&self) -> &'static [crate::catalogue::Example] {
+                crate::events::find(EVENTS, self.as_str()).map_or(&[], |event| event.payload.examples)
+            }
+        }
+
+        #headers
 
         #[doc = #doc]
         #[derive(Clone, Debug, PartialEq)]
@@ -55,6 +67,17 @@ pub fn events(spec: &Spec) -> TokenStream {
                     Self::Unknown(event) => EventName::Unknown(event.name.clone()),
                 }
             }
+
+            /// What identifies the event across redeliveries, as an opaque text of 64 characters: equal for two deliveries
+            /// of one event, different for two events. `None` where the specification names nothing that would.
+            pub fn idempotency_key(&self) -> Option<String> {
+                crate::events::idempotency_key(EVENTS, self.name().as_str(), self)
+            }
+
+            /// What the provider expects as answer once the event is in safe hands.
+            pub fn acknowledgement(&self) -> crate::Acknowledgement {
+                crate::events::acknowledgement(EVENTS, self.name().as_str())
+            }
         }
 
         impl ::serde::Serialize for Event {
@@ -68,6 +91,29 @@ pub fn events(spec: &Spec) -> TokenStream {
         }
 
         #identify
+    }
+}
+
+/// The names of the headers of deliveries, as constants.
+fn headers(spec: &Spec) -> TokenStream {
+    let mut named: BTreeMap<&str, &str> = BTreeMap::new();
+    for header in spec.events.iter().flat_map(|event| &event.headers) {
+        named.insert(&header.name, &header.description);
+    }
+    if let (true, Some(Credential { kind: CredentialKind::Header(name), description })) =
+        (spec.operations.is_empty(), &spec.credential)
+    {
+        named.insert(name, description);
+    }
+    let constants = named.iter().map(|(name, description)| {
+        let constant = format_ident!("{}", names::snake(name).unwrap_or_default().to_ascii_uppercase());
+        quote!(#[doc = #description] pub const #constant: &str = #name;)
+    });
+    quote! {
+        /// Names of the headers of deliveries.
+        pub mod headers {
+            #(#constants)*
+        }
     }
 }
 

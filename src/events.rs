@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use serde_json::value::RawValue;
+use sha2::{Digest as _, Sha256};
 
 use crate::catalogue::{Condition, Event};
 use crate::{DecodeError, Json};
@@ -25,6 +26,63 @@ impl UnknownEvent {
             payload: crate::decode::decode(json)?,
         })
     }
+}
+
+/// What a provider expects as answer to a delivery.
+///
+/// Send it only once the event is in safe hands: a provider that got it does not deliver again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Acknowledgement {
+    /// The documented status; 200 where the provider accepts any of its class, or documents none.
+    pub status: http::StatusCode,
+    /// The media type of the body; `None` where there is no body.
+    pub content_type: Option<&'static str>,
+    /// The documented body; empty where there is none.
+    pub body: &'static str,
+}
+
+impl<B: From<&'static str>> From<Acknowledgement> for http::Response<B> {
+    fn from(answer: Acknowledgement) -> Self {
+        let mut response = http::Response::new(B::from(answer.body));
+        *response.status_mut() = answer.status;
+        if let Some(media_type) = answer.content_type {
+            response.headers_mut().insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static(media_type));
+        }
+        response
+    }
+}
+
+/// The documented success of an event; of an event that is not documented, an empty 200.
+pub(crate) fn acknowledgement(events: &'static [Event], name: &str) -> Acknowledgement {
+    let answers = find(events, name).map_or(&[][..], |event| event.answers);
+    let success = answers.iter().find(|answer| answer.status.starts_with('2'));
+    let body = success.and_then(|answer| answer.body.as_ref());
+    Acknowledgement {
+        status: success.and_then(|answer| answer.status.parse().ok()).unwrap_or(http::StatusCode::OK),
+        content_type: body.map(|body| body.media_type),
+        body: body.and_then(|body| body.examples.first()).map_or("", |example| example.json),
+    }
+}
+
+/// The event of that name.
+pub(crate) fn find(events: &'static [Event], name: &str) -> Option<&'static Event> {
+    events.iter().find(|event| event.name == name)
+}
+
+/// A hash of the event's name and of what identifies it. A hash, since some of it is personal or secret and the key ends
+/// up in databases and logs.
+pub(crate) fn idempotency_key(events: &'static [Event], name: &str, payload: &impl serde::Serialize) -> Option<String> {
+    let event = find(events, name).filter(|event| !event.idempotency_key.is_empty())?;
+    let payload = serde_json::value::to_raw_value(payload).ok()?;
+    let mut hash = Sha256::new_with_prefix(name);
+    for pointer in event.idempotency_key {
+        let value = member(&payload, pointer)?.get();
+        // No JSON value contains a raw line feed that is not white space, so that parts cannot be shifted.
+        hash.update([b'\n']);
+        hash.update(value);
+    }
+    Some(hex::encode(hash.finalize()))
 }
 
 /// The name of the event whose conditions all hold.

@@ -44,7 +44,9 @@ mod events;
 mod json_schema;
 #[cfg(feature = "validate")]
 pub mod validate;
+mod times;
 mod values;
+pub mod verify;
 
 #[cfg(feature = "dealpos")]
 pub mod dealpos;
@@ -58,7 +60,7 @@ pub mod vipps;
 #[cfg(feature = "client")]
 pub use client::AnyError;
 pub use decode::DecodeError;
-pub use events::UnknownEvent;
+pub use events::{Acknowledgement, UnknownEvent};
 pub use values::{Json, Number, NumberError, Secret, Time, TimeError};
 
 /// The README's code, compiled and run as documentation.

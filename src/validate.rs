@@ -58,7 +58,7 @@ impl Provider {
             .should_validate_formats(true)
             .with_format("uuid", is_uuid)
             .with_format("local-date-time", is_local_date_time)
-            .with_format("http-date", is_http_date)
+            .with_format("http-date", |text: &str| crate::times::http_date(text).is_some())
             .build(&document)
             .map_err(|error| Invalid::Schema(error.to_string()))?;
         Ok(OnceLock::get_or_init(&schema.validator, || validator))
@@ -77,12 +77,6 @@ fn is_local_date_time(text: &str) -> bool {
         let time = text.split_once('T').map_or("", |(_, time)| time);
         !time.contains(['+', '-', '['])
     }
-}
-
-/// The fixed form of an HTTP date: `Mon, 15 Apr 2019 07:50:54 GMT`.
-fn is_http_date(text: &str) -> bool {
-    // RFC 2822 is wider: one digit for the day, no day of the week, other zones.
-    text.len() == 29 && text.ends_with(" GMT") && jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).is_ok()
 }
 
 /// Why JSON was not found valid.

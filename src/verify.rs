@@ -1,0 +1,215 @@
+//! Whether a delivery comes from its provider: what the schemes of all providers share.
+//!
+//! Verification looks at the raw bytes of the body, at headers, and at the clock it is given. It returns nothing but
+//! success or a [`VerifyError`], parses no body, and never trusts what the request says of its own host.
+
+use std::fmt;
+use std::time::Duration;
+
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha256;
+
+use crate::Secret;
+
+/// The headers of a delivery: an [`http::HeaderMap`], or names and values as a list for frameworks with types of their
+/// own. Names are compared without regard to case.
+pub trait Headers: sealed::Lookup {}
+
+impl Headers for http::HeaderMap {}
+impl<N: AsRef<str>, V: AsRef<[u8]>> Headers for [(N, V)] {}
+impl<N: AsRef<str>, V: AsRef<[u8]>, const LENGTH: usize> Headers for [(N, V); LENGTH] {}
+impl<N: AsRef<str>, V: AsRef<[u8]>> Headers for Vec<(N, V)> {}
+
+mod sealed {
+    /// The values of a header.
+    pub enum Found<'a> {
+        None,
+        One(&'a [u8]),
+        Several,
+    }
+
+    pub trait Lookup {
+        fn lookup(&self, name: &str) -> Found<'_>;
+    }
+
+    fn only<'a>(mut values: impl Iterator<Item = &'a [u8]>) -> Found<'a> {
+        match (values.next(), values.next()) {
+            (None, _) => Found::None,
+            (Some(value), None) => Found::One(value),
+            (Some(_), Some(_)) => Found::Several,
+        }
+    }
+
+    impl Lookup for http::HeaderMap {
+        fn lookup(&self, name: &str) -> Found<'_> {
+            only(self.get_all(name).iter().map(http::HeaderValue::as_bytes))
+        }
+    }
+
+    impl<N: AsRef<str>, V: AsRef<[u8]>> Lookup for [(N, V)] {
+        fn lookup(&self, name: &str) -> Found<'_> {
+            let same = |(candidate, _): &&(N, V)| candidate.as_ref().eq_ignore_ascii_case(name);
+            only(self.iter().filter(same).map(|(_, value)| value.as_ref()))
+        }
+    }
+
+    impl<N: AsRef<str>, V: AsRef<[u8]>, const LENGTH: usize> Lookup for [(N, V); LENGTH] {
+        fn lookup(&self, name: &str) -> Found<'_> {
+            self.as_slice().lookup(name)
+        }
+    }
+
+    impl<N: AsRef<str>, V: AsRef<[u8]>> Lookup for Vec<(N, V)> {
+        fn lookup(&self, name: &str) -> Found<'_> {
+            self.as_slice().lookup(name)
+        }
+    }
+}
+
+/// The value of a header that may be missing. A repeated header is refused: which value counts would be a guess.
+pub(crate) fn optional<'a, H: Headers + ?Sized>(
+    headers: &'a H,
+    name: &'static str,
+) -> Result<Option<&'a str>, VerifyError> {
+    match headers.lookup(name) {
+        sealed::Found::None => Ok(None),
+        sealed::Found::Several => Err(VerifyError::RepeatedHeader { name }),
+        sealed::Found::One(value) => match std::str::from_utf8(value) {
+            Ok(text) if text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) => Ok(Some(text)),
+            _ => Err(VerifyError::MalformedHeader { name, expected: "printable ASCII" }),
+        },
+    }
+}
+
+/// The value of a header that has to be there.
+pub(crate) fn required<'a, H: Headers + ?Sized>(headers: &'a H, name: &'static str) -> Result<&'a str, VerifyError> {
+    optional(headers, name)?.ok_or(VerifyError::MissingHeader { name })
+}
+
+/// Why a delivery is not taken to come from its provider. Nothing in it is secret or personal.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum VerifyError {
+    /// A header is missing.
+    #[error("the header `{name}` is missing; look whether a proxy or framework removes it")]
+    MissingHeader {
+        /// The header's name.
+        name: &'static str,
+    },
+    /// A header is there more than once.
+    #[error("the header `{name}` is there more than once; look whether a proxy adds it")]
+    RepeatedHeader {
+        /// The header's name.
+        name: &'static str,
+    },
+    /// A header is not of the documented form.
+    #[error("the header `{name}` is not {expected}; look whether the request comes from the provider at all")]
+    MalformedHeader {
+        /// The header's name.
+        name: &'static str,
+        /// The documented form.
+        expected: &'static str,
+    },
+    /// The body is not the one that was signed.
+    #[error("the body is not the one that was signed; pass its bytes as they were received, before anything parses them")]
+    ContentHashMismatch,
+    /// No secret gives the signature.
+    #[error(
+        "the signature does not match; look whether the body is as it was received, whether the URL is the registered one \
+         with its query, and whether the secret is of this registration"
+    )]
+    SignatureMismatch,
+    /// The delivery was signed too long ago.
+    #[error("the delivery was signed {} s before the window; look at this machine's clock, or it is a replay", by.as_secs())]
+    Stale {
+        /// How far outside the replay window.
+        by: Duration,
+    },
+    /// The delivery was signed in the future.
+    #[error("the delivery was signed {} s after the window; look at this machine's clock", by.as_secs())]
+    Future {
+        /// How far outside the replay window.
+        by: Duration,
+    },
+    /// The key or token that was agreed on is another one.
+    #[error("the key in the header `{name}` is not the one that was configured")]
+    KeyMismatch {
+        /// The header's name.
+        name: &'static str,
+    },
+}
+
+/// Why a receiver could not be made.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReceiverError {
+    /// There is no secret at all.
+    #[error("no secret is given, so nothing could be verified")]
+    NoSecret,
+    /// A secret is empty.
+    #[error("a secret is empty; look where it is read from")]
+    EmptySecret,
+    /// The URL is not one that a webhook can be registered for.
+    #[error("the URL is not the registered one: {0}")]
+    Url(&'static str),
+    /// The time cannot be written as an HTTP date.
+    #[error("the time cannot be written as an HTTP date")]
+    Time,
+}
+
+/// Why a delivery was not received.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReceiveError {
+    /// It is not taken to come from the provider. Answer 401.
+    #[error(transparent)]
+    Verify(#[from] VerifyError),
+    /// It comes from the provider, but its payload does not decode. Keep the bytes, and answer as if it had: the
+    /// provider would send the same again.
+    #[error(transparent)]
+    Decode(#[from] crate::DecodeError),
+}
+
+/// Keys for HMAC-SHA256, prepared once. Any of them is enough, so that secrets can be rotated.
+#[derive(Clone)]
+pub(crate) struct Keys(Vec<Hmac<Sha256>>);
+
+impl Keys {
+    pub(crate) fn new(secrets: impl IntoIterator<Item = impl Into<Secret>>) -> Result<Self, ReceiverError> {
+        let keys: Result<Vec<_>, _> = secrets.into_iter().map(|secret| Self::key(&secret.into())).collect();
+        match keys? {
+            keys if keys.is_empty() => Err(ReceiverError::NoSecret),
+            keys => Ok(Self(keys)),
+        }
+    }
+
+    /// The key is the text of the secret, with every provider.
+    fn key(secret: &Secret) -> Result<Hmac<Sha256>, ReceiverError> {
+        if secret.expose().is_empty() {
+            return Err(ReceiverError::EmptySecret);
+        }
+        Hmac::new_from_slice(secret.expose().as_bytes()).map_err(|_| ReceiverError::EmptySecret)
+    }
+
+    /// Whether any key gives the signature of the parts, in constant time per key.
+    pub(crate) fn verify(&self, parts: &[&[u8]], signature: &[u8]) -> bool {
+        self.0.iter().fold(false, |found, key| {
+            let mut mac = key.clone();
+            parts.iter().for_each(|part| mac.update(part));
+            found | mac.verify_slice(signature).is_ok()
+        })
+    }
+}
+
+impl fmt::Debug for Keys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Keys({})", self.0.len())
+    }
+}
+
+/// The signature of the parts.
+pub(crate) fn sign(secret: &Secret, parts: &[&[u8]]) -> Result<[u8; 32], ReceiverError> {
+    let mut mac = Keys::key(secret)?;
+    parts.iter().for_each(|part| mac.update(part));
+    Ok(mac.finalize().into_bytes().into())
+}
