@@ -105,6 +105,9 @@ fn headers(spec: &Spec) -> TokenStream {
     {
         named.insert(name, description);
     }
+    if named.is_empty() {
+        return TokenStream::new();
+    }
     let constants = named.iter().map(|(name, description)| {
         let constant = format_ident!("{}", names::snake(name).unwrap_or_default().to_ascii_uppercase());
         quote!(#[doc = #description] pub const #constant: &str = #name;)

@@ -52,8 +52,30 @@ const KEY_SCHEME: Level = Level { name: "in a security scheme", keys: &["type", 
 
 /// What the generated code takes from the prelude.
 const PRELUDE: [&str; 24] = [
-    "AsRef", "Box", "Clone", "Copy", "Debug", "Default", "Eq", "Err", "From", "Hash", "Into", "Iterator", "None", "Ok",
-    "Option", "Ord", "PartialEq", "PartialOrd", "Result", "Some", "String", "ToString", "TryFrom", "Vec",
+    "AsRef",
+    "Box",
+    "Clone",
+    "Copy",
+    "Debug",
+    "Default",
+    "Eq",
+    "Err",
+    "From",
+    "Hash",
+    "Into",
+    "Iterator",
+    "None",
+    "Ok",
+    "Option",
+    "Ord",
+    "PartialEq",
+    "PartialOrd",
+    "Result",
+    "Some",
+    "String",
+    "ToString",
+    "TryFrom",
+    "Vec",
 ];
 
 const DELIVERED: &str = "write `post`, the method of all deliveries";

@@ -41,14 +41,11 @@ impl Provider {
     ///
     /// When there is none of that name; the error lists those there are.
     pub fn schema(&'static self, name: &str) -> Result<&'static Schema, UnknownName> {
-        self.schemas
-            .iter()
-            .find(|schema| schema.name == name)
-            .ok_or_else(|| UnknownName {
-                provider: self.name,
-                name: name.to_owned(),
-                known: self.schemas.iter().map(|schema| schema.name).collect(),
-            })
+        self.schemas.iter().find(|schema| schema.name == name).ok_or_else(|| UnknownName {
+            provider: self.name,
+            name: name.to_owned(),
+            known: self.schemas.iter().map(|schema| schema.name).collect(),
+        })
     }
 
     /// The operation with an `operationId`.
@@ -59,17 +56,10 @@ impl Provider {
     /// Every body that the specification describes: requests, answers, payloads and the answers to deliveries.
     pub fn bodies(&'static self) -> impl Iterator<Item = &'static Body> {
         let sent = self.operations.iter().flat_map(|operation| operation.request.iter());
-        let answered = self
-            .operations
-            .iter()
-            .flat_map(|operation| operation.answers)
-            .filter_map(|answer| answer.body.as_ref());
+        let answered =
+            self.operations.iter().flat_map(|operation| operation.answers).filter_map(|answer| answer.body.as_ref());
         let delivered = self.events.iter().map(|event| &event.payload);
-        let acknowledged = self
-            .events
-            .iter()
-            .flat_map(|event| event.answers)
-            .filter_map(|answer| answer.body.as_ref());
+        let acknowledged = self.events.iter().flat_map(|event| event.answers).filter_map(|answer| answer.body.as_ref());
         sent.chain(answered).chain(delivered).chain(acknowledged)
     }
 
@@ -86,10 +76,7 @@ impl Provider {
 
 impl fmt::Debug for Provider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Provider")
-            .field("name", &self.name)
-            .field("version", &self.version)
-            .finish_non_exhaustive()
+        f.debug_struct("Provider").field("name", &self.name).field("version", &self.version).finish_non_exhaustive()
     }
 }
 
@@ -293,10 +280,7 @@ impl Schema {
 
 impl fmt::Debug for Schema {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Schema")
-            .field("name", &self.name)
-            .field("kind", &self.kind)
-            .finish_non_exhaustive()
+        f.debug_struct("Schema").field("name", &self.name).field("kind", &self.kind).finish_non_exhaustive()
     }
 }
 

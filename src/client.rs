@@ -233,9 +233,7 @@ impl Connection {
             Scheme::Header(name) => (name.clone(), token.expose().to_owned()),
         };
         let value = sensitive(&value).ok_or_else(|| {
-            fail(ErrorKind::Request(
-                "the token has characters that a header cannot carry".to_owned(),
-            ))
+            fail(ErrorKind::Request("the token has characters that a header cannot carry".to_owned()))
         })?;
         let mut headers: HeaderMap = operation
             .headers
@@ -247,17 +245,11 @@ impl Connection {
             })
             .collect();
         headers.insert(name, value);
-        headers.insert(
-            ACCEPT,
-            HeaderValue::from_static("application/json, application/problem+json"),
-        );
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json, application/problem+json"));
         if let Some(request) = &operation.request {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static(request.media_type));
         }
-        Ok(Session {
-            headers,
-            timeout: self.timeout,
-        })
+        Ok(Session { headers, timeout: self.timeout })
     }
 
     /// Reads an answer to its end, whatever its status.
@@ -282,40 +274,25 @@ impl Connection {
             }
         };
         let status = response.status();
-        let content_type = response
-            .headers()
-            .get(CONTENT_TYPE)
-            .and_then(|value| value.to_str().ok())
-            .map(str::to_owned);
-        let fail = |kind| Error {
-            content_type: content_type.clone(),
-            ..Error::new(operation, Some(status), kind)
-        };
+        let content_type =
+            response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let fail = |kind| Error { content_type: content_type.clone(), ..Error::new(operation, Some(status), kind) };
         let mut stream = response.into_inner_stream();
         let mut body = Vec::new();
         while let Some(chunk) = poll_fn(|context| stream.as_mut().poll_next(context)).await {
             let chunk = chunk.map_err(|error| fail(transport(error)))?;
             if body.len() + chunk.len() > self.max_answer_bytes {
-                return Err(fail(ErrorKind::TooLarge {
-                    limit: self.max_answer_bytes,
-                }));
+                return Err(fail(ErrorKind::TooLarge { limit: self.max_answer_bytes }));
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(RawAnswer {
-            operation,
-            status,
-            content_type,
-            body,
-        })
+        Ok(RawAnswer { operation, status, content_type, body })
     }
 }
 
 impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Connection")
-            .field("base_url", &self.base_url)
-            .finish_non_exhaustive()
+        f.debug_struct("Connection").field("base_url", &self.base_url).finish_non_exhaustive()
     }
 }
 
@@ -328,11 +305,7 @@ fn sensitive(text: &str) -> Option<HeaderValue> {
 fn transport<E>(error: reqwest::Error) -> ErrorKind<E> {
     // The URL names a webhook, and with some providers the shop.
     let error = error.without_url();
-    if error.is_timeout() {
-        ErrorKind::Timeout(error)
-    } else {
-        ErrorKind::Connection(error)
-    }
+    if error.is_timeout() { ErrorKind::Timeout(error) } else { ErrorKind::Connection(error) }
 }
 
 /// What one call sends beside its arguments.
@@ -407,17 +380,8 @@ impl RawAnswer {
     }
 
     fn error<E>(self, kind: ErrorKind<E>) -> Error<E> {
-        let Self {
-            operation,
-            status,
-            content_type,
-            body,
-        } = self;
-        Error {
-            content_type,
-            body,
-            ..Error::new(operation, Some(status), kind)
-        }
+        let Self { operation, status, content_type, body } = self;
+        Error { content_type, body, ..Error::new(operation, Some(status), kind) }
     }
 }
 
@@ -458,13 +422,7 @@ pub enum ErrorKind<E> {
 
 impl<E> Error<E> {
     fn new(operation: &'static Operation, status: Option<StatusCode>, kind: ErrorKind<E>) -> Self {
-        Self {
-            operation,
-            status,
-            content_type: None,
-            body: Vec::new(),
-            kind,
-        }
+        Self { operation, status, content_type: None, body: Vec::new(), kind }
     }
 
     /// The operation that was called.
@@ -508,10 +466,7 @@ impl<E> Error<E> {
         match &self.kind {
             ErrorKind::Timeout(_) | ErrorKind::Connection(_) => true,
             ErrorKind::Answer(_) | ErrorKind::Undocumented | ErrorKind::Undecodable(_) | ErrorKind::TooLarge { .. } => {
-                matches!(
-                    self.status.map(|status| status.as_u16()),
-                    Some(408 | 429 | 502 | 503 | 504)
-                )
+                matches!(self.status.map(|status| status.as_u16()), Some(408 | 429 | 502 | 503 | 504))
             }
             ErrorKind::Token(_) | ErrorKind::Request(_) => false,
         }

@@ -41,12 +41,7 @@ pub(crate) fn decode_borrowed<'a, T: serde::Deserialize<'a>>(json: &'a [u8]) -> 
 
 impl DecodeError {
     fn at_root(error: &serde_json::Error) -> Self {
-        Self {
-            pointer: String::new(),
-            line: error.line(),
-            column: error.column(),
-            message: without_value(error),
-        }
+        Self { pointer: String::new(), line: error.line(), column: error.column(), message: without_value(error) }
     }
 }
 
@@ -76,9 +71,7 @@ fn json_pointer(path: &Path) -> String {
 /// serde's message without the value that it quotes.
 pub(crate) fn without_value(error: &serde_json::Error) -> String {
     let message = error.to_string();
-    let message = message
-        .rsplit_once(" at line ")
-        .map_or(message.as_str(), |(message, _)| message);
+    let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(message, _)| message);
     match error.classify() {
         Category::Io | Category::Syntax | Category::Eof => message.to_owned(),
         Category::Data if message.starts_with("missing field `") || message.starts_with("duplicate field `") => {
@@ -96,9 +89,7 @@ pub(crate) fn without_value(error: &serde_json::Error) -> String {
 
 /// The kind of value that serde quotes: `invalid type: string "Brenda"`.
 fn kind(found: &str) -> Option<&'static str> {
-    let found = found
-        .strip_prefix("invalid type: ")
-        .or_else(|| found.strip_prefix("invalid value: "))?;
+    let found = found.strip_prefix("invalid type: ").or_else(|| found.strip_prefix("invalid value: "))?;
     let kinds = [
         ("string", "a string"),
         ("integer", "an integer"),
@@ -108,8 +99,5 @@ fn kind(found: &str) -> Option<&'static str> {
         ("map", "an object"),
         ("sequence", "an array"),
     ];
-    kinds
-        .iter()
-        .find(|(start, _)| found.starts_with(start))
-        .map(|(_, kind)| *kind)
+    kinds.iter().find(|(start, _)| found.starts_with(start)).map(|(_, kind)| *kind)
 }

@@ -21,10 +21,7 @@ pub struct UnknownEvent {
 
 impl UnknownEvent {
     pub(crate) fn decode(name: &str, json: &[u8]) -> Result<Self, DecodeError> {
-        Ok(Self {
-            name: name.to_owned(),
-            payload: crate::decode::decode(json)?,
-        })
+        Ok(Self { name: name.to_owned(), payload: crate::decode::decode(json)? })
     }
 }
 
@@ -93,9 +90,7 @@ pub(crate) fn identify(events: &'static [Event], json: &[u8]) -> Result<Option<&
         Condition::Present(pointer) => member(root, pointer).is_some(),
         Condition::Absent(pointer) => member(root, pointer).is_none(),
     };
-    let found = events
-        .iter()
-        .find(|event| !event.when.is_empty() && event.when.iter().all(holds));
+    let found = events.iter().find(|event| !event.when.is_empty() && event.when.iter().all(holds));
     Ok(found.map(|event| event.name))
 }
 
@@ -103,9 +98,7 @@ pub(crate) fn identify(events: &'static [Event], json: &[u8]) -> Result<Option<&
 fn member<'a>(root: &'a RawValue, pointer: &str) -> Option<&'a RawValue> {
     pointer.split('/').skip(1).try_fold(root, |value, token| {
         let members: HashMap<Cow<'a, str>, &'a RawValue> = serde_json::from_str(value.get()).ok()?;
-        members
-            .get(token.replace("~1", "/").replace("~0", "~").as_str())
-            .copied()
+        members.get(token.replace("~1", "/").replace("~0", "~").as_str()).copied()
     })
 }
 

@@ -12,10 +12,8 @@ pub(crate) fn document(bundle: &Value, name: &str) -> Value {
     let definitions = &bundle["definitions"];
     let mut found = BTreeSet::new();
     reach(definitions, &definitions[name], &mut found);
-    let mut document = Map::from_iter([
-        ("$schema".to_owned(), bundle["$schema"].clone()),
-        ("title".to_owned(), json!(name)),
-    ]);
+    let mut document =
+        Map::from_iter([("$schema".to_owned(), bundle["$schema"].clone()), ("title".to_owned(), json!(name))]);
     if let Value::Object(members) = &definitions[name] {
         document.extend(members.clone());
     }
@@ -24,10 +22,7 @@ pub(crate) fn document(bundle: &Value, name: &str) -> Value {
         document.insert("allOf".to_owned(), json!([{ "$ref": reference }]));
     }
     if !found.is_empty() {
-        let definitions = found
-            .into_iter()
-            .map(|name| (name.to_owned(), definitions[name].clone()))
-            .collect();
+        let definitions = found.into_iter().map(|name| (name.to_owned(), definitions[name].clone())).collect();
         document.insert("definitions".to_owned(), Value::Object(definitions));
     }
     Value::Object(document)
@@ -77,10 +72,7 @@ pub(crate) fn for_schemars(
 /// Replaces every `{"$ref": …}` by what `by` makes of its name.
 #[cfg(feature = "schemars")]
 fn resolve(schema: &mut Value, by: &mut dyn FnMut(&str) -> Option<Value>) {
-    let target = schema
-        .get("$ref")
-        .and_then(Value::as_str)
-        .and_then(|target| target.strip_prefix(DEFINITIONS));
+    let target = schema.get("$ref").and_then(Value::as_str).and_then(|target| target.strip_prefix(DEFINITIONS));
     if let Some(replacement) = target.and_then(&mut *by) {
         *schema = replacement;
         return;

@@ -42,9 +42,9 @@ pub mod client;
 mod decode;
 mod events;
 mod json_schema;
+mod times;
 #[cfg(feature = "validate")]
 pub mod validate;
-mod times;
 mod values;
 pub mod verify;
 

@@ -125,9 +125,10 @@ mod receiver {
     /// The body without the space after each colon and comma, texts included, as the provider's sample does it.
     fn without_spaces(body: &[u8]) -> Vec<u8> {
         let follows = |index: usize| index.checked_sub(1).and_then(|before| body.get(before));
-        let kept = body.iter().enumerate().filter(|(index, byte)| {
-            **byte != b' ' || !matches!(follows(*index), Some(b':' | b','))
-        });
+        let kept = body
+            .iter()
+            .enumerate()
+            .filter(|(index, byte)| **byte != b' ' || !matches!(follows(*index), Some(b':' | b',')));
         kept.map(|(_, byte)| *byte).collect()
     }
 }

@@ -39,12 +39,7 @@ impl Provider {
         if validator.is_valid(&value) {
             return Ok(());
         }
-        Err(Invalid::Violations(
-            validator
-                .iter_errors(&value)
-                .map(|error| Violation::new(&error))
-                .collect(),
-        ))
+        Err(Invalid::Violations(validator.iter_errors(&value).map(|error| Violation::new(&error)).collect()))
     }
 
     fn validator(&'static self, name: &str) -> Result<&'static Validator, Invalid> {
@@ -123,11 +118,7 @@ pub struct NotJson {
 
 impl NotJson {
     fn new(error: &serde_json::Error) -> Self {
-        Self {
-            line: error.line(),
-            column: error.column(),
-            message: crate::decode::without_value(error),
-        }
+        Self { line: error.line(), column: error.column(), message: crate::decode::without_value(error) }
     }
 }
 
@@ -162,11 +153,7 @@ impl Violation {
 
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let place = if self.pointer.is_empty() {
-            "the root"
-        } else {
-            &self.pointer
-        };
+        let place = if self.pointer.is_empty() { "the root" } else { &self.pointer };
         write!(f, "{place}: {} ({})", self.message, self.keyword)
     }
 }

@@ -70,9 +70,7 @@ impl FromStr for Number {
 
 impl Number {
     fn from_raw(raw: Box<RawValue>) -> Option<Self> {
-        raw.get()
-            .starts_with(|first: char| first == '-' || first.is_ascii_digit())
-            .then_some(Self(raw))
+        raw.get().starts_with(|first: char| first == '-' || first.is_ascii_digit()).then_some(Self(raw))
     }
 }
 

@@ -111,7 +111,9 @@ pub enum VerifyError {
         expected: &'static str,
     },
     /// The body is not the one that was signed.
-    #[error("the body is not the one that was signed; pass its bytes as they were received, before anything parses them")]
+    #[error(
+        "the body is not the one that was signed; pass its bytes as they were received, before anything parses them"
+    )]
     ContentHashMismatch,
     /// No secret gives the signature.
     #[error(

@@ -46,10 +46,7 @@ mod receiver {
         /// # Errors
         ///
         /// When the URL is none that can be registered, or a secret is missing or empty.
-        pub fn new(
-            url: &str,
-            secrets: impl IntoIterator<Item = impl Into<Secret>>,
-        ) -> Result<Self, ReceiverError> {
+        pub fn new(url: &str, secrets: impl IntoIterator<Item = impl Into<Secret>>) -> Result<Self, ReceiverError> {
             let (authority, path_and_query) = signed_parts(url)?;
             Ok(Self { authority, path_and_query, keys: Keys::new(secrets)?, window: Some(Duration::from_secs(300)) })
         }
@@ -75,12 +72,7 @@ mod receiver {
         /// # Errors
         ///
         /// When the delivery was not signed with one of the secrets for this URL within the replay window around `now`.
-        pub fn verify<H: Headers + ?Sized>(
-            &self,
-            headers: &H,
-            body: &[u8],
-            now: Timestamp,
-        ) -> Result<(), VerifyError> {
+        pub fn verify<H: Headers + ?Sized>(&self, headers: &H, body: &[u8], now: Timestamp) -> Result<(), VerifyError> {
             let date = required(headers, headers::X_MS_DATE)?;
             let hash = required(headers, headers::X_MS_CONTENT_SHA256)?;
             let (name, signature) = signature(headers)?;
@@ -161,8 +153,14 @@ mod receiver {
         }
         match (authorization, copy) {
             (None, None) => Err(VerifyError::MissingHeader { name: AUTHORIZATION }),
-            (Some(_), _) => Err(VerifyError::MalformedHeader { name: AUTHORIZATION, expected: "an HMAC-SHA256 signature of the documented form" }),
-            (None, Some(_)) => Err(VerifyError::MalformedHeader { name: headers::X_VIPPS_AUTHORIZATION, expected: "an HMAC-SHA256 signature of the documented form" }),
+            (Some(_), _) => Err(VerifyError::MalformedHeader {
+                name: AUTHORIZATION,
+                expected: "an HMAC-SHA256 signature of the documented form",
+            }),
+            (None, Some(_)) => Err(VerifyError::MalformedHeader {
+                name: headers::X_VIPPS_AUTHORIZATION,
+                expected: "an HMAC-SHA256 signature of the documented form",
+            }),
         }
     }
 
@@ -176,9 +174,9 @@ mod receiver {
 
     /// Host, with the port where it is not the scheme's own, and path with query.
     fn signed_parts(url: &str) -> Result<(String, String), ReceiverError> {
-        let uri: http::Uri = url
-            .parse()
-            .map_err(|_| ReceiverError::Url("it does not parse; write other characters than ASCII in their encoded form"))?;
+        let uri: http::Uri = url.parse().map_err(|_| {
+            ReceiverError::Url("it does not parse; write other characters than ASCII in their encoded form")
+        })?;
         let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
             return Err(ReceiverError::Url("it is not absolute"));
         };

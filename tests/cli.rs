@@ -3,9 +3,8 @@
 #![cfg(feature = "cli")]
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::io::Write;
+use std::process::{Command, Output, Stdio};
 use std::thread;
 
 use pos_webhooks::catalogue::{Provider, SchemaKind};
@@ -58,18 +57,10 @@ fn run(arguments: &[&str]) -> Done {
     feed(command(arguments), b"")
 }
 
-/// A directory of the test's own.
-fn directory(test: &str) -> PathBuf {
-    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cli").join(test);
-    fs::create_dir_all(&directory).unwrap();
-    directory
-}
-
-/// The names that an error lists.
+/// The names that an error lists; none where there are none.
 fn listed(err: &str) -> Vec<String> {
-    let (_, list) = err.split_once("[possible values: ").unwrap_or_else(|| panic!("{err}"));
-    let (list, _) = list.split_once(']').unwrap();
-    list.split(", ").filter(|name| !name.is_empty()).map(str::to_owned).collect()
+    let list = err.split_once("[possible values: ").and_then(|(_, list)| list.split_once(']'));
+    list.map_or(Vec::new(), |(list, _)| list.split(", ").map(str::to_owned).collect())
 }
 
 fn objects(out: &str) -> Vec<Value> {
@@ -230,15 +221,26 @@ fn every_example_can_be_had_as_it_is() {
 
 #[cfg(feature = "dealpos")]
 mod validate {
+    use std::io::{BufRead, BufReader};
+    use std::path::{Path, PathBuf};
+    use std::process::Child;
+
     use super::*;
 
     const VALID: &str = r#"{"ID":"1","InvoiceID":"2","Outlet":"O","Number":"3","Amount":10.10,"Method":"Cash","Date":"2020-07-01","Created":"2020-07-31","Creator":"Brenda"}"#;
+
+    /// A directory of the test's own.
+    pub fn directory(test: &str) -> PathBuf {
+        let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cli").join(test);
+        fs::create_dir_all(&directory).unwrap();
+        directory
+    }
 
     fn text_amount() -> String {
         VALID.replace("10.10", "\"4111 1111\"")
     }
 
-    fn validate<'a>(arguments: &[&'a str]) -> Command {
+    fn validate(arguments: &[&str]) -> Command {
         command(&[&["validate", "dealpos", "paymentCreated"][..], arguments].concat())
     }
 
@@ -581,7 +583,7 @@ mod look {
 
     #[test]
     fn validate() {
-        let directory = directory("look");
+        let directory = super::validate::directory("look");
         let payments = [
             r#"{"ID":"1","InvoiceID":"2","Outlet":"O","Number":"3","Amount":1,"Method":"Cash","Date":"2020-07-01","Created":"2020-07-31","Creator":"Brenda"}"#,
             r#"{"ID":"","InvoiceID":"2","Outlet":"O","Number":"3","Amount":"10.10","Method":"Cash","Date":"1 July","Creator":"Brenda"}"#,

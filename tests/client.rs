@@ -70,7 +70,8 @@ fn refuses_what_is_no_server_and_no_header() {
         assert!(matches!(error, SetupError::Server(_)), "{server}: {error}");
     }
     let error = vipps::Client::new(vipps::TEST, credentials().ocp_apim_subscription_key("a\nb")).unwrap_err();
-    let expected = "the credential for the header `ocp-apim-subscription-key` has characters that a header cannot carry";
+    let expected =
+        "the credential for the header `ocp-apim-subscription-key` has characters that a header cannot carry";
     assert_eq!(error.to_string(), expected);
     assert!("123".parse::<vipps::models::MerchantSerialNumber>().is_err());
     assert!("12345678901".parse::<vipps::models::MerchantSerialNumber>().is_err());
@@ -89,7 +90,8 @@ fn shows_no_secret() {
 
 #[tokio::test]
 async fn sends_the_text_of_a_url_unchanged() {
-    let server = server(ResponseTemplate::new(200).set_body_raw(r#"{"message":"","data":null}"#, "application/json")).await;
+    let server =
+        server(ResponseTemplate::new(200).set_body_raw(r#"{"message":"","data":null}"#, "application/json")).await;
     let client = mipos::Client::new(&server.uri(), mipos::Credentials::new(TOKEN)).unwrap();
     for url in ["https://a.test", "https://a.test/", "HTTPS://A.test:443/ä?x=[1]#f"] {
         client.delete_webhook(&mipos::models::DeleteWebhook { url: url.into() }).await.unwrap();
@@ -100,7 +102,8 @@ async fn sends_the_text_of_a_url_unchanged() {
 
 #[tokio::test]
 async fn leaves_the_default_type_to_the_provider() {
-    let server = server(ResponseTemplate::new(201).set_body_raw(r#"{"message":"","data":null}"#, "application/json")).await;
+    let server =
+        server(ResponseTemplate::new(201).set_body_raw(r#"{"message":"","data":null}"#, "application/json")).await;
     let client = mipos::Client::new(&server.uri(), mipos::Credentials::new(TOKEN)).unwrap();
     let webhook = mipos::models::CreateWebhook { type_: None, url: "https://a.test".into() };
     client.create_webhook(&webhook).await.unwrap();

@@ -42,7 +42,10 @@ fn says_where_and_what_was_expected_but_never_the_value() {
     let missing = error(|payment| drop(payment.as_object_mut().unwrap().remove("Amount")));
     assert_eq!((missing.pointer.as_str(), missing.message.as_str()), ("", "missing field `Amount`"));
     let mistyped = error(|payment| payment["Creator"] = json!(["Hendry, expected nothing"]));
-    assert_eq!((mistyped.pointer.as_str(), mistyped.message.as_str()), ("/Creator", "found an array, expected a string"));
+    assert_eq!(
+        (mistyped.pointer.as_str(), mistyped.message.as_str()),
+        ("/Creator", "found an array, expected a string")
+    );
     let mistyped = error(|payment| payment["Amount"] = json!("Hendry"));
     assert_eq!(mistyped.pointer, "/Amount");
     assert!(!format!("{mistyped} {mistyped:?}").contains("Hendry"));
@@ -50,7 +53,10 @@ fn says_where_and_what_was_expected_but_never_the_value() {
     let nested = br#"{"msn":"1","reference":"r","pspReference":"p","name":"CREATED","success":true,"timestamp":"t",
         "amount":{"currency":"NOK","value":"4711"}}"#;
     let error = vipps::Event::decode(&vipps::EventName::EpaymentsPaymentCreatedV1, nested).unwrap_err();
-    assert_eq!((error.pointer.as_str(), error.message.as_str(), error.line), ("/amount/value", "found a string, expected i64", 2));
+    assert_eq!(
+        (error.pointer.as_str(), error.message.as_str(), error.line),
+        ("/amount/value", "found a string, expected i64", 2)
+    );
 }
 
 #[test]

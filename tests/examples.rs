@@ -33,7 +33,9 @@ fn first_difference(expected: &str, found: &str, pointer: &str) -> Option<String
                 return differs();
             }
             let pairs = expected.iter().zip(&found).enumerate();
-            pairs.map(|(i, (a, b))| first_difference(a.get(), b.get(), &format!("{pointer}/{i}"))).find_map(|found| found)
+            pairs
+                .map(|(i, (a, b))| first_difference(a.get(), b.get(), &format!("{pointer}/{i}")))
+                .find_map(|found| found)
         }
         (Some('"'), Some('"')) => {
             let text = |json| serde_json::from_str::<String>(json).unwrap();
@@ -85,8 +87,7 @@ fn are_what_the_snapshots_show() {
     for (provider, body, example) in examples() {
         let model = provider.schema(body.schema).unwrap().decode(example.json.as_bytes()).unwrap();
         let text = shown.entry(format!("{}.{}", provider.name, body.schema)).or_default();
-        let section =
-            format!("# {} ({})\n{}\n{model:#?}\n\n", example.name, example.origin, model.to_json().unwrap());
+        let section = format!("# {} ({})\n{}\n{model:#?}\n\n", example.name, example.origin, model.to_json().unwrap());
         // Bodies share schemas, and some share examples.
         if !text.contains(&section) {
             text.push_str(&section);

@@ -60,7 +60,8 @@ fn shows_no_value_unless_asked() {
 
 #[test]
 fn admits_what_the_document_contradicts_itself_on() {
-    for created in ["2020-07-31", "2020-09-02T14:05:40.84", "2025-04-16T10:11:59.608095+07:00", "2020-07-31T00:00:00Z"] {
+    for created in ["2020-07-31", "2020-09-02T14:05:40.84", "2025-04-16T10:11:59.608095+07:00", "2020-07-31T00:00:00Z"]
+    {
         let payment = changed(&dealpos::PROVIDER, "paymentDeleted", |payment| payment["Created"] = json!(created));
         assert_eq!(found(&dealpos::PROVIDER, "paymentDeleted", &payment), Vec::<String>::new(), "{created}");
     }
@@ -123,14 +124,22 @@ fn checks_formats() {
     assert_eq!(found(&vipps::PROVIDER, "UserDetails", &user("nobody")), ["/email format"]);
     let webhook = |date: &str| json!({ "id": uuid, "created_on": date });
     assert_eq!(found(&mypos::PROVIDER, "Webhook", &webhook("Mon, 15 Apr 2019 07:50:54 GMT")), Vec::<String>::new());
-    for date in ["Tue, 15 Apr 2019 07:50:54 GMT", "Mon, 15 Apr 2019 07:50:54 +0000", "2019-04-15", "Mon, 31 Feb 2019 07:50:54 GMT"] {
+    for date in [
+        "Tue, 15 Apr 2019 07:50:54 GMT",
+        "Mon, 15 Apr 2019 07:50:54 +0000",
+        "2019-04-15",
+        "Mon, 31 Feb 2019 07:50:54 GMT",
+    ] {
         assert_eq!(found(&mypos::PROVIDER, "Webhook", &webhook(date)), ["/created_on format"], "{date}");
     }
 }
 
 #[test]
 fn validates_answers_without_a_model_of_their_own() {
-    assert_eq!(found(&mipos::PROVIDER, "list_webhooks.200", &json!([{ "url": "https://a.test" }])), Vec::<String>::new());
+    assert_eq!(
+        found(&mipos::PROVIDER, "list_webhooks.200", &json!([{ "url": "https://a.test" }])),
+        Vec::<String>::new()
+    );
     assert_eq!(found(&mipos::PROVIDER, "list_webhooks.200", &json!([{}])), ["/0 required"]);
     assert_eq!(found(&mipos::PROVIDER, "create_webhook.401", &json!({})), [" type"]);
     // `data` is null in the documented envelope, and required.

@@ -33,7 +33,13 @@ fn numbers_convert_to_exact_decimals_or_not_at_all() {
     for (text, expected) in exact {
         assert_eq!(number(text).to_decimal().unwrap().normalize().to_string(), expected, "{text}");
     }
-    for text in ["79228162514264337593543950336", "0.12345678901234567890123456789", "1e400", "1e-400", "1e99999999999999999999"] {
+    for text in [
+        "79228162514264337593543950336",
+        "0.12345678901234567890123456789",
+        "1e400",
+        "1e-400",
+        "1e99999999999999999999",
+    ] {
         assert_eq!(number(text).to_decimal(), Err(NumberError::TooManyDigits), "{text}");
     }
 }
@@ -63,8 +69,14 @@ fn json_keeps_its_text() {
 #[test]
 fn times_are_read_only_as_what_they_are() {
     let time = |text: &str| Time::from(text);
-    assert_eq!(time("2023-07-29T10:23:23.9547273Z").to_timestamp().unwrap().as_nanosecond() % 1_000_000_000, 954_727_300);
-    assert_eq!(time("2025-04-16T10:11:59.608095+07:00").to_timestamp().unwrap().to_string(), "2025-04-16T03:11:59.608095Z");
+    assert_eq!(
+        time("2023-07-29T10:23:23.9547273Z").to_timestamp().unwrap().as_nanosecond() % 1_000_000_000,
+        954_727_300
+    );
+    assert_eq!(
+        time("2025-04-16T10:11:59.608095+07:00").to_timestamp().unwrap().to_string(),
+        "2025-04-16T03:11:59.608095Z"
+    );
     assert_eq!(time("Mon, 15 Apr 2019 07:50:54 GMT").to_timestamp().unwrap().to_string(), "2019-04-15T07:50:54Z");
     for text in ["2020-09-02T14:05:40.84", "2020-07-31", "", "yesterday"] {
         assert!(time(text).to_timestamp().is_err(), "{text} is no instant");

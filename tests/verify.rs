@@ -121,12 +121,18 @@ fn what_is_signed_passes_with_any_of_several_secrets() {
             assert_eq!((scheme.verify)(secrets, &headers, scheme.body), Ok(()), "{}", scheme.name);
         }
         let shouted: Headers = headers.iter().map(|(name, value)| (name.to_uppercase(), value.clone())).collect();
-        assert_eq!((scheme.verify)(&[scheme.secret], &shouted, scheme.body), Ok(()), "{}: names in capitals", scheme.name);
+        assert_eq!(
+            (scheme.verify)(&[scheme.secret], &shouted, scheme.body),
+            Ok(()),
+            "{}: names in capitals",
+            scheme.name
+        );
         let mut map = http::HeaderMap::new();
         for (name, value) in &headers {
             map.append(http::HeaderName::from_bytes(name.as_bytes()).unwrap(), value.as_slice().try_into().unwrap());
         }
-        let through_map: Headers = map.iter().map(|(name, value)| (name.to_string(), value.as_bytes().to_vec())).collect();
+        let through_map: Headers =
+            map.iter().map(|(name, value)| (name.to_string(), value.as_bytes().to_vec())).collect();
         assert_eq!((scheme.verify)(&[scheme.secret], &through_map, scheme.body), Ok(()), "{}", scheme.name);
     }
 }
@@ -141,13 +147,16 @@ fn another_body_or_secret_is_refused() {
             assert!((scheme.verify)(&[scheme.secret], &headers, &body).is_err(), "{}: bit {bit}", scheme.name);
         }
         let compact = serde_json::from_slice::<serde_json::Value>(scheme.body).unwrap().to_string();
-        for body in [compact.as_bytes(), b"", &[scheme.body, b"\n"].concat(), &[b"\xef\xbb\xbf", scheme.body].concat()] {
+        for body in [compact.as_bytes(), b"", &[scheme.body, b"\n"].concat(), &[b"\xef\xbb\xbf", scheme.body].concat()]
+        {
             assert!((scheme.verify)(&[scheme.secret], &headers, body).is_err(), "{}: re-serialised", scheme.name);
         }
         use base64::Engine as _;
         let decoded = base64::engine::general_purpose::STANDARD.decode(scheme.secret).unwrap();
         let decoded = String::from_utf8(decoded).unwrap();
-        for secret in ["x", &decoded, &scheme.secret[1..], &scheme.secret.to_lowercase(), &format!("{}\n", scheme.secret)] {
+        for secret in
+            ["x", &decoded, &scheme.secret[1..], &scheme.secret.to_lowercase(), &format!("{}\n", scheme.secret)]
+        {
             let refused = (scheme.verify)(&[secret], &headers, scheme.body);
             assert_eq!(refused, Err(VerifyError::SignatureMismatch), "{}: {secret}", scheme.name);
         }
@@ -184,7 +193,10 @@ fn a_header_that_is_missing_repeated_or_malformed_is_refused_by_name() {
         let mut other_scheme = signed.clone();
         *value(&mut other_scheme, scheme.signature) = b"Bearer abc".to_vec();
         let malformed = verify(&other_scheme).unwrap_err();
-        assert!(matches!(malformed, VerifyError::MalformedHeader { name, .. } if name == scheme.signature), "{malformed}");
+        assert!(
+            matches!(malformed, VerifyError::MalformedHeader { name, .. } if name == scheme.signature),
+            "{malformed}"
+        );
 
         let mut same_length = signed.clone();
         let position = value(&mut same_length, scheme.signature).iter().rposition(u8::is_ascii_alphanumeric).unwrap();
@@ -222,7 +234,8 @@ fn vipps_signs_the_registered_url() {
     ] {
         assert_eq!(verify(registered, other), Err(VerifyError::SignatureMismatch), "{other}");
     }
-    for url in ["", "/x", "a.test/x", "ftp://a.test/x", "https://u:p@a.test/", "https://ä.test/", "https://a.test/ x"] {
+    for url in ["", "/x", "a.test/x", "ftp://a.test/x", "https://u:p@a.test/", "https://ä.test/", "https://a.test/ x"]
+    {
         assert!(matches!(vipps::Receiver::new(url, ["s"]), Err(ReceiverError::Url(_))), "{url}");
     }
 }
@@ -280,7 +293,9 @@ fn vipps_checks_the_hash_of_the_body_on_its_own() {
 fn mypos_takes_any_of_several_signatures_and_spaces_only_when_asked() {
     let body = br#"{"a": 1, "b": "x, y"}"#;
     let compact = br#"{"a":1,"b":"x,y"}"#;
-    let header = |body: &[u8]| mypos::sign(&mypos::EventName::PosPaymentFailed, &"s".into(), body, at(NOW)).unwrap()[1].1.clone();
+    let header = |body: &[u8]| {
+        mypos::sign(&mypos::EventName::PosPaymentFailed, &"s".into(), body, at(NOW)).unwrap()[1].1.clone()
+    };
     let strict = mypos::Receiver::new(["s"]).unwrap();
     let lenient = strict.clone().accept_signatures_without_spaces();
     let of_compact = [("X-myPOS-Signature", header(compact))];
@@ -304,7 +319,10 @@ fn mipos_signs_as_its_logistics_webhooks_do() {
     let body = br#"{"origin":{"address":"Av. Las Aguas 1256","reference":"Cerca del centro comercial ....","lat":-2.1602453,"lng":-79.908075,"contact_phone":"0912345678","contact_name":"Gerente tienda Jos\u00e9"},"destination":{"address":"Urbanizaci\u00f3n Ficticia Solar 15","reference":"Cerca del malec\u00f3n ....","lat":-2.1617463,"lng":-79.9017235,"contact_phone":"0987654321","contact_name":"Camila"},"integration_id":8}"#;
     let secret = "08b707f3fa62d18df7dd5a12b5d169a22f372c25";
     let signed = mipos::sign(&secret.into(), body).unwrap();
-    assert_eq!(signed, [("Signature-Webhook", "c70400564e5440ea76ed1f0241965ff97515cfdfff71b05444f613a5bf43a8dd".to_owned())]);
+    assert_eq!(
+        signed,
+        [("Signature-Webhook", "c70400564e5440ea76ed1f0241965ff97515cfdfff71b05444f613a5bf43a8dd".to_owned())]
+    );
     let unsigned = mipos::Receiver::unsigned(mipos::EventName::Order);
     assert_eq!(unsigned.verify(&http::HeaderMap::new(), b""), Ok(()));
 }
@@ -320,7 +338,11 @@ fn dealpos_compares_a_key_or_a_token() {
         assert_eq!(verify("X-API-Key", wrong), Err(VerifyError::KeyMismatch { name: "X-API-Key" }), "{wrong:?}");
     }
     for wrong in ["Basic key", "key", "Bearer", "Bearer x"] {
-        assert_eq!(verify("Authorization", wrong), Err(VerifyError::KeyMismatch { name: "Authorization" }), "{wrong:?}");
+        assert_eq!(
+            verify("Authorization", wrong),
+            Err(VerifyError::KeyMismatch { name: "Authorization" }),
+            "{wrong:?}"
+        );
     }
     assert_eq!(verify("X-Other", "key"), Err(VerifyError::MissingHeader { name: "X-API-Key" }));
     let twice = receiver.verify(&[("X-API-Key", "key"), ("x-api-key", "key")]);
@@ -349,7 +371,9 @@ fn receiving_is_verifying_and_decoding() {
         // The request's own host and path are another matter, behind a proxy.
         let mut request = http::Request::post("http://10.0.0.1/inner").body(body.as_bytes().to_vec()).unwrap();
         for (name, value) in headers.into_iter().filter(|(name, _)| *name != "Host") {
-            request.headers_mut().insert(http::HeaderName::from_bytes(name.as_bytes()).unwrap(), value.parse().unwrap());
+            request
+                .headers_mut()
+                .insert(http::HeaderName::from_bytes(name.as_bytes()).unwrap(), value.parse().unwrap());
         }
         request
     };
@@ -368,7 +392,9 @@ fn receiving_is_verifying_and_decoding() {
     let receiver = dealpos::Receiver::with_api_key("key").unwrap();
     let request = |path: &str| http::Request::post(path).header("X-API-Key", "key").body(example).unwrap();
     assert!(matches!(receiver.receive(&request("/hooks/paymentWriteoff?x=1")), Ok(dealpos::Event::PaymentWriteoff(_))));
-    assert!(matches!(receiver.receive(&request("/hooks/somethingNew/")), Ok(dealpos::Event::Unknown(unknown)) if unknown.name == "somethingNew"));
+    assert!(
+        matches!(receiver.receive(&request("/hooks/somethingNew/")), Ok(dealpos::Event::Unknown(unknown)) if unknown.name == "somethingNew")
+    );
     let receiver = receiver.for_event(dealpos::EventName::PaymentDeleted);
     assert!(matches!(receiver.receive(&request("/anything")), Ok(dealpos::Event::PaymentDeleted(_))));
 }

@@ -1,13 +1,13 @@
-//! Newline-delimited payloads, a few thousand at a time.
+//! Newline-delimited payloads, many at a time.
 
 use std::io::{self, BufRead, BufReader, Read};
 use std::ops::Range;
 
-/// Enough for a thread to be busy while the other reads.
-const BUFFER: usize = 1 << 20;
+/// A chunk is about as long, or one payload.
+const BUFFER: usize = 256 << 10;
 
-/// Payloads per chunk. Bounds what the reports of one chunk take: those of `{}` are hundreds of times as long as it.
-const PAYLOADS: usize = 4096;
+/// Payloads per chunk. Bounds what its reports take: those of `{}` are hundreds of times as long as it.
+const PAYLOADS: usize = 1024;
 
 pub struct Lines<R> {
     reader: BufReader<R>,

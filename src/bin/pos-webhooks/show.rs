@@ -12,15 +12,16 @@ use serde_json::value::RawValue;
 
 /// List what can be validated, or print one JSON Schema
 ///
-/// Without NAME, prints every event and schema with its kind and description:
-///   event     what the provider delivers
-///   sent      what is sent to the provider: requests, answers to deliveries, and parts of these
-///   received  what the provider sends: deliveries, answers to requests, and parts of these
-///   answer    an answer to a request that is no schema of its own, such as a bare array
-///
-/// With NAME, prints its JSON Schema (draft-07), the one that `validate` uses. It refers to nothing outside itself.
+/// Without NAME, prints every event and schema with its kind and description. With NAME, prints its JSON Schema
+/// (draft-07), the one that `validate` uses. It refers to nothing outside itself.
 #[derive(Args)]
-#[command(after_help = "\
+#[command(after_long_help = "\
+Kinds:
+  event     What the provider delivers
+  sent      What is sent to the provider: requests, answers to deliveries, and parts of these
+  received  What the provider sends: deliveries, answers to requests, and parts of these
+  answer    An answer to a request that is no schema of its own, such as a bare array
+
 Examples:
   pos-webhooks schema vipps
   pos-webhooks schema dealpos paymentCreated > paymentCreated.schema.json")]
@@ -37,7 +38,7 @@ pub struct Schema {
 ///
 /// It is OpenAPI 3.0 in YAML, comments included, as this program was built with it. Deliveries stand under `x-webhooks`.
 #[derive(Args)]
-#[command(after_help = "\
+#[command(after_long_help = "\
 Examples:
   pos-webhooks spec vipps > vipps.yaml")]
 pub struct Spec {
@@ -51,7 +52,7 @@ pub struct Spec {
 /// Every example says where it comes from: `documented` by the provider, `observed` in its traffic, or `constructed` in
 /// the documented form.
 #[derive(Args)]
-#[command(after_help = "\
+#[command(after_long_help = "\
 Examples:
   pos-webhooks example dealpos paymentCreated
   pos-webhooks example mipos create_webhook.409

@@ -2,8 +2,11 @@
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Write};
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::mpsc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use clap::Args;
@@ -11,7 +14,6 @@ use clap::builder::RangedU64ValueParser;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use pos_webhooks::catalogue::Provider;
 use pos_webhooks::validate::Invalid;
-use rayon::prelude::*;
 
 use crate::lines::{Chunk, Line, Lines};
 use crate::report::{Checker, Error, Format};
@@ -25,12 +27,12 @@ use crate::report::{Checker, Error, Format};
 /// refuse deliveries.
 #[derive(Args)]
 #[command(after_long_help = "\
-Output for people, FILE:LINE only with --ndjson:
+Output for people:
   FILE: valid
   FILE: /POINTER: MESSAGE (KEYWORD)
-  FILE:LINE: /POINTER: MESSAGE (KEYWORD)
-  FILE:LINE:COLUMN: MESSAGE
-With --ndjson valid payloads are only counted: the last line says how many are valid and how many are not.
+  FILE:LINE:COLUMN: MESSAGE            (no JSON, or longer than --max-bytes)
+With --ndjson violations have a line too (FILE:LINE: /POINTER: …), and valid payloads are only
+counted: the last line says how many are valid and how many are not.
 
 Output with --format json, an object per payload in the order of the input:
   {\"source\":\"FILE\",\"line\":null,\"valid\":true,\"violations\":[]}
@@ -177,50 +179,57 @@ impl Run<'_> {
         self.progress.write(&report).map_err(Stop::Writing)
     }
 
-    /// Every line of the input is a payload. While some are validated, the next are read.
-    fn lines(&mut self, source: &str, reader: impl Read + Send) -> Result<(), Stop> {
-        let mut lines = Lines::new(reader, self.arguments.max_bytes);
-        let mut next = lines.next_chunk();
-        while let Some(chunk) = next.map_err(Stop::Reading)? {
-            let (done, following) = rayon::join(|| self.chunk(source, &chunk), || lines.next_chunk());
-            done.map_err(Stop::Writing)?;
-            next = following;
-        }
-        Ok(())
-    }
-
-    fn chunk(&mut self, source: &str, chunk: &Chunk) -> io::Result<()> {
-        let (checker, max_bytes) = (&self.checker, self.arguments.max_bytes);
-        let reports: Vec<_> = chunk
-            .payloads
-            .par_chunks(chunk.payloads.len().div_ceil(64).max(1))
-            // As small as they are, or threads wait at the end of every chunk.
-            .with_max_len(1)
-            .map(|payloads| {
-                let (mut count, mut report) = (Count::default(), Vec::new());
-                for Line { number, place } in payloads {
-                    let json = place.clone().and_then(|place| chunk.bytes.get(place));
-                    let json = json.ok_or_else(|| too_long(1, max_bytes, max_bytes));
-                    count.add(checker.check(source, Some(*number), json, &mut report)?);
+    /// Every line of the input is a payload. This thread reads, those of the pool validate, and one writes in order, so
+    /// that no result waits for input that is yet to come.
+    fn lines(&mut self, source: &str, reader: impl Read) -> Result<(), Stop> {
+        let Self { checker, progress, count, arguments: Arguments { max_bytes, .. }, .. } = self;
+        let checker = &*checker;
+        let (chunks, results) = mpsc::sync_channel::<mpsc::Receiver<_>>(2 * rayon::current_num_threads());
+        thread::scope(|threads| {
+            let writer = threads.spawn(move || {
+                // There is nothing to receive only where a thread of the pool panicked.
+                for result in results.into_iter().map_while(|result| result.recv().ok()) {
+                    let (counted, report): (Count, Vec<u8>) = result?;
+                    count.valid += counted.valid;
+                    count.invalid += counted.invalid;
+                    progress.write(&report)?;
                 }
-                Ok((count, report))
-            })
-            .collect::<io::Result<_>>()?;
-        let mut text = Vec::new();
-        for (count, report) in reports {
-            self.count.valid += count.valid;
-            self.count.invalid += count.invalid;
-            text.extend(report);
-        }
-        self.progress.write(&text)
+                Ok(())
+            });
+            let read = rayon::in_place_scope(|pool| {
+                let mut lines = Lines::new(reader, *max_bytes);
+                while let Some(chunk) = lines.next_chunk()? {
+                    let (done, result) = mpsc::sync_channel(1);
+                    // The writer stops when it cannot write.
+                    if chunks.send(result).is_err() {
+                        break;
+                    }
+                    pool.spawn(move |_| _ = done.send(check(checker, source, &chunk, *max_bytes)));
+                }
+                Ok(())
+            });
+            drop(chunks);
+            writer.join().unwrap_or_else(|panic| resume_unwind(panic)).map_err(Stop::Writing)?;
+            read.map_err(Stop::Reading)
+        })
     }
+}
+
+fn check(checker: &Checker, source: &str, chunk: &Chunk, max_bytes: usize) -> io::Result<(Count, Vec<u8>)> {
+    let (mut count, mut report) = (Count::default(), Vec::new());
+    for Line { number, place } in &chunk.payloads {
+        let json = place.clone().and_then(|place| chunk.bytes.get(place));
+        let json = json.ok_or_else(|| too_long(1, max_bytes, max_bytes));
+        count.add(checker.check(source, Some(*number), json, &mut report)?);
+    }
+    Ok((count, report))
 }
 
 fn too_long(line: usize, before: usize, max_bytes: usize) -> Error {
     Error { line, column: before + 1, message: format!("longer than {max_bytes} bytes") }
 }
 
-fn open(file: &Path) -> io::Result<Box<dyn Read + Send>> {
+fn open(file: &Path) -> io::Result<Box<dyn Read>> {
     if file == Path::new("-") { Ok(Box::new(io::stdin())) } else { Ok(Box::new(File::open(file)?)) }
 }
 
