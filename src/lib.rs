@@ -1,4 +1,4 @@
-//! Typed clients, payload models and strict validation for the webhooks of point-of-sale and payment providers.
+//! Typed clients, verified deliveries, payload models and strict validation for the webhooks of point-of-sale and payment providers.
 //!
 //! Each provider is a module, generated from one OpenAPI document: [`mipos`], [`mypos`], [`dealpos`] and [`vipps`]. A
 //! module has
@@ -7,6 +7,7 @@
 //!   operations),
 //! - `models`: one type per schema of what is sent and received,
 //! - `EventName` and `Event`: what is delivered, decoded tolerantly, with `Unknown` for what nobody has documented yet,
+//! - `Receiver`, which [verifies](verify) where a delivery comes from,
 //! - `PROVIDER`: the document as [data](catalogue), with its schemas and examples, and
 //!   [strict validation](catalogue::Provider::validate) (feature `validate`),
 //! - constants for the documented servers.

@@ -53,13 +53,16 @@ fn the_placeholder_of_the_newer_vipps_page_does_not_pass() {
     assert_eq!(receiver.verify(&HEADERS, BODY, at(TIME)), Err(VerifyError::SignatureMismatch));
 }
 
+/// Secrets, headers and body.
+type Verify = fn(&[&str], &Headers, &[u8]) -> Result<(), VerifyError>;
+
 /// A delivery of one provider, and how that provider verifies it.
 struct Scheme {
     name: &'static str,
     secret: &'static str,
     body: &'static [u8],
     sign: fn(&Secret, &[u8]) -> Headers,
-    verify: fn(&[&str], &Headers, &[u8]) -> Result<(), VerifyError>,
+    verify: Verify,
     /// The headers that a delivery cannot do without.
     headers: &'static [&'static str],
     /// The one that carries the signature.

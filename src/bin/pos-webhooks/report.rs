@@ -125,6 +125,9 @@ struct Plain<'a>(&'a str);
 
 impl fmt::Display for Plain<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.0.contains(char::is_control) {
+            return f.write_str(self.0);
+        }
         self.0.chars().try_for_each(|character| match character {
             _ if character.is_control() => write!(f, "{}", character.escape_default()),
             _ => f.write_char(character),
