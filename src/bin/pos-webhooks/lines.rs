@@ -38,7 +38,7 @@ impl<R: Read> Lines<R> {
     /// Waits for the first of them only, so that payloads are reported as they arrive, and an input that fails has all
     /// of its complete lines reported.
     pub fn next_chunk(&mut self) -> io::Result<Option<Chunk>> {
-        let mut chunk = Chunk { bytes: Vec::new(), payloads: Vec::new() };
+        let mut chunk = Chunk { bytes: Vec::with_capacity(BUFFER), payloads: Vec::new() };
         while chunk.payloads.is_empty() || self.has_line() && chunk.payloads.len() < PAYLOADS {
             if !self.next_line(&mut chunk)? {
                 break;
