@@ -1,6 +1,6 @@
 //! What every operation sends, byte by byte, and what becomes of every documented answer and of some that are not.
 
-#![cfg(feature = "client")]
+#![cfg(all(feature = "client", any(feature = "mipos", feature = "mypos", feature = "vipps")))]
 
 use std::fmt::{Debug, Write as _};
 
