@@ -264,6 +264,20 @@ fn draft_07(mut schema: Map<String, Value>) -> Map<String, Value> {
             }
         }
     }
+    // JSON Schema knows no formats of integers.
+    let bounds = match schema.get("format").and_then(Value::as_str) {
+        Some("int32") => Some((i64::from(i32::MIN), i64::from(i32::MAX))),
+        Some("int64") => Some((i64::MIN, i64::MAX)),
+        _ => None,
+    };
+    if let Some((least, most)) = bounds {
+        if !schema.contains_key("exclusiveMinimum") {
+            schema.entry("minimum").or_insert(json!(least));
+        }
+        if !schema.contains_key("exclusiveMaximum") {
+            schema.entry("maximum").or_insert(json!(most));
+        }
+    }
     if schema.remove("nullable") == Some(Value::Bool(true)) {
         if let Some(Value::Array(values)) = schema.get_mut("enum") {
             values.push(Value::Null);

@@ -185,7 +185,7 @@ fn method(index: usize, operation: &Operation) -> TokenStream {
     let success = operation.answers.iter().find(|answer| answer.status.starts_with('2'));
     let (output, accept) = match success.and_then(|answer| answer.body.as_ref()) {
         Some(body) => (rust_type(&body.shape), quote!(answer.decode())),
-        None => (quote!(()), quote!(Ok(()))),
+        None => (quote!(()), quote!(answer.nothing())),
     };
     let success_pattern = success.map(pattern);
     let refusals = documented_errors(operation).map(|answer| {

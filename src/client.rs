@@ -1,4 +1,6 @@
 //! What the generated clients share: connection, credentials, answers and errors.
+//!
+//! Calls need a Tokio runtime.
 
 use std::any::Any;
 use std::error::Error as StdError;
@@ -37,7 +39,8 @@ impl Token {
         Self(TokenKind::Fixed(token.into()))
     }
 
-    /// Asks for a token before every call; keeping it until it expires is up to the source.
+    /// Asks for a token before every call. Keeping it until it expires is up to the source, and so is a timeout: those of
+    /// [`Options`] begin once there is a token.
     pub fn source<F, Fut>(source: F) -> Self
     where
         F: Fn() -> Fut + Send + Sync + 'static,
@@ -79,12 +82,23 @@ impl fmt::Debug for Token {
 }
 
 /// How a client connects.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Options {
     timeout: Duration,
     connect_timeout: Duration,
     max_answer_bytes: usize,
     http_client: Option<reqwest::Client>,
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A client of the caller's may have secrets among its default headers.
+        f.debug_struct("Options")
+            .field("timeout", &self.timeout)
+            .field("connect_timeout", &self.connect_timeout)
+            .field("max_answer_bytes", &self.max_answer_bytes)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Default for Options {
@@ -123,9 +137,10 @@ impl Options {
 
     /// Uses an HTTP client of your own, for a proxy, a certificate or a shared pool.
     ///
-    /// This gives up what this crate sets on its own client: [`Options::connect_timeout`], that redirects are not
-    /// followed (they would carry the credentials of the call to wherever the answer points on the same host), and
-    /// the user agent. [`Options::timeout`] and [`Options::max_answer_bytes`] still hold.
+    /// This gives up what this crate sets on its own client: [`Options::connect_timeout`], the user agent, and that
+    /// redirects are not followed. A client that follows them sends the body and all headers of a call except
+    /// `Authorization` to whichever host an answer names: make yours with `redirect::Policy::none()`.
+    /// [`Options::timeout`] and [`Options::max_answer_bytes`] still hold.
     #[must_use]
     pub fn http_client(mut self, client: reqwest::Client) -> Self {
         self.http_client = Some(client);
@@ -137,9 +152,9 @@ impl Options {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SetupError {
-    /// The server is no base URL.
-    #[error("`{0}` is not an absolute http or https URL without query and fragment")]
-    Server(String),
+    /// The server is no base URL. It is not repeated here, since it may contain a password.
+    #[error("the server is no base URL: {0}")]
+    Server(&'static str),
     /// A credential cannot be sent as a header.
     #[error("the credential for the header `{0}` has characters that a header cannot carry")]
     Header(HeaderName),
@@ -168,6 +183,23 @@ pub(crate) enum Scheme {
     Header(HeaderName),
 }
 
+fn check_server(server: &str) -> Result<(), &'static str> {
+    let url = reqwest::Url::parse(server).map_err(|_| "it is not absolute, or does not parse")?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err("it is neither https nor http");
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err("it has a query or a fragment");
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("it names a user; credentials belong to the credentials");
+    }
+    if server.contains(|c: char| c.is_whitespace() || c.is_control() || matches!(c, '{' | '}')) {
+        return Err("it has white space, or braces where a value is to be filled in");
+    }
+    Ok(())
+}
+
 /// A header that is the same for every call.
 pub(crate) struct ConstantHeader {
     pub(crate) name: &'static str,
@@ -182,12 +214,7 @@ impl Connection {
         constant: impl IntoIterator<Item = ConstantHeader>,
         options: Options,
     ) -> Result<Self, SetupError> {
-        let url = reqwest::Url::parse(server).ok().filter(|url| {
-            matches!(url.scheme(), "http" | "https") && url.query().is_none() && url.fragment().is_none()
-        });
-        if url.is_none() {
-            return Err(SetupError::Server(server.to_owned()));
-        }
+        check_server(server).map_err(SetupError::Server)?;
         let mut headers = HeaderMap::new();
         for ConstantHeader { name, value } in constant {
             let (Some(value), Ok(name)) = (value, HeaderName::from_bytes(name.as_bytes())) else {
@@ -232,6 +259,9 @@ impl Connection {
             Scheme::Bearer => (AUTHORIZATION, format!("Bearer {}", token.expose())),
             Scheme::Header(name) => (name.clone(), token.expose().to_owned()),
         };
+        if token.expose().trim().is_empty() {
+            return Err(fail(ErrorKind::Request("the token is empty".to_owned())));
+        }
         let value = sensitive(&value).ok_or_else(|| {
             fail(ErrorKind::Request("the token has characters that a header cannot carry".to_owned()))
         })?;
@@ -245,7 +275,15 @@ impl Connection {
             })
             .collect();
         headers.insert(name, value);
-        headers.insert(ACCEPT, HeaderValue::from_static("application/json, application/problem+json"));
+        let mut accepted: Vec<&str> = Vec::new();
+        for body in operation.answers.iter().filter_map(|answer| answer.body.as_ref()) {
+            if !accepted.contains(&body.media_type) {
+                accepted.push(body.media_type);
+            }
+        }
+        if let (false, Ok(value)) = (accepted.is_empty(), HeaderValue::from_str(&accepted.join(", "))) {
+            headers.insert(ACCEPT, value);
+        }
         if let Some(request) = &operation.request {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static(request.media_type));
         }
@@ -305,6 +343,9 @@ fn sensitive(text: &str) -> Option<HeaderValue> {
 fn transport<E>(error: reqwest::Error) -> ErrorKind<E> {
     // The URL names a webhook, and with some providers the shop.
     let error = error.without_url();
+    if error.is_builder() {
+        return ErrorKind::Request("the arguments do not make a request".to_owned());
+    }
     if error.is_timeout() { ErrorKind::Timeout(error) } else { ErrorKind::Connection(error) }
 }
 
@@ -369,6 +410,12 @@ impl RawAnswer {
         }
     }
 
+    /// The documented success of an operation that answers nothing. Where no status is documented either, a body is the
+    /// only sign that something went wrong.
+    pub(crate) fn nothing<E>(self) -> Result<(), Error<E>> {
+        if self.body.trim_ascii().is_empty() { Ok(()) } else { Err(self.error(ErrorKind::Undocumented)) }
+    }
+
     /// A documented error that has no body.
     #[allow(dead_code, reason = "no provider documents one at present")]
     pub(crate) fn refused_empty<E>(self, variant: E) -> Error<E> {
@@ -401,7 +448,8 @@ pub struct Error<E> {
 pub enum ErrorKind<E> {
     /// The provider refused, in a way that it documents for the operation.
     Answer(E),
-    /// The provider answered with a status that it does not document for the operation.
+    /// The provider answered with a status that it does not document for the operation, or with a body where it
+    /// documents none.
     Undocumented,
     /// The body of the answer is not what the provider documents for the status.
     Undecodable(DecodeError),
@@ -481,7 +529,7 @@ impl<E> fmt::Display for Error<E> {
         }
         match &self.kind {
             ErrorKind::Answer(_) => f.write_str("the provider refused"),
-            ErrorKind::Undocumented => f.write_str("the provider does not document this status"),
+            ErrorKind::Undocumented => f.write_str("the provider does not document such an answer"),
             ErrorKind::Undecodable(error) => write!(f, "the answer is not what the provider documents: {error}"),
             ErrorKind::TooLarge { limit } => write!(f, "the answer is longer than {limit} bytes"),
             ErrorKind::Timeout(_) => f.write_str("the provider did not answer in time"),

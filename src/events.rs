@@ -72,9 +72,10 @@ pub(crate) fn find(events: &'static [Event], name: &str) -> Option<&'static Even
 pub(crate) fn idempotency_key(events: &'static [Event], name: &str, payload: &impl serde::Serialize) -> Option<String> {
     let event = find(events, name).filter(|event| !event.idempotency_key.is_empty())?;
     let payload = serde_json::value::to_raw_value(payload).ok()?;
+    let members = members(&payload)?;
     let mut hash = Sha256::new_with_prefix(name);
     for pointer in event.idempotency_key {
-        let value = member(&payload, pointer)?.get();
+        let value = within(&members, pointer)?.get();
         // No JSON value contains a raw line feed that is not white space, so that parts cannot be shifted.
         hash.update([b'\n']);
         hash.update(value);
@@ -85,21 +86,28 @@ pub(crate) fn idempotency_key(events: &'static [Event], name: &str, payload: &im
 /// The name of the event whose conditions all hold.
 pub(crate) fn identify(events: &'static [Event], json: &[u8]) -> Result<Option<&'static str>, DecodeError> {
     let root: &RawValue = crate::decode::decode_borrowed(json)?;
+    // Once for all conditions of all events.
+    let members = members(root).unwrap_or_default();
     let holds = |condition: &Condition| match condition {
-        Condition::Equals(pointer, expected) => member(root, pointer).is_some_and(|found| same(found, expected)),
-        Condition::Present(pointer) => member(root, pointer).is_some(),
-        Condition::Absent(pointer) => member(root, pointer).is_none(),
+        Condition::Equals(pointer, expected) => within(&members, pointer).is_some_and(|found| same(found, expected)),
+        Condition::Present(pointer) => within(&members, pointer).is_some(),
+        Condition::Absent(pointer) => within(&members, pointer).is_none(),
     };
     let found = events.iter().find(|event| !event.when.is_empty() && event.when.iter().all(holds));
     Ok(found.map(|event| event.name))
 }
 
-/// The value at a JSON pointer, as its text.
-fn member<'a>(root: &'a RawValue, pointer: &str) -> Option<&'a RawValue> {
-    pointer.split('/').skip(1).try_fold(root, |value, token| {
-        let members: HashMap<Cow<'a, str>, &'a RawValue> = serde_json::from_str(value.get()).ok()?;
-        members.get(token.replace("~1", "/").replace("~0", "~").as_str()).copied()
-    })
+type Members<'a> = HashMap<Cow<'a, str>, &'a RawValue>;
+
+fn members(value: &RawValue) -> Option<Members<'_>> {
+    serde_json::from_str(value.get()).ok()
+}
+
+/// The value at a JSON pointer into an object, as its text.
+fn within<'a>(members: &Members<'a>, pointer: &str) -> Option<&'a RawValue> {
+    let mut tokens = pointer.split('/').skip(1).map(|token| token.replace("~1", "/").replace("~0", "~"));
+    let first = *members.get(tokens.next()?.as_str())?;
+    tokens.try_fold(first, |value, token| self::members(value)?.get(token.as_str()).copied())
 }
 
 /// Whether two JSON texts of a scalar mean the same; a string may be written with escapes.

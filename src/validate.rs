@@ -4,7 +4,7 @@
 //! enum value tomorrow still delivers a payment. Do not let it decide whether a delivery is accepted.
 
 use std::fmt;
-use std::sync::OnceLock;
+use std::sync::{LazyLock, OnceLock};
 
 use jsonschema::{Draft, ValidationError, Validator};
 use serde_json::Value;
@@ -36,6 +36,9 @@ impl Provider {
     pub fn validate(&'static self, name: &str, json: &[u8]) -> Result<(), Invalid> {
         let validator = self.validator(name)?;
         let value: Value = serde_json::from_slice(json).map_err(|error| Invalid::NotJson(NotJson::new(&error)))?;
+        if let Some(error) = NotJson::beyond_double(&value) {
+            return Err(Invalid::NotJson(error));
+        }
         if validator.is_valid(&value) {
             return Ok(());
         }
@@ -117,6 +120,25 @@ pub struct NotJson {
 }
 
 impl NotJson {
+    /// A number that only `serde_json/arbitrary_precision`, which another crate may switch on, lets pass: whether a
+    /// payload is valid must not depend on that. Its place is not known.
+    fn beyond_double(value: &Value) -> Option<Self> {
+        static ARBITRARY_PRECISION: LazyLock<bool> = LazyLock::new(|| serde_json::from_str::<Value>("1e400").is_ok());
+        fn found(value: &Value) -> bool {
+            match value {
+                Value::Number(number) => !number.as_f64().is_some_and(f64::is_finite),
+                Value::Array(items) => items.iter().any(found),
+                Value::Object(members) => members.values().any(found),
+                Value::Null | Value::Bool(_) | Value::String(_) => false,
+            }
+        }
+        (*ARBITRARY_PRECISION && found(value)).then(|| Self {
+            line: 1,
+            column: 0,
+            message: "number out of range".to_owned(),
+        })
+    }
+
     fn new(error: &serde_json::Error) -> Self {
         Self { line: error.line(), column: error.column(), message: crate::decode::without_value(error) }
     }

@@ -59,15 +59,38 @@ async fn tells_when_no_token_could_be_had() {
     let client = vipps::Client::new(&server.uri(), vipps::Credentials::new(token)).unwrap();
     let error = client.list_webhooks().await.unwrap_err();
     assert_eq!(error.to_string(), "list_webhooks: the token has characters that a header cannot carry");
+    let client = vipps::Client::new(&server.uri(), vipps::Credentials::new(" ")).unwrap();
+    assert_eq!(client.list_webhooks().await.unwrap_err().to_string(), "list_webhooks: the token is empty");
     assert!(server.received_requests().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn tells_which_statuses_pass_by_themselves() {
+    for (status, retryable) in [
+        (400, false),
+        (401, false),
+        (404, false),
+        (408, true),
+        (429, true),
+        (500, false),
+        (502, true),
+        (503, true),
+        (504, true),
+    ] {
+        let server = server(ResponseTemplate::new(status)).await;
+        let error = vipps(&server.uri(), Options::default()).list_webhooks().await.unwrap_err();
+        assert_eq!((error.status().unwrap().as_u16(), error.is_retryable()), (status, retryable));
+    }
 }
 
 #[test]
 fn refuses_what_is_no_server_and_no_header() {
     let credentials = || vipps::Credentials::new(TOKEN);
-    for server in ["", "api.vipps.no", "ftp://api.vipps.no", "https://api.vipps.no?a=b", "https://", "/webhooks"] {
+    let servers = ["", "api.vipps.no", "ftp://api.vipps.no", "https://api.vipps.no?a=b", "https://", "/webhooks"];
+    for server in servers.into_iter().chain(["https://a:hidden@b.test", "https://a.test ", "https://{host}/x"]) {
         let error = vipps::Client::new(server, credentials()).unwrap_err();
         assert!(matches!(error, SetupError::Server(_)), "{server}: {error}");
+        assert!(!format!("{error} {error:?}").contains("hidden"));
     }
     let error = vipps::Client::new(vipps::TEST, credentials().ocp_apim_subscription_key("a\nb")).unwrap_err();
     let expected =

@@ -109,8 +109,8 @@ fn are_as_many_as_before_per_origin() {
         counts.into_iter().map(|((provider, origin), count)| format!("{provider} {origin} {count}")).collect();
     insta::assert_snapshot!(counts.join("\n"), @r"
     dealpos documented 11
-    mipos documented 16
-    mipos constructed 6
+    mipos documented 15
+    mipos constructed 7
     mypos documented 6
     mypos constructed 9
     vipps documented 20

@@ -161,6 +161,10 @@ fn says_where_a_text_stops_being_json() {
     ];
     for (json, line, column) in cases {
         match dealpos::PROVIDER.validate("paymentCreated", json) {
+            // With serde_json/arbitrary_precision the place of such a number is lost.
+            Err(Invalid::NotJson(error)) if json == b"1e400" && error.column == 0 => {
+                assert_eq!(error.message, "number out of range");
+            }
             Err(Invalid::NotJson(error)) => assert_eq!((error.line, error.column), (line, column), "{error}"),
             other => panic!("{other:?}"),
         }

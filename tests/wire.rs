@@ -65,10 +65,22 @@ fn script(operation: &'static Operation) -> Vec<Scripted> {
     let mut script = Vec::new();
     for answer in operation.answers {
         match &answer.body {
-            None => script.push(Scripted {
-                title: format!("{} without body", answer.status),
-                template: ResponseTemplate::new(status(answer)),
-            }),
+            None => {
+                script.push(Scripted {
+                    title: format!("{} without body", answer.status),
+                    template: ResponseTemplate::new(status(answer)),
+                });
+                // With 204 HTTP itself does not let a body through.
+                if status(answer) != 204 {
+                    let body = format!(r#"{{"error":"{MARKER}"}}"#);
+                    script.push(scripted(
+                        format!("{} with a body", answer.status),
+                        status(answer),
+                        "application/json",
+                        &body,
+                    ));
+                }
+            }
             Some(Body { media_type, examples, .. }) => script.extend(examples.iter().map(|example| {
                 scripted(format!("{} {}", answer.status, example.name), status(answer), media_type, example.json)
             })),
@@ -84,7 +96,9 @@ fn script(operation: &'static Operation) -> Vec<Scripted> {
         script.push(scripted(format!("{} of another form", answer.status), status(answer), "application/json", &other));
     }
     for undocumented in [302, 418, 503] {
-        script.push(scripted(format!("{undocumented}, undocumented"), undocumented, "text/html", &html));
+        let mut answer = scripted(format!("{undocumented}, undocumented"), undocumented, "text/html", &html);
+        answer.template = answer.template.insert_header("location", "/elsewhere");
+        script.push(answer);
     }
     script
 }

@@ -57,8 +57,20 @@ pub(super) fn all_parameters<'a>(linter: &Linter<'a>, root: &At<'a>) -> Vec<At<'
 }
 
 /// In PascalCase, as operations are compared.
-const METHODS_OF_CLIENTS: [&str; 10] =
-    ["ApiVersion", "Baseurl", "Client", "Exec", "Inner", "New", "NewWithClient", "Post", "Pre", "WithOptions"];
+const METHODS_OF_CLIENTS: [&str; 12] = [
+    "ApiVersion",
+    "Baseurl",
+    "Client",
+    "Exec",
+    "Inner",
+    "Into",
+    "New",
+    "NewWithClient",
+    "Post",
+    "Pre",
+    "TryInto",
+    "WithOptions",
+];
 
 impl<'a> Linter<'a> {
     pub(super) fn paths(&mut self, root: &At<'a>) {
