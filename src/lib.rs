@@ -64,6 +64,18 @@ pub use decode::DecodeError;
 pub use events::{Acknowledgement, UnknownEvent};
 pub use values::{Json, Number, NumberError, Secret, Time, TimeError};
 
+/// The documents of the providers that are compiled in.
+pub static PROVIDERS: &[&catalogue::Provider] = &[
+    #[cfg(feature = "mipos")]
+    &mipos::PROVIDER,
+    #[cfg(feature = "mypos")]
+    &mypos::PROVIDER,
+    #[cfg(feature = "dealpos")]
+    &dealpos::PROVIDER,
+    #[cfg(feature = "vipps")]
+    &vipps::PROVIDER,
+];
+
 /// The README's code, compiled and run as documentation.
 #[cfg(all(
     doctest,

@@ -7,19 +7,9 @@ use std::io::Write;
 use std::process::{Command, Output, Stdio};
 use std::thread;
 
-use pos_webhooks::catalogue::{Provider, SchemaKind};
+use pos_webhooks::PROVIDERS;
+use pos_webhooks::catalogue::SchemaKind;
 use serde_json::{Value, json};
-
-static PROVIDERS: &[&Provider] = &[
-    #[cfg(feature = "mipos")]
-    &pos_webhooks::mipos::PROVIDER,
-    #[cfg(feature = "mypos")]
-    &pos_webhooks::mypos::PROVIDER,
-    #[cfg(feature = "dealpos")]
-    &pos_webhooks::dealpos::PROVIDER,
-    #[cfg(feature = "vipps")]
-    &pos_webhooks::vipps::PROVIDER,
-];
 
 fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_pos-webhooks"));

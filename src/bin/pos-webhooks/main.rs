@@ -11,19 +11,8 @@ use std::process::ExitCode;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, Str, TypedValueParser};
 use clap::{CommandFactory, Parser, Subcommand};
+use pos_webhooks::PROVIDERS;
 use pos_webhooks::catalogue::Provider;
-
-/// Those that this binary was built with.
-static PROVIDERS: &[&Provider] = &[
-    #[cfg(feature = "mipos")]
-    &pos_webhooks::mipos::PROVIDER,
-    #[cfg(feature = "mypos")]
-    &pos_webhooks::mypos::PROVIDER,
-    #[cfg(feature = "dealpos")]
-    &pos_webhooks::dealpos::PROVIDER,
-    #[cfg(feature = "vipps")]
-    &pos_webhooks::vipps::PROVIDER,
-];
 
 const UNUSABLE: u8 = 2;
 
