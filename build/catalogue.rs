@@ -7,7 +7,9 @@ use serde_json::Value;
 use super::bundle::{Bundle, Kind, references};
 use super::models::rust_type;
 use super::names;
-use super::spec::{Answer, Body, Condition, Event, EventNamePlace, Example, Operation, Parameter, Server, Shape, Spec};
+use super::spec::{
+    Answer, Body, Condition, Event, EventNamePlace, Example, Operation, Parameter, Redelivery, Server, Shape, Spec,
+};
 
 /// `PROVIDER` and the constants of the documented servers.
 pub fn catalogue(provider: &str, spec: &Spec, bundle: &Bundle) -> TokenStream {
@@ -21,6 +23,10 @@ pub fn catalogue(provider: &str, spec: &Spec, bundle: &Bundle) -> TokenStream {
         EventNamePlace::Header(name) => quote!(crate::catalogue::EventNamePlace::Header(#name)),
         EventNamePlace::LastPathSegment => quote!(crate::catalogue::EventNamePlace::LastPathSegment),
         EventNamePlace::Route => quote!(crate::catalogue::EventNamePlace::Route),
+    }));
+    let redelivery = option(spec.redelivery.as_ref().map(|Redelivery { answer_within, description }| {
+        let answer_within = option(answer_within.map(|seconds| quote!(::std::time::Duration::from_secs(#seconds))));
+        quote!(crate::catalogue::Redelivery { answer_within: #answer_within, description: #description })
     }));
     let schemas = schemas(spec, bundle);
     let count = schemas.len();
@@ -39,6 +45,7 @@ pub fn catalogue(provider: &str, spec: &Spec, bundle: &Bundle) -> TokenStream {
             servers: &[#(#servers),*],
             operations: OPERATIONS,
             event_name: #event_name,
+            redelivery: #redelivery,
             events: EVENTS,
             schemas: &SCHEMAS,
             bundle: ::std::sync::LazyLock::new(|| crate::catalogue::parse_bundle(BUNDLE)),

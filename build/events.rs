@@ -26,6 +26,10 @@ pub fn events(spec: &Spec) -> TokenStream {
     let doc = format!("A delivery of {}, decoded.", spec.title);
     let identify = matches!(spec.event_name, Some(EventNamePlace::Body)).then(identify);
     let headers = headers(spec);
+    let mut acknowledgement_doc = "What the provider expects as answer once the event is in safe hands.".to_owned();
+    if let Some(redelivery) = &spec.redelivery {
+        acknowledgement_doc = format!("{acknowledgement_doc}\n\n# Redelivery\n\n{}", redelivery.description);
+    }
     quote! {
         #event_name
 
@@ -74,9 +78,9 @@ pub fn events(spec: &Spec) -> TokenStream {
                 crate::events::idempotency_key(EVENTS, self.name().as_str(), self)
             }
 
-            /// What the provider expects as answer once the event is in safe hands.
+            #[doc = #acknowledgement_doc]
             pub fn acknowledgement(&self) -> crate::Acknowledgement {
-                crate::events::acknowledgement(EVENTS, self.name().as_str())
+                crate::events::acknowledgement(&PROVIDER, self.name().as_str())
             }
         }
 

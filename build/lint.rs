@@ -38,7 +38,17 @@ struct Level {
 
 const ROOT: Level = Level {
     name: "at the root",
-    keys: &["openapi", "info", "servers", "x-event-name", "security", "paths", "x-webhooks", "components"],
+    keys: &[
+        "openapi",
+        "info",
+        "servers",
+        "x-event-name",
+        "x-redelivery",
+        "security",
+        "paths",
+        "x-webhooks",
+        "components",
+    ],
 };
 const INFO: Level = Level { name: "in info", keys: &["title", "version", "description", "x-sources"] };
 const SOURCE: Level = Level { name: "in a source", keys: &["key", "title", "url", "date", "note"] };

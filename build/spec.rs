@@ -12,7 +12,15 @@ pub struct Spec {
     pub credential: Option<Credential>,
     pub operations: Vec<Operation>,
     pub event_name: Option<EventNamePlace>,
+    pub redelivery: Option<Redelivery>,
     pub events: Vec<Event>,
+}
+
+/// When the provider delivers again.
+pub struct Redelivery {
+    /// Seconds.
+    pub answer_within: Option<u64>,
+    pub description: String,
 }
 
 impl Spec {
@@ -175,6 +183,7 @@ impl Reader<'_> {
             credential: self.credential()?,
             operations,
             event_name: root.get("x-event-name").map(|node| self.event_name(node)).transpose()?,
+            redelivery: root.get("x-redelivery").map(|node| self.redelivery(node)).transpose()?,
             events,
         })
     }
@@ -222,6 +231,13 @@ impl Reader<'_> {
         Ok(match self.text(node, "in")?.as_str() {
             "body" => EventNamePlace::Body,
             _ => EventNamePlace::Route,
+        })
+    }
+
+    fn redelivery(&self, node: &Node) -> Result<Redelivery, Finding> {
+        Ok(Redelivery {
+            answer_within: node.get("answer-within").and_then(|seconds| seconds.to_json_text().parse().ok()),
+            description: self.text(node, "description")?,
         })
     }
 

@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -27,6 +28,8 @@ pub struct Provider {
     pub operations: &'static [Operation],
     /// Where a delivery says which event it is; `None` where nothing is delivered.
     pub event_name: Option<EventNamePlace>,
+    /// When the provider delivers an event again; `None` where nothing is said of it.
+    pub redelivery: Option<Redelivery>,
     /// What the provider delivers.
     pub events: &'static [Event],
     /// Named schemas: models, answers without a model of their own, and event payloads.
@@ -199,6 +202,16 @@ pub enum EventNamePlace {
     LastPathSegment,
     /// Nowhere: whoever registered the webhook knows.
     Route,
+}
+
+/// When a provider delivers an event again.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Redelivery {
+    /// How long the provider waits for the answer to a delivery; `None` where it documents no limit.
+    pub answer_within: Option<Duration>,
+    /// What makes it deliver again, how often and for how long, and what then differs.
+    pub description: &'static str,
 }
 
 /// Something a provider delivers.

@@ -2,11 +2,12 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::time::Duration;
 
 use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
 
-use crate::catalogue::{Condition, Event};
+use crate::catalogue::{Condition, Event, Provider};
 use crate::{DecodeError, Json};
 
 /// An event that the specification does not list.
@@ -37,6 +38,10 @@ pub struct Acknowledgement {
     pub content_type: Option<&'static str>,
     /// The documented body; empty where there is none.
     pub body: &'static str,
+    /// How long the provider waits for it, from sending the delivery on; `None` where it documents no limit.
+    ///
+    /// Do what takes longer after the answer. [`Provider::redelivery`] tells what follows otherwise.
+    pub within: Option<Duration>,
 }
 
 impl<B: From<&'static str>> From<Acknowledgement> for http::Response<B> {
@@ -51,14 +56,15 @@ impl<B: From<&'static str>> From<Acknowledgement> for http::Response<B> {
 }
 
 /// The documented success of an event; of an event that is not documented, an empty 200.
-pub(crate) fn acknowledgement(events: &'static [Event], name: &str) -> Acknowledgement {
-    let answers = find(events, name).map_or(&[][..], |event| event.answers);
+pub(crate) fn acknowledgement(provider: &'static Provider, name: &str) -> Acknowledgement {
+    let answers = find(provider.events, name).map_or(&[][..], |event| event.answers);
     let success = answers.iter().find(|answer| answer.status.starts_with('2'));
     let body = success.and_then(|answer| answer.body.as_ref());
     Acknowledgement {
         status: success.and_then(|answer| answer.status.parse().ok()).unwrap_or(http::StatusCode::OK),
         content_type: body.map(|body| body.media_type),
         body: body.and_then(|body| body.examples.first()).map_or("", |example| example.json),
+        within: provider.redelivery.as_ref().and_then(|redelivery| redelivery.answer_within),
     }
 }
 

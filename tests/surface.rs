@@ -188,7 +188,12 @@ impl<'a> Scope<'a> {
             Item::Fn(item) => vec![format!("{} = {:?}", text(&item.sig), literal(&item.block).unwrap_or_default())],
             Item::Static(item) => {
                 let place = member(&item.expr, "event_name").map(|place| format!("event_name: {}", text(place)));
-                nested(format!("static {}: {}", item.ident, text(&item.ty)), place.into_iter().collect())
+                let redelivery = member(&item.expr, "redelivery").and_then(|some| match some {
+                    Expr::Call(some) => member(some.args.first()?, "answer_within"),
+                    _ => None,
+                });
+                let within = redelivery.map(|within| format!("answer_within: {}", text(within)));
+                nested(format!("static {}: {}", item.ident, text(&item.ty)), place.into_iter().chain(within).collect())
             }
             Item::Struct(item) => {
                 let tuple = if let Fields::Unnamed(fields) = &item.fields { text(fields) } else { String::new() };

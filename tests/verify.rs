@@ -433,6 +433,9 @@ fn the_answer_is_the_documented_one() {
     let created = answer(dealpos::EventName::PaymentCreated);
     assert_eq!((created.status().as_u16(), created.body().as_slice()), (200, &br#"{"status":"success"}"#[..]));
     assert_eq!(created.headers()["content-type"], "application/json");
+    let within = |event: vipps::Event| event.acknowledgement().within;
+    let ping = vipps::Event::decode(&vipps::EventName::LoginMerchantInitiatedPingV1, br#"{"auth_req_id": "1"}"#);
+    assert_eq!(within(ping.unwrap()), Some(Duration::from_secs(10)));
     let writeoff = answer(dealpos::EventName::PaymentWriteoff);
     assert!(writeoff.body().is_empty() && writeoff.headers().is_empty());
 }

@@ -20,6 +20,7 @@ const DELIVERY: Level = Level {
         "responses",
     ],
 };
+const REDELIVERY: Level = Level { name: "in x-redelivery", keys: &["answer-within", "description"] };
 const EXAMPLE: Level = Level { name: "in an example", keys: &["summary", "description", "x-origin", "value"] };
 const ORIGIN: Level = Level { name: "in x-origin", keys: &["kind", "source"] };
 
@@ -47,14 +48,20 @@ enum Member<'a> {
 impl<'a> Delivery<'a> {
     pub(super) fn lint_all(linter: &mut Linter<'a>, root: &At<'a>) {
         let Some(webhooks) = root.get("x-webhooks") else {
-            if let Some(at) = root.get("x-event-name") {
-                linter.report(&at, "there are no events to name", "leave it out, or describe them under `x-webhooks`");
+            for (key, message) in [
+                ("x-event-name", "there are no events to name"),
+                ("x-redelivery", "there are no events to deliver again"),
+            ] {
+                if let Some(at) = root.get(key) {
+                    linter.report(&at, message, "leave it out, or describe them under `x-webhooks`");
+                }
             }
             return;
         };
         if !linter.mapping(&webhooks) {
             return;
         }
+        linter.redelivery(root);
         let by_body = linter.event_name(root, &webhooks) == Some("body");
         let help = "leave one out: events that are not described are kept as they come";
         let mut scope = Scope::new("event", help).reserving("Unknown", "the variant for events that are not known");
@@ -118,6 +125,20 @@ impl<'a> Linter<'a> {
             self.report(&at, "this is not understood as a place of the event's name", help);
         }
         at.str("in")
+    }
+
+    fn redelivery(&mut self, root: &At<'a>) {
+        let Some(at) = root.get("x-redelivery") else { return };
+        if !self.level(&at, &REDELIVERY) {
+            return;
+        }
+        self.description(&at, "say when the provider delivers an event again, how often, and what then differs");
+        if let Some(limit) = at.get("answer-within")
+            && !matches!(&limit.node.value, Value::Number { text } if text.parse::<u64>().is_ok_and(|seconds| seconds > 0))
+        {
+            let help = "write the documented time limit, such as `10`, or leave it out where there is none";
+            self.report(&limit, "this is not a number of seconds", help);
+        }
     }
 
     fn delivery(&mut self, at: &At<'a>, by_body: bool) -> Vec<(&'a str, Condition<'a>)> {
