@@ -93,6 +93,17 @@ mod receiver {
             }
         }
 
+        /// The text whose signature [`Receiver::verify`] looks for, to find out why a delivery is refused: path and host of
+        /// the registered URL, the delivery's date, and the hash of this body. No secret is in it.
+        ///
+        /// # Errors
+        ///
+        /// When the date is missing, there more than once or not ASCII.
+        pub fn string_to_sign<H: Headers + ?Sized>(&self, headers: &H, body: &[u8]) -> Result<String, VerifyError> {
+            let date = required(headers, headers::X_MS_DATE)?;
+            Ok(string_to_sign(&self.path_and_query, date, &self.authority, &content_hash(body)).concat())
+        }
+
         /// Decodes a payload; which event it is, the payload says.
         ///
         /// A payload that nobody has documented yet is [`Event::Unknown`] with an empty name.

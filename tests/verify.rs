@@ -43,6 +43,11 @@ fn the_documented_vipps_delivery_passes() {
     let signed: Vec<_> = signed.iter().map(|(name, value)| (*name, value.as_str())).collect();
     assert_eq!(signed[0], ("Host", "webhook.site"));
     assert_eq!(signed[1..], HEADERS);
+    let text = "POST\n/e2cee29b-012e-4f1d-8ef4-e95fd74a7a63\n\
+        Thu, 30 Mar 2023 08:38:32 GMT;webhook.site;lNlsp1XA03N34HrQsVzPgJKtC+r7l/RBF4V3JQUWMj4=";
+    assert_eq!(receiver.string_to_sign(&HEADERS, BODY), Ok(text.to_owned()));
+    let missing = Err(VerifyError::MissingHeader { name: "x-ms-date" });
+    assert_eq!(receiver.string_to_sign(&HEADERS[1..], BODY), missing);
 }
 
 #[test]
