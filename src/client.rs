@@ -1,6 +1,29 @@
 //! What the generated clients share: connection, credentials, answers and errors.
 //!
-//! Calls need a Tokio runtime.
+//! Calls need a Tokio runtime. A client is not made without credentials:
+//!
+//! ```
+//! # #[cfg(feature = "vipps")] {
+//! use pos_webhooks::vipps::{Client, Credentials, TEST};
+//!
+//! let client = Client::new(TEST, Credentials::new("an access token"))?;
+//! # }
+//! # Ok::<(), pos_webhooks::client::SetupError>(())
+//! ```
+//!
+//! ```compile_fail
+//! use pos_webhooks::vipps::{Client, Credentials, TEST};
+//!
+//! let client = Client::new(TEST)?;
+//! # Ok::<(), pos_webhooks::client::SetupError>(())
+//! ```
+//!
+//! ```compile_fail
+//! use pos_webhooks::vipps::{Client, Credentials, TEST};
+//!
+//! let client = Client::new(TEST, Credentials::default())?;
+//! # Ok::<(), pos_webhooks::client::SetupError>(())
+//! ```
 
 use std::any::Any;
 use std::error::Error as StdError;

@@ -3,9 +3,12 @@
 #![cfg(all(feature = "client", feature = "vipps", feature = "mipos", feature = "mypos"))]
 
 use std::error::Error as _;
+use std::future::Future;
+use std::io::Read as _;
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pos_webhooks::client::{BoxError, ErrorKind, Options, SetupError, Token};
 use pos_webhooks::{AnyError, Secret, mipos, mypos, vipps};
@@ -182,7 +185,7 @@ async fn gives_up_on_an_answer_that_takes_too_long() {
 
 #[tokio::test]
 async fn tells_when_nobody_listens() {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
     let error = vipps(&format!("http://{address}"), Options::default()).list_webhooks().await.unwrap_err();
@@ -238,11 +241,130 @@ async fn one_error_for_all_operations() {
     assert!(matches!(error.into_kind(), ErrorKind::Answer(mipos::ListWebhooksError::Unauthorized(_))));
 }
 
+#[tokio::test]
+async fn gives_up_on_a_connection_that_takes_too_long() {
+    // It is accepted, and then nobody answers the TLS handshake.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://{}", listener.local_addr().unwrap());
+    let start = Instant::now();
+    let client = vipps(&url, Options::default().connect_timeout(Duration::from_millis(100)));
+    let error = client.list_webhooks().await.unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Timeout(_)), "{error}");
+    assert!(start.elapsed() < Duration::from_secs(10), "that is the default");
+}
+
+#[tokio::test]
+async fn says_who_calls() {
+    let server = server(no_webhooks()).await;
+    vipps(&server.uri(), Options::default()).list_webhooks().await.unwrap();
+    let request = server.received_requests().await.unwrap().pop().unwrap();
+    assert_eq!(request.headers["user-agent"], concat!("pos-webhooks/", env!("CARGO_PKG_VERSION")));
+}
+
+/// HTTP/2 is where it shows on the wire that a header is sensitive: no proxy may keep it in a compression table.
+#[tokio::test]
+async fn marks_credentials_as_sensitive() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let block = std::thread::spawn(move || first_header_block(listener));
+    let http = reqwest::Client::builder().http2_prior_knowledge().build().unwrap();
+    let credentials = vipps::Credentials::new(TOKEN)
+        .ocp_apim_subscription_key("a-key-nobody-may-see")
+        .merchant_serial_number("123456".parse().unwrap())
+        .vipps_system_name("a shop");
+    let options = Options::default().http_client(http).timeout(Duration::from_secs(5));
+    vipps::Client::with_options(&url, credentials, options).unwrap().list_webhooks().await.unwrap_err();
+    assert_eq!(never_indexed(&block.join().unwrap()), 4, "the token and three headers of the credentials");
+}
+
+/// The header block of the first request on an HTTP/2 connection.
+fn first_header_block(listener: TcpListener) -> Vec<u8> {
+    const HEADERS: u8 = 1;
+    let (mut stream, _) = listener.accept().unwrap();
+    let mut preface = [0; 24];
+    stream.read_exact(&mut preface).unwrap();
+    loop {
+        let mut head = [0; 9];
+        stream.read_exact(&mut head).unwrap();
+        let mut payload = vec![0; u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize];
+        stream.read_exact(&mut payload).unwrap();
+        if head[3] == HEADERS {
+            return payload;
+        }
+    }
+}
+
+/// How many fields of a header block are literals that are never indexed (RFC 7541, section 6.2.3).
+fn never_indexed(mut block: &[u8]) -> usize {
+    fn integer(block: &mut &[u8], bits: u32) -> usize {
+        let most = (1 << bits) - 1;
+        let mut value = usize::from(block[0]) & most;
+        let mut shift = 0;
+        while value >= most && (shift == 0 || block[0] & 0x80 != 0) {
+            *block = &block[1..];
+            value += usize::from(block[0] & 0x7f) << shift;
+            shift += 7;
+        }
+        *block = &block[1..];
+        value
+    }
+    let mut found = 0;
+    while let Some(first) = block.first().copied() {
+        let (bits, literal) = match first.leading_zeros() {
+            0 => (7, false),
+            1 => (6, true),
+            2 => (5, false),
+            _ => (4, true),
+        };
+        found += usize::from(first >> 4 == 1);
+        // A literal whose name has no index has name and value.
+        let texts = if integer(&mut block, bits) == 0 { 2 } else { 1 };
+        for _ in 0..if literal { texts } else { 0 } {
+            let length = integer(&mut block, 7);
+            block = &block[length..];
+        }
+    }
+    found
+}
+
 #[test]
 fn can_cross_threads() {
     fn assert<T: Send + Sync + Clone>() {}
     assert::<vipps::Client>();
     assert::<vipps::Credentials>();
-    fn assert_future<T: Send>(_: T) {}
-    assert_future(vipps(vipps::TEST, Options::default()).list_webhooks());
+}
+
+/// Fails to compile where the future of a call could not be spawned.
+macro_rules! can_be_spawned {
+    ($provider:ident: $($operation:ident($($argument:ident: $kind:ty),*);)*) => {
+        $({
+            fn _future(client: $provider::Client, $($argument: $kind),*) -> impl Future + Send + 'static {
+                async move { client.$operation($(&$argument),*).await.map(drop) }
+            }
+        })*
+        let operations: Vec<_> = $provider::PROVIDER.operations.iter().map(|operation| operation.id).collect();
+        assert_eq!(operations, [$(stringify!($operation)),*]);
+    };
+}
+
+#[test]
+fn every_call_can_be_spawned() {
+    can_be_spawned! { mipos:
+        create_webhook(body: mipos::models::CreateWebhook);
+        update_webhook(body: mipos::models::UpdateWebhook);
+        delete_webhook(body: mipos::models::DeleteWebhook);
+        list_webhooks();
+    }
+    can_be_spawned! { mypos:
+        create_webhook(body: mypos::models::CreateWebhook);
+        list_webhooks();
+        get_webhook(id: String);
+        update_webhook(id: String, body: mypos::models::UpdateWebhook);
+        delete_webhook(id: String);
+    }
+    can_be_spawned! { vipps:
+        list_webhooks();
+        register_webhook(body: vipps::models::RegisterWebhook);
+        delete_webhook(id: String);
+    }
 }

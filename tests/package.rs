@@ -75,3 +75,15 @@ fn the_readme_validates_the_documented_payload() {
     let documented: Value = serde_json::from_str(event.payload.examples[0].json).unwrap();
     assert_eq!(file, documented);
 }
+
+#[test]
+#[cfg(all(feature = "cli", feature = "dealpos"))]
+fn the_readme_shows_what_its_first_command_prints() {
+    let readme = include_str!("../README.md");
+    let block = |start| readme.split_once(start).unwrap().1.split_once("```").unwrap().0;
+    let arguments = block("```sh\ncargo run --features cli -- ").split_whitespace();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pos-webhooks"));
+    let output = command.args(arguments).current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), block("```text\n"));
+    assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(1), &b""[..]));
+}
