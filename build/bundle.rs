@@ -178,6 +178,14 @@ fn at(tokens: &[String], condition: &Condition) -> Value {
     }
 }
 
+/// The schema of a parameter, whose value is a single one.
+pub fn of_parameter(value: &Value) -> Value {
+    match value {
+        Value::Object(members) => Value::Object(draft_07(members.clone())),
+        other => other.clone(),
+    }
+}
+
 /// Rewrites OpenAPI keywords and gives inline objects and enums a definition of their own.
 struct Hoist {
     schemas: BTreeMap<String, Value>,

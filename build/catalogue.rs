@@ -4,18 +4,20 @@ use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 use serde_json::Value;
 
-use super::bundle::{Bundle, Kind, references};
+use super::bundle::{Bundle, Kind, of_parameter, references};
 use super::models::rust_type;
 use super::names;
 use super::spec::{
-    Answer, Body, Condition, Event, EventNamePlace, Example, Operation, Parameter, Redelivery, Server, Shape, Spec,
+    Answer, Body, Condition, Credential, CredentialKind, Event, EventNamePlace, Example, Operation, Parameter,
+    Redelivery, Server, Shape, Spec, Variable,
 };
 
 /// `PROVIDER` and the constants of the documented servers.
 pub fn catalogue(provider: &str, spec: &Spec, bundle: &Bundle) -> TokenStream {
-    let Spec { title, version, .. } = spec;
+    let Spec { title, version, description, .. } = spec;
     let servers = spec.servers.iter().map(server);
     let constants = spec.servers.iter().map(server_constant);
+    let credential = option(spec.credential.as_ref().map(credential));
     let operations = spec.operations.iter().map(operation);
     let events = spec.events.iter().map(event);
     let event_name = option(spec.event_name.as_ref().map(|place| match place {
@@ -32,7 +34,7 @@ pub fn catalogue(provider: &str, spec: &Spec, bundle: &Bundle) -> TokenStream {
     let count = schemas.len();
     let text = bundle.to_json().to_string();
     let file = format!("/{}", spec.file);
-    let doc = format!("{title}, as data.\n\n{}", spec.description);
+    let doc = format!("{title}, as data.\n\n{description}");
     quote! {
         #(#constants)*
 
@@ -41,8 +43,10 @@ pub fn catalogue(provider: &str, spec: &Spec, bundle: &Bundle) -> TokenStream {
             name: #provider,
             title: #title,
             version: #version,
+            description: #description,
             spec: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), #file)),
             servers: &[#(#servers),*],
+            credential: #credential,
             operations: OPERATIONS,
             event_name: #event_name,
             redelivery: #redelivery,
@@ -59,8 +63,34 @@ pub fn catalogue(provider: &str, spec: &Spec, bundle: &Bundle) -> TokenStream {
 }
 
 fn server(server: &Server) -> TokenStream {
-    let Server { name, url, description, variables: _ } = server;
-    quote!(crate::catalogue::Server { name: #name, url: #url, description: #description })
+    let Server { name, url, description, variables } = server;
+    let variables = variables.iter().map(|Variable { name, default, description, values }| {
+        quote! {
+            crate::catalogue::Variable {
+                name: #name,
+                default: #default,
+                description: #description,
+                values: &[#(#values),*],
+            }
+        }
+    });
+    quote! {
+        crate::catalogue::Server {
+            name: #name,
+            url: #url,
+            description: #description,
+            variables: &[#(#variables),*],
+        }
+    }
+}
+
+fn credential(credential: &Credential) -> TokenStream {
+    let Credential { kind, description, required } = credential;
+    let scheme = match kind {
+        CredentialKind::Bearer => quote!(crate::catalogue::Scheme::Bearer),
+        CredentialKind::Header(name) => quote!(crate::catalogue::Scheme::Header(#name)),
+    };
+    quote!(crate::catalogue::Credential { scheme: #scheme, required: #required, description: #description })
 }
 
 /// A constant, or a function of the URL's variables.
@@ -80,6 +110,9 @@ fn server_constant(server: &Server) -> TokenStream {
     let mut doc = format!("`{url}`\n\n{description}\n");
     for variable in variables {
         doc.push_str(&format!("\n- `{}`: {} For example `{}`.", variable.name, variable.description, variable.default));
+        if !variable.values.is_empty() {
+            doc.push_str(&format!(" One of `{}`.", variable.values.join("`, `")));
+        }
     }
     quote! {
         #[doc = #doc]
@@ -90,9 +123,11 @@ fn server_constant(server: &Server) -> TokenStream {
 }
 
 fn operation(operation: &Operation) -> TokenStream {
-    let Operation { id, method, path, summary, .. } = operation;
+    let Operation { id, method, path, summary, description, .. } = operation;
     let request = option(operation.request.as_ref().map(body));
-    let headers = operation.headers.iter().map(header);
+    let path_parameters = operation.path_parameters.iter().map(parameter);
+    let query_parameters = operation.query_parameters.iter().map(parameter);
+    let headers = operation.headers.iter().map(parameter);
     let answers = operation.answers.iter().map(answer);
     quote! {
         crate::catalogue::Operation {
@@ -100,6 +135,9 @@ fn operation(operation: &Operation) -> TokenStream {
             method: #method,
             path: #path,
             summary: #summary,
+            description: #description,
+            path_parameters: &[#(#path_parameters),*],
+            query_parameters: &[#(#query_parameters),*],
             headers: &[#(#headers),*],
             request: #request,
             answers: &[#(#answers),*],
@@ -139,21 +177,24 @@ fn example(example: &Example) -> TokenStream {
 }
 
 fn event(event: &Event) -> TokenStream {
-    let Event { name, summary, description: _, when, idempotency_key, headers, payload, answers } = event;
+    let Event { name, summary, description, when, idempotency_key, .. } = event;
     let when = when.iter().map(|(pointer, condition)| match condition {
         Condition::Equals(json) => quote!(crate::catalogue::Condition::Equals(#pointer, #json)),
         Condition::Present => quote!(crate::catalogue::Condition::Present(#pointer)),
         Condition::Absent => quote!(crate::catalogue::Condition::Absent(#pointer)),
     });
-    let headers = headers.iter().map(header);
-    let payload = body_of(payload, name);
-    let answers = answers.iter().map(answer);
+    let credential = option(event.credential.as_ref().map(credential));
+    let headers = event.headers.iter().map(parameter);
+    let payload = body_of(&event.payload, name);
+    let answers = event.answers.iter().map(answer);
     quote! {
         crate::catalogue::Event {
             name: #name,
             summary: #summary,
+            description: #description,
             when: &[#(#when),*],
             idempotency_key: &[#(#idempotency_key),*],
+            credential: #credential,
             headers: &[#(#headers),*],
             payload: #payload,
             answers: &[#(#answers),*],
@@ -161,9 +202,18 @@ fn event(event: &Event) -> TokenStream {
     }
 }
 
-fn header(header: &Parameter) -> TokenStream {
-    let Parameter { name, required, description, .. } = header;
-    quote!(crate::catalogue::Header { name: #name, required: #required, description: #description })
+fn parameter(parameter: &Parameter) -> TokenStream {
+    let Parameter { name, description, required, constant, schema: _, value } = parameter;
+    let schema = of_parameter(value).to_string();
+    quote! {
+        crate::catalogue::Parameter {
+            name: #name,
+            required: #required,
+            constant: #constant,
+            description: #description,
+            schema: #schema,
+        }
+    }
 }
 
 fn schemas(spec: &Spec, bundle: &Bundle) -> Vec<TokenStream> {

@@ -104,10 +104,10 @@ fn headers(spec: &Spec) -> TokenStream {
     for header in spec.events.iter().flat_map(|event| &event.headers) {
         named.insert(&header.name, &header.description);
     }
-    if let (true, Some(Credential { kind: CredentialKind::Header(name), description })) =
-        (spec.operations.is_empty(), &spec.credential)
-    {
-        named.insert(name, description);
+    for credential in spec.events.iter().filter_map(|event| event.credential.as_ref()) {
+        if let Credential { kind: CredentialKind::Header(name), description, .. } = credential {
+            named.insert(name, description);
+        }
     }
     if named.is_empty() {
         return TokenStream::new();

@@ -1,5 +1,7 @@
 //! Third step: what the linted document says, with every `$ref` to a parameter or response followed.
 
+use serde_json::Value;
+
 use super::load::{Document, Finding, Node};
 
 /// One provider's document.
@@ -48,12 +50,16 @@ pub struct Variable {
     pub name: String,
     pub default: String,
     pub description: String,
+    /// The values that are allowed; none where any is.
+    pub values: Vec<String>,
 }
 
-/// What proves to the provider who calls.
+/// What proves who calls.
 pub struct Credential {
     pub kind: CredentialKind,
     pub description: String,
+    /// Nobody may call without.
+    pub required: bool,
 }
 
 pub enum CredentialKind {
@@ -91,6 +97,8 @@ pub struct Parameter {
     pub constant: bool,
     /// The named schema, if there is one.
     pub schema: Option<String>,
+    /// What the schema says in the end, `$ref` and `allOf` followed.
+    pub value: Value,
 }
 
 /// JSON or form fields that go one way.
@@ -131,6 +139,7 @@ pub struct Event {
     pub description: String,
     pub when: Vec<(String, Condition)>,
     pub idempotency_key: Vec<String>,
+    pub credential: Option<Credential>,
     pub headers: Vec<Parameter>,
     pub payload: Body,
     pub answers: Vec<Answer>,
@@ -180,7 +189,7 @@ impl Reader<'_> {
                 .iter()
                 .map(|server| self.server(server))
                 .collect::<Result<_, _>>()?,
-            credential: self.credential()?,
+            credential: self.credential(root)?,
             operations,
             event_name: root.get("x-event-name").map(|node| self.event_name(node)).transpose()?,
             redelivery: root.get("x-redelivery").map(|node| self.redelivery(node)).transpose()?,
@@ -199,26 +208,29 @@ impl Reader<'_> {
                         name: name.to_owned(),
                         default: self.text(variable, "default")?,
                         description: optional_text(variable, "description"),
+                        values: texts(variable.get("enum")),
                     })
                 })
                 .collect::<Result<_, Finding>>()?,
         })
     }
 
-    /// The scheme that the document requires of every operation.
-    fn credential(&self) -> Result<Option<Credential>, Finding> {
-        let root = &self.document.root;
-        let required =
-            root.get("security").and_then(|list| list.items().first()).and_then(|node| node.entries().first());
-        let Some((name, _)) = required else { return Ok(None) };
-        let Some(scheme) = root.get_path(&["components", "securitySchemes", &name.text]) else {
+    /// The scheme that `security` of the root or of a delivery names.
+    fn credential(&self, node: &Node) -> Result<Option<Credential>, Finding> {
+        let alternatives = node.get("security").map_or(&[][..], Node::items);
+        let Some((name, _)) = alternatives.iter().find_map(|node| node.entries().first()) else { return Ok(None) };
+        let Some(scheme) = self.document.root.get_path(&["components", "securitySchemes", &name.text]) else {
             return Ok(None);
         };
         let kind = match self.text(scheme, "type")?.as_str() {
             "apiKey" => CredentialKind::Header(self.text(scheme, "name")?),
             _ => CredentialKind::Bearer,
         };
-        Ok(Some(Credential { kind, description: optional_text(scheme, "description") }))
+        Ok(Some(Credential {
+            kind,
+            description: optional_text(scheme, "description"),
+            required: alternatives.iter().all(|node| !node.entries().is_empty()),
+        }))
     }
 
     fn event_name(&self, node: &Node) -> Result<EventNamePlace, Finding> {
@@ -268,12 +280,8 @@ impl Reader<'_> {
             when: entries(node.get("x-event-when"))
                 .map(|(pointer, value)| (pointer.to_owned(), condition(value)))
                 .collect(),
-            idempotency_key: node
-                .get("x-idempotency-key")
-                .map_or(&[][..], Node::items)
-                .iter()
-                .filter_map(|pointer| pointer.as_str().map(str::to_owned))
-                .collect(),
+            idempotency_key: texts(node.get("x-idempotency-key")),
+            credential: self.credential(node)?,
             headers: self.parameters(&[node], "header")?,
             payload,
             answers: self.answers(node, name)?,
@@ -288,12 +296,14 @@ impl Reader<'_> {
             if node.get("in").and_then(Node::as_str) != Some(place) {
                 continue;
             }
+            let schema = self.need(node, "schema")?;
             let parameter = Parameter {
                 name: self.text(node, "name")?,
                 description: optional_text(node, "description"),
                 required: node.get("required").and_then(Node::as_bool).unwrap_or(false),
                 constant: node.get("x-client-header").and_then(Node::as_bool).unwrap_or(false),
-                schema: schema_name(self.need(node, "schema")?),
+                schema: schema_name(schema),
+                value: self.resolve(schema).to_json(),
             };
             match parameters.iter_mut().find(|known| known.name.eq_ignore_ascii_case(&parameter.name)) {
                 Some(known) => *known = parameter,
@@ -364,6 +374,19 @@ impl Reader<'_> {
             .unwrap_or(node)
     }
 
+    /// The schema that a chain of `$ref` and `allOf` ends at.
+    fn resolve<'n>(&'n self, schema: &'n Node) -> &'n Node {
+        let described = schema.get("allOf").and_then(|parts| parts.items().first());
+        match schema_name(described.unwrap_or(schema)) {
+            Some(name) => self
+                .document
+                .root
+                .get_path(&["components", "schemas", &name])
+                .map_or(schema, |target| self.resolve(target)),
+            None => schema,
+        }
+    }
+
     fn need<'n>(&self, node: &'n Node, key: &str) -> Result<&'n Node, Finding> {
         node.get(key).ok_or_else(|| self.missing(node, key))
     }
@@ -390,6 +413,11 @@ fn entries(node: Option<&Node>) -> impl Iterator<Item = (&str, &Node)> {
 
 fn optional_text(node: &Node, key: &str) -> String {
     node.get(key).and_then(Node::as_str).unwrap_or_default().trim_end().to_owned()
+}
+
+/// The texts in a list.
+fn texts(list: Option<&Node>) -> Vec<String> {
+    list.map_or(&[][..], Node::items).iter().filter_map(|item| item.as_str().map(str::to_owned)).collect()
 }
 
 /// `X` of `$ref: '#/components/schemas/X'`.

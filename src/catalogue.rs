@@ -20,10 +20,14 @@ pub struct Provider {
     pub title: &'static str,
     /// Version that the provider gives its interface.
     pub version: &'static str,
+    /// What the provider delivers, and what holds for all of it; Markdown.
+    pub description: &'static str,
     /// The specification itself: OpenAPI 3.0 in YAML.
     pub spec: &'static str,
     /// Documented servers.
     pub servers: &'static [Server],
+    /// What every operation asks a client for; `None` where there are no operations.
+    pub credential: Option<Credential>,
     /// Calls that a client can make.
     pub operations: &'static [Operation],
     /// Where a delivery says which event it is; `None` where nothing is delivered.
@@ -106,6 +110,44 @@ pub struct Server {
     pub url: &'static str,
     /// What the specification says of it.
     pub description: &'static str,
+    /// The variables of the URL.
+    pub variables: &'static [Variable],
+}
+
+/// A variable in the URL of a server.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Variable {
+    /// Its name, in braces in the URL.
+    pub name: &'static str,
+    /// The value in the provider's documentation.
+    pub default: &'static str,
+    /// What it stands for.
+    pub description: &'static str,
+    /// The values that are allowed; empty where any is.
+    pub values: &'static [&'static str],
+}
+
+/// What proves who calls.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Credential {
+    /// Where it is sent.
+    pub scheme: Scheme,
+    /// Whether nobody may call without it.
+    pub required: bool,
+    /// What it is and where it comes from.
+    pub description: &'static str,
+}
+
+/// Where a credential is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Scheme {
+    /// In `Authorization`, after `Bearer`.
+    Bearer,
+    /// In the header of this name, as it is.
+    Header(&'static str),
 }
 
 /// A call that a client can make.
@@ -120,8 +162,14 @@ pub struct Operation {
     pub path: &'static str,
     /// One line on what it does.
     pub summary: &'static str,
-    /// Documented headers, without those that every request has (credentials and content type).
-    pub headers: &'static [Header],
+    /// What else there is to know; Markdown, empty where there is nothing.
+    pub description: &'static str,
+    /// The parameters in the path.
+    pub path_parameters: &'static [Parameter],
+    /// The parameters in the query.
+    pub query_parameters: &'static [Parameter],
+    /// Documented headers, without those that follow from [`Provider::credential`] and [`Body::media_type`].
+    pub headers: &'static [Parameter],
     /// The body of the request; `None` where it has none.
     pub request: Option<Body>,
     /// Every documented answer.
@@ -222,28 +270,37 @@ pub struct Event {
     pub name: &'static str,
     /// One line on when it is sent.
     pub summary: &'static str,
+    /// What else there is to know; Markdown, empty where there is nothing.
+    pub description: &'static str,
     /// What identifies the event within its payload; all of it must hold. Empty where the payload does not tell.
     pub when: &'static [Condition],
     /// JSON pointers whose values together identify an event across redeliveries. Empty where nothing does.
     pub idempotency_key: &'static [&'static str],
+    /// What the delivery carries as proof of its origin, where that is a key as it is. Signatures are
+    /// [`headers`](Event::headers).
+    pub credential: Option<Credential>,
     /// Headers of the delivery.
-    pub headers: &'static [Header],
+    pub headers: &'static [Parameter],
     /// What is delivered.
     pub payload: Body,
     /// What the provider expects as answer.
     pub answers: &'static [Answer],
 }
 
-/// A header of a call or a delivery.
+/// A single value in the path, the query or the headers of a call, or in the headers of a delivery.
 #[derive(Debug)]
 #[non_exhaustive]
-pub struct Header {
-    /// Its name.
+pub struct Parameter {
+    /// Its name. Names of headers are compared without regard to case.
     pub name: &'static str,
     /// Whether it is always there.
     pub required: bool,
+    /// Whether it is the same for every call of a client, which then takes it with the credentials.
+    pub constant: bool,
     /// What it says.
     pub description: &'static str,
+    /// JSON Schema (draft-07) of the value, of type string, integer or boolean. It refers to nothing outside itself.
+    pub schema: &'static str,
 }
 
 /// What a member of a payload must be.

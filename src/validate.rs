@@ -9,7 +9,7 @@ use std::sync::{LazyLock, OnceLock};
 use jsonschema::{Draft, ValidationError, Validator};
 use serde_json::Value;
 
-use crate::catalogue::{Provider, UnknownName};
+use crate::catalogue::{Parameter, Provider, UnknownName};
 
 impl Provider {
     /// Validates JSON against the schema of an event (`paymentCreated`), a model (`Amount`) or an answer
@@ -51,16 +51,50 @@ impl Provider {
             return Ok(validator);
         }
         let document = crate::json_schema::document(&self.bundle, schema.name);
-        let validator = jsonschema::options()
-            .with_draft(Draft::Draft7)
-            .should_validate_formats(true)
-            .with_format("uuid", is_uuid)
-            .with_format("local-date-time", is_local_date_time)
-            .with_format("http-date", |text: &str| crate::times::http_date(text).is_some())
-            .build(&document)
-            .map_err(|error| Invalid::Schema(error.to_string()))?;
+        let validator = prepare(&document)?;
         Ok(OnceLock::get_or_init(&schema.validator, || validator))
     }
+}
+
+impl Parameter {
+    /// Validates the text of a parameter, without percent-encoding. The schema is prepared at every call.
+    ///
+    /// # Errors
+    ///
+    /// With every violation; their pointers are empty.
+    ///
+    /// ```
+    /// # #[cfg(feature = "vipps")] {
+    /// use pos_webhooks::vipps;
+    ///
+    /// let delete = vipps::PROVIDER.operation("delete_webhook").ok_or("no such operation")?;
+    /// let [id] = delete.path_parameters else { return Err("another path".into()) };
+    /// assert!(id.validate("497f6eca-6276-4993-bfeb-53cbbbba6f08").is_ok());
+    /// assert_eq!(id.validate("7").unwrap_err().to_string(), "the root: value is not a \"uuid\" (format)");
+    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn validate(&self, text: &str) -> Result<(), Invalid> {
+        let schema: Value = serde_json::from_str(self.schema).map_err(|error| Invalid::Schema(error.to_string()))?;
+        let value = match schema.get("type").and_then(Value::as_str) {
+            Some("string") => Value::from(text),
+            _ => serde_json::from_str(text).unwrap_or_else(|_| Value::from(text)),
+        };
+        let violations: Vec<Violation> =
+            prepare(&schema)?.iter_errors(&value).map(|error| Violation::new(&error)).collect();
+        if violations.is_empty() { Ok(()) } else { Err(Invalid::Violations(violations)) }
+    }
+}
+
+fn prepare(schema: &Value) -> Result<Validator, Invalid> {
+    jsonschema::options()
+        .with_draft(Draft::Draft7)
+        .should_validate_formats(true)
+        .with_format("uuid", is_uuid)
+        .with_format("local-date-time", is_local_date_time)
+        .with_format("http-date", |text: &str| crate::times::http_date(text).is_some())
+        .build(schema)
+        .map_err(|error| Invalid::Schema(error.to_string()))
 }
 
 /// RFC 4122's form with hyphens; draft-07 does not know the format yet.

@@ -302,6 +302,17 @@ impl<'a> Scope<'a> {
         let error = error.expect("the method's error");
         let request = ["method", "path", "request"].into_iter().filter_map(|name| value(operation, name));
         let mut lines = vec![request.collect::<Vec<_>>().join(" ")];
+        for (field, place) in [("path_parameters", "path"), ("query_parameters", "query"), ("headers", "header")] {
+            let is_true = |parameter, name| member(parameter, name).is_some_and(|value| text(value) == "true");
+            for parameter in member(operation, field).into_iter().flat_map(elements) {
+                let mark = if is_true(parameter, "required") { "" } else { "?" };
+                let [name, schema] = ["name", "schema"].map(|name| value(parameter, name).expect("a text"));
+                let schema = serde_json::from_str(&schema).expect("a schema");
+                if !is_true(parameter, "constant") {
+                    lines.push(format!("{place} {name}{mark}: {}", compact(&schema)));
+                }
+            }
+        }
         let mut errors: Vec<String> = Vec::new();
         for arm in arms(method) {
             let (status, outcome) = (text(&arm.pat).replace("u16", ""), text(&arm.body));

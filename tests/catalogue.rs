@@ -1,0 +1,79 @@
+//! The catalogue says of parameters, servers and credentials what the specification says.
+#![cfg(feature = "validate")]
+
+use std::collections::BTreeSet;
+
+use pos_webhooks::PROVIDERS;
+use pos_webhooks::validate::Invalid;
+
+/// The names in braces.
+fn in_braces(template: &str) -> BTreeSet<&str> {
+    template.split('{').skip(1).filter_map(|rest| Some(rest.split_once('}')?.0)).collect()
+}
+
+#[test]
+fn every_variable_of_a_path_or_a_server_is_described() {
+    for provider in PROVIDERS {
+        for operation in provider.operations {
+            let described: BTreeSet<&str> = operation.path_parameters.iter().map(|parameter| parameter.name).collect();
+            assert_eq!(described, in_braces(operation.path), "{}", operation.id);
+            assert!(operation.path_parameters.iter().all(|parameter| parameter.required), "{}", operation.id);
+        }
+        for server in provider.servers {
+            let described: BTreeSet<&str> = server.variables.iter().map(|variable| variable.name).collect();
+            assert_eq!(described, in_braces(server.url), "{}", server.url);
+        }
+    }
+}
+
+#[test]
+fn a_parameter_is_validated_by_its_schema() {
+    for provider in PROVIDERS {
+        let of_operations = provider
+            .operations
+            .iter()
+            .flat_map(|operation| [operation.path_parameters, operation.query_parameters, operation.headers]);
+        for parameter in of_operations.chain(provider.events.iter().map(|event| event.headers)).flatten() {
+            let place = format!("{} {}", provider.name, parameter.name);
+            assert!(!parameter.description.is_empty(), "{place}");
+            match parameter.validate("\u{1}") {
+                Ok(()) => assert!(!parameter.schema.contains("pattern"), "{place}"),
+                Err(Invalid::Violations(violations)) => {
+                    assert!(!violations.is_empty(), "{place}");
+                    assert!(violations.iter().all(|violation| violation.pointer.is_empty()), "{place}");
+                }
+                Err(other) => panic!("{place}: {other}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn who_has_operations_asks_for_a_credential() {
+    for provider in PROVIDERS {
+        assert_eq!(provider.credential.is_some(), !provider.operations.is_empty(), "{}", provider.name);
+        assert!(provider.credential.iter().all(|credential| credential.required), "{}", provider.name);
+    }
+}
+
+#[cfg(feature = "vipps")]
+#[test]
+fn headers_of_calls_are_marked_that_a_client_takes_once() {
+    let register = pos_webhooks::vipps::PROVIDER.operation("register_webhook").expect("an operation");
+    let serial_number = register.headers.iter().find(|header| header.name == "Merchant-Serial-Number").expect("it");
+    assert!(serial_number.constant && !serial_number.required);
+    assert_eq!(serial_number.validate("123456"), Ok(()));
+    let Err(Invalid::Violations(violations)) = serial_number.validate("12345678901") else { panic!("11 digits") };
+    assert_eq!(violations[0].keyword, "pattern");
+    assert!(!violations[0].message.contains("12345678901"), "a value is shown");
+}
+
+#[cfg(feature = "dealpos")]
+#[test]
+fn a_delivery_may_come_with_a_key_or_without() {
+    use pos_webhooks::catalogue::Scheme;
+    for event in pos_webhooks::dealpos::PROVIDER.events {
+        let credential = event.credential.as_ref().expect(event.name);
+        assert_eq!((credential.scheme, credential.required), (Scheme::Header("X-API-Key"), false), "{}", event.name);
+    }
+}
