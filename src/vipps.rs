@@ -204,8 +204,9 @@ mod receiver {
             Some(port) if port != own_port => format!("{host}:{port}"),
             _ => host,
         };
-        let path_and_query = uri.path_and_query().map_or("/", |path| path.as_str());
-        Ok((authority, path_and_query.to_owned()))
+        // Not the URI's own text of both, which has no slash where the URL has none.
+        let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+        Ok((authority, format!("{}{query}", uri.path())))
     }
 }
 
