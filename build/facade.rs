@@ -30,7 +30,8 @@ pub fn facade(spec: &Spec) -> TokenStream {
             ///
             /// # Errors
             ///
-            /// When `server` is no base URL, or a credential cannot be sent as a header.
+            /// When `server` is no base URL, when it is neither `https://` nor on this machine, or when a credential cannot
+            /// be sent as a header.
             pub fn new(server: &str, credentials: Credentials) -> Result<Self, crate::client::SetupError> {
                 Self::with_options(server, credentials, crate::client::Options::default())
             }
@@ -206,9 +207,12 @@ fn method(index: usize, operation: &Operation) -> TokenStream {
         ) -> Result<#output, crate::client::Error<#error>> {
             let operation = &OPERATIONS[#index];
             #(let #segment_names = crate::client::segment(operation, #segments, #segment_names)?;)*
-            let session = self.connection.session(operation).await?;
-            let client = operations::Client::new_with_client(self.connection.base_url(), self.connection.http(), session);
-            let answer = self.connection.answer(operation, client.#name(#(#arguments),*).await).await?;
+            let connection = &self.connection;
+            let send = move |session| async move {
+                let client = operations::Client::new_with_client(connection.base_url(), connection.http(), session);
+                client.#name(#(#arguments),*).await
+            };
+            let answer = connection.call(operation, send).await?;
             match answer.status.as_u16() {
                 #success_pattern => #accept,
                 #(#refusals)*

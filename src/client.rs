@@ -33,13 +33,15 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
+use backon::{ExponentialBuilder, Retryable as _};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use progenitor_client::{ByteStream, ResponseValue};
 use serde::de::DeserializeOwned;
+use tokio::time::{Instant, timeout_at};
 
 use crate::catalogue::Operation;
-use crate::{DecodeError, Secret};
+use crate::{DecodeError, Secret, times};
 
 /// What a source of tokens may fail with.
 pub type BoxError = Box<dyn StdError + Send + Sync>;
@@ -62,8 +64,8 @@ impl Token {
         Self(TokenKind::Fixed(token.into()))
     }
 
-    /// Asks for a token before every call. Keeping it until it expires is up to the source, and so is a timeout: those of
-    /// [`Options`] begin once there is a token.
+    /// Asks for a token before every call, once for all of its tries. Keeping it until it expires is up to the source.
+    /// [`Options::timeout`] includes the time that it takes.
     pub fn source<F, Fut>(source: F) -> Self
     where
         F: Fn() -> Fut + Send + Sync + 'static,
@@ -110,6 +112,8 @@ pub struct Options {
     timeout: Duration,
     connect_timeout: Duration,
     max_answer_bytes: usize,
+    retries: Retries,
+    plain_http: bool,
     http_client: Option<reqwest::Client>,
 }
 
@@ -120,31 +124,35 @@ impl fmt::Debug for Options {
             .field("timeout", &self.timeout)
             .field("connect_timeout", &self.connect_timeout)
             .field("max_answer_bytes", &self.max_answer_bytes)
+            .field("retries", &self.retries)
+            .field("plain_http", &self.plain_http)
             .finish_non_exhaustive()
     }
 }
 
 impl Default for Options {
-    /// 30 seconds for a call, 10 of them to connect; answers of up to 1 MiB.
+    /// 30 seconds for a call with all of its [`Retries`], 10 to connect; answers of up to 1 MiB.
     fn default() -> Self {
         Self {
             timeout: Duration::from_secs(30),
             connect_timeout: Duration::from_secs(10),
             max_answer_bytes: 1024 * 1024,
+            retries: Retries::default(),
+            plain_http: false,
             http_client: None,
         }
     }
 }
 
 impl Options {
-    /// Longest time for a call, from connecting to the last byte of the answer.
+    /// Longest time for a call, from asking for a token to the last byte of the last try's answer.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
-    /// Longest time to connect.
+    /// Longest time for one try to connect.
     #[must_use]
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;
@@ -158,6 +166,21 @@ impl Options {
         self
     }
 
+    /// When and how often a call is tried again.
+    #[must_use]
+    pub fn retries(mut self, retries: Retries) -> Self {
+        self.retries = retries;
+        self
+    }
+
+    /// Allows a server with `http://` that is not on this machine. Token and secrets go over the network in clear: for a
+    /// stand-in in a network of your own, never for a provider.
+    #[must_use]
+    pub fn allow_plain_http(mut self) -> Self {
+        self.plain_http = true;
+        self
+    }
+
     /// Uses an HTTP client of your own, for a proxy, a certificate or a shared pool.
     ///
     /// This gives up what this crate sets on its own client: [`Options::connect_timeout`], the user agent, and that
@@ -168,6 +191,62 @@ impl Options {
     pub fn http_client(mut self, client: reqwest::Client) -> Self {
         self.http_client = Some(client);
         self
+    }
+}
+
+/// When and how often a call is tried again.
+///
+/// Tried again is what may pass by itself and does no harm when it happens twice: an operation with an idempotent method
+/// (`GET`, `PUT`, `DELETE`) whose connection failed or whose answer has the status 408, 429, 502, 503 or 504. A `POST` is
+/// tried again only where no connection could be made, so that it cannot have been executed. A `DELETE` whose first
+/// answer was lost may find nothing on its second try.
+///
+/// A provider's `Retry-After` lengthens the delay. A try that [`Options::timeout`] leaves no time for is not made, and
+/// the call ends with the error of the last one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retries {
+    tries: usize,
+    first_delay: Duration,
+    longest_delay: Duration,
+}
+
+impl Default for Retries {
+    /// At most 3 tries; 200 milliseconds before the second, doubled for each further one up to 5 seconds, plus a random
+    /// part of the same length.
+    fn default() -> Self {
+        Self { tries: 3, first_delay: Duration::from_millis(200), longest_delay: Duration::from_secs(5) }
+    }
+}
+
+impl Retries {
+    /// Every call is sent once.
+    pub fn off() -> Self {
+        Self::default().tries(1)
+    }
+
+    /// How often a call is sent at most, the first time included; 0 is taken as 1.
+    #[must_use]
+    pub fn tries(mut self, tries: usize) -> Self {
+        self.tries = tries;
+        self
+    }
+
+    /// The delay before the second try, and the longest one, before a random part of up to the same length is added.
+    /// More than an hour is taken as an hour.
+    #[must_use]
+    pub fn delays(mut self, first: Duration, longest: Duration) -> Self {
+        const HOUR: Duration = Duration::from_secs(3600);
+        self.first_delay = first.min(longest).min(HOUR);
+        self.longest_delay = longest.min(HOUR);
+        self
+    }
+
+    fn backoff(&self) -> ExponentialBuilder {
+        ExponentialBuilder::new()
+            .with_jitter()
+            .with_min_delay(self.first_delay)
+            .with_max_delay(self.longest_delay)
+            .with_max_times(self.tries.saturating_sub(1))
     }
 }
 
@@ -196,6 +275,7 @@ pub(crate) struct Connection {
     headers: HeaderMap,
     timeout: Duration,
     max_answer_bytes: usize,
+    retries: Retries,
 }
 
 /// How a token is sent.
@@ -206,10 +286,14 @@ pub(crate) enum Scheme {
     Header(HeaderName),
 }
 
-fn check_server(server: &str) -> Result<(), &'static str> {
+fn check_server(server: &str, plain_http: bool) -> Result<(), &'static str> {
     let url = reqwest::Url::parse(server).map_err(|_| "it is not absolute, or does not parse")?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err("it is neither https nor http");
+    }
+    if url.scheme() == "http" && !plain_http && !is_loopback(&url) {
+        return Err("it is http:// and not on this machine, so that the token would be sent in clear; \
+            use https://, or Options::allow_plain_http in a network of your own");
     }
     if url.query().is_some() || url.fragment().is_some() {
         return Err("it has a query or a fragment");
@@ -221,6 +305,12 @@ fn check_server(server: &str) -> Result<(), &'static str> {
         return Err("it has white space, or braces where a value is to be filled in");
     }
     Ok(())
+}
+
+fn is_loopback(url: &reqwest::Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
+    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
 
 /// A header that is the same for every call.
@@ -237,7 +327,7 @@ impl Connection {
         constant: impl IntoIterator<Item = ConstantHeader>,
         options: Options,
     ) -> Result<Self, SetupError> {
-        check_server(server).map_err(SetupError::Server)?;
+        check_server(server, options.plain_http).map_err(SetupError::Server)?;
         let mut headers = HeaderMap::new();
         for ConstantHeader { name, value } in constant {
             let (Some(value), Ok(name)) = (value, HeaderName::from_bytes(name.as_bytes())) else {
@@ -263,6 +353,7 @@ impl Connection {
             headers,
             timeout: options.timeout,
             max_answer_bytes: options.max_answer_bytes,
+            retries: options.retries,
         })
     }
 
@@ -274,10 +365,51 @@ impl Connection {
         self.http.clone()
     }
 
+    /// Calls the operation, as often as it takes and may be: `send` sends it once, with what the session adds.
+    pub(crate) async fn call<E, Fut>(
+        &self,
+        operation: &'static Operation,
+        send: impl Fn(Session) -> Fut,
+    ) -> Result<RawAnswer, Error<E>>
+    where
+        Fut: Future<Output = Result<ResponseValue<ByteStream>, progenitor_client::Error<()>>>,
+    {
+        // A time too far away to be told is none.
+        let deadline = Instant::now().checked_add(self.timeout);
+        let time_left = || deadline.map_or(self.timeout, |deadline| deadline.duration_since(Instant::now()));
+        let headers = self.headers(operation, deadline).await?;
+        let once = || async {
+            let session = Session { headers: headers.clone(), timeout: time_left() };
+            match self.answer(operation, send(session).await).await {
+                Ok(answer) if is_passing(answer.status) => Err(Unfinished::Answer(answer)),
+                Ok(answer) => Ok(answer),
+                Err(error) => Err(Unfinished::Error(error)),
+            }
+        };
+        let tried = once.retry(self.retries.backoff()).when(|unfinished| unfinished.may_be_repeated(operation)).adjust(
+            |unfinished, delay| {
+                let delay = delay?.max(unfinished.retry_after().unwrap_or_default());
+                (delay < time_left()).then_some(delay)
+            },
+        );
+        match tried.await {
+            Ok(answer) | Err(Unfinished::Answer(answer)) => Ok(answer),
+            Err(Unfinished::Error(error)) => Err(error),
+        }
+    }
+
     /// What a call of the operation sends beside its arguments. This is where the token source is asked.
-    pub(crate) async fn session<E>(&self, operation: &'static Operation) -> Result<Session, Error<E>> {
-        let fail = |kind| Error::new(operation, None, kind);
-        let token = self.token.get().await.map_err(|error| fail(ErrorKind::Token(error)))?;
+    async fn headers<E>(
+        &self,
+        operation: &'static Operation,
+        deadline: Option<Instant>,
+    ) -> Result<HeaderMap, Error<E>> {
+        let fail = |kind| Error::new(operation, kind);
+        let token = match deadline {
+            Some(deadline) => timeout_at(deadline, self.token.get()).await.unwrap_or_else(|late| Err(late.into())),
+            None => self.token.get().await,
+        };
+        let token = token.map_err(|error| fail(ErrorKind::Token(error)))?;
         let (name, value) = match &self.scheme {
             Scheme::Bearer => (AUTHORIZATION, format!("Bearer {}", token.expose())),
             Scheme::Header(name) => (name.clone(), token.expose().to_owned()),
@@ -310,11 +442,11 @@ impl Connection {
         if let Some(request) = &operation.request {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static(request.media_type));
         }
-        Ok(Session { headers, timeout: self.timeout })
+        Ok(headers)
     }
 
     /// Reads an answer to its end, whatever its status.
-    pub(crate) async fn answer<E>(
+    async fn answer<E>(
         &self,
         operation: &'static Operation,
         sent: Result<ResponseValue<ByteStream>, progenitor_client::Error<()>>,
@@ -324,30 +456,36 @@ impl Connection {
             Ok(response) => response,
             Err(Sent::UnexpectedResponse(response)) => ResponseValue::stream(response),
             Err(Sent::CommunicationError(error) | Sent::ResponseBodyError(error) | Sent::InvalidUpgrade(error)) => {
-                return Err(Error::new(operation, None, transport(error)));
+                return Err(Error::new(operation, transport(error)));
             }
             Err(Sent::InvalidRequest(reason) | Sent::Custom(reason)) => {
-                return Err(Error::new(operation, None, ErrorKind::Request(reason)));
+                return Err(Error::new(operation, ErrorKind::Request(reason)));
             }
             // Both need a typed answer, which is not what the operations are generated with.
             Err(Sent::ErrorResponse(_) | Sent::InvalidResponsePayload(..)) => {
-                return Err(Error::new(operation, None, ErrorKind::Undocumented));
+                return Err(Error::new(operation, ErrorKind::Undocumented));
             }
         };
-        let status = response.status();
-        let content_type =
-            response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(str::to_owned);
-        let fail = |kind| Error { content_type: content_type.clone(), ..Error::new(operation, Some(status), kind) };
+        let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
+        let mut answer = RawAnswer {
+            operation,
+            status: response.status(),
+            content_type: header(CONTENT_TYPE).map(str::to_owned),
+            retry_after: header(RETRY_AFTER).and_then(delay),
+            body: Vec::new(),
+        };
         let mut stream = response.into_inner_stream();
-        let mut body = Vec::new();
         while let Some(chunk) = poll_fn(|context| stream.as_mut().poll_next(context)).await {
-            let chunk = chunk.map_err(|error| fail(transport(error)))?;
-            if body.len() + chunk.len() > self.max_answer_bytes {
-                return Err(fail(ErrorKind::TooLarge { limit: self.max_answer_bytes }));
+            let chunk = match chunk {
+                Ok(chunk) => chunk,
+                Err(error) => return Err(answer.incomplete(transport(error))),
+            };
+            if answer.body.len() + chunk.len() > self.max_answer_bytes {
+                return Err(answer.incomplete(ErrorKind::TooLarge { limit: self.max_answer_bytes }));
             }
-            body.extend_from_slice(&chunk);
+            answer.body.extend_from_slice(&chunk);
         }
-        Ok(RawAnswer { operation, status, content_type, body })
+        Ok(answer)
     }
 }
 
@@ -363,13 +501,57 @@ fn sensitive(text: &str) -> Option<HeaderValue> {
     Some(value)
 }
 
+/// Statuses that say that the same may succeed later.
+fn is_passing(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 408 | 429 | 502 | 503 | 504)
+}
+
+/// The value of `Retry-After`: seconds or an HTTP date.
+fn delay(text: &str) -> Option<Duration> {
+    let text = text.trim();
+    if let Ok(seconds) = text.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let until = times::http_date(text)?.duration_since(jiff::Timestamp::now());
+    // What is over needs no waiting.
+    Some(until.try_into().unwrap_or_default())
+}
+
+/// How a try ended after which another one may be made.
+enum Unfinished<E> {
+    Answer(RawAnswer),
+    Error(Error<E>),
+}
+
+impl<E> Unfinished<E> {
+    fn may_be_repeated(&self, operation: &Operation) -> bool {
+        let idempotent = matches!(operation.method, "GET" | "HEAD" | "OPTIONS" | "PUT" | "DELETE");
+        match self {
+            Self::Answer(_) => idempotent,
+            Self::Error(error) => match &error.kind {
+                // Where no connection was made, nothing was executed.
+                ErrorKind::Connection(error) => idempotent || error.is_connect(),
+                _ => idempotent && error.status().is_some_and(is_passing),
+            },
+        }
+    }
+
+    fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Answer(answer) => answer.retry_after,
+            Self::Error(error) => error.retry_after(),
+        }
+    }
+}
+
 fn transport<E>(error: reqwest::Error) -> ErrorKind<E> {
     // The URL names a webhook, and with some providers the shop.
     let error = error.without_url();
     if error.is_builder() {
         return ErrorKind::Request("the arguments do not make a request".to_owned());
     }
-    if error.is_timeout() { ErrorKind::Timeout(error) } else { ErrorKind::Connection(error) }
+    // Connecting may take too long as well, and then nothing was sent.
+    if error.is_timeout() && !error.is_connect() { ErrorKind::Timeout(error) } else { ErrorKind::Connection(error) }
 }
 
 /// What one call sends beside its arguments.
@@ -401,7 +583,6 @@ pub(crate) fn segment<'a, E>(operation: &'static Operation, name: &str, value: &
     match value {
         "" | "." | ".." => Err(Error::new(
             operation,
-            None,
             ErrorKind::Request(format!("the path parameter `{name}` must not be empty, `.` or `..`")),
         )),
         _ => Ok(value),
@@ -413,6 +594,7 @@ pub(crate) struct RawAnswer {
     operation: &'static Operation,
     pub(crate) status: StatusCode,
     content_type: Option<String>,
+    retry_after: Option<Duration>,
     body: Vec<u8>,
 }
 
@@ -450,8 +632,12 @@ impl RawAnswer {
     }
 
     fn error<E>(self, kind: ErrorKind<E>) -> Error<E> {
-        let Self { operation, status, content_type, body } = self;
-        Error { content_type, body, ..Error::new(operation, Some(status), kind) }
+        Error { operation: self.operation, answer: Some(Box::new(self)), kind }
+    }
+
+    /// An error that shows no part of the body.
+    fn incomplete<E>(self, kind: ErrorKind<E>) -> Error<E> {
+        Self { body: Vec::new(), ..self }.error(kind)
     }
 }
 
@@ -460,9 +646,7 @@ impl RawAnswer {
 /// Neither `Display` nor `Debug` shows a body, a secret or a token.
 pub struct Error<E> {
     operation: &'static Operation,
-    status: Option<StatusCode>,
-    content_type: Option<String>,
-    body: Vec<u8>,
+    answer: Option<Box<RawAnswer>>,
     kind: ErrorKind<E>,
 }
 
@@ -481,19 +665,20 @@ pub enum ErrorKind<E> {
         /// The limit, in bytes.
         limit: usize,
     },
-    /// The call took longer than a timeout of [`Options`]. It may have been executed.
+    /// The call took longer than [`Options::timeout`]. It may have been executed.
     Timeout(reqwest::Error),
-    /// The connection failed or broke. The call may have been executed.
+    /// The connection failed or broke. The call may have been executed, unless the connection could not be made at all
+    /// (`is_connect` of the error).
     Connection(reqwest::Error),
-    /// The token source failed; nothing was sent.
+    /// The token source failed, or took longer than [`Options::timeout`]; nothing was sent.
     Token(BoxError),
     /// The arguments do not make a request; nothing was sent.
     Request(String),
 }
 
 impl<E> Error<E> {
-    fn new(operation: &'static Operation, status: Option<StatusCode>, kind: ErrorKind<E>) -> Self {
-        Self { operation, status, content_type: None, body: Vec::new(), kind }
+    fn new(operation: &'static Operation, kind: ErrorKind<E>) -> Self {
+        Self { operation, answer: None, kind }
     }
 
     /// The operation that was called.
@@ -503,7 +688,7 @@ impl<E> Error<E> {
 
     /// The status of the answer, if there was one.
     pub fn status(&self) -> Option<StatusCode> {
-        self.status
+        Some(self.answer.as_ref()?.status)
     }
 
     /// What went wrong.
@@ -524,20 +709,26 @@ impl<E> Error<E> {
         }
     }
 
-    /// The body of the answer as it was received. It may be personal or secret; it is never part of a message.
+    /// The body of the answer as it was received; empty where it was not read to its end. It may be personal or secret; it is never part of a message.
     pub fn body(&self) -> &[u8] {
-        &self.body
+        self.answer.as_ref().map_or(&[], |answer| &answer.body)
+    }
+
+    /// How long to wait before the next call, where the answer says so (`Retry-After`).
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.answer.as_ref()?.retry_after
     }
 
     /// Whether the same call may succeed later: the connection failed, it took too long, or the status says so (408,
     /// 429, 502, 503, 504).
     ///
-    /// A call that was sent may have been executed; whether it may be sent twice depends on the operation.
+    /// What could be tried again without harm has been, see [`Retries`]. A call that was sent may have been executed;
+    /// whether it may be sent twice depends on the operation.
     pub fn is_retryable(&self) -> bool {
         match &self.kind {
             ErrorKind::Timeout(_) | ErrorKind::Connection(_) => true,
             ErrorKind::Answer(_) | ErrorKind::Undocumented | ErrorKind::Undecodable(_) | ErrorKind::TooLarge { .. } => {
-                matches!(self.status.map(|status| status.as_u16()), Some(408 | 429 | 502 | 503 | 504))
+                self.status().is_some_and(is_passing)
             }
             ErrorKind::Token(_) | ErrorKind::Request(_) => false,
         }
@@ -547,7 +738,7 @@ impl<E> Error<E> {
 impl<E> fmt::Display for Error<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: ", self.operation.id)?;
-        if let Some(status) = self.status {
+        if let Some(status) = self.status() {
             write!(f, "{status}: ")?;
         }
         match &self.kind {
@@ -560,7 +751,8 @@ impl<E> fmt::Display for Error<E> {
             ErrorKind::Token(_) => f.write_str("no token could be had"),
             ErrorKind::Request(reason) => f.write_str(reason),
         }?;
-        match (&self.kind, &self.content_type) {
+        let content_type = self.answer.as_ref().and_then(|answer| answer.content_type.as_deref());
+        match (&self.kind, content_type) {
             (ErrorKind::Undocumented | ErrorKind::Undecodable(_), Some(content_type)) => {
                 write!(f, " (its content type is `{content_type}`)")
             }
@@ -609,6 +801,7 @@ trait Erased: StdError + Send + Sync {
     fn operation(&self) -> &'static Operation;
     fn status(&self) -> Option<StatusCode>;
     fn is_retryable(&self) -> bool;
+    fn retry_after(&self) -> Option<Duration>;
     fn as_any(&self) -> &dyn Any;
     fn into_any(self: Box<Self>) -> Box<dyn Any>;
 }
@@ -624,6 +817,10 @@ impl<E: Send + Sync + 'static> Erased for Error<E> {
 
     fn is_retryable(&self) -> bool {
         self.is_retryable()
+    }
+
+    fn retry_after(&self) -> Option<Duration> {
+        self.retry_after()
     }
 
     fn as_any(&self) -> &dyn Any {
@@ -649,6 +846,11 @@ impl AnyError {
     /// As [`Error::is_retryable`].
     pub fn is_retryable(&self) -> bool {
         self.0.is_retryable()
+    }
+
+    /// As [`Error::retry_after`].
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.0.retry_after()
     }
 
     /// What the provider answered, if this is the error of an operation with these answers.

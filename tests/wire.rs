@@ -5,7 +5,7 @@
 use std::fmt::{Debug, Write as _};
 
 use pos_webhooks::catalogue::{Answer, Body, Operation, Provider};
-use pos_webhooks::client::Error;
+use pos_webhooks::client::{Error, Options, Retries};
 use serde::de::DeserializeOwned;
 use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
@@ -15,6 +15,11 @@ const TOKEN: &str = "PLpC1CqVE9CYXolbGNBPqz0NYy8asFzG95XcToDsMP";
 
 /// What answers with a body that is not documented contain; no error may show it.
 const MARKER: &str = "NOT-FOR-LOGS";
+
+/// Every request on the wire is one that the operation describes.
+fn once() -> Options {
+    Options::default().retries(Retries::off())
+}
 
 /// The body of an operation's request, from the named example.
 fn request<T: DeserializeOwned>(provider: &'static Provider, operation: &str, example: &str) -> T {
@@ -153,7 +158,7 @@ mod mipos {
     use pos_webhooks::mipos::*;
 
     fn client(server: &str) -> Client {
-        Client::new(server, Credentials::new(TOKEN)).unwrap()
+        Client::with_options(server, Credentials::new(TOKEN), super::once()).unwrap()
     }
 
     /// Bare string, list of reasons or errors by field: told apart by status, in one `match`.
@@ -206,7 +211,7 @@ mod mypos {
     const ID: &str = "6217960c-2a2e-4188-9025-af11abf47d5e";
 
     fn client(server: &str) -> Client {
-        Client::new(server, Credentials::new(TOKEN)).unwrap()
+        Client::with_options(server, Credentials::new(TOKEN), super::once()).unwrap()
     }
 
     #[tokio::test]
@@ -252,7 +257,7 @@ mod vipps {
             .vipps_system_version("5.4.0")
             .vipps_system_plugin_name("vipps-woocommerce")
             .vipps_system_plugin_version("1.2.1");
-        Client::new(server, credentials).unwrap()
+        Client::with_options(server, credentials, super::once()).unwrap()
     }
 
     macro_rules! show {

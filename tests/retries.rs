@@ -1,0 +1,293 @@
+//! What may pass by itself is tried again, nothing that may have happened is sent twice, and all of it within one deadline.
+
+#![cfg(all(feature = "client", feature = "vipps", feature = "mipos"))]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant, SystemTime};
+
+use jiff::fmt::rfc2822::DateTimePrinter;
+use pos_webhooks::client::{BoxError, ErrorKind, Options, Retries, SetupError, Token};
+use pos_webhooks::{Secret, mipos, vipps};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use wiremock::matchers::{any, method};
+use wiremock::{Mock, MockServer, ResponseTemplate};
+
+fn quick() -> Retries {
+    Retries::default().delays(Duration::from_millis(1), Duration::from_millis(2))
+}
+
+fn client(server: &str, options: Options) -> vipps::Client {
+    vipps::Client::with_options(server, vipps::Credentials::new("token"), options).unwrap()
+}
+
+fn registration() -> vipps::models::RegisterWebhook {
+    vipps::models::RegisterWebhook { url: "https://shop.example".into(), events: Vec::new() }
+}
+
+fn no_webhooks() -> ResponseTemplate {
+    ResponseTemplate::new(200).set_body_raw(r#"{"webhooks":[]}"#, "application/json")
+}
+
+/// A server that answers so the first times and well from then on.
+async fn weather(first: ResponseTemplate, times: u64) -> MockServer {
+    let server = MockServer::start().await;
+    Mock::given(any()).respond_with(first).up_to_n_times(times).mount(&server).await;
+    Mock::given(method("GET")).respond_with(no_webhooks()).mount(&server).await;
+    Mock::given(method("DELETE")).respond_with(ResponseTemplate::new(204)).mount(&server).await;
+    let registered = r#"{"id":"497f6eca-6276-4993-bfeb-53cbbbba6f08","secret":"s"}"#;
+    let registered = ResponseTemplate::new(201).set_body_raw(registered, "application/json");
+    Mock::given(method("POST")).respond_with(registered).mount(&server).await;
+    server
+}
+
+async fn requests(server: &MockServer) -> usize {
+    server.received_requests().await.unwrap().len()
+}
+
+/// A server that does to each connection what `handle` does, which is told how many came before it.
+async fn raw<F, Fut>(handle: F) -> (String, Arc<AtomicUsize>)
+where
+    F: Fn(TcpStream, usize) -> Fut + Send + 'static,
+    Fut: Future<Output = ()> + Send,
+{
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let count = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&count);
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            handle(stream, counter.fetch_add(1, Ordering::SeqCst)).await;
+        }
+    });
+    (address, count)
+}
+
+/// Reads a request as far as it has come, so that the client has sent it.
+async fn read(stream: &mut TcpStream) {
+    let _ = stream.read(&mut [0; 4096]).await;
+}
+
+async fn answer(mut stream: TcpStream, text: &str) {
+    read(&mut stream).await;
+    stream.write_all(text.as_bytes()).await.unwrap();
+}
+
+#[tokio::test]
+async fn statuses_that_pass_are_tried_again() {
+    for status in [408, 429, 502, 503, 504] {
+        let server = weather(ResponseTemplate::new(status), 2).await;
+        client(&server.uri(), Options::default().retries(quick())).list_webhooks().await.unwrap();
+        assert_eq!(requests(&server).await, 3, "{status}");
+
+        let server = weather(ResponseTemplate::new(status), 2).await;
+        client(&server.uri(), Options::default().retries(quick())).delete_webhook("id").await.unwrap();
+        assert_eq!(requests(&server).await, 3, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn other_statuses_are_not() {
+    for status in [301, 400, 401, 404, 500, 501] {
+        let server = weather(ResponseTemplate::new(status), 1).await;
+        let error = client(&server.uri(), Options::default().retries(quick())).list_webhooks().await.unwrap_err();
+        assert_eq!((error.status().unwrap().as_u16(), requests(&server).await), (status, 1));
+    }
+}
+
+#[tokio::test]
+async fn a_post_that_was_answered_is_not_repeated() {
+    for status in [408, 429, 502, 503, 504] {
+        let server = weather(ResponseTemplate::new(status), 1).await;
+        let client = client(&server.uri(), Options::default().retries(quick()));
+        let error = client.register_webhook(&registration()).await.unwrap_err();
+        assert!(error.is_retryable());
+        assert_eq!((error.status().unwrap().as_u16(), requests(&server).await), (status, 1));
+    }
+}
+
+#[tokio::test]
+async fn the_last_error_is_reported_when_the_tries_are_used_up() {
+    for (retries, expected) in [(quick(), 3), (quick().tries(2), 2), (quick().tries(0), 1), (Retries::off(), 1)] {
+        let server = weather(ResponseTemplate::new(503).set_body_string("<html>busy</html>"), 9).await;
+        let error = client(&server.uri(), Options::default().retries(retries)).list_webhooks().await.unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::Undocumented));
+        assert_eq!((error.status().unwrap().as_u16(), error.body()), (503, &b"<html>busy</html>"[..]));
+        assert_eq!(requests(&server).await, expected);
+    }
+}
+
+#[tokio::test]
+async fn a_broken_connection_is_tried_again_for_an_idempotent_operation_only() {
+    const GOOD: &str =
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 15\r\n\r\n{\"webhooks\":[]}";
+    const TORN: &str =
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 150\r\n\r\n{\"webhooks\":[]}";
+    for torn in ["", "HTTP/1.1 2", TORN] {
+        let (address, count) = raw(move |stream, before| async move {
+            answer(stream, if before < 2 { torn } else { GOOD }).await;
+        })
+        .await;
+        client(&address, Options::default().retries(quick())).list_webhooks().await.unwrap();
+        assert_eq!(count.load(Ordering::SeqCst), 3);
+
+        let (address, count) = raw(move |stream, _| answer(stream, torn)).await;
+        let client = client(&address, Options::default().retries(quick()));
+        let error = client.register_webhook(&registration()).await.unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::Connection(_)), "{error}");
+        assert_eq!(count.load(Ordering::SeqCst), 1, "it may have been executed");
+    }
+}
+
+#[tokio::test]
+async fn a_post_is_tried_again_where_no_connection_could_be_made() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let later = tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let listener = TcpListener::bind(address).await.unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        let body = r#"{"message":"Webhook created","data":null}"#;
+        let head = "HTTP/1.1 201 Created\r\ncontent-type: application/json\r\ncontent-length";
+        answer(stream, &format!("{head}: {}\r\n\r\n{body}", body.len())).await;
+    });
+    let options =
+        Options::default().retries(quick().tries(100).delays(Duration::from_millis(20), Duration::from_secs(1)));
+    let client =
+        mipos::Client::with_options(&format!("http://{address}"), mipos::Credentials::new("t"), options).unwrap();
+    let webhook = mipos::models::CreateWebhook { type_: None, url: "https://shop.example".into() };
+    assert_eq!(client.create_webhook(&webhook).await.unwrap().message, "Webhook created");
+    later.await.unwrap();
+}
+
+#[tokio::test]
+async fn retry_after_is_waited_for() {
+    let server = weather(ResponseTemplate::new(429).insert_header("retry-after", "1"), 1).await;
+    let start = Instant::now();
+    client(&server.uri(), Options::default().retries(quick())).list_webhooks().await.unwrap();
+    assert!(start.elapsed() >= Duration::from_secs(1));
+
+    let at = SystemTime::now() + Duration::from_secs(3);
+    let at = DateTimePrinter::new().timestamp_to_rfc9110_string(&at.try_into().unwrap()).unwrap();
+    let server = weather(ResponseTemplate::new(503).insert_header("retry-after", at), 1).await;
+    let start = Instant::now();
+    client(&server.uri(), Options::default().retries(quick())).list_webhooks().await.unwrap();
+    assert!(start.elapsed() >= Duration::from_secs(2), "its seconds are whole");
+}
+
+#[tokio::test]
+async fn retry_after_is_told_where_it_is_not_waited_for() {
+    for (value, told) in [
+        ("3600", Some(3600)),
+        ("18446744073709551615", Some(u64::MAX)),
+        ("Mon, 15 Apr 2019 07:50:54 GMT", Some(0)),
+        ("soon", None),
+        ("-1", None),
+        ("99999999999999999999", None),
+    ] {
+        let server = weather(ResponseTemplate::new(503).insert_header("retry-after", value), 9).await;
+        let options = Options::default().retries(quick()).timeout(Duration::from_secs(20));
+        let error = client(&server.uri(), options).list_webhooks().await.unwrap_err();
+        assert_eq!(error.retry_after().map(|delay| delay.as_secs()), told, "{value}");
+        let waits = told.is_some_and(|seconds| seconds > 0);
+        assert_eq!(requests(&server).await, if waits { 1 } else { 3 }, "{value}");
+        assert_eq!(pos_webhooks::AnyError::from(error).retry_after().map(|delay| delay.as_secs()), told);
+    }
+}
+
+#[tokio::test]
+async fn all_tries_share_one_deadline() {
+    let server = weather(ResponseTemplate::new(503).set_delay(Duration::from_millis(400)), 9).await;
+    let options = Options::default().retries(quick().tries(50)).timeout(Duration::from_secs(1));
+    let start = Instant::now();
+    let error = client(&server.uri(), options).list_webhooks().await.unwrap_err();
+    assert!(error.is_retryable());
+    assert!(requests(&server).await < 5);
+    assert!(start.elapsed() < Duration::from_secs(10));
+}
+
+#[tokio::test]
+async fn a_timeout_is_the_end() {
+    let (address, count) = raw(|mut stream, _| async move {
+        read(&mut stream).await;
+        tokio::time::sleep(Duration::from_secs(60)).await;
+    })
+    .await;
+    let options = Options::default().retries(quick()).timeout(Duration::from_millis(200));
+    let error = client(&address, options).list_webhooks().await.unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Timeout(_)), "{error}");
+    assert_eq!(count.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn the_deadline_includes_the_token_which_is_asked_for_once() {
+    let never = Token::source(std::future::pending::<Result<Secret, BoxError>>);
+    let options = Options::default().timeout(Duration::from_millis(50));
+    let never = vipps::Client::with_options(vipps::TEST, vipps::Credentials::new(never), options).unwrap();
+    let error = never.list_webhooks().await.unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Token(_)), "{error}");
+
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&asked);
+    let source = Token::source(move || {
+        counter.fetch_add(1, Ordering::SeqCst);
+        async { Ok(Secret::from("token")) }
+    });
+    let server = weather(ResponseTemplate::new(503), 2).await;
+    let options = Options::default().retries(quick());
+    let client = vipps::Client::with_options(&server.uri(), vipps::Credentials::new(source), options).unwrap();
+    client.list_webhooks().await.unwrap();
+    assert_eq!(asked.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn no_duration_is_too_long() {
+    let server = weather(ResponseTemplate::new(503), 1).await;
+    let retries = Retries::default().delays(Duration::ZERO, Duration::MAX).tries(usize::MAX);
+    let options = Options::default().retries(retries).timeout(Duration::MAX).connect_timeout(Duration::MAX);
+    client(&server.uri(), options).list_webhooks().await.unwrap();
+    let server = weather(ResponseTemplate::new(503), 1).await;
+    let options = Options::default()
+        .retries(Retries::default().delays(Duration::MAX, Duration::MAX))
+        .timeout(Duration::from_secs(5));
+    let error = client(&server.uri(), options).list_webhooks().await.unwrap_err();
+    assert_eq!(error.status().unwrap().as_u16(), 503);
+}
+
+#[tokio::test]
+async fn a_redirect_is_not_followed() {
+    let elsewhere = MockServer::start().await;
+    for status in [301, 302, 303, 307, 308] {
+        let template = ResponseTemplate::new(status).insert_header("location", elsewhere.uri());
+        let server = weather(template, 9).await;
+        let client = client(&server.uri(), Options::default().retries(quick()));
+        assert_eq!(client.list_webhooks().await.unwrap_err().status().unwrap().as_u16(), status);
+        assert_eq!(client.register_webhook(&registration()).await.unwrap_err().status().unwrap().as_u16(), status);
+    }
+    assert_eq!(requests(&elsewhere).await, 0);
+}
+
+#[test]
+fn plain_http_is_for_this_machine() {
+    let make = |server: &str, options| vipps::Client::with_options(server, vipps::Credentials::new("token"), options);
+    for server in
+        ["http://localhost:1", "http://LOCALHOST", "http://127.0.0.1:1/x", "http://127.9.9.9", "http://[::1]:1"]
+    {
+        make(server, Options::default()).unwrap();
+    }
+    for server in [
+        "http://shop.example",
+        "HTTP://shop.example",
+        "http://localhost.shop.example",
+        "http://127.0.0.1.shop.example",
+        "http://10.0.0.1",
+        "http://[::2]",
+        "http://0.0.0.0",
+    ] {
+        let Err(SetupError::Server(reason)) = make(server, Options::default()) else { panic!("{server}") };
+        assert!(reason.contains("allow_plain_http"));
+        make(server, Options::default().allow_plain_http()).unwrap();
+    }
+}
