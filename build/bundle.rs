@@ -241,9 +241,12 @@ impl Hoist {
         let numbered = (2..).map(|number| format!("{name}{number}"));
         let free = std::iter::once(name.to_owned()).chain(numbered).find(|name| self.taken.insert(rust_name(name)));
         let free = free.unwrap_or_default();
-        // `nullable` belongs to the place, not to the type.
+        // Null belongs to the place, not to the type.
         let mut schema = schema;
         let nullable = schema.as_object_mut().and_then(|members| members.remove("nullable")) == Some(Value::Bool(true));
+        if let Some(Value::Array(values)) = schema.get_mut("enum") {
+            values.retain(|value| !value.is_null());
+        }
         let description = schema.get("description").cloned();
         let hoisted = self.members(&free, schema);
         self.schemas.insert(free.clone(), hoisted);
@@ -287,9 +290,6 @@ fn draft_07(mut schema: Map<String, Value>) -> Map<String, Value> {
         }
     }
     if schema.remove("nullable") == Some(Value::Bool(true)) {
-        if let Some(Value::Array(values)) = schema.get_mut("enum") {
-            values.push(Value::Null);
-        }
         if let Some(kind) = schema.remove("type") {
             schema.insert("type".to_owned(), json!([kind, "null"]));
         } else if let Some(Value::Array(mut one)) = schema.remove("allOf") {

@@ -105,6 +105,7 @@ const INSTEAD: &[(&str, &str)] = &[
     ("delete", DELIVERED),
     ("get", DELIVERED),
     ("headers", "say it in the description of the response"),
+    ("nullable", schema::IN_FULL),
     ("not", "describe what is allowed, with `enum` or `pattern`"),
     ("oneOf", "write one schema with optional members that covers all alternatives"),
     ("patch", DELIVERED),
@@ -499,6 +500,7 @@ impl<'a> Linter<'a> {
         };
         for (key, sibling) in at.entries().iter().filter(|(key, _)| *key != "$ref") {
             let help = match kind {
+                "schemas" if *key == "nullable" => schema::IN_FULL,
                 "schemas" => "write `allOf` with the `$ref` as its one element, and the keyword beside `allOf`",
                 _ => "move it into the component, or write the whole of it here",
             };

@@ -9,11 +9,9 @@ use crate::verify::VerifyError;
 
 /// The fixed form of an HTTP date: `Mon, 15 Apr 2019 07:50:54 GMT`.
 pub(crate) fn http_date(text: &str) -> Option<Timestamp> {
-    // RFC 2822 is wider: one digit for the day, no day of the week, other zones.
-    if text.len() != 29 || !text.ends_with(" GMT") {
-        return None;
-    }
-    DateTimeParser::new().parse_timestamp(text).ok()
+    let at = DateTimeParser::new().parse_timestamp(text).ok()?;
+    // RFC 2822 is wider: one digit for the day, no day of the week, other zones, any case, comments.
+    (to_http_date(at)? == text).then_some(at)
 }
 
 /// The fixed form of an HTTP date.

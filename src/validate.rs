@@ -102,13 +102,14 @@ fn is_uuid(text: &str) -> bool {
     text.len() == 36 && uuid::Uuid::try_parse(text).is_ok()
 }
 
-/// ISO 8601 date and time of day without offset.
+/// `2020-07-31T10:30:00`, with any number of digits of a second behind a full stop.
 fn is_local_date_time(text: &str) -> bool {
-    text.contains('T') && !text.ends_with(['Z', 'z']) && text.parse::<jiff::civil::DateTime>().is_ok() && {
-        // jiff would ignore an offset.
-        let time = text.split_once('T').map_or("", |(_, time)| time);
-        !time.contains(['+', '-', '['])
-    }
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    // jiff reads more of ISO 8601: no seconds, no separators, years of six digits, zones.
+    whole.len() == 19
+        && whole.parse::<jiff::civil::DateTime>().is_ok_and(|time| time.to_string() == whole)
+        && !fraction.is_empty()
+        && fraction.bytes().all(|digit| digit.is_ascii_digit())
 }
 
 /// Why JSON was not found valid.

@@ -113,6 +113,47 @@ fn is_stricter_than_the_models() {
 }
 
 #[test]
+fn admits_null_where_it_is_documented_and_nothing_else_instead() {
+    for (actor, expected) in [(json!(null), vec![]), (json!("USER"), vec![]), (json!("NOBODY"), vec!["/actor anyOf"])] {
+        let stopped = changed(&vipps::PROVIDER, "recurring.agreement-stopped.v1", |event| event["actor"] = actor);
+        assert_eq!(found(&vipps::PROVIDER, "recurring.agreement-stopped.v1", &stopped), expected);
+    }
+    let stopped = changed(&vipps::PROVIDER, "recurring.agreement-stopped.v1", |event| event["msn"] = json!(null));
+    assert_eq!(found(&vipps::PROVIDER, "recurring.agreement-stopped.v1", &stopped), ["/msn type"]);
+}
+
+#[test]
+fn a_local_time_has_one_form() {
+    let found_for = |created: &str| {
+        let payment = changed(&dealpos::PROVIDER, "paymentDeleted", |payment| payment["Created"] = json!(created));
+        found(&dealpos::PROVIDER, "paymentDeleted", &payment)
+    };
+    for created in ["2020-07-31T10:30:00", "2020-07-31T10:30:00.5", "2021-08-20T10:28:56.669107212345678901234567890"] {
+        assert_eq!(found_for(created), Vec::<String>::new(), "{created}");
+    }
+    for created in [
+        "2020-07-31T10",
+        "2020-07-31T10:30",
+        "20200731T103000",
+        "2020-07-31T10:30:00,5",
+        "2020-07-31T10:30:00.",
+        "2020-07-31T10:30:00.5.5",
+        "2020-07-31T10:30:00.٣",
+        "2020-07-31T10:30:00[UTC]",
+        "2020-07-31t10:30:00",
+        "2020-07-31 10:30:00",
+        " 2020-07-31T10:30:00",
+        "2020-07-31T10:30:00.5 ",
+        "2020-02-30T10:30:00",
+        "2020-07-31T10:30:61",
+        "+002020-07-31T10:30:00",
+        "-000001-07-31T10:30:00",
+    ] {
+        assert_eq!(found_for(created), ["/Created anyOf"], "{created}");
+    }
+}
+
+#[test]
 fn checks_formats() {
     let list = |id: &str, url: &str| json!({ "webhooks": [{ "id": id, "url": url, "events": [] }] });
     let uuid = "497f6eca-6276-4993-bfeb-53cbbbba6f08";
@@ -129,6 +170,11 @@ fn checks_formats() {
         "Mon, 15 Apr 2019 07:50:54 +0000",
         "2019-04-15",
         "Mon, 31 Feb 2019 07:50:54 GMT",
+        "mon, 15 apr 2019 07:50:54 GMT",
+        "Mon,\t15 Apr 2019 07:50:54 GMT",
+        "Mon, 15 Apr 19 07:50:54   GMT",
+        "Mon, 15 Apr 2019 07:50:54 gmt",
+        "Mon, 15 Apr 2019 7:50:54  GMT",
     ] {
         assert_eq!(found(&mypos::PROVIDER, "Webhook", &webhook(date)), ["/created_on format"], "{date}");
     }

@@ -36,8 +36,7 @@ const SCHEMA: Level = Level {
         "anyOf",
     ],
 };
-const ALL_OF: Level =
-    Level { name: "beside `allOf`", keys: &["allOf", "description", "nullable", "default", "deprecated"] };
+const ALL_OF: Level = Level { name: "beside `allOf`", keys: &["allOf", "description", "default", "deprecated"] };
 const ANY_OF_ITEM: Level = Level { name: "in `anyOf`", keys: &["format"] };
 
 const TYPES: &[&str] = &["object", "array", "string", "integer", "number", "boolean"];
@@ -69,6 +68,10 @@ const APPLIES: &[(&str, &[&str])] = &[
     ("exclusiveMaximum", NUMERIC),
     ("multipleOf", NUMERIC),
 ];
+
+/// What to do about a `$ref` that null should be allowed beside: OpenAPI 3.0 has no such thing.
+pub(super) const IN_FULL: &str =
+    "write the schema in full where null is allowed: its `type` with `nullable: true` beside it, and null in an `enum`";
 
 /// More parentheses than any sensible pattern has; the regular expression's parser recurses.
 const MAX_GROUPS: usize = 50;
@@ -119,8 +122,7 @@ impl<'a> Linter<'a> {
             Role::Part => self.documentation(at, "description"),
         }
         if self.boolean(at, "nullable") == Some(true) && role == Role::Named {
-            let help = "write it where the schema is used: `allOf` with one `$ref`, and `nullable: true` beside it";
-            self.report(at, "`nullable` on a named schema would hold wherever it is used", help);
+            self.report(at, "`nullable` on a named schema would hold wherever it is used", IN_FULL);
         }
         self.boolean(at, "deprecated");
         if at.node.get("allOf").is_some() {
@@ -353,18 +355,32 @@ impl<'a> Linter<'a> {
 
     fn enumeration(&mut self, at: &At<'a>) {
         let Some(values) = at.get("enum") else { return };
-        if values.node.items().is_empty() {
+        let is_null = |value: &At<'a>| value.node.kind() == "nothing";
+        let (nulls, texts): (Vec<At<'a>>, Vec<At<'a>>) = values.items().into_iter().partition(is_null);
+        if texts.is_empty() {
             return self.report(&values, "the enum has no values", "list them, or leave `enum` out");
+        }
+        let nullable = at.node.get("nullable").and_then(|node| node.as_bool()) == Some(true);
+        match nulls.as_slice() {
+            [] if nullable => {
+                self.report(&values, "`nullable` has no effect on an enum without null", "add `null` to the enum");
+            }
+            [null] if !nullable => {
+                let help = "put it in quotes where it is text, or write `nullable: true` beside the enum";
+                self.report(null, "the enum has null, but the type does not admit it", help);
+            }
+            [_, second, ..] => self.report(second, "null is in the enum twice", "leave one out"),
+            [] | [_] => {}
         }
         let help = "leave it out: the generated enum keeps values that it does not know";
         let mut scope =
             Scope::new("enum value", help).reserving("Unknown", "the variant for values that are not known");
         let mut seen = BTreeSet::new();
-        for value in values.items() {
+        for value in texts {
             match value.node.as_str() {
                 None => {
-                    let help = "put it in quotes where it is text, or write `nullable: true` for null";
-                    self.report(&value, format!("the enum value is {}, not a string", value.node.kind()), help);
+                    let message = format!("the enum value is {}, not a string", value.node.kind());
+                    self.report(&value, message, "put it in quotes");
                 }
                 Some(text) if !seen.insert(text) => {
                     self.report(&value, format!("`{text}` is in the enum twice"), "leave one out")
