@@ -5,6 +5,8 @@
 
 #[path = "lint/event.rs"]
 mod event;
+#[path = "lint/header.rs"]
+mod header;
 #[path = "lint/operation.rs"]
 mod operation;
 #[path = "lint/schema.rs"]
@@ -201,6 +203,8 @@ impl<'a> Linter<'a> {
         self.paths(&root);
         self.webhooks(&root);
         self.components(&root);
+        self.headers(&root);
+        self.bodies(&root);
         self.unused(&root);
     }
 
@@ -224,7 +228,9 @@ impl<'a> Linter<'a> {
         if !self.level(&info, &INFO) {
             return;
         }
-        self.required_text(&info, "title", "name the provider's API");
+        if self.required_text(&info, "title", "name the provider's API").is_some() {
+            self.documentation(&info, "title");
+        }
         self.description(&info, "say what the provider delivers");
         let help = "write a version in ASCII and in quotes, such as `version: \"1.0.0\"`";
         match info.get("version") {
@@ -289,12 +295,19 @@ impl<'a> Linter<'a> {
         if !url.starts_with("https://") && !url.starts_with("http://") {
             self.report(&at, "the server's address is not absolute", "begin it with https://");
         }
+        if has_operations && url.starts_with("http://") {
+            self.report(&at, "clients send no token over http://", "begin it with https://");
+        }
         if has_operations && url.ends_with('/') {
             self.report(&at, "with the slash at the end, the URL of each operation has two", "leave it out");
         }
         let Some(used) = template_names(url) else {
             return self.report(&at, "the braces in the address do not match", "write each variable as `{name}`");
         };
+        let filled = used.iter().fold(url.to_owned(), |url, name| url.replace(&format!("{{{name}}}"), "x"));
+        if filled.contains(['?', '#']) || filled.parse::<http::Uri>().is_err() {
+            self.report(&at, "this is not the address of a server", "write host and path, without query or spaces");
+        }
         let mut scope = Scope::new("variable", "rename one of the two");
         let variables = server.members("variables");
         for name in used.iter().filter(|name| !variables.iter().any(|(key, _)| key == *name)) {
@@ -307,8 +320,20 @@ impl<'a> Linter<'a> {
                 self.report(&variable, format!("the address has no `{{{name}}}`"), "add it there or leave it out here");
             }
             if self.level(&variable, &VARIABLE) {
-                self.required_text(&variable, "default", "write the value that the documentation gives");
+                let default = self.required_text(&variable, "default", "write the value that the documentation gives");
                 self.description(&variable, "say what the variable stands for");
+                if let Some(values) = variable.get("enum") {
+                    let texts: Vec<&str> = values.node.items().iter().filter_map(Node::as_str).collect();
+                    if texts.is_empty() || texts.len() < values.node.items().len() {
+                        self.report(&values, "this is not a list of texts", "write `[eu, us]`, or leave it out");
+                    } else if default.is_some_and(|default| !texts.contains(&default)) {
+                        self.report(
+                            &values,
+                            "the default is not among the values",
+                            "list it, or write another default",
+                        );
+                    }
+                }
             }
         }
     }
@@ -324,6 +349,14 @@ impl<'a> Linter<'a> {
             return;
         };
         self.requirements(&security);
+        if !has_operations {
+            let help = "write it at the deliveries that it is for";
+            self.report(&security, "there are no operations that ask for a credential", help);
+        }
+        if has_operations && security.items().iter().any(|requirement| requirement.node.entries().is_empty()) {
+            let help = "name the security scheme that the client is to use";
+            self.report(&security, "calls without credentials are not understood", help);
+        }
         if has_operations && security.node.items().len() > 1 {
             let help = "keep the one that the client is to use, and name the others in a comment";
             self.report(&security, "alternative credentials are not understood", help);
@@ -414,8 +447,8 @@ impl<'a> Linter<'a> {
                 if at.str("in") != Some("header") {
                     self.report(at, "API keys are understood in headers only", "write `in: header`");
                 }
-                if self.required_text(at, "name", "write the name of the header").is_some_and(|name| !is_token(name)) {
-                    self.report(at, "the name is no header name", "use letters, digits and `-`");
+                if let Some(name) = self.required_text(at, "name", "write the name of the header") {
+                    self.header_name(at, name);
                 }
                 &KEY_SCHEME
             }
@@ -442,6 +475,32 @@ impl<'a> Linter<'a> {
                 && seen.insert(name.to_ascii_lowercase())
             {
                 self.claim(&mut scope, &parameter, name, names::snake(name));
+            }
+        }
+    }
+
+    /// Names of bodies and schemas, by which examples and strict validation find them.
+    fn bodies(&mut self, root: &At<'a>) {
+        let mut taken: BTreeMap<String, String> = BTreeMap::new();
+        for name in self.component_names("schemas") {
+            taken.insert(name.to_owned(), format!("components.schemas.{name}"));
+        }
+        let operations = root.members("paths").into_iter().flat_map(|(_, path)| path.entries());
+        let operations = operations.filter_map(|(_, at)| Some((at.str("operationId")?, at)));
+        let events = root.members("x-webhooks").into_iter().filter_map(|(name, at)| Some((name, at.get("post")?)));
+        for (name, at) in operations.chain(events) {
+            let answers = at.members("responses").into_iter().map(|(status, at)| (format!("{name}.{status}"), at));
+            let is_operation = at.place.starts_with("paths.");
+            for (body, at) in [(name.to_owned(), at.clone())].into_iter().chain(answers) {
+                match taken.get(&body) {
+                    // Two operations, or an event and a schema, are reported with their reason elsewhere.
+                    Some(other) if body == name && is_operation == other.starts_with("paths.") => break,
+                    Some(other) => {
+                        let message = format!("`{body}` is the name of this body and of {other}");
+                        self.report(&at, message, "rename one of the two");
+                    }
+                    None => drop(taken.insert(body, at.place.clone())),
+                }
             }
         }
     }

@@ -153,7 +153,7 @@ pub enum Condition {
     Absent,
 }
 
-const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
+const METHODS: [&str; 5] = ["get", "put", "post", "delete", "patch"];
 
 /// Reads a document that has no lint findings; what is missing all the same is reported like one.
 pub fn read(document: &Document) -> Result<Spec, Finding> {

@@ -63,11 +63,15 @@ impl<'a> Delivery<'a> {
         }
         linter.redelivery(root);
         let by_body = linter.event_name(root, &webhooks) == Some("body");
+        let place = root.get("x-event-name");
         let help = "leave one out: events that are not described are kept as they come";
         let mut scope = Scope::new("event", help).reserving("Unknown", "the variant for events that are not known");
         let mut deliveries = Vec::new();
         for (name, item) in webhooks.entries() {
             linter.claim(&mut scope, &item, name, names::pascal(name));
+            if let Some(place) = &place {
+                linter.named_where(place, name, &item);
+            }
             if !linter.level(&item, &PATH_ITEM) {
                 continue;
             }
@@ -100,6 +104,11 @@ impl<'a> Delivery<'a> {
     }
 }
 
+/// A part of a JSON pointer as the member's name.
+fn unescaped(token: &str) -> String {
+    token.replace("~1", "/").replace("~0", "~")
+}
+
 fn same_scalar(a: &Value, b: &Value) -> bool {
     match (a, b) {
         (Value::Number { text: a }, Value::Number { text: b }) => a.parse::<f64>().ok() == b.parse::<f64>().ok(),
@@ -127,6 +136,27 @@ impl<'a> Linter<'a> {
         at.str("in")
     }
 
+    /// Whether a delivery of that name can say it where `x-event-name` says.
+    fn named_where(&mut self, place: &At<'a>, name: &str, item: &At<'a>) {
+        if place.node.get("path").is_some()
+            && !name.chars().all(|c| c.is_ascii_alphanumeric() || "-._~!$&'()*+,;=:@".contains(c))
+        {
+            let help = "write the name as it stands in the URL";
+            self.report(item, format!("`{name}` cannot be the last segment of a path"), help);
+        }
+        let Some(header) = place.str("header") else { return };
+        if !name.chars().all(|c| matches!(c, '!'..='~')) {
+            self.report(item, format!("`{name}` cannot stand in a header"), "write the name as it is sent");
+        }
+        let Some(post) = item.get("post") else { return };
+        let describes = |at: &At<'a>| at.str("name").is_some_and(|name| name.eq_ignore_ascii_case(header));
+        let required = |at: &At<'a>| at.node.get("required").and_then(Node::as_bool) == Some(true);
+        if !self.followed(&post).iter().any(|at| describes(at) && required(at)) {
+            let help = format!("add a parameter with `name: {header}`, `in: header` and `required: true`");
+            self.report(&post, format!("the header `{header}` that names the event is not described"), help);
+        }
+    }
+
     fn redelivery(&mut self, root: &At<'a>) {
         let Some(at) = root.get("x-redelivery") else { return };
         if !self.level(&at, &REDELIVERY) {
@@ -148,6 +178,11 @@ impl<'a> Linter<'a> {
         self.summary(at);
         if let Some(security) = at.get("security") {
             self.requirements(&security);
+            let schemes: BTreeSet<&str> = security.items().iter().flat_map(At::entries).map(|(name, _)| name).collect();
+            if schemes.len() > 1 {
+                let help = "keep the one that receivers are to check, and name the others in a comment";
+                self.report(&security, "alternative credentials are not understood", help);
+            }
         }
         self.parameters(at, true);
         match at.get("requestBody") {
@@ -186,6 +221,9 @@ impl<'a> Linter<'a> {
         }
         let mut conditions = Vec::new();
         for (pointer, at) in when.entries() {
+            if schema.is_some_and(|schema| self.leads_into_array(schema, pointer)) {
+                self.report(&at, format!("`{pointer}` leads into an array"), "name a member outside of arrays");
+            }
             let condition = match &at.node.value {
                 Value::Mapping(_) => match (at.node.entries().len(), at.node.get("present").and_then(Node::as_bool)) {
                     (1, Some(present)) => Condition::Present(present),
@@ -261,6 +299,17 @@ impl<'a> Linter<'a> {
         }
     }
 
+    fn leads_into_array(&self, schema: &At<'a>, pointer: &str) -> bool {
+        let mut place = Some(schema.clone());
+        pointer.split('/').skip(1).any(|token| {
+            let Some(schema) = place.take().and_then(|at| self.resolve(&at)) else { return false };
+            if let Member::Described(next) = self.step(&schema, &unescaped(token)) {
+                place = Some(next);
+            }
+            schema.str("type") == Some("array")
+        })
+    }
+
     /// Follows a JSON pointer in the event's schema, and reports where it does not lead to a member.
     fn pointer(&mut self, at: &At<'a>, pointer: &str, schema: Option<&At<'a>>) -> Option<Member<'a>> {
         let escapes = pointer.split('~').skip(1).all(|part| part.starts_with(['0', '1']));
@@ -271,9 +320,8 @@ impl<'a> Linter<'a> {
         }
         let mut place = Member::Described(schema?.clone());
         for token in pointer.split('/').skip(1) {
-            let name = token.replace("~1", "/").replace("~0", "~");
             place = match place {
-                Member::Described(schema) => self.step(&self.resolve(&schema)?, &name),
+                Member::Described(schema) => self.step(&self.resolve(&schema)?, &unescaped(token)),
                 Member::Anything => Member::Anything,
                 Member::Nothing => Member::Nothing,
             };

@@ -3,13 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::event::Delivery;
-use super::{At, Level, Linter, Scope, is_token, names, one_of, schema, template_names};
+use super::{At, Level, Linter, Scope, names, one_of, schema, template_names};
 
-const PATH_ITEM: Level = Level {
-    name: "in a path",
-    keys: &["parameters", "get", "put", "post", "delete", "options", "head", "patch", "trace"],
-};
-const METHODS: &[&str] = &["get", "put", "post", "delete", "options", "head", "patch", "trace"];
+const PATH_ITEM: Level = Level { name: "in a path", keys: &["parameters", "get", "put", "post", "delete", "patch"] };
+const METHODS: &[&str] = &["get", "put", "post", "delete", "patch"];
 const OPERATION: Level = Level {
     name: "in an operation",
     keys: &["operationId", "summary", "description", "parameters", "requestBody", "responses"],
@@ -46,21 +43,18 @@ pub(super) fn all_parameters<'a>(linter: &Linter<'a>, root: &At<'a>) -> Vec<At<'
     for (_, path) in root.members("paths") {
         let operations = path.entries().into_iter().filter(|(key, _)| METHODS.contains(key)).map(|(_, at)| at);
         for holder in operations.chain([path.clone()]) {
-            let parameters = holder.get("parameters").map(|at| at.items()).unwrap_or_default();
-            found.extend(parameters.into_iter().filter_map(|at| match at.str("$ref") {
-                Some(reference) => linter.target(reference),
-                None => Some(at),
-            }));
+            found.extend(linter.followed(&holder));
         }
     }
     found
 }
 
 /// In PascalCase, as operations are compared.
-const METHODS_OF_CLIENTS: [&str; 12] = [
+const METHODS_OF_CLIENTS: [&str; 13] = [
     "ApiVersion",
     "Baseurl",
     "Client",
+    "Clone",
     "Exec",
     "Inner",
     "Into",
@@ -119,10 +113,14 @@ impl<'a> Linter<'a> {
             let help = "write it as `/v1/webhooks/{id}`, with query parameters under `parameters`";
             self.report(item, "this is not a path", help);
         }
-        template_names(path).unwrap_or_else(|| {
+        let Some(names) = template_names(path) else {
             self.report(item, "the braces in the path do not match", "write each path parameter as `{name}`");
-            BTreeSet::new()
-        })
+            return BTreeSet::new();
+        };
+        if path.matches('{').count() > names.len() {
+            self.report(item, "a parameter is in the path twice", "give each place a name of its own");
+        }
+        names
     }
 
     fn operation(&mut self, at: &At<'a>, scope: &mut Scope, template: &BTreeSet<&str>, shared: &[At<'a>]) {
@@ -232,13 +230,7 @@ impl<'a> Linter<'a> {
         if let Some(name) = self.required_text(at, "name", "write the parameter's name")
             && place == Some("header")
         {
-            if !is_token(name) {
-                self.report(at, format!("`{name}` is no header name"), "use letters, digits and `-`");
-            }
-            if ["authorization", "content-type", "accept"].contains(&name.to_ascii_lowercase().as_str()) {
-                let help = "leave it out: it follows from securitySchemes and from the media types";
-                self.report(at, format!("the header `{name}` is not a parameter"), help);
-            }
+            self.header_name(at, name);
         }
         if self.boolean(at, "x-client-header").is_some() && place != Some("header") {
             self.report(at, "`x-client-header` is for headers", "leave it out");
@@ -256,6 +248,9 @@ impl<'a> Linter<'a> {
             return self.report(at, "`schema` is missing", help);
         };
         self.schema(&schema, schema::Role::Part);
+        if let Some(nullable) = schema.get("nullable") {
+            self.report(&nullable, "a parameter is never null", "leave it out, or make the parameter optional");
+        }
         if let Some(inline) = schema.get("enum") {
             self.report(&inline, "the enum has no name", "give it one under components.schemas and refer to it");
         }
@@ -327,9 +322,12 @@ impl<'a> Linter<'a> {
             } else if status.starts_with('2') {
                 successes.push(status);
             }
-            match response.node.get("$ref") {
-                Some(_) => drop(self.follow(&response, "responses")),
-                None => self.response(&response),
+            if response.node.get("$ref").is_none() {
+                self.response(&response);
+            }
+            let followed = self.follow(&response, "responses");
+            if ["204", "205", "304"].contains(&status) && followed.is_some_and(|at| at.node.get("content").is_some()) {
+                self.report(&response, format!("an answer with status {status} has no body"), "leave `content` out");
             }
         }
         match successes.as_slice() {
@@ -399,6 +397,14 @@ impl<'a> Linter<'a> {
         if !has_reference(&schema) && !(body == Body::Answer && (is_list || is_string)) {
             self.report(&schema, "the schema of the body has no name", help);
         }
+        if !has_reference(&schema) && (is_list || is_string) {
+            for (key, member) in schema.entries() {
+                if !["type", "items", "description"].contains(&key) {
+                    let help = "give the schema a name under components.schemas and refer to it";
+                    self.report(&member, format!("`{key}` is not understood in a schema without a name"), help);
+                }
+            }
+        }
         self.schema(&schema, schema::Role::Part);
         if form && let Some(resolved) = self.resolve(&schema) {
             self.form(&resolved);
@@ -407,17 +413,27 @@ impl<'a> Linter<'a> {
 
     /// A form has flat fields; others fail at run time.
     fn form(&mut self, schema: &At<'a>) {
-        if schema.str("type") != Some("object") {
+        if schema.str("type") != Some("object") || schema.members("properties").is_empty() {
             self.report(schema, "a form is an object of fields", "write `type: object` with the fields as properties");
         }
         for (name, property) in schema.members("properties") {
             let Some(resolved) = self.resolve(&property) else {
                 continue;
             };
-            if !resolved.str("type").is_some_and(|kind| ["string", "integer", "number", "boolean"].contains(&kind)) {
-                let help =
-                    "write a field of type string, integer, number or boolean, with the encoding in its description";
-                self.report(&property, format!("the form field `{name}` is not a single value"), help);
+            match resolved.str("type") {
+                Some("string" | "integer" | "boolean") => {}
+                Some("number") => {
+                    let help = "write it as a string with a pattern, so that its digits are sent as they are given";
+                    self.report(&property, format!("the form field `{name}` is a number"), help);
+                }
+                Some(_) | None => {
+                    let help = "write a field of type string, integer or boolean, with the encoding in its description";
+                    self.report(&property, format!("the form field `{name}` is not a single value"), help);
+                }
+            }
+            if property.node.get("nullable").is_some() {
+                let help = "make the field optional, or describe the text that stands for null";
+                self.report(&property, format!("a form has no null for the field `{name}`"), help);
             }
         }
     }

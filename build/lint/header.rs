@@ -1,0 +1,91 @@
+//! Names of headers: of credentials, of calls and of deliveries.
+
+use std::collections::BTreeSet;
+
+use super::{At, Linter, Scope, is_token, names, operation};
+
+/// OpenAPI ignores parameters of these names.
+const OF_OPENAPI: [&str; 3] = ["accept", "authorization", "content-type"];
+/// HTTP itself sets these.
+const OF_HTTP: [&str; 7] = ["connection", "content-length", "host", "te", "trailer", "transfer-encoding", "upgrade"];
+
+impl<'a> Linter<'a> {
+    pub(super) fn header_name(&mut self, at: &At<'a>, name: &str) {
+        if !is_token(name) {
+            self.report(at, format!("`{name}` is no header name"), "use letters, digits and `-`");
+        }
+        let lower = name.to_ascii_lowercase();
+        if OF_HTTP.contains(&lower.as_str()) {
+            self.report(at, format!("HTTP itself sets the header `{name}`"), "leave it out");
+        }
+        let is_credential = at.node.get("type").is_some();
+        if OF_OPENAPI.contains(&lower.as_str()) && !(is_credential && lower == "authorization") {
+            let help = "leave it out: it follows from securitySchemes and from the media types";
+            self.report(at, format!("the header `{name}` is not a parameter"), help);
+        }
+    }
+
+    /// Headers that two parts of the document speak of.
+    pub(super) fn headers(&mut self, root: &At<'a>) {
+        let calls: Vec<At<'a>> =
+            operation::all_parameters(self, root).into_iter().filter(|at| at.str("in") == Some("header")).collect();
+        self.client_headers(&calls);
+        self.besides_key(root, &calls);
+        let help = "write its name the same everywhere, or leave one out";
+        let mut constants = Scope::new("header of deliveries", help);
+        let mut seen = BTreeSet::new();
+        for (_, event) in root.members("x-webhooks") {
+            let Some(post) = event.get("post") else { continue };
+            let parameters = self.followed(&post);
+            self.besides_key(&post, &parameters);
+            for at in parameters.into_iter().chain(self.key(&post)) {
+                if let Some(name) = at.str("name").filter(|name| seen.insert(*name)) {
+                    self.claim(&mut constants, &at, name, names::snake(name).map(|name| name.to_ascii_uppercase()));
+                }
+            }
+        }
+    }
+
+    /// A client takes a header once, so every call must mean the same by it.
+    fn client_headers(&mut self, calls: &[At<'a>]) {
+        let named = |at: &At<'a>| at.str("name").map(str::to_ascii_lowercase);
+        let constant = |at: &At<'a>| at.node.get("x-client-header").and_then(|node| node.as_bool()) == Some(true);
+        let schema = |at: &At<'a>| at.node.get("schema").map(|schema| schema.to_json_text());
+        for (index, at) in calls.iter().enumerate() {
+            let other = calls.iter().take(index).find(|other| named(other) == named(at));
+            if let Some(other) = other
+                && (constant(at) || constant(other))
+                && (constant(at) != constant(other) || schema(at) != schema(other))
+            {
+                let message = format!("this header of a client is described otherwise at {}", other.place);
+                self.report(at, message, "describe it once, under components.parameters");
+            }
+        }
+    }
+
+    /// Parameters that say a second time what the credential's header is.
+    fn besides_key(&mut self, holder: &At<'a>, parameters: &[At<'a>]) {
+        let Some(name) = self.key(holder).and_then(|key| key.str("name")) else { return };
+        for at in parameters.iter().filter(|at| at.str("name").is_some_and(|other| other.eq_ignore_ascii_case(name))) {
+            let help = "leave the parameter out: the header follows from securitySchemes";
+            self.report(at, format!("the header `{name}` is that of the credential"), help);
+        }
+    }
+
+    /// The API key that `security` of the root or of a delivery asks for.
+    fn key(&self, holder: &At<'a>) -> Option<At<'a>> {
+        let requirements = holder.get("security")?.items();
+        let (name, _) = requirements.iter().flat_map(At::entries).next()?;
+        self.target(&format!("#/components/securitySchemes/{name}")).filter(|at| at.str("type") == Some("apiKey"))
+    }
+
+    /// The parameters of an operation, a path or a delivery, `$ref`s followed where they lead somewhere.
+    pub(super) fn followed(&self, holder: &At<'a>) -> Vec<At<'a>> {
+        let items = holder.get("parameters").map(|at| at.items()).unwrap_or_default();
+        let follow = |at: At<'a>| match at.str("$ref") {
+            Some(reference) => self.target(reference),
+            None => Some(at),
+        };
+        items.into_iter().filter_map(follow).collect()
+    }
+}
