@@ -43,6 +43,8 @@ pub mod client;
 mod decode;
 mod events;
 mod json_schema;
+#[cfg(feature = "sandbox")]
+pub mod sandbox;
 mod times;
 #[cfg(feature = "validate")]
 pub mod validate;

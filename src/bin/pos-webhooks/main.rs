@@ -2,6 +2,7 @@
 
 mod lines;
 mod report;
+mod sandbox;
 mod show;
 mod validate;
 
@@ -21,7 +22,7 @@ const UNUSABLE: u8 = 2;
 /// Every provider is described by one OpenAPI document. This program holds payloads against it and reports every
 /// departure, and it shows what the document says: the specification itself, JSON Schemas, and example payloads.
 ///
-/// It reads files or standard input and connects to nothing.
+/// It reads files or standard input and connects to nothing; only `sandbox` opens a port, on this machine.
 #[derive(Parser)]
 #[command(
     version,
@@ -52,6 +53,7 @@ enum Command {
     Schema(show::Schema),
     Spec(show::Spec),
     Example(show::Example),
+    Sandbox(sandbox::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -60,6 +62,7 @@ fn main() -> ExitCode {
         Command::Schema(arguments) => show::schema(&arguments),
         Command::Spec(arguments) => show::spec(&arguments),
         Command::Example(arguments) => show::example(&arguments),
+        Command::Sandbox(arguments) => sandbox::run(&arguments),
     };
     match done {
         Ok(status) => status,

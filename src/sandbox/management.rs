@@ -1,0 +1,320 @@
+//! The providers' own calls: routes, authentication, and everything else that the specification says of a request.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{ConnectInfo, RawPathParams, Request};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use axum::response::Response;
+use axum::routing::{MethodFilter, on};
+use serde_json::{Map, Value};
+
+use super::backend::{Answer, Broken, Call, Problem};
+use super::fault::{AnswerFault, latency};
+use super::server::{Break, Connection};
+use super::{Backends, Inner};
+use crate::catalogue::{self, Operation, Parameter, Provider, Scheme};
+use crate::validate::Invalid;
+
+/// Where an answer says to a person what the provider would not say.
+const NOTE: &str = "x-sandbox-note";
+
+/// Longest request body that is read.
+pub(super) const MAX_BODY: usize = 1024 * 1024;
+
+/// What stands behind a proxy that answers for the provider.
+const PROXY_PAGE: &str = "<html><head><title>502 Bad Gateway</title></head><body>Bad Gateway</body></html>\n";
+
+pub(super) fn routes(inner: &Arc<Inner>) -> Router {
+    let mut router = Router::new();
+    for provider in crate::PROVIDERS.iter().copied() {
+        for operation in provider.operations {
+            let method = Method::from_bytes(operation.method.as_bytes()).ok();
+            let Some(method) = method.and_then(|method| MethodFilter::try_from(method).ok()) else { continue };
+            let inner = Arc::clone(inner);
+            let handler =
+                move |ConnectInfo(connection): ConnectInfo<Connection>, path: RawPathParams, request: Request| {
+                    serve(inner, provider, operation, connection, path, request)
+                };
+            router = router.route(&format!("/{}{}", provider.name, operation.path), on(method, handler));
+        }
+    }
+    router
+}
+
+async fn serve(
+    inner: Arc<Inner>,
+    provider: &'static Provider,
+    operation: &'static Operation,
+    connection: Connection,
+    path: RawPathParams,
+    request: Request,
+) -> Response {
+    let faults = inner.state().answer_faults(provider.name, operation.id);
+    let waits = faults.iter().filter_map(|fault| match fault {
+        AnswerFault::Latency { milliseconds } => Some(*milliseconds),
+        _ => None,
+    });
+    tokio::time::sleep(latency(waits)).await;
+    for fault in &faults {
+        if let AnswerFault::Status { status, retry_after_seconds } = fault {
+            let status = StatusCode::from_u16(*status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
+            let mut response = respond(Answer::undocumented(status, None, String::new()).noted("a fault"));
+            if let Some(seconds) = retry_after_seconds {
+                response.headers_mut().insert(RETRY_AFTER, (*seconds).into());
+            }
+            return response;
+        }
+    }
+    let parameters = path.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    let (head, body) = request.into_parts();
+    let query = form_urlencoded::parse(head.uri.query().unwrap_or_default().as_bytes()).into_owned().collect();
+    let received = Received {
+        path: head.uri.path().strip_prefix(&format!("/{}", provider.name)).unwrap_or_default(),
+        parameters,
+        query,
+        headers: &head.headers,
+        body: to_bytes(body, MAX_BODY).await.ok(),
+    };
+    let answer = {
+        let mut state = inner.state();
+        answer(&mut state.backends, provider, operation, &received)
+    };
+    inner.changed();
+    let answer = answer.unwrap_or_else(|Broken(reason)| {
+        let note = format!("the sandbox departs from the specification: {reason}");
+        Answer::undocumented(StatusCode::INTERNAL_SERVER_ERROR, Some("text/plain"), note)
+    });
+    broken_as_asked(answer, &faults, &connection)
+}
+
+/// The answer with what is wrong with it on request.
+fn broken_as_asked(mut answer: Answer, faults: &[AnswerFault], connection: &Connection) -> Response {
+    let mut media_type = None;
+    for fault in faults {
+        match fault {
+            AnswerFault::Garbage { body, media_type: other } => {
+                answer.body = body.clone().unwrap_or_else(|| PROXY_PAGE.to_owned());
+                media_type = Some(other.as_deref().unwrap_or("text/html"));
+            }
+            AnswerFault::Reset => connection.break_next(Break::Reset),
+            AnswerFault::Truncated => connection.break_next(Break::Short(answer.body.len().div_ceil(2).max(1))),
+            AnswerFault::Latency { .. } | AnswerFault::Status { .. } => {}
+        }
+    }
+    let mut response = respond(answer);
+    if let Some(media_type) = media_type.and_then(|text| HeaderValue::from_str(text).ok()) {
+        response.headers_mut().insert(CONTENT_TYPE, media_type);
+    }
+    response
+}
+
+fn respond(answer: Answer) -> Response {
+    let Answer { status, media_type, body, note } = answer;
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    if let Some(media_type) = media_type {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+    }
+    let note = note.filter(|note| !note.is_empty()).map(|note| note.replace(|c: char| !(' '..='~').contains(&c), " "));
+    if let Some(note) = note.and_then(|note| HeaderValue::from_str(&note).ok()) {
+        headers.insert(NOTE, note);
+    }
+    response
+}
+
+/// A request before anything is known of it.
+struct Received<'a> {
+    path: &'a str,
+    parameters: BTreeMap<String, String>,
+    query: BTreeMap<String, String>,
+    headers: &'a HeaderMap,
+    /// `None` where it is too long or broke off.
+    body: Option<Bytes>,
+}
+
+fn answer(
+    backends: &mut Backends,
+    provider: &'static Provider,
+    operation: &'static Operation,
+    received: &Received<'_>,
+) -> Result<Answer, Broken> {
+    let backend = backends.find(provider)?;
+    let read = read(provider, operation, received);
+    let body = read.as_ref().map_or("", |body| body.text.as_str());
+    let Received { path, parameters, query, headers, .. } = received;
+    let call = Call { operation, path, parameters, query, headers, body };
+    let answer = if let Err(reason) = authenticate(provider, &backend.credentials(), received.headers) {
+        let documented = call.documented(StatusCode::UNAUTHORIZED).is_some();
+        let answer = match documented {
+            true => call.refuse(StatusCode::UNAUTHORIZED, &call.example::<Value>(StatusCode::UNAUTHORIZED)?, "")?,
+            false => backend.refuse(&call, StatusCode::UNAUTHORIZED, &[])?,
+        };
+        answer.noted(reason)
+    } else {
+        let mut problems = parameter_problems(operation, received);
+        match &read {
+            Ok(body) => problems.extend(body.problems.iter().cloned()),
+            Err(problem) => problems.push(problem.clone()),
+        }
+        if problems.is_empty() {
+            backend.handle(&call)?
+        } else {
+            let note = problems.iter().map(Problem::to_string).collect::<Vec<_>>().join("; ");
+            backend.refuse(&call, StatusCode::BAD_REQUEST, &problems)?.noted(&note)
+        }
+    };
+    match departure(provider, &call, &answer) {
+        Some(reason) if cfg!(debug_assertions) => Err(Broken(reason)),
+        _ => Ok(answer),
+    }
+}
+
+fn authenticate(
+    provider: &Provider,
+    credentials: &BTreeMap<&'static str, crate::Secret>,
+    headers: &HeaderMap,
+) -> Result<(), &'static str> {
+    let Some(credential) = &provider.credential else { return Ok(()) };
+    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let sent = match credential.scheme {
+        Scheme::Bearer => match header(AUTHORIZATION.as_str()).and_then(|value| value.split_once(' ')) {
+            Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Some(token.trim()),
+            _ => None,
+        },
+        Scheme::Header(name) => header(name),
+    };
+    match sent {
+        None if credential.required => Err("the request has no token of the documented form"),
+        None => Ok(()),
+        Some(token) if credentials.get("token").is_some_and(|secret| secret.expose() == token) => Ok(()),
+        Some(_) => Err("the token is not the one that the sandbox told"),
+    }
+}
+
+fn parameter_problems(operation: &Operation, received: &Received<'_>) -> Vec<Problem> {
+    let header =
+        |name: &str| received.headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+    let in_path = operation.path_parameters.iter().map(|it| (it, received.parameters.get(it.name).cloned()));
+    let in_query = operation.query_parameters.iter().map(|it| (it, received.query.get(it.name).cloned()));
+    let in_headers = operation.headers.iter().map(|it| (it, header(it.name)));
+    in_path
+        .chain(in_query)
+        .chain(in_headers)
+        .filter_map(|(it, value)| parameter_problem(it, value.as_deref()))
+        .collect()
+}
+
+fn parameter_problem(parameter: &Parameter, value: Option<&str>) -> Option<Problem> {
+    let problem = |missing, reason| Problem { in_body: false, name: parameter.name.to_owned(), missing, reason };
+    match value {
+        None if parameter.required => Some(problem(true, "it is missing".to_owned())),
+        None => None,
+        Some(value) => match parameter.validate(value) {
+            Ok(()) => None,
+            Err(Invalid::Violations(found)) => {
+                let messages: Vec<_> = found.iter().map(|violation| violation.message.as_str()).collect();
+                Some(problem(false, messages.join(", ")))
+            }
+            Err(other) => Some(problem(false, other.to_string())),
+        },
+    }
+}
+
+/// A request body as JSON text, and how it departs from the specification.
+struct ReadBody {
+    text: String,
+    problems: Vec<Problem>,
+}
+
+fn read(provider: &'static Provider, operation: &Operation, received: &Received<'_>) -> Result<ReadBody, Problem> {
+    let whole = |reason: String| Problem { in_body: true, name: String::new(), missing: false, reason };
+    let Some(expected) = &operation.request else { return Ok(ReadBody { text: String::new(), problems: Vec::new() }) };
+    let Some(bytes) = &received.body else { return Err(whole(format!("the body is longer than {MAX_BODY} bytes"))) };
+    let schema = provider.json_schema(expected.schema).map_err(|error| whole(error.to_string()))?;
+    let media_type = received.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let media_type = media_type.split(';').next().unwrap_or_default().trim();
+    let mut problems = Vec::new();
+    let text = if !is_of_type(media_type, expected.media_type) {
+        // What the provider cannot read, it finds empty.
+        problems.push(Problem {
+            in_body: false,
+            name: CONTENT_TYPE.to_string(),
+            missing: media_type.is_empty(),
+            reason: format!("it is `{media_type}`, but `{}` is documented", expected.media_type),
+        });
+        "{}".to_owned()
+    } else if expected.media_type == "application/x-www-form-urlencoded" {
+        form(&schema, bytes).to_string()
+    } else {
+        String::from_utf8(bytes.to_vec()).map_err(|_| whole("the body is not UTF-8".to_owned()))?
+    };
+    match provider.validate(expected.schema, text.as_bytes()) {
+        Ok(()) => {}
+        Err(Invalid::Violations(violations)) => {
+            let missing = missing(&schema, &text);
+            let others = violations.iter().filter(|it| !(it.keyword == "required" && it.pointer.is_empty()));
+            problems.extend(missing.map(|name| Problem {
+                in_body: true,
+                name,
+                missing: true,
+                reason: "it is required".to_owned(),
+            }));
+            problems.extend(others.map(|violation| Problem {
+                in_body: true,
+                name: violation.pointer.trim_start_matches('/').to_owned(),
+                missing: false,
+                reason: violation.message.clone(),
+            }));
+        }
+        Err(other) => return Err(whole(other.to_string())),
+    }
+    Ok(ReadBody { text, problems })
+}
+
+/// One document writes `application/jsonc` for JSON; both are taken for it.
+fn is_of_type(sent: &str, documented: &str) -> bool {
+    let is_json = |media_type: &str| matches!(media_type, "application/json" | "application/jsonc");
+    sent.eq_ignore_ascii_case(documented) || (is_json(&sent.to_ascii_lowercase()) && is_json(documented))
+}
+
+/// The required members that are not there.
+fn missing(schema: &Value, text: &str) -> impl Iterator<Item = String> {
+    let sent: Value = serde_json::from_str(text).unwrap_or_default();
+    let required = schema.get("required").and_then(Value::as_array).cloned().unwrap_or_default();
+    required
+        .into_iter()
+        .filter_map(move |name| name.as_str().filter(|name| sent.get(name).is_none()).map(str::to_owned))
+}
+
+/// The fields of a form as an object; a field that is a number by the schema becomes one.
+fn form(schema: &Value, bytes: &[u8]) -> Value {
+    let is_text = |name: &str| {
+        let kind = schema.get("properties").and_then(|properties| properties.get(name)?.get("type"));
+        kind.is_none_or(|kind| kind == "string")
+    };
+    let mut fields = Map::new();
+    for (name, text) in form_urlencoded::parse(bytes).into_owned() {
+        let value = Some(&text).filter(|_| !is_text(&name)).and_then(|text| serde_json::from_str(text).ok());
+        fields.insert(name, value.unwrap_or(Value::String(text)));
+    }
+    Value::Object(fields)
+}
+
+/// How an answer departs from what the operation documents for its status.
+fn departure(provider: &'static Provider, call: &Call<'_>, answer: &Answer) -> Option<String> {
+    let catalogue::Answer { status, body, .. } = call.documented(answer.status)?;
+    let place = format!("the answer {status} of {}", call.operation.id);
+    let Some(body) = body else {
+        return (!answer.body.is_empty()).then(|| format!("{place} has a body"));
+    };
+    if answer.media_type != Some(body.media_type) {
+        return Some(format!("{place} is not {}", body.media_type));
+    }
+    let invalid = provider.validate(body.schema, answer.body.as_bytes()).err()?;
+    Some(format!("{place}: {invalid}"))
+}

@@ -1,0 +1,544 @@
+//! The providers on this machine, as they are documented: for tests of your own client and receiver.
+//!
+//! A [`Sandbox`] is an HTTP server on a loopback port. Below `/vipps`, `/mypos` and so on it answers the calls that a
+//! provider documents, with its state in memory; [`Sandbox::deliver`] sends events to what was registered, signed as the
+//! provider signs; [`Sandbox::fault`] makes either go wrong; and the page at [`Sandbox::url`] shows all of it.
+//!
+//! ```
+//! # #[cfg(feature = "vipps")] {
+//! use pos_webhooks::sandbox::{AnswerFault, Sandbox};
+//! use pos_webhooks::vipps::{EventName, models::RegisterWebhook};
+//!
+//! # tokio::runtime::Runtime::new()?.block_on(async {
+//! let sandbox = Sandbox::start().await?;
+//! let client = sandbox.vipps()?;
+//!
+//! // Nobody listens there; a test would have its receiver there.
+//! let event = EventName::EpaymentsPaymentCapturedV1.to_string();
+//! let webhook = RegisterWebhook { url: "http://127.0.0.1:9/hooks".into(), events: vec![event.clone()] };
+//! let registered = client.register_webhook(&webhook).await?;
+//!
+//! let attempts = sandbox.deliver("vipps", event).await?;
+//! assert_eq!(attempts[0].registration, registered.id);
+//! assert!(!attempts[0].is_acknowledged());
+//!
+//! sandbox.fault(AnswerFault::Status { status: 500, retry_after_seconds: None })?;
+//! assert!(client.list_webhooks().await.is_err());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # What is documented and what is not
+//!
+//! Requests are held against the specification, answers too (in debug builds: a sandbox that would depart from it answers
+//! 500 and says how). Where a provider documents no answer, the sandbox answers with the usual status, in the provider's
+//! form as far as there is one: 401 without a token, 404 for an unknown id, 400 for a request that departs from the
+//! specification. The header `x-sandbox-note` of a refusal says to people why.
+//!
+//! A myPOS webhook gets every event, since subscriptions are outside of this crate, and its pages are asked for with
+//! `page` and `size`, which are second-hand. DealPOS has no calls; [`Sandbox::register`] stands for its back office.
+
+mod backend;
+mod control;
+#[cfg(feature = "dealpos")]
+mod dealpos;
+mod delivery;
+mod fault;
+mod management;
+#[cfg(feature = "mipos")]
+mod mipos;
+#[cfg(feature = "mypos")]
+mod mypos;
+mod page;
+mod server;
+#[cfg(feature = "vipps")]
+mod vipps;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rand::RngExt as _;
+use serde::Serialize;
+use tokio::sync::watch;
+
+use backend::{Backend, Broken, Random};
+use delivery::Job;
+use fault::Armed;
+
+pub use backend::Registration;
+pub use delivery::{Attempt, DeliverError, Delivery, Message};
+pub use fault::{AnswerFault, DeliveryFault, Fault, FaultError};
+
+use crate::Secret;
+use crate::catalogue::Provider;
+use crate::client::SetupError;
+
+/// How many attempts the log keeps.
+const LOG: usize = 1000;
+
+/// The simulated providers, running until this is dropped.
+///
+/// It needs a Tokio runtime, in which it runs.
+pub struct Sandbox {
+    inner: Arc<Inner>,
+}
+
+/// How a sandbox is started.
+#[derive(Clone, Debug)]
+pub struct Builder {
+    listen: SocketAddr,
+    seed: Option<u64>,
+    anywhere: bool,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self { listen: (Ipv4Addr::LOCALHOST, 0).into(), seed: None, anywhere: false }
+    }
+}
+
+impl Builder {
+    /// Where it listens; a free port of 127.0.0.1 unless this says otherwise.
+    ///
+    /// Whoever reaches the address can do all that the page and the control endpoints can.
+    #[must_use]
+    pub fn listen(mut self, address: SocketAddr) -> Self {
+        self.listen = address;
+        self
+    }
+
+    /// What tokens, ids, secrets and the choice of faults follow from; random unless this says otherwise.
+    ///
+    /// The same seed gives the same with the same version of this crate.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// Lets deliveries go to other machines. They are refused otherwise, so that no test reaches anybody else's server.
+    #[must_use]
+    pub fn deliver_anywhere(mut self) -> Self {
+        self.anywhere = true;
+        self
+    }
+
+    /// Starts the sandbox.
+    ///
+    /// # Errors
+    ///
+    /// When the address cannot be listened on, or there can be no HTTP client for deliveries.
+    pub async fn start(self) -> Result<Sandbox, StartError> {
+        let listener = tokio::net::TcpListener::bind(self.listen).await;
+        let listener = listener.map_err(|source| StartError::Listen { address: self.listen, source })?;
+        let address = listener.local_addr().map_err(|source| StartError::Listen { address: self.listen, source })?;
+        let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
+        let http = client.user_agent(concat!("pos-webhooks-sandbox/", env!("CARGO_PKG_VERSION")));
+        let seed = self.seed.unwrap_or_else(|| rand::rng().random());
+        let backends = Backends::new(seed);
+        let url = format!("http://{address}");
+        let accounts = backends.0.iter().map(|backend| {
+            let provider = backend.provider().name;
+            Account { provider, base_url: format!("{url}/{provider}"), credentials: backend.credentials() }
+        });
+        let inner = Arc::new(Inner {
+            accounts: accounts.collect(),
+            url,
+            seed,
+            anywhere: self.anywhere,
+            http: http.build().map_err(StartError::HttpClient)?,
+            state: Mutex::new(State {
+                backends,
+                faults: Vec::new(),
+                armed: 0,
+                held: Vec::new(),
+                log: VecDeque::new(),
+                attempts: 0,
+            }),
+            changes: watch::Sender::new(0),
+            over: watch::Sender::new(false),
+        });
+        let routes = management::routes(&inner).merge(page::routes(&inner)).merge(control::routes(&inner));
+        let service = routes.into_make_service_with_connect_info::<server::Connection>();
+        let mut over = inner.over.subscribe();
+        let ended = async move {
+            // An error says that the sandbox is gone, which is the same.
+            let _ = over.wait_for(|over| *over).await;
+        };
+        let serving = axum::serve(server::Breakable(listener), service).with_graceful_shutdown(ended);
+        tokio::spawn(async move { serving.await });
+        Ok(Sandbox { inner })
+    }
+}
+
+/// Why a sandbox did not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// There can be no HTTP client for deliveries.
+    #[error("there can be no HTTP client for deliveries")]
+    HttpClient(#[source] reqwest::Error),
+}
+
+/// No such provider is compiled in.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no provider `{name}`; there are: {}", known.join(", "))]
+#[non_exhaustive]
+pub struct UnknownProvider {
+    /// What was asked for.
+    pub name: String,
+    /// What there is.
+    pub known: Vec<&'static str>,
+}
+
+/// What a client and a receiver have to know of one provider in the sandbox.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct Account {
+    /// The provider's module.
+    pub provider: &'static str,
+    /// Stands for the documented server.
+    pub base_url: String,
+    /// What to call with, and what deliveries are signed with where that is not told by a call. The names are those of the
+    /// module's `Credentials`: `token`, and with Vipps MobilePay `ocp_apim_subscription_key` and
+    /// `merchant_serial_number`. `secret` (miPOS) and `api_key` (DealPOS) are for the receiver.
+    pub credentials: BTreeMap<&'static str, Secret>,
+}
+
+impl Account {
+    /// A credential; empty where the provider has none of that name.
+    fn credential(&self, name: &str) -> Secret {
+        self.credentials.get(name).cloned().unwrap_or_else(|| Secret::from(""))
+    }
+}
+
+/// Why something could not be registered in a back office.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RegisterError {
+    /// No such provider is compiled in.
+    #[error(transparent)]
+    Provider(#[from] UnknownProvider),
+    /// The provider documents calls for it.
+    #[error("{0} documents calls to register webhooks; use its client")]
+    ByCalls(&'static str),
+    /// The URL is none.
+    #[error("the URL is not an absolute http or https URL")]
+    Url,
+    /// There is no such event.
+    #[error(transparent)]
+    Event(crate::catalogue::UnknownName),
+}
+
+impl Sandbox {
+    /// Starts a sandbox on a free port of this machine.
+    ///
+    /// # Errors
+    ///
+    /// As [`Builder::start`].
+    pub async fn start() -> Result<Self, StartError> {
+        Self::builder().start().await
+    }
+
+    /// Starts one with other than the default settings.
+    #[must_use]
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// The address of its page, such as `http://127.0.0.1:41234`.
+    pub fn url(&self) -> &str {
+        &self.inner.url
+    }
+
+    /// The seed that everything random follows from.
+    pub fn seed(&self) -> u64 {
+        self.inner.seed
+    }
+
+    /// How to call each provider.
+    pub fn accounts(&self) -> &[Account] {
+        &self.inner.accounts
+    }
+
+    /// How to call one provider.
+    ///
+    /// # Errors
+    ///
+    /// When no such provider is compiled in.
+    pub fn account(&self, provider: &str) -> Result<&Account, UnknownProvider> {
+        let name = self::provider(provider)?.name;
+        let found = self.inner.accounts.iter().find(|account| account.provider == name);
+        found.ok_or_else(|| UnknownProvider::new(provider))
+    }
+
+    /// A client of miPOS that is ready to use.
+    ///
+    /// # Errors
+    ///
+    /// When there can be no HTTP client.
+    #[cfg(feature = "mipos")]
+    pub fn mipos(&self) -> Result<crate::mipos::Client, SetupError> {
+        let account = self.own(&crate::mipos::PROVIDER);
+        crate::mipos::Client::new(&account.base_url, crate::mipos::Credentials::new(account.credential("token")))
+    }
+
+    /// A client of myPOS that is ready to use.
+    ///
+    /// # Errors
+    ///
+    /// When there can be no HTTP client.
+    #[cfg(feature = "mypos")]
+    pub fn mypos(&self) -> Result<crate::mypos::Client, SetupError> {
+        let account = self.own(&crate::mypos::PROVIDER);
+        crate::mypos::Client::new(&account.base_url, crate::mypos::Credentials::new(account.credential("token")))
+    }
+
+    /// A client of Vipps MobilePay that is ready to use.
+    ///
+    /// # Errors
+    ///
+    /// When there can be no HTTP client.
+    #[cfg(feature = "vipps")]
+    pub fn vipps(&self) -> Result<crate::vipps::Client, SetupError> {
+        let account = self.own(&crate::vipps::PROVIDER);
+        let mut credentials = crate::vipps::Credentials::new(account.credential("token"))
+            .ocp_apim_subscription_key(account.credential("ocp_apim_subscription_key"));
+        if let Ok(number) = account.credential("merchant_serial_number").expose().parse() {
+            credentials = credentials.merchant_serial_number(number);
+        }
+        crate::vipps::Client::new(&account.base_url, credentials)
+    }
+
+    /// The account of a provider that is compiled in, and so has one.
+    fn own(&self, provider: &'static Provider) -> Account {
+        let found = self.inner.accounts.iter().find(|account| account.provider == provider.name);
+        found.cloned().unwrap_or(Account {
+            provider: provider.name,
+            base_url: self.inner.url.clone(),
+            credentials: BTreeMap::new(),
+        })
+    }
+
+    /// Registers a URL for events as in the back office of a provider that documents no calls for it: DealPOS. Without
+    /// events it gets all.
+    ///
+    /// # Errors
+    ///
+    /// When the provider documents calls, or has no such event, or the URL is none.
+    pub fn register(&self, provider: &str, url: &str, events: &[&str]) -> Result<Registration, RegisterError> {
+        self.inner.register(provider, url, events)
+    }
+
+    /// What is registered with a provider, in the order in which it was.
+    ///
+    /// # Errors
+    ///
+    /// When no such provider is compiled in.
+    pub fn registrations(&self, provider: &str) -> Result<Vec<Registration>, UnknownProvider> {
+        Ok(self.inner.registrations(self::provider(provider)?))
+    }
+
+    /// Delivers an event to every registration that is to get it, one after the other, and tells each attempt.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such provider or event, or a setting of the [`Delivery`] makes no sense. A receiver that cannot be
+    /// reached, or refuses, is no error: see [`Attempt`].
+    pub async fn deliver(&self, provider: &str, delivery: impl Into<Delivery>) -> Result<Vec<Attempt>, DeliverError> {
+        self.inner.deliver(provider, delivery.into()).await
+    }
+
+    /// The attempts at deliveries, oldest first, background retries included; the last 1000.
+    pub fn log(&self) -> Vec<Attempt> {
+        self.inner.log()
+    }
+
+    /// Makes something go wrong from now on.
+    ///
+    /// # Errors
+    ///
+    /// When the fault could never happen.
+    pub fn fault(&self, fault: impl Into<Fault>) -> Result<(), FaultError> {
+        self.inner.arm(fault.into())
+    }
+
+    /// Ends all faults. Deliveries that are held back stay so until the next one.
+    pub fn clear_faults(&self) {
+        self.inner.state().faults.clear();
+        self.inner.changed();
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        self.inner.over.send_replace(true);
+    }
+}
+
+impl fmt::Debug for Sandbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sandbox").field("url", &self.inner.url).field("seed", &self.inner.seed).finish_non_exhaustive()
+    }
+}
+
+impl UnknownProvider {
+    fn new(name: &str) -> Self {
+        let known = crate::PROVIDERS.iter().map(|provider| provider.name).collect();
+        Self { name: name.to_owned(), known }
+    }
+}
+
+/// The compiled provider of that name.
+fn provider(name: &str) -> Result<&'static Provider, UnknownProvider> {
+    let found = crate::PROVIDERS.iter().copied().find(|provider| provider.name == name);
+    found.ok_or_else(|| UnknownProvider::new(name))
+}
+
+/// What handlers, deliveries and the library share.
+struct Inner {
+    url: String,
+    seed: u64,
+    accounts: Vec<Account>,
+    anywhere: bool,
+    http: reqwest::Client,
+    state: Mutex<State>,
+    /// Counts what the page shows.
+    changes: watch::Sender<u64>,
+    /// Whether the sandbox is to end.
+    over: watch::Sender<bool>,
+}
+
+impl Inner {
+    /// Everything that changes. Never held across an await.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn changed(&self) {
+        self.changes.send_modify(|count| *count += 1);
+    }
+
+    fn registrations(&self, provider: &'static Provider) -> Vec<Registration> {
+        self.state().backends.find(provider).map(|backend| backend.registrations()).unwrap_or_default()
+    }
+
+    fn register(&self, provider: &str, url: &str, events: &[&str]) -> Result<Registration, RegisterError> {
+        let provider = self::provider(provider)?;
+        let parsed = reqwest::Url::parse(url).map_err(|_| RegisterError::Url)?;
+        if !matches!(parsed.scheme(), "http" | "https") {
+            return Err(RegisterError::Url);
+        }
+        let known: Vec<_> = provider.events.iter().map(|event| event.name).collect();
+        if let Some(unknown) = events.iter().find(|name| !known.contains(name)) {
+            let unknown = crate::catalogue::UnknownName { provider: provider.name, name: (*unknown).to_owned(), known };
+            return Err(RegisterError::Event(unknown));
+        }
+        let events = if events.is_empty() { &known } else { events };
+        let events = events.iter().map(|name| (*name).to_owned()).collect();
+        let by_calls = || RegisterError::ByCalls(provider.name);
+        let registered = {
+            let mut state = self.state();
+            let backend = state.backends.find(provider).map_err(|_| by_calls())?;
+            backend.register(url.to_owned(), events).ok_or_else(by_calls)?
+        };
+        self.changed();
+        Ok(registered)
+    }
+
+    fn log(&self) -> Vec<Attempt> {
+        self.state().log.iter().cloned().collect()
+    }
+
+    fn arm(&self, fault: Fault) -> Result<(), FaultError> {
+        fault.check()?;
+        let mut state = self.state();
+        state.armed += 1;
+        let random = Random::new(self.seed, &format!("fault {}", state.armed));
+        state.faults.push(Armed::new(fault, random));
+        drop(state);
+        self.changed();
+        Ok(())
+    }
+
+    /// Numbers and keeps an attempt.
+    fn record(&self, mut attempt: Attempt) -> Attempt {
+        let mut state = self.state();
+        state.attempts += 1;
+        attempt.number = state.attempts;
+        if state.log.len() == LOG {
+            state.log.pop_front();
+        }
+        state.log.push_back(attempt.clone());
+        drop(state);
+        self.changed();
+        attempt
+    }
+}
+
+struct State {
+    backends: Backends,
+    faults: Vec<Armed>,
+    /// How many faults there ever were.
+    armed: u64,
+    /// Deliveries that wait for the next one to the same registration.
+    held: Vec<(Job, Vec<DeliveryFault>)>,
+    log: VecDeque<Attempt>,
+    /// How many attempts there ever were.
+    attempts: u64,
+}
+
+impl State {
+    fn answer_faults(&mut self, provider: &str, operation: &str) -> Vec<AnswerFault> {
+        self.faults.iter_mut().filter_map(|armed| armed.answer(provider, operation)).collect()
+    }
+
+    fn delivery_faults(&mut self, provider: &str, event: &str, of_delivery: bool) -> Vec<DeliveryFault> {
+        self.faults.iter_mut().filter_map(|armed| armed.delivery(provider, event, of_delivery)).collect()
+    }
+
+    /// What was held back for the registration of a delivery.
+    fn take_held(&mut self, next: &Job) -> Vec<(Job, Vec<DeliveryFault>)> {
+        let is_same = |(held, _): &mut (Job, _)| {
+            held.provider.name == next.provider.name && held.registration.id == next.registration.id
+        };
+        self.held.extract_if(.., is_same).collect()
+    }
+}
+
+/// One backend per compiled provider.
+struct Backends(Vec<Box<dyn Backend>>);
+
+impl Backends {
+    #[allow(unused_variables, reason = "without any provider")]
+    fn new(seed: u64) -> Self {
+        Self(vec![
+            #[cfg(feature = "mipos")]
+            Box::new(mipos::Mipos::new(seed)),
+            #[cfg(feature = "mypos")]
+            Box::new(mypos::Mypos::new(seed)),
+            #[cfg(feature = "dealpos")]
+            Box::new(dealpos::Dealpos::new(seed)),
+            #[cfg(feature = "vipps")]
+            Box::new(vipps::Vipps::new(seed)),
+        ])
+    }
+
+    fn find(&mut self, provider: &'static Provider) -> Result<&mut Box<dyn Backend>, Broken> {
+        let found = self.0.iter_mut().find(|backend| backend.provider().name == provider.name);
+        found.ok_or_else(|| Broken(format!("{} is not simulated", provider.name)))
+    }
+}

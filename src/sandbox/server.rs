@@ -1,0 +1,107 @@
+//! The listener, whose connections a handler can break.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
+
+use axum::extract::connect_info::Connected;
+use axum::serve::{IncomingStream, Listener};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+
+/// How a connection is to break while the next answer is written.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Break {
+    /// Nothing of the answer is sent, and the connection is reset.
+    Reset,
+    /// This many bytes at the end of the answer are not sent, and the connection is closed.
+    Short(usize),
+}
+
+/// A handler's hold on the connection that it answers on.
+#[derive(Clone, Default)]
+pub(super) struct Connection(Arc<Mutex<Option<Break>>>);
+
+impl Connection {
+    pub fn break_next(&self, how: Break) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(how);
+    }
+
+    fn take(&self) -> Option<Break> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+impl Connected<IncomingStream<'_, Breakable>> for Connection {
+    fn connect_info(stream: IncomingStream<'_, Breakable>) -> Self {
+        stream.io().connection.clone()
+    }
+}
+
+pub(super) struct Breakable(pub TcpListener);
+
+impl Listener for Breakable {
+    type Io = Socket;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Socket, SocketAddr) {
+        let (stream, peer) = Listener::accept(&mut self.0).await;
+        (Socket { stream, connection: Connection::default(), left: None }, peer)
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.0.local_addr()
+    }
+}
+
+pub(super) struct Socket {
+    stream: TcpStream,
+    connection: Connection,
+    /// How much may still be written before the connection closes.
+    left: Option<usize>,
+}
+
+impl AsyncRead for Socket {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(context, buffer)
+    }
+}
+
+/// Vectored writes are not offered, so that hyper writes head and body of a short answer at once.
+impl AsyncWrite for Socket {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match self.connection.take() {
+            Some(Break::Reset) => {
+                self.stream.set_zero_linger()?;
+                return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
+            }
+            Some(Break::Short(by)) => self.left = Some(bytes.len().saturating_sub(by)),
+            None => {}
+        }
+        let sent = match self.left {
+            None => return Pin::new(&mut self.stream).poll_write(context, bytes),
+            Some(0) => return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())),
+            Some(left) => {
+                let bytes = bytes.get(..left).unwrap_or(bytes);
+                let sent = ready!(Pin::new(&mut self.stream).poll_write(context, bytes))?;
+                self.left = Some(left - sent);
+                sent
+            }
+        };
+        Poll::Ready(Ok(sent))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}

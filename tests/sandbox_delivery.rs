@@ -1,0 +1,375 @@
+//! What the sandbox delivers passes the receivers of this crate, is retried as documented, and goes wrong only on request.
+
+#![cfg(all(feature = "sandbox", feature = "mipos", feature = "mypos", feature = "dealpos", feature = "vipps"))]
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::Request;
+use axum::http::StatusCode;
+use pos_webhooks::catalogue::Provider;
+use pos_webhooks::sandbox::{Attempt, DeliverError, Delivery, DeliveryFault, Fault, RegisterError, Sandbox};
+use pos_webhooks::verify::{ReceiveError, VerifyError};
+use pos_webhooks::{Secret, dealpos, mipos, mypos, vipps};
+
+/// A delivery as it arrived; the body is `None` where it broke off.
+type Arrived = (http::request::Parts, Option<Vec<u8>>);
+
+/// A server on loopback that answers a list of statuses in turn, then 200.
+struct Endpoint {
+    url: String,
+    arrived: Arc<Mutex<Vec<Arrived>>>,
+}
+
+impl Endpoint {
+    async fn answering(statuses: &[u16]) -> Self {
+        let arrived = Arc::new(Mutex::new(Vec::new()));
+        let (statuses, kept) = (statuses.to_vec(), Arc::clone(&arrived));
+        let handler = async move |request: Request| {
+            let (head, body) = request.into_parts();
+            let body = axum::body::to_bytes(body, usize::MAX).await.ok().map(Bytes::into);
+            let mut kept = kept.lock().unwrap();
+            let status = statuses.get(kept.len()).copied().unwrap_or(200);
+            kept.push((head, body));
+            StatusCode::from_u16(status).unwrap()
+        };
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/hooks?shop=1", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, Router::new().fallback(handler)).await });
+        Self { url, arrived }
+    }
+
+    /// What arrived so far, as requests.
+    fn requests(&self) -> Vec<http::Request<Vec<u8>>> {
+        let arrived = self.arrived.lock().unwrap();
+        arrived
+            .iter()
+            .map(|(head, body)| http::Request::from_parts(head.clone(), body.clone().unwrap_or_default()))
+            .collect()
+    }
+}
+
+/// Registers an endpoint for every event with a provider, and gives the secret of its deliveries.
+async fn register(sandbox: &Sandbox, provider: &str, url: &str) -> Secret {
+    match provider {
+        "mipos" => {
+            for type_ in [mipos::models::WebhookType::Order, mipos::models::WebhookType::Menu] {
+                // One URL has one type.
+                let url = if type_.as_str() == "Menu" { format!("{url}&menu") } else { url.to_owned() };
+                let webhook = mipos::models::CreateWebhook { url, type_: Some(type_) };
+                sandbox.mipos().unwrap().create_webhook(&webhook).await.unwrap();
+            }
+            sandbox.account("mipos").unwrap().credentials["secret"].clone()
+        }
+        "mypos" => {
+            let webhook = mypos::models::CreateWebhook { payload_url: url.into(), secret: "chosen".into() };
+            sandbox.mypos().unwrap().create_webhook(&webhook).await.unwrap();
+            "chosen".into()
+        }
+        "dealpos" => {
+            sandbox.register("dealpos", url, &[]).unwrap();
+            sandbox.account("dealpos").unwrap().credentials["api_key"].clone()
+        }
+        _ => {
+            let events = vipps::EventName::ALL.iter().map(ToString::to_string).collect();
+            let webhook = vipps::models::RegisterWebhook { url: url.into(), events };
+            sandbox.vipps().unwrap().register_webhook(&webhook).await.unwrap().secret
+        }
+    }
+}
+
+/// Verifies and decodes with the provider's receiver, and gives the event's name.
+fn receive(
+    provider: &str,
+    url: &str,
+    event: &str,
+    secret: &Secret,
+    request: &http::Request<Vec<u8>>,
+) -> Result<String, ReceiveError> {
+    let secret = [secret.clone()];
+    match provider {
+        "mipos" => Ok(mipos::Receiver::new(event.into(), secret).unwrap().receive(request)?.name().to_string()),
+        "mypos" => Ok(mypos::Receiver::new(secret).unwrap().receive(request)?.name().to_string()),
+        "dealpos" => {
+            let [key] = secret;
+            Ok(dealpos::Receiver::with_api_key(key).unwrap().receive(request)?.name().to_string())
+        }
+        _ => Ok(vipps::Receiver::new(url, secret).unwrap().receive(request)?.name().to_string()),
+    }
+}
+
+const PROVIDERS: [&Provider; 4] = [&mipos::PROVIDER, &mypos::PROVIDER, &dealpos::PROVIDER, &vipps::PROVIDER];
+
+#[tokio::test]
+async fn every_event_of_every_provider_is_received() {
+    let sandbox = Sandbox::start().await.unwrap();
+    for provider in PROVIDERS {
+        let endpoint = Endpoint::answering(&[]).await;
+        let secret = register(&sandbox, provider.name, &endpoint.url).await;
+        for (index, event) in provider.events.iter().enumerate() {
+            let attempts = sandbox.deliver(provider.name, event.name).await.unwrap();
+            let [attempt] = &attempts[..] else { panic!("{attempts:?}") };
+            assert!(attempt.is_acknowledged(), "{attempt:?}");
+            assert_eq!((attempt.event, attempt.attempt, attempt.retry_in), (event.name, 1, None));
+            let request = &endpoint.requests()[index];
+            assert_eq!(request.headers()["content-type"], "application/json");
+            let name = receive(provider.name, &endpoint.url, event.name, &secret, request)
+                .unwrap_or_else(|error| panic!("{}: {error}", event.name));
+            // The payload of a Donations event is free-form and names no event.
+            if !event.name.starts_with("donations") {
+                assert_eq!(name, event.name);
+            }
+            assert!(event.payload.examples.iter().any(|example| example.json.as_bytes() == request.body()));
+            provider.validate(event.name, request.body()).unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_name_of_the_event_goes_where_the_provider_puts_it() {
+    let sandbox = Sandbox::start().await.unwrap();
+    let endpoint = Endpoint::answering(&[]).await;
+    for provider in PROVIDERS {
+        register(&sandbox, provider.name, &endpoint.url).await;
+    }
+    sandbox.deliver("mypos", "pos.payment.completed").await.unwrap();
+    sandbox.deliver("dealpos", "paymentDeleted").await.unwrap();
+    sandbox.deliver("mipos", "Menu").await.unwrap();
+    let requests = endpoint.requests();
+    assert_eq!(requests[0].headers()["x-mypos-event"], "pos.payment.completed");
+    assert_eq!(requests[1].uri(), "/hooks/paymentDeleted?shop=1");
+    assert_eq!(requests[2].uri(), "/hooks?shop=1&menu");
+}
+
+#[tokio::test]
+async fn a_given_payload_is_delivered_to_the_letter() {
+    let sandbox = Sandbox::start().await.unwrap();
+    let endpoint = Endpoint::answering(&[]).await;
+    register(&sandbox, "mypos", &endpoint.url).await;
+    let payload = r#"{ "amount": 10.10, "big": 12345678901234567890123 }"#;
+    let delivery = Delivery::new("pos.payment.failed").payload(payload.parse().unwrap());
+    sandbox.deliver("mypos", delivery).await.unwrap();
+    assert_eq!(endpoint.requests()[0].body(), payload.as_bytes());
+}
+
+#[tokio::test]
+async fn only_what_asks_for_an_event_gets_it() {
+    let sandbox = Sandbox::start().await.unwrap();
+    let endpoint = Endpoint::answering(&[]).await;
+    sandbox.register("dealpos", &endpoint.url, &["paymentCreated"]).unwrap();
+    assert_eq!(sandbox.deliver("dealpos", "paymentDeleted").await.unwrap().len(), 0);
+    assert_eq!(sandbox.deliver("dealpos", "paymentCreated").await.unwrap().len(), 1);
+    let client = sandbox.mypos().unwrap();
+    let webhook = mypos::models::CreateWebhook { payload_url: endpoint.url.clone(), secret: "chosen".into() };
+    let id = client.create_webhook(&webhook).await.unwrap().webhook.id;
+    let off = mypos::models::UpdateWebhook { is_active: Some(0), payload_url: None, secret: None };
+    client.update_webhook(&id, &off).await.unwrap();
+    assert_eq!(sandbox.deliver("mypos", "pos.payment.failed").await.unwrap().len(), 0, "it is switched off");
+}
+
+#[tokio::test]
+async fn tells_the_right_events_and_settings() {
+    let sandbox = Sandbox::start().await.unwrap();
+    let error = sandbox.deliver("dealpos", "paymentcreated").await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "dealpos has no event `paymentcreated`; it has: paymentCreated, paymentDeleted, paymentUpdated, paymentWriteoff"
+    );
+    assert!(matches!(sandbox.deliver("stripe", "x").await.unwrap_err(), DeliverError::Provider(_)));
+    let delivery = Delivery::new("paymentCreated");
+    assert_eq!(
+        sandbox.deliver("dealpos", delivery.clone().time_scale(0.0)).await.unwrap_err(),
+        DeliverError::TimeScale
+    );
+    assert_eq!(sandbox.deliver("dealpos", delivery.max_attempts(0)).await.unwrap_err(), DeliverError::NoAttempt);
+    let error = sandbox.register("dealpos", "http://localhost:1", &["paymentcreated"]).unwrap_err();
+    assert!(matches!(error, RegisterError::Event(_)), "{error}");
+    assert_eq!(sandbox.register("dealpos", "nowhere", &[]).unwrap_err(), RegisterError::Url);
+    assert_eq!(sandbox.register("vipps", "http://localhost:1", &[]).unwrap_err(), RegisterError::ByCalls("vipps"));
+}
+
+#[tokio::test]
+async fn nothing_leaves_this_machine_unless_allowed() {
+    let sandbox = Sandbox::start().await.unwrap();
+    sandbox.register("dealpos", "http://192.0.2.1/hooks", &[]).unwrap();
+    sandbox.register("dealpos", "http://shop.invalid/hooks", &[]).unwrap();
+    let attempts = sandbox.deliver("dealpos", "paymentCreated").await.unwrap();
+    assert_eq!(attempts.len(), 2);
+    for attempt in &attempts {
+        let error = attempt.error.as_deref().unwrap();
+        assert!(error.starts_with("not sent: ") && error.contains("loopback only"), "{error}");
+        assert_eq!(attempt.retry_in, None);
+    }
+    let allowed = Sandbox::builder().deliver_anywhere().start().await.unwrap();
+    allowed.register("dealpos", "http://shop.invalid/hooks", &[]).unwrap();
+    let attempts = allowed.deliver("dealpos", "paymentCreated").await.unwrap();
+    assert!(attempts[0].error.as_deref().unwrap().starts_with("no answer: "), "{attempts:?}");
+}
+
+fn seconds(attempts: &[Attempt]) -> Vec<u64> {
+    attempts.iter().filter_map(|attempt| attempt.retry_in).map(|wait| wait.as_secs()).collect()
+}
+
+#[tokio::test]
+async fn failures_are_retried_as_documented() {
+    let sandbox = Sandbox::start().await.unwrap();
+    let endpoint = Endpoint::answering(&[500; 200]).await;
+    for provider in PROVIDERS {
+        register(&sandbox, provider.name, &endpoint.url).await;
+    }
+    let fast = |event: &str| Delivery::new(event).time_scale(1e9);
+    let attempts = sandbox.deliver("vipps", fast("user.checked-in.v1")).await.unwrap();
+    let waits = seconds(&attempts);
+    assert_eq!(waits[..7], [2, 2, 2, 60, 120, 3600, 3600]);
+    assert_eq!(waits.iter().filter(|wait| **wait == 3600).count(), 23, "hourly through attempt 29");
+    assert_eq!(waits[28..], [86_400; 6], "then daily, for seven days");
+    assert_eq!(attempts.len(), waits.len() + 1);
+    let attempts = sandbox.deliver("mypos", fast("pos.payment.failed")).await.unwrap();
+    assert!(seconds(&attempts).iter().sum::<u64>() <= 3 * 86_400);
+    assert!(attempts.len() > 10);
+    let attempts = sandbox.deliver("dealpos", fast("paymentCreated")).await.unwrap();
+    assert_eq!((attempts.len(), seconds(&attempts)), (2, vec![7]));
+    let attempts = sandbox.deliver("mipos", fast("ORDER")).await.unwrap();
+    assert_eq!(attempts.len(), 1, "no retry is documented");
+    let capped = fast("pos.payment.failed").max_attempts(3);
+    assert_eq!(sandbox.deliver("mypos", capped).await.unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn a_retry_is_signed_anew_and_ends_with_an_acknowledgement() {
+    let sandbox = Sandbox::start().await.unwrap();
+    let endpoint = Endpoint::answering(&[503, 302]).await;
+    let secret = register(&sandbox, "vipps", &endpoint.url).await;
+    let event = "epayments.payment.captured.v1";
+    let attempts = sandbox.deliver("vipps", Delivery::new(event).time_scale(1.0)).await.unwrap();
+    let statuses: Vec<_> = attempts.iter().map(|attempt| attempt.status).collect();
+    assert_eq!(statuses, [Some(503), Some(302), Some(200)], "a redirect is not followed");
+    let requests = endpoint.requests();
+    assert_ne!(requests[0].headers()["x-ms-date"], requests[2].headers()["x-ms-date"]);
+    assert_eq!(requests[0].body(), requests[2].body());
+    receive("vipps", &endpoint.url, event, &secret, &requests[2]).unwrap();
+}
+
+#[tokio::test]
+async fn a_receiver_that_is_not_there_is_no_answer_and_dealpos_does_not_retry_it() {
+    let sandbox = Sandbox::start().await.unwrap();
+    sandbox.register("dealpos", "http://127.0.0.1:9/hooks", &[]).unwrap();
+    let attempts = sandbox.deliver("dealpos", Delivery::new("paymentCreated").time_scale(1e9)).await.unwrap();
+    assert_eq!((attempts.len(), attempts[0].status), (1, None));
+    assert!(attempts[0].error.as_deref().unwrap().contains("refused"), "{attempts:?}");
+}
+
+#[tokio::test]
+async fn without_a_time_scale_retries_go_on_in_the_background() {
+    let sandbox = Sandbox::start().await.unwrap();
+    let endpoint = Endpoint::answering(&[500]).await;
+    register(&sandbox, "vipps", &endpoint.url).await;
+    let attempts = sandbox.deliver("vipps", "user.checked-in.v1").await.unwrap();
+    assert_eq!((attempts.len(), attempts[0].retry_in), (1, Some(Duration::from_secs(2))));
+    while sandbox.log().len() < 2 {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let log = sandbox.log();
+    assert_eq!((log[1].attempt, log[1].number, log[1].status), (2, 2, Some(200)));
+}
+
+/// One delivery of `paymentCreated`, a captured payment and so on under a fault.
+async fn faulty(provider: &str, event: &str, fault: DeliveryFault) -> (Vec<Attempt>, Endpoint, Secret) {
+    let sandbox = Sandbox::start().await.unwrap();
+    let endpoint = Endpoint::answering(&[]).await;
+    let secret = register(&sandbox, provider, &endpoint.url).await;
+    sandbox.fault(Fault::from(fault).times(1)).unwrap();
+    let attempts = sandbox.deliver(provider, Delivery::new(event).time_scale(1e9)).await.unwrap();
+    (attempts, endpoint, secret)
+}
+
+const ONE_EACH: [(&str, &str); 4] = [
+    ("mipos", "ORDER"),
+    ("mypos", "pos.payment.completed"),
+    ("dealpos", "paymentCreated"),
+    ("vipps", "epayments.payment.captured.v1"),
+];
+
+#[tokio::test]
+async fn a_wrong_signature_is_refused_by_every_receiver() {
+    for (provider, event) in ONE_EACH {
+        let (attempts, endpoint, secret) = faulty(provider, event, DeliveryFault::WrongSignature).await;
+        assert_eq!(attempts[0].faults, [DeliveryFault::WrongSignature]);
+        let refused = receive(provider, &endpoint.url, event, &secret, &endpoint.requests()[0]).unwrap_err();
+        assert!(
+            matches!(refused, ReceiveError::Verify(VerifyError::SignatureMismatch | VerifyError::KeyMismatch { .. })),
+            "{provider}: {refused}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_stale_date_is_refused_where_a_date_is_signed() {
+    let (_, endpoint, secret) = faulty("vipps", "user.checked-in.v1", DeliveryFault::StaleDate).await;
+    let refused = receive("vipps", &endpoint.url, "", &secret, &endpoint.requests()[0]).unwrap_err();
+    assert!(matches!(refused, ReceiveError::Verify(VerifyError::Stale { .. })), "{refused}");
+    let (_, endpoint, secret) = faulty("mypos", "pos.payment.failed", DeliveryFault::StaleDate).await;
+    receive("mypos", &endpoint.url, "", &secret, &endpoint.requests()[0]).unwrap();
+}
+
+#[tokio::test]
+async fn garbage_is_signed_genuinely_and_does_not_decode() {
+    for (provider, event) in ONE_EACH {
+        let (_, endpoint, secret) = faulty(provider, event, DeliveryFault::Garbage).await;
+        let refused = receive(provider, &endpoint.url, event, &secret, &endpoint.requests()[0]).unwrap_err();
+        assert!(matches!(refused, ReceiveError::Decode(_)), "{provider}: {refused}");
+    }
+}
+
+#[tokio::test]
+async fn a_duplicate_comes_after_the_acknowledgement() {
+    let (attempts, endpoint, secret) = faulty("vipps", "user.checked-in.v1", DeliveryFault::Duplicate).await;
+    assert_eq!(attempts.iter().map(|attempt| attempt.attempt).collect::<Vec<_>>(), [1, 1]);
+    assert_eq!((&attempts[0].faults[..], &attempts[1].faults[..]), (&[][..], &[DeliveryFault::Duplicate][..]));
+    let requests = endpoint.requests();
+    let receiver = vipps::Receiver::new(&endpoint.url, [secret]).unwrap();
+    let keys: Vec<_> = requests.iter().map(|request| receiver.receive(request).unwrap().idempotency_key()).collect();
+    assert!(keys[0].is_some() && keys[0] == keys[1], "a receiver can tell");
+}
+
+#[tokio::test]
+async fn a_reordered_delivery_comes_after_the_next() {
+    let (attempts, endpoint, _) = faulty("dealpos", "paymentCreated", DeliveryFault::Reordered).await;
+    assert_eq!((attempts.len(), endpoint.requests().len()), (0, 0), "it is held back");
+
+    let sandbox = Sandbox::start().await.unwrap();
+    register(&sandbox, "dealpos", &endpoint.url).await;
+    sandbox.fault(Fault::from(DeliveryFault::Reordered).event("paymentCreated").times(1)).unwrap();
+    sandbox.deliver("dealpos", "paymentCreated").await.unwrap();
+    let attempts = sandbox.deliver("dealpos", "paymentUpdated").await.unwrap();
+    assert_eq!(attempts.iter().map(|attempt| attempt.event).collect::<Vec<_>>(), ["paymentUpdated", "paymentCreated"]);
+    let paths: Vec<_> = endpoint.requests().iter().map(|request| request.uri().path().to_owned()).collect();
+    assert_eq!(paths, ["/hooks/paymentUpdated", "/hooks/paymentCreated"]);
+}
+
+#[tokio::test]
+async fn a_delivery_that_breaks_off_is_retried() {
+    for fault in [DeliveryFault::Reset, DeliveryFault::Truncated] {
+        let (attempts, endpoint, secret) = faulty("vipps", "user.checked-in.v1", fault.clone()).await;
+        assert_eq!(attempts.len(), 2, "{attempts:?}");
+        assert_eq!((attempts[0].status, &attempts[0].faults), (None, &vec![fault]));
+        assert!(attempts[0].error.as_deref().unwrap().contains("on request"));
+        assert!(attempts[1].is_acknowledged());
+        let arrived = endpoint.arrived.lock().unwrap();
+        // A reset may overtake the head of the request.
+        assert!(arrived[..arrived.len() - 1].iter().all(|(_, body)| body.is_none()), "half a body is no body");
+        let (head, body) = arrived.last().unwrap().clone();
+        let whole = http::Request::from_parts(head, body.unwrap());
+        receive("vipps", &endpoint.url, "", &secret, &whole).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_late_delivery_waits() {
+    let begun = std::time::Instant::now();
+    let (attempts, ..) = faulty("mypos", "pos.payment.failed", DeliveryFault::Latency { milliseconds: 30 }).await;
+    assert!(attempts[0].is_acknowledged());
+    assert!(begun.elapsed() >= Duration::from_millis(30));
+}
