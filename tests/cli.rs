@@ -2,50 +2,16 @@
 
 #![cfg(feature = "cli")]
 
+#[path = "cli/run.rs"]
+mod run;
+
 use std::fs;
-use std::io::Write;
-use std::process::{Command, Output, Stdio};
-use std::thread;
 
 use pos_webhooks::PROVIDERS;
 use pos_webhooks::catalogue::SchemaKind;
 use serde_json::{Value, json};
 
-fn command(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_pos-webhooks"));
-    // What would change the look of the help.
-    command.args(arguments).env_remove("COLUMNS").env_remove("CLICOLOR_FORCE");
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command
-}
-
-struct Done {
-    status: i32,
-    out: String,
-    err: String,
-}
-
-/// Runs to the end with that standard input; there is never a panic.
-fn feed(mut command: Command, input: &[u8]) -> Done {
-    let mut child = command.spawn().unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    let Output { status, stdout, stderr } = thread::scope(|scope| {
-        // It may end before it has read everything.
-        scope.spawn(move || _ = stdin.write_all(input));
-        child.wait_with_output().unwrap()
-    });
-    let done = Done {
-        status: status.code().expect("ended by a signal"),
-        out: String::from_utf8(stdout).unwrap(),
-        err: String::from_utf8(stderr).unwrap(),
-    };
-    assert!(!done.err.contains("panicked"), "{}", done.err);
-    done
-}
-
-fn run(arguments: &[&str]) -> Done {
-    feed(command(arguments), b"")
-}
+use crate::run::{command, directory, feed, run};
 
 /// The names that an error lists; none where there are none.
 fn listed(err: &str) -> Vec<String> {
@@ -211,21 +177,14 @@ fn every_example_can_be_had_as_it_is() {
 
 #[cfg(feature = "dealpos")]
 mod validate {
-    use std::io::{BufRead, BufReader};
-    use std::path::{Path, PathBuf};
-    use std::process::Child;
+    use std::io::{BufRead, BufReader, Write};
+    use std::process::{Child, Command, Output};
 
     use super::*;
 
     const VALID: &str = r#"{"ID":"1","InvoiceID":"2","Outlet":"O","Number":"3","Amount":10.10,"Method":"Cash","Date":"2020-07-01","Created":"2020-07-31","Creator":"Brenda"}"#;
 
     /// A directory of the test's own.
-    pub fn directory(test: &str) -> PathBuf {
-        let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cli").join(test);
-        fs::create_dir_all(&directory).unwrap();
-        directory
-    }
-
     fn text_amount() -> String {
         VALID.replace("10.10", "\"4111 1111\"")
     }
@@ -573,7 +532,7 @@ mod look {
 
     #[test]
     fn validate() {
-        let directory = super::validate::directory("look");
+        let directory = directory("look");
         let payments = [
             r#"{"ID":"1","InvoiceID":"2","Outlet":"O","Number":"3","Amount":1,"Method":"Cash","Date":"2020-07-01","Created":"2020-07-31","Creator":"Brenda"}"#,
             r#"{"ID":"","InvoiceID":"2","Outlet":"O","Number":"3","Amount":"10.10","Method":"Cash","Date":"1 July","Creator":"Brenda"}"#,

@@ -1,34 +1,53 @@
-//! `pos-webhooks`: validates payloads and shows what the specifications say.
+//! `pos-webhooks`: verifies, decodes and validates deliveries, and shows what the specifications say.
 
+// What the providers share is not all used by each of them.
+#![cfg_attr(
+    not(all(feature = "mipos", feature = "mypos", feature = "dealpos", feature = "vipps")),
+    allow(dead_code, unused_macros)
+)]
+
+mod changes;
+mod decode;
+mod input;
 mod lines;
 mod report;
 mod sandbox;
+mod schemes;
 mod show;
+mod sign;
 mod validate;
+mod verify;
 
 use std::ffi::OsStr;
 use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, Str, TypedValueParser};
+use clap::error::ErrorKind as Misuse;
 use clap::{CommandFactory, Parser, Subcommand};
 use pos_webhooks::PROVIDERS;
 use pos_webhooks::catalogue::Provider;
 
+use crate::schemes::{SCHEMES, Scheme};
+
 const UNUSABLE: u8 = 2;
 
-/// Validate and look up the webhook payloads of point-of-sale and payment providers
+/// Verify, decode, validate and look up the webhooks of point-of-sale and payment providers
 ///
-/// Every provider is described by one OpenAPI document. This program holds payloads against it and reports every
-/// departure, and it shows what the document says: the specification itself, JSON Schemas, and example payloads.
+/// Every provider is described by one OpenAPI document. This program finds out whether a captured delivery is genuine, and
+/// if not why; it decodes payloads, holds them against the document and reports every departure; and it shows what the
+/// document says: the specification itself, JSON Schemas, and example payloads.
 ///
-/// It reads files or standard input and connects to nothing; only `sandbox` opens a port, on this machine.
+/// It reads files or standard input and connects to nothing; only `sandbox` opens a port, on this machine. Secrets come
+/// from files only.
 #[derive(Parser)]
 #[command(
     version,
     arg_required_else_help = true,
     after_help = "\
 Examples:
+  pos-webhooks verify mypos --secret-file secret.txt --headers headers.txt body.json
+      Whether a captured delivery is genuine, or what is wrong with it.
   pos-webhooks schema dealpos
       What can be validated, and what it is.
   pos-webhooks validate dealpos paymentCreated payment.json
@@ -38,8 +57,8 @@ Examples:
       The examples of the specification are valid.
 
 Exit status:
-  0  Done; of `validate`: everything was valid.
-  1  `validate` found something invalid.
+  0  Done; of `verify`: the delivery is genuine; of `validate`: everything was valid.
+  1  `verify` refused, `decode` could not, or `validate` found something invalid.
   2  Wrong usage, or an input could not be read or the output not be written."
 )]
 struct Cli {
@@ -49,6 +68,9 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    Verify(verify::Arguments),
+    Sign(sign::Arguments),
+    Decode(decode::Arguments),
     Validate(validate::Arguments),
     Schema(show::Schema),
     Spec(show::Spec),
@@ -56,8 +78,20 @@ enum Command {
     Sandbox(sandbox::Arguments),
 }
 
+/// Why a command did not come to its end.
+enum Stop {
+    /// Usage that is wrong with this provider only.
+    Usage(String),
+    /// An input that cannot be used.
+    Input(String),
+    Output(io::Error),
+}
+
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
+        Command::Verify(arguments) => explained("verify", verify::run(&arguments)),
+        Command::Sign(arguments) => explained("sign", sign::run(&arguments)),
+        Command::Decode(arguments) => explained("decode", decode::run(&arguments)),
         Command::Validate(arguments) => validate::run(&arguments),
         Command::Schema(arguments) => show::schema(&arguments),
         Command::Spec(arguments) => show::spec(&arguments),
@@ -75,17 +109,61 @@ fn main() -> ExitCode {
     }
 }
 
+/// Leaves only what goes wrong with the output.
+fn explained(subcommand: &str, done: Result<ExitCode, Stop>) -> io::Result<ExitCode> {
+    match done {
+        Ok(status) => Ok(status),
+        Err(Stop::Output(error)) => Err(error),
+        Err(Stop::Input(message)) => {
+            complain(format_args!("{message}"));
+            Ok(ExitCode::from(UNUSABLE))
+        }
+        Err(Stop::Usage(message)) => {
+            let mut cli = Cli::command();
+            cli.build();
+            match cli.find_subcommand_mut(subcommand) {
+                Some(command) => command.error(Misuse::MissingRequiredArgument, message).exit(),
+                None => cli.error(Misuse::MissingRequiredArgument, message).exit(),
+            }
+        }
+    }
+}
+
+impl From<io::Error> for Stop {
+    fn from(error: io::Error) -> Self {
+        Self::Output(error)
+    }
+}
+
+/// Writes a result. Where nobody reads it, the status stays: what was refused must not become a success.
+fn print(text: &str, status: ExitCode) -> io::Result<ExitCode> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error),
+        _ => Ok(status),
+    }
+}
+
 /// Says on standard error what went wrong; where even that fails there is nobody to tell.
 fn complain(message: std::fmt::Arguments<'_>) {
     let _ = writeln!(io::stderr(), "pos-webhooks: {message}");
 }
 
 fn provider() -> impl TypedValueParser<Value = &'static Provider> {
-    let names = PROVIDERS.iter().map(|provider| PossibleValue::new(provider.name).help(provider.title));
-    PossibleValuesParser::new(names).try_map(|name| {
-        let found = PROVIDERS.iter().find(|provider| provider.name == name);
-        found.copied().ok_or("no such provider")
-    })
+    one_of(PROVIDERS, |provider| provider)
+}
+
+fn scheme() -> impl TypedValueParser<Value = &'static dyn Scheme> {
+    one_of(SCHEMES, |scheme| scheme.provider())
+}
+
+fn one_of<T: Copy + Send + Sync>(
+    known: &'static [T],
+    provider: fn(&T) -> &'static Provider,
+) -> impl TypedValueParser<Value = T> {
+    let names = known.iter().map(provider).map(|provider| PossibleValue::new(provider.name).help(provider.title));
+    PossibleValuesParser::new(names)
+        .try_map(move |name| known.iter().copied().find(|it| provider(it).name == name).ok_or("no such provider"))
 }
 
 /// Ends the program where `name` is not among `known`. Only here is the provider known whose names clap is to suggest.

@@ -121,7 +121,7 @@ impl fmt::Display for Report<'_> {
 }
 
 /// Text that stays on its line and leaves the terminal alone, though a payload may have chosen it.
-struct Plain<'a>(&'a str);
+pub struct Plain<'a>(pub &'a str);
 
 impl fmt::Display for Plain<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -2,13 +2,15 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::io::{self, Write as _};
+use std::io;
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 use pos_webhooks::catalogue::{self, Body, Provider, SchemaKind};
 use serde::Serialize;
 use serde_json::value::RawValue;
+
+use crate::print;
 
 /// List what can be validated, or print one JSON Schema
 ///
@@ -104,15 +106,15 @@ pub fn schema(Schema { provider, name }: &Schema) -> io::Result<ExitCode> {
                 let _ = writeln!(list, "{}", line.trim_end());
             }
         }
-        return print(&list);
+        return print(&list, ExitCode::SUCCESS);
     };
     crate::check_name("schema", name, schemas.iter().map(|schema| schema.name));
     let schema = provider.json_schema(name).map_err(io::Error::other)?;
-    print(&format!("{schema:#}\n"))
+    print(&format!("{schema:#}\n"), ExitCode::SUCCESS)
 }
 
 pub fn spec(Spec { provider }: &Spec) -> io::Result<ExitCode> {
-    print(provider.spec)
+    print(provider.spec, ExitCode::SUCCESS)
 }
 
 pub fn example(Example { provider, name, format }: &Example) -> io::Result<ExitCode> {
@@ -143,7 +145,7 @@ pub fn example(Example { provider, name, format }: &Example) -> io::Result<ExitC
             };
         }
     }
-    print(&text)
+    print(&text, ExitCode::SUCCESS)
 }
 
 #[derive(Serialize)]
@@ -196,11 +198,4 @@ fn bodies(provider: &'static Provider) -> Vec<(String, &'static Body)> {
     }
     bodies.retain(|(_, body)| !body.examples.is_empty());
     bodies
-}
-
-fn print(text: &str) -> io::Result<ExitCode> {
-    let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes())?;
-    out.flush()?;
-    Ok(ExitCode::SUCCESS)
 }

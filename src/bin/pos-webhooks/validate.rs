@@ -1,9 +1,9 @@
 //! `pos-webhooks validate`.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, ErrorKind, Read, Write};
 use std::panic::resume_unwind;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::mpsc;
 use std::thread;
@@ -15,6 +15,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use pos_webhooks::catalogue::Provider;
 use pos_webhooks::validate::Invalid;
 
+use crate::input::open;
 use crate::lines::{Chunk, Line, Lines};
 use crate::report::{Checker, Error, Format};
 
@@ -227,10 +228,6 @@ fn check(checker: &Checker, source: &str, chunk: &Chunk, max_bytes: usize) -> io
 
 fn too_long(line: usize, before: usize, max_bytes: usize) -> Error {
     Error { line, column: before + 1, message: format!("longer than {max_bytes} bytes") }
-}
-
-fn open(file: &Path) -> io::Result<Box<dyn Read>> {
-    if file == Path::new("-") { Ok(Box::new(io::stdin())) } else { Ok(Box::new(File::open(file)?)) }
 }
 
 /// A bar on standard error, where that is a terminal and one has to wait.

@@ -1,0 +1,156 @@
+//! `pos-webhooks decode`.
+
+use std::error::Error;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use http::Uri;
+use pos_webhooks::catalogue::EventNamePlace;
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::changes::compact;
+use crate::input::{self, Head};
+use crate::report::Plain;
+use crate::schemes::Scheme;
+use crate::{Stop, complain, print};
+
+/// Decode a payload: which event it is, and what identifies it
+///
+/// Decodes as a receiver does: members, values and events that nobody has documented are accepted. It proves nothing
+/// about where the payload comes from; that is what `verify` is for.
+#[derive(Args)]
+#[command(after_long_help = "\
+Output, one line:
+  {\"event\":\"NAME\",\"known\":true,\"idempotency_key\":\"…\",\"payload\":{…}}
+`event` is null where the payload is to say which it is and does not. `known` says whether the event is documented. \
+`idempotency_key` is the same for every delivery of one event, and null where nothing documented identifies it. \
+`payload` is what was received, without the white space between its values; numbers and texts stay to the letter.
+
+Which event it is:
+  vipps    The payload says.
+  mypos    The header X-myPOS-Event says: give --headers.
+  dealpos  The last segment of the URL's path says: give --url, or --headers with a request line.
+  mipos    Nothing says: give --event, what the webhook was registered for.
+--event comes before all of these. An option that makes no difference is noted on standard error.
+
+Examples:
+  pos-webhooks decode vipps body.json | jq -r .idempotency_key
+  pos-webhooks decode dealpos --url https://shop.example/hooks/paymentCreated body.json
+  pos-webhooks decode mypos --headers headers.txt < body.json
+
+Exit status:
+  0  It decodes, though perhaps as an event that nobody has documented yet.
+  1  It does not: no JSON, or a member is missing or of another type. The error has its place.
+  2  Wrong usage, or an input could not be read or the output not be written.")]
+pub struct Arguments {
+    /// Whose payload it is
+    #[arg(value_name = "PROVIDER", value_parser = crate::scheme())]
+    scheme: &'static dyn Scheme,
+
+    /// Event; needed where the delivery does not say
+    #[arg(long, value_name = "NAME")]
+    event: Option<String>,
+
+    /// URL of the delivery; needed where it names the event
+    #[arg(long)]
+    url: Option<String>,
+
+    /// File with the delivery's headers; needed where they name the event. - is standard input
+    ///
+    /// It is read as by `pos-webhooks verify`.
+    #[arg(long)]
+    headers: Option<PathBuf>,
+
+    /// File with the payload, at most 16 MiB; none, or -, is standard input
+    #[arg(default_value = "-", hide_default_value = true)]
+    body: PathBuf,
+}
+
+#[derive(Serialize)]
+struct Decoded {
+    event: Option<String>,
+    known: bool,
+    idempotency_key: Option<String>,
+    payload: Box<RawValue>,
+}
+
+pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
+    let Arguments { scheme, event, headers, body: file, .. } = arguments;
+    input::standard_input_once(headers.iter().chain([file]))?;
+    let head = headers.as_deref().map_or_else(|| Ok(Head::default()), input::head)?;
+    let named = match event {
+        Some(event) => Some(event.clone()),
+        None => name(arguments, &head)?,
+    };
+    note_unused(arguments);
+    let body = input::payload(file)?;
+    let decoded = decode(*scheme, named, &body).and_then(|decoded| Ok(serde_json::to_string(&decoded)?));
+    match decoded {
+        Ok(line) => Ok(print(&format!("{line}\n"), ExitCode::SUCCESS)?),
+        Err(error) => {
+            complain(format_args!("{}: {}", file.display(), Plain(&error.to_string())));
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}
+
+fn decode(scheme: &dyn Scheme, named: Option<String>, body: &[u8]) -> Result<Decoded, Box<dyn Error>> {
+    let identified = scheme.identify(body)?;
+    if let (Some(named), Some(identified)) = (&named, &identified)
+        && named != identified
+    {
+        complain(format_args!("the payload is that of {identified}, not of --event"));
+    }
+    let event = named.or(identified);
+    let idempotency_key = scheme.decode(event.as_deref().unwrap_or_default(), body)?;
+    // Models ignore unknown members, which need not even be text.
+    let payload: &RawValue = serde_json::from_slice(body)?;
+    let payload = RawValue::from_string(compact(payload.get()))?;
+    let known = scheme.provider().events.iter().any(|known| Some(known.name) == event.as_deref());
+    Ok(Decoded { event, known, idempotency_key, payload })
+}
+
+/// What the delivery says of its event beside the payload; `None` where that is the payload's part.
+fn name(Arguments { scheme, url, .. }: &Arguments, head: &Head) -> Result<Option<String>, Stop> {
+    let provider = scheme.provider();
+    let missing = |what: String| Err(Stop::Usage(format!("{} {what}, or --event", provider.name)));
+    match provider.event_name {
+        Some(EventNamePlace::Body) => Ok(None),
+        Some(EventNamePlace::Header(name)) => match &head.values(name).collect::<Vec<_>>()[..] {
+            [] => missing(format!("names the event in the header `{name}`; give --headers with it")),
+            [value] => Ok(Some(String::from_utf8_lossy(value).into_owned())),
+            _ => {
+                missing(format!("names the event in the header `{name}`, which is there more than once; give it once"))
+            }
+        },
+        Some(EventNamePlace::LastPathSegment) => {
+            let uri = url.as_deref().or(head.target.as_deref()).and_then(|url| url.parse::<Uri>().ok());
+            let segment = uri.as_ref().and_then(|uri| uri.path().trim_end_matches('/').rsplit('/').next());
+            match segment.filter(|segment| !segment.is_empty()) {
+                Some(segment) => Ok(Some(segment.to_owned())),
+                None => missing("names the event in the last segment of the URL's path; give --url with it".to_owned()),
+            }
+        }
+        _ => {
+            let names: Vec<_> = provider.events.iter().map(|event| event.name).collect();
+            Err(Stop::Usage(format!(
+                "a delivery of {} does not say which event it is; give --event, what the webhook was registered for: {}",
+                provider.name,
+                names.join(", ")
+            )))
+        }
+    }
+}
+
+fn note_unused(Arguments { scheme, event, url, headers, .. }: &Arguments) {
+    let place = scheme.provider().event_name.filter(|_| event.is_none());
+    let in_path = place == Some(EventNamePlace::LastPathSegment);
+    let in_headers = matches!(place, Some(EventNamePlace::Header(_))) || in_path && url.is_none();
+    for (option, unused) in [("--url", url.is_some() && !in_path), ("--headers", headers.is_some() && !in_headers)] {
+        if unused {
+            complain(format_args!("{option} makes no difference to which event this is"));
+        }
+    }
+}

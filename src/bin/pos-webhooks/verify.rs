@@ -1,0 +1,237 @@
+//! `pos-webhooks verify`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use jiff::Timestamp;
+use pos_webhooks::Secret;
+use pos_webhooks::verify::VerifyError;
+use sha2::{Digest as _, Sha256};
+
+use crate::changes::changes;
+use crate::input;
+use crate::report::Plain;
+use crate::schemes::{Change, Delivery, Refusal, Scheme, Signed, With};
+use crate::{Stop, complain, print};
+
+/// Find out whether a captured delivery comes from its provider, and if not why
+///
+/// Takes the delivery's headers and its body as they were received. Of a refused delivery it tells the step that failed,
+/// the string whose signature was looked for, and which usual changes on the way would explain it. It never shows a
+/// secret, a signature or the body.
+#[derive(Args)]
+#[command(after_long_help = "\
+Steps, as far as the provider has them:
+  headers        Those of the signature are there, once each, and of the documented form.
+  content hash   The hash in the headers is that of the body.
+  signature      One of the secrets gives the signature of the delivery.
+  key            One of the secrets is the key that was sent.
+  replay window  The signed time is within 300 seconds of the clock. --at sets the clock for a
+                 delivery that was captured earlier.
+
+Providers:
+  vipps    Signs URL, time and body. Needs --url and --secret-file.
+  mypos    Signs the body. Needs --secret-file.
+  mipos    Signs the body, in a form that is inferred. Without --secret-file nothing is proven.
+  dealpos  Signs nothing. The secret is the key that was agreed on, sent as X-API-Key or bearer
+           token; without --secret-file nothing is proven.
+An option that makes no difference is noted on standard error.
+
+HEADERS holds `Name: value` lines, as `curl -D` and `pos-webhooks sign` write them. They may end in LF or CR LF and be \
+folded; blank lines are skipped. A status or request line starts anew, so that of several blocks the last one counts.
+
+Examples:
+  pos-webhooks verify vipps --secret-file secret.txt --url https://shop.example/hooks/vipps \\
+      --headers headers.txt --at 2026-11-21T12:00:00Z body.json
+  pos-webhooks verify mypos --secret-file new.txt --secret-file old.txt \\
+      --headers headers.txt < body.json
+
+Exit status:
+  0  Verified; the output says what that proves.
+  1  Refused, or not verified since there is nothing to verify it with (mipos and dealpos without
+     --secret-file).
+  2  Wrong usage, or an input could not be read or the output not be written.")]
+pub struct Arguments {
+    /// Whose delivery it is
+    #[arg(value_name = "PROVIDER", value_parser = crate::scheme())]
+    scheme: &'static dyn Scheme,
+
+    /// File with a secret; once per secret while they are being rotated, of which any is enough
+    ///
+    /// One newline at the end of the file is not part of the secret.
+    #[arg(long = "secret-file", value_name = "FILE")]
+    secret_files: Vec<PathBuf>,
+
+    /// URL as it was registered, whatever the request says; needed where it is signed
+    #[arg(long)]
+    url: Option<String>,
+
+    /// File with the delivery's headers; - is standard input
+    #[arg(long)]
+    headers: PathBuf,
+
+    /// Time of the replay window, in RFC 3339; now if not given
+    #[arg(long, value_name = "RFC3339")]
+    at: Option<Timestamp>,
+
+    /// File with the delivery's body, at most 16 MiB; none, or -, is standard input
+    #[arg(default_value = "-", hide_default_value = true)]
+    body: PathBuf,
+}
+
+/// What is verified one after the other. A delivery that fails at a later one is closer to a genuine one.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Step {
+    Headers,
+    ContentHash,
+    Signature,
+    Key,
+    ReplayWindow,
+    Other,
+}
+
+impl Step {
+    fn of(error: &VerifyError) -> Self {
+        match error {
+            VerifyError::MissingHeader { .. }
+            | VerifyError::RepeatedHeader { .. }
+            | VerifyError::MalformedHeader { .. } => Self::Headers,
+            VerifyError::ContentHashMismatch => Self::ContentHash,
+            VerifyError::SignatureMismatch => Self::Signature,
+            VerifyError::KeyMismatch { .. } => Self::Key,
+            VerifyError::Stale { .. } | VerifyError::Future { .. } => Self::ReplayWindow,
+            _ => Self::Other,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Headers => "headers",
+            Self::ContentHash => "content hash",
+            Self::Signature => "signature",
+            Self::Key => "key",
+            Self::ReplayWindow => "replay window",
+            Self::Other => "another",
+        }
+    }
+}
+
+pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
+    let Arguments { scheme, secret_files, url, headers, at, body } = arguments;
+    input::standard_input_once(secret_files.iter().chain([headers, body]))?;
+    let secrets: Vec<Secret> = secret_files.iter().map(|file| input::secret(file)).collect::<Result<_, _>>()?;
+    let head = input::head(headers)?;
+    let body = input::payload(body)?;
+    let delivery =
+        Delivery { url: url.as_deref(), event: None, head: &head, body: &body, at: at.unwrap_or_else(Timestamp::now) };
+    if matches!(scheme.signed(&delivery), Signed::Body | Signed::Nothing) {
+        for (option, given) in [("--url", url.is_some()), ("--at", at.is_some())] {
+            if given {
+                complain(format_args!("{option} makes no difference with {}", scheme.provider().name));
+            }
+        }
+    }
+    if let (true, Some(why)) = (secrets.is_empty(), scheme.unsigned()) {
+        let text =
+            format!("not verified: nothing proves where this delivery comes from\n{why}; --secret-file takes one\n");
+        return Ok(print(&text, ExitCode::FAILURE)?);
+    }
+    match verify(*scheme, &delivery, &secrets) {
+        Ok(index) => {
+            let file = secret_files.get(index).map_or_else(String::new, |file| file.display().to_string());
+            let text = format!("verified with the secret of {}\n{}\n", Plain(&file), scheme.proof());
+            Ok(print(&text, ExitCode::SUCCESS)?)
+        }
+        Err(Refusal::Usage(message)) => Err(Stop::Usage(message)),
+        Err(Refusal::Verify(error)) => Ok(print(&refused(*scheme, &delivery, &secrets, &error), ExitCode::FAILURE)?),
+    }
+}
+
+/// Which secret it was, or where the one stopped that came farthest.
+fn verify(scheme: &dyn Scheme, delivery: &Delivery<'_>, secrets: &[Secret]) -> Result<usize, Refusal> {
+    let name = scheme.provider().name;
+    let mut farthest = Refusal::Usage(format!("{name} signs its deliveries; give the secret with --secret-file"));
+    for (index, secret) in secrets.iter().enumerate() {
+        match (scheme.verify(delivery, secret), &farthest) {
+            (Ok(()), _) => return Ok(index),
+            (Err(Refusal::Verify(error)), Refusal::Verify(before)) if Step::of(&error) <= Step::of(before) => {}
+            (Err(refusal), _) => farthest = refusal,
+        }
+    }
+    Err(farthest)
+}
+
+fn refused(scheme: &dyn Scheme, delivery: &Delivery<'_>, secrets: &[Secret], error: &VerifyError) -> String {
+    let step = Step::of(error);
+    let mut text = format!("refused\nfailed step: {}\nerror: {error}\n", step.name());
+    let signed = scheme.signed(delivery);
+    text += "signed string: ";
+    match &signed {
+        Signed::Body => text += "the body as it is, nothing before or after it\n",
+        Signed::Nothing => text += "none, only the key is compared\n",
+        Signed::Unknown => text += "not known without the headers\n",
+        Signed::Text(signed) => {
+            text += "these lines, with escapes\n";
+            signed.split_inclusive('\n').for_each(|line| text += &format!("  {line:?}\n"));
+        }
+    }
+    text += &format!("body: {}\n", description(delivery.body));
+    if step == Step::Headers {
+        let names: Vec<_> = delivery.head.headers.iter().map(|(name, _)| name.as_str()).collect();
+        text += &format!("headers there are: {}\n", if names.is_empty() { "none".into() } else { names.join(", ") });
+    }
+    let mut changes = changes(scheme, delivery, secrets, error);
+    changes.retain(|change| explains(step, &signed, &change.with));
+    text + &hints(scheme, delivery, secrets, step, changes)
+}
+
+/// Whether such a change could make the step fail.
+fn explains(step: Step, signed: &Signed, with: &With) -> bool {
+    match with {
+        With::Body(_) => step == Step::ContentHash || step == Step::Signature && matches!(signed, Signed::Body),
+        With::Url(_) => step == Step::Signature,
+        With::Secrets(_) => matches!(step, Step::Signature | Step::Key),
+        With::At(_) => step == Step::ReplayWindow,
+    }
+}
+
+/// What the body looks like, without its content.
+fn description(body: &[u8]) -> String {
+    let mut text = format!("{} bytes, SHA-256 {}", body.len(), hex::encode(Sha256::digest(body)));
+    let facts = [
+        ("ends with a newline", body.ends_with(b"\n")),
+        ("lines end in CR LF", body.windows(2).any(|pair| pair == b"\r\n")),
+        ("begins with a byte order mark", body.starts_with("\u{feff}".as_bytes())),
+        ("is on several lines, as if printed for people", body.trim_ascii().contains(&b'\n')),
+        ("is not JSON", serde_json::from_slice::<serde::de::IgnoredAny>(body).is_err()),
+    ];
+    facts.iter().filter(|(_, holds)| *holds).for_each(|(fact, _)| text += &format!("; {fact}"));
+    text
+}
+
+/// Verifies again with what may have been changed on the way, and tells what comes farther.
+fn hints(scheme: &dyn Scheme, delivery: &Delivery<'_>, secrets: &[Secret], step: Step, changes: Vec<Change>) -> String {
+    let (mut text, mut in_vain) = (String::new(), Vec::new());
+    for Change { what, with } in changes {
+        let (mut changed, mut tried) = (*delivery, secrets);
+        match &with {
+            With::Body(body) => changed.body = body,
+            With::Url(url) => changed.url = Some(url),
+            With::At(at) => changed.at = *at,
+            With::Secrets(secrets) => tried = secrets,
+        }
+        match verify(scheme, &changed, tried) {
+            Ok(_) => text += &format!("hint: {what}, it passes\n"),
+            Err(Refusal::Verify(next)) if Step::of(&next) > step => {
+                let next = Step::of(&next).name();
+                text += &format!("hint: {what}, it passes this step and then fails at: {next}\n");
+            }
+            Err(_) => in_vain.push(what),
+        }
+    }
+    if text.is_empty() && !in_vain.is_empty() {
+        text = format!("no hint; tried in vain: {}\n", in_vain.join("; "));
+    }
+    text
+}

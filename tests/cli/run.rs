@@ -1,0 +1,50 @@
+//! Runs the binary.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::thread;
+
+pub fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pos-webhooks"));
+    // What would change the look of the help.
+    command.args(arguments).env_remove("COLUMNS").env_remove("CLICOLOR_FORCE");
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+pub struct Done {
+    pub status: i32,
+    pub out: String,
+    pub err: String,
+}
+
+/// Runs to the end with that standard input; there is never a panic.
+pub fn feed(mut command: Command, input: &[u8]) -> Done {
+    let mut child = command.spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let Output { status, stdout, stderr } = thread::scope(|scope| {
+        // It may end before it has read everything.
+        scope.spawn(move || _ = stdin.write_all(input));
+        child.wait_with_output().unwrap()
+    });
+    let done = Done {
+        status: status.code().expect("ended by a signal"),
+        out: String::from_utf8(stdout).unwrap(),
+        err: String::from_utf8(stderr).unwrap(),
+    };
+    assert!(!done.err.contains("panicked"), "{}", done.err);
+    done
+}
+
+pub fn run(arguments: &[&str]) -> Done {
+    feed(command(arguments), b"")
+}
+
+/// A directory of a test's own.
+pub fn directory(test: &str) -> PathBuf {
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cli").join(test);
+    fs::create_dir_all(&directory).unwrap();
+    directory
+}

@@ -1,0 +1,722 @@
+//! `verify`, `sign` and `decode` of the binary, from outside.
+
+#![cfg(all(feature = "cli", feature = "mipos", feature = "mypos", feature = "dealpos", feature = "vipps"))]
+
+#[path = "cli/run.rs"]
+mod run;
+
+use std::fs;
+use std::path::PathBuf;
+
+use pos_webhooks::PROVIDERS;
+use serde_json::Value;
+
+use crate::run::{Done, command, directory, feed, run};
+
+const SECRET: &str = "c2VjcmV0-of-the-shop==";
+const OLD_SECRET: &str = "b2xkLXNl-Y3JldA==";
+const URL: &str = "https://shop.example:8443/hooks/paymentCreated?shop=1";
+const TIME: &str = "2026-11-21T12:00:00Z";
+
+/// The delivery that the Vipps documentation shows in full.
+mod documented_vipps {
+    pub const SECRET: &str = "A0+AeKBRG2KRGvnNwJpQlb6IJFk48CKXCIcrLoHncVJKDILsQSxS6NWCccwWm6r6FhGKhiHTBsG2wo/xU6FY/A==";
+    pub const URL: &str = "https://webhook.site/e2cee29b-012e-4f1d-8ef4-e95fd74a7a63";
+    pub const BODY: &str = r#"{"some-unique-content":"ee6e441b-cc4a-46f8-895d-a5af79bcc233/hello-world"}"#;
+    pub const TIME: &str = "2023-03-30T08:38:32Z";
+    pub const HEADERS: &str = "\
+Host: webhook.site
+x-ms-date: Thu, 30 Mar 2023 08:38:32 GMT
+x-ms-content-sha256: lNlsp1XA03N34HrQsVzPgJKtC+r7l/RBF4V3JQUWMj4=
+Authorization: HMAC-SHA256 SignedHeaders=x-ms-date;host;x-ms-content-sha256&Signature=agAiSyogQbDHpeucoNwYz+yAr5nJ+v+zasdkSbqzv+U=
+";
+}
+
+/// A directory with the files of one delivery.
+struct Files(PathBuf);
+
+impl Files {
+    /// With `secret.txt` and `old.txt`.
+    fn new(test: &str) -> Self {
+        let files = Self(directory(test));
+        files.write("secret.txt", SECRET);
+        files.write("old.txt", OLD_SECRET);
+        files
+    }
+
+    fn write(&self, name: &str, content: impl AsRef<[u8]>) {
+        fs::write(self.0.join(name), content).unwrap();
+    }
+
+    fn run(&self, arguments: &[&str]) -> Done {
+        self.feed(arguments, b"")
+    }
+
+    /// No secret is ever shown.
+    fn feed(&self, arguments: &[&str], input: &[u8]) -> Done {
+        let mut command = command(arguments);
+        command.current_dir(&self.0);
+        let done = feed(command, input);
+        for secret in [SECRET, OLD_SECRET, documented_vipps::SECRET] {
+            assert!(
+                !done.out.contains(secret) && !done.err.contains(secret),
+                "{arguments:?}: {}{}",
+                done.out,
+                done.err
+            );
+        }
+        done
+    }
+}
+
+/// How the commands are used with one provider.
+#[derive(Clone, Copy)]
+struct Use {
+    provider: &'static str,
+    event: &'static str,
+    /// `None` where there is nothing to sign.
+    sign: Option<&'static [&'static str]>,
+    verify: &'static [&'static str],
+    decode: &'static [&'static str],
+}
+
+const USES: [Use; 4] = [
+    Use {
+        provider: "vipps",
+        event: "epayments.payment.captured.v1",
+        sign: Some(&["--url", URL, "--at", TIME]),
+        verify: &["--url", URL, "--at", TIME],
+        decode: &[],
+    },
+    Use {
+        provider: "mypos",
+        event: "pos.payment.completed",
+        sign: Some(&["--event", "pos.payment.completed", "--at", TIME]),
+        verify: &[],
+        decode: &["--headers", "headers.txt"],
+    },
+    Use { provider: "mipos", event: "ORDER", sign: Some(&[]), verify: &[], decode: &["--event", "ORDER"] },
+    Use { provider: "dealpos", event: "paymentCreated", sign: None, verify: &[], decode: &["--url", URL] },
+];
+
+impl Use {
+    fn body(&self) -> &'static str {
+        let provider = PROVIDERS.iter().find(|provider| provider.name == self.provider).unwrap();
+        let event = provider.events.iter().find(|event| event.name == self.event).unwrap();
+        event.payload.examples[0].json
+    }
+
+    /// A delivery of the documented example, in `headers.txt` and `body.json`.
+    fn deliver(&self, files: &Files) {
+        files.write("body.json", self.body());
+        let headers = match self.sign {
+            None => format!("X-API-Key: {SECRET}\n"),
+            Some(options) => {
+                let signed = files
+                    .run(&[&["sign", self.provider, "--secret-file", "secret.txt"], options, &["body.json"]].concat());
+                assert_eq!((signed.status, signed.err.as_str()), (0, ""));
+                signed.out
+            }
+        };
+        files.write("headers.txt", headers);
+    }
+
+    fn verify(&self, files: &Files, options: &[&str]) -> Done {
+        let options = [&["verify", self.provider, "--headers", "headers.txt"], self.verify, options].concat();
+        files.run(&if options.contains(&"-") { options } else { [&options[..], &["body.json"]].concat() })
+    }
+
+    fn refused(&self, files: &Files, step: &str) -> String {
+        let done = self.verify(files, &["--secret-file", "secret.txt"]);
+        assert_eq!((done.status, done.err.as_str()), (1, ""), "{}", self.provider);
+        let lines: Vec<_> = done.out.lines().take(2).collect();
+        assert_eq!(lines, ["refused", &format!("failed step: {step}")], "{}", self.provider);
+        done.out
+    }
+}
+
+#[test]
+fn what_is_signed_is_verified_and_decoded() {
+    for it in USES {
+        let files = Files::new(&format!("round trip {}", it.provider));
+        it.deliver(&files);
+        let verified = it.verify(&files, &["--secret-file", "secret.txt"]);
+        assert_eq!((verified.status, verified.err.as_str()), (0, ""), "{}", verified.out);
+        assert!(verified.out.starts_with("verified with the secret of secret.txt\n"), "{}", verified.out);
+
+        let decoded = files.run(&[&["decode", it.provider], it.decode, &["body.json"]].concat());
+        assert_eq!((decoded.status, decoded.err.as_str()), (0, ""));
+        let object: Value = serde_json::from_str(&decoded.out).unwrap();
+        let key = object["idempotency_key"].as_str();
+        assert!(key.is_none_or(|key| key.len() == 64), "{key:?}");
+        assert_eq!(key.is_some(), matches!(it.provider, "vipps" | "mipos" | "dealpos"), "{}", it.provider);
+        let expected = format!(
+            "{{\"event\":\"{}\",\"known\":true,\"idempotency_key\":{},\"payload\":{}}}\n",
+            it.event,
+            object["idempotency_key"],
+            it.body()
+        );
+        assert_eq!(decoded.out, expected);
+    }
+}
+
+#[test]
+fn the_documented_vipps_delivery() {
+    use documented_vipps::*;
+    let files = Files::new("documented");
+    files.write("secret.txt", SECRET);
+    files.write("headers.txt", HEADERS);
+    let options = ["vipps", "--secret-file", "secret.txt", "--url", URL, "--at", TIME];
+    let signed = files.feed(&[&["sign"], &options[..]].concat(), BODY.as_bytes());
+    assert_eq!((signed.status, signed.out.as_str()), (0, HEADERS));
+    let verify = [&["verify"], &options[..], &["--headers", "headers.txt", "-"]].concat();
+    assert_eq!(files.feed(&verify, BODY.as_bytes()).status, 0);
+
+    files.write("secret.txt", format!("{}==", "A".repeat(86)));
+    let refused = files.feed(&verify, BODY.as_bytes());
+    assert_eq!(refused.status, 1);
+    assert!(refused.out.contains("failed step: signature\n"), "{}", refused.out);
+}
+
+#[test]
+fn a_refused_delivery_says_the_step_and_what_was_signed() {
+    let [vipps, mypos, mipos, dealpos] = USES;
+    let mut shown = String::new();
+    let mut refused = |it: &Use, what: &str, change: &dyn Fn(&Files, String), step: &str| {
+        let files = Files::new(&format!("refused {} {what}", it.provider));
+        it.deliver(&files);
+        let signed = fs::read_to_string(files.0.join("headers.txt")).unwrap();
+        change(&files, signed.clone());
+        let out = it.refused(&files, step);
+        let names = ["authorization", "x-mypos-signature", "signature-webhook", "x-api-key"];
+        for (name, value) in signed.lines().filter_map(|line| line.split_once(": ")) {
+            let end = &value[value.len().saturating_sub(12)..];
+            assert!(!names.contains(&name.to_lowercase().as_str()) || !out.contains(end), "{out}");
+        }
+        shown += &format!("# {}, {what}\n{out}\n", it.provider);
+    };
+    let another_secret = |files: &Files, _: String| files.write("secret.txt", "another");
+    let another_body = |files: &Files, _: String| files.write("body.json", r#"{"customer":"Brenda"}"#);
+    for it in [&vipps, &mypos, &mipos] {
+        refused(it, "another secret", &another_secret, "signature");
+        let step = if it.provider == "vipps" { "content hash" } else { "signature" };
+        refused(it, "another body", &another_body, step);
+        refused(it, "without headers", &|files, _| files.write("headers.txt", "Content-Type: text/plain\n"), "headers");
+        refused(it, "headers twice", &|files, headers| files.write("headers.txt", headers.repeat(2)), "headers");
+        let no_signature = |files: &Files, headers: String| {
+            files.write(
+                "headers.txt",
+                headers.lines().map(|line| format!("{}x\n", &line[..line.len() / 2])).collect::<String>(),
+            )
+        };
+        refused(it, "headers cut", &no_signature, "headers");
+    }
+    refused(&dealpos, "another key", &another_secret, "key");
+    refused(&dealpos, "without key", &|files, _| files.write("headers.txt", ""), "headers");
+    let at = |date: &'static str| {
+        move |files: &Files, _: String| {
+            let options = ["sign", "vipps", "--secret-file", "secret.txt", "--url", URL, "--at", date, "body.json"];
+            files.write("headers.txt", files.run(&options).out);
+        }
+    };
+    refused(&vipps, "just too old", &at("2026-11-21T11:54:59Z"), "replay window");
+    refused(&vipps, "just too new", &at("2026-11-21T12:05:01Z"), "replay window");
+    assert!(!shown.contains("Brenda"), "a body is a customer's");
+    insta::assert_snapshot!("refused", shown);
+}
+
+#[test]
+fn a_hint_is_what_would_be_accepted() {
+    let hinted = |it: &Use, what: &str, change: &dyn Fn(&Files, &str), hint: &str| {
+        let files = Files::new(&format!("hint {} {what}", it.provider));
+        it.deliver(&files);
+        change(&files, it.body());
+        let done = it.verify(&files, &["--secret-file", "secret.txt"]);
+        assert_eq!(done.status, 1);
+        let hints: Vec<_> = done.out.lines().filter_map(|line| line.strip_prefix("hint: ")).collect();
+        assert_eq!(hints, [format!("{hint}, it passes")], "{} {what}: {}", it.provider, done.out);
+    };
+    let [vipps, mypos, mipos, dealpos] = USES;
+    for it in [&vipps, &mypos, &mipos] {
+        let body = |files: &Files, body: String| files.write("body.json", body);
+        hinted(it, "LF", &|files, json| body(files, format!("{json}\n")), "without the newline at the end of the body");
+        hinted(
+            it,
+            "CRLF",
+            &|files, json| body(files, format!("{json}\r\n")),
+            "without the newline at the end of the body",
+        );
+        hinted(
+            it,
+            "BOM",
+            &|files, json| body(files, format!("\u{feff}{json}")),
+            "without the byte order mark of the body",
+        );
+        let pretty = |files: &Files, json: &str| body(files, json.replace('{', "{\n  ").replace('}', "\n}\n"));
+        hinted(it, "pretty", &pretty, "without the white space between the values of the body");
+    }
+    for it in [&vipps, &mypos, &mipos, &dealpos] {
+        let secret = |files: &Files, _: &str| files.write("secret.txt", format!("\"{SECRET}\"\n\n"));
+        hinted(it, "quotes", &secret, "without the white space or quotes around the secret");
+    }
+
+    // Bodies that lost what was signed.
+    let signed = |it: &Use, files: &Files, signed: &str, delivered: &str| {
+        files.write("body.json", signed);
+        let options =
+            [&["sign", it.provider, "--secret-file", "secret.txt"], it.sign.unwrap(), &["body.json"]].concat();
+        files.write("headers.txt", files.run(&options).out);
+        files.write("body.json", delivered);
+    };
+    let lost = |signed_with: &'static str, left: &'static str| {
+        move |files: &Files, _: &str| signed(&mipos, files, signed_with, left)
+    };
+    hinted(&mipos, "lost LF", &lost("{}\n", "{}"), "with a newline (LF) at the end of the body");
+    hinted(&mipos, "lost CRLF", &lost("{}\r\n", "{}"), "with a newline (CR LF) at the end of the body");
+    hinted(&mipos, "lost CR", &lost("{\r\n\r\n}", "{\n\n}"), "with CR LF for each LF in the body");
+    hinted(&mipos, "gained CR", &lost("{\n\n}", "{\r\n\r\n}"), "with LF for each CR LF in the body");
+
+    let spaces = |files: &Files, _: &str| signed(&mypos, files, r#"{"a":"b,c"}"#, r#"{"a": "b, c"}"#);
+    let named = "without the space after each `:` and `,`, texts included (`Receiver::accept_signatures_without_spaces` allows that)";
+    hinted(&mypos, "spaces", &spaces, named);
+    let time = |files: &Files, _: &str| {
+        signed(&mypos, files, "1795262400.{}", "{}");
+    };
+    hinted(&mypos, "time", &time, "with `t` and a full stop in front of the body");
+
+    let url = |url: &'static str, line: &'static str| {
+        move |files: &Files, _: &str| {
+            let options = ["sign", "vipps", "--secret-file", "secret.txt", "--url", url, "--at", TIME, "body.json"];
+            files.write("headers.txt", format!("{line}{}", files.run(&options).out));
+        }
+    };
+    hinted(
+        &vipps,
+        "host",
+        &url("https://inner.example/hooks/paymentCreated?shop=1", ""),
+        "with the host of the header `Host`, \"inner.example\"",
+    );
+    hinted(
+        &vipps,
+        "slash",
+        &url("https://shop.example:8443/hooks/paymentCreated/?shop=1", ""),
+        "with a slash at the end of the path",
+    );
+    hinted(&vipps, "query", &url("https://shop.example:8443/hooks/paymentCreated", ""), "without the query");
+    let line = "POST /other HTTP/1.1\r\n";
+    hinted(
+        &vipps,
+        "path",
+        &url("https://shop.example:8443/other", line),
+        "with the path of the request line, \"/other\"",
+    );
+    let both = "with the host of the header `Host` and the path of the request line";
+    hinted(&vipps, "host and path", &url("https://inner.example/other", line), both);
+
+    // A first mistake may hide a second one.
+    let files = Files::new("hint then");
+    vipps.deliver(&files);
+    files.write("body.json", format!("{}\n", vipps.body()));
+    let done = files.run(&[
+        "verify",
+        "vipps",
+        "--secret-file",
+        "secret.txt",
+        "--url",
+        URL,
+        "--headers",
+        "headers.txt",
+        "--at",
+        "2027-01-01T00:00:00Z",
+        "body.json",
+    ]);
+    let expected =
+        "hint: without the newline at the end of the body, it passes this step and then fails at: replay window\n";
+    assert!(done.out.ends_with(expected), "{}", done.out);
+}
+
+#[test]
+fn the_time_of_a_hint_is_within_the_window() {
+    let files = Files::new("at");
+    let [vipps, ..] = USES;
+    vipps.deliver(&files);
+    let at = |time: &str| {
+        let options = ["verify", "vipps", "--secret-file", "secret.txt", "--url", URL, "--headers", "headers.txt"];
+        let time = if time.is_empty() { vec![] } else { vec!["--at", time] };
+        files.run(&[&options[..], &time, &["body.json"]].concat())
+    };
+    for time in ["2026-11-21T13:05:00+01:00", "2026-11-21T11:55:00Z", TIME] {
+        assert_eq!(at(time).status, 0, "{time}");
+    }
+    // The machine's clock, which is not of 2026.
+    for time in
+        ["2026-11-21T12:05:00.000000001Z", "2026-11-21T11:54:59Z", "9999-12-30T22:00:00Z", "-009999-01-02T01:59:59Z"]
+    {
+        let option = format!("--at={time}");
+        let options = [
+            "verify",
+            "vipps",
+            "--secret-file",
+            "secret.txt",
+            "--url",
+            URL,
+            "--headers",
+            "headers.txt",
+            &option,
+            "body.json",
+        ];
+        let refused = files.run(&options);
+        assert_eq!(refused.status, 1, "{time}: {}", refused.err);
+        let hint =
+            refused.out.lines().find_map(|line| line.strip_prefix("hint: with --at ")?.strip_suffix(", it passes"));
+        assert_eq!(at(hint.unwrap()).status, 0, "{time}");
+    }
+    files.write("now.txt", files.run(&["sign", "vipps", "--secret-file", "secret.txt", "--url", URL, "body.json"]).out);
+    let now = ["verify", "vipps", "--secret-file", "secret.txt", "--url", URL, "--headers", "now.txt", "body.json"];
+    assert_eq!(files.run(&now).status, 0);
+}
+
+#[test]
+fn any_of_several_secrets_is_enough() {
+    for it in USES {
+        let files = Files::new(&format!("rotating {}", it.provider));
+        it.deliver(&files);
+        for order in [["secret.txt", "old.txt"], ["old.txt", "secret.txt"]] {
+            let done = it.verify(&files, &["--secret-file", order[0], "--secret-file", order[1]]);
+            assert_eq!(done.status, 0, "{}", done.out);
+            assert!(done.out.starts_with("verified with the secret of secret.txt\n"));
+        }
+        files.write("older.txt", "older");
+        let done = it.verify(&files, &["--secret-file", "old.txt", "--secret-file", "older.txt"]);
+        assert_eq!(done.status, 1);
+    }
+    // The step is that of the secret that comes farthest.
+    let files = Files::new("rotating stale");
+    USES[0].deliver(&files);
+    for order in [["secret.txt", "old.txt"], ["old.txt", "secret.txt"]] {
+        let done = files.run(&[
+            "verify",
+            "vipps",
+            "--url",
+            URL,
+            "--headers",
+            "headers.txt",
+            "--secret-file",
+            order[0],
+            "--secret-file",
+            order[1],
+            "--at",
+            "2027-01-01T00:00:00Z",
+            "body.json",
+        ]);
+        assert!(done.out.starts_with("refused\nfailed step: replay window\n"), "{}", done.out);
+    }
+}
+
+#[test]
+fn one_newline_of_a_secret_file_is_not_part_of_the_secret() {
+    let files = Files::new("newline");
+    let [_, _, mipos, _] = USES;
+    mipos.deliver(&files);
+    for (end, status) in [("", 0), ("\n", 0), ("\r\n", 0), ("\n\n", 1), ("\r\n\r\n", 1), (" ", 1), ("\r", 1)] {
+        files.write("secret.txt", format!("{SECRET}{end}"));
+        assert_eq!(mipos.verify(&files, &["--secret-file", "secret.txt"]).status, status, "{end:?}");
+    }
+    let piped = ["verify", "mipos", "--secret-file", "-", "--headers", "headers.txt", "body.json"];
+    assert_eq!(files.feed(&piped, format!("{SECRET}\n").as_bytes()).status, 0);
+}
+
+#[test]
+fn headers_are_read_as_they_are_written() {
+    let files = Files::new("headers");
+    let [vipps, ..] = USES;
+    vipps.deliver(&files);
+    let headers = fs::read_to_string(files.0.join("headers.txt")).unwrap();
+    let crlf = headers.replace('\n', "\r\n");
+    let accepted = [
+        headers.trim_end().to_owned(),
+        headers
+            .to_uppercase()
+            .lines()
+            .zip(headers.lines())
+            .map(|(upper, line)| {
+                let (name, _) = upper.split_once(':').unwrap();
+                let (_, value) = line.split_once(':').unwrap();
+                format!("{name}:{}  \n", value.trim())
+            })
+            .collect(),
+        crlf.clone(),
+        format!("HTTP/1.1 100 Continue\r\n\r\nHTTP/2 200 \r\n{crlf}\r\n"),
+        format!("HTTP/1.1 302 Found\r\nx-ms-date: never\r\nAuthorization: x\r\n\r\nHTTP/1.1 200 OK\r\n{crlf}\r\n\r\n"),
+        format!("POST /hooks HTTP/1.1\r\n{crlf}\r\n"),
+        format!("\u{feff}\n\n{headers}\nX-Name: \u{e9}\n"),
+        headers.replace("Thu,", "Thu,\r\n\t").replace("Sat, 21", "Sat,\r\n\t 21"),
+    ];
+    for text in accepted {
+        files.write("headers.txt", &text);
+        let done = vipps.verify(&files, &["--secret-file", "secret.txt"]);
+        assert_eq!(done.status, 0, "{text}: {}{}", done.out, done.err);
+    }
+    let twice = format!("HTTP/1.1 200 OK\n{headers}\n{headers}");
+    files.write("headers.txt", twice);
+    vipps.refused(&files, "headers");
+
+    let form = "not of the form `Name: value`; a body belongs into a file of its own";
+    for (text, error) in [
+        ("x-ms-date: a\n {\n{\"secret\": 1}\n".to_owned(), format!("line 3: {form}")),
+        ("Host: a\n\nsecret\n".to_owned(), format!("line 3: {form}")),
+        (": secret".to_owned(), format!("line 1: {form}")),
+        ("X-Name : secret".to_owned(), format!("line 1: {form}")),
+        ("Host: a\r\nX-Name: sec\rret\r\n".to_owned(), "line 2: a control character in the value".to_owned()),
+        ("X-Name: sec\0ret".to_owned(), "line 1: a control character in the value".to_owned()),
+        ("\n secret\n".to_owned(), "line 2: continues no header".to_owned()),
+        ("Host: a\nGET / HTTP/1.1\n secret\n".to_owned(), "line 3: continues no header".to_owned()),
+        (format!("A: {}", "a".repeat(1 << 20)), "longer than 1048576 bytes".to_owned()),
+    ] {
+        files.write("headers.txt", text);
+        let done = vipps.verify(&files, &["--secret-file", "secret.txt"]);
+        assert_eq!((done.status, done.out.as_str()), (2, ""));
+        assert_eq!(done.err, format!("pos-webhooks: headers.txt: {error}\n"));
+    }
+}
+
+#[test]
+fn each_input_can_be_standard_input_but_only_one() {
+    let files = Files::new("stdin");
+    let [_, mypos, ..] = USES;
+    mypos.deliver(&files);
+    let verify = |headers: &str, secret: &str, body: &[&str], input: &str| {
+        let options = ["verify", "mypos", "--headers", headers, "--secret-file", secret];
+        files.feed(&[&options[..], body].concat(), input.as_bytes())
+    };
+    let headers = fs::read_to_string(files.0.join("headers.txt")).unwrap();
+    assert_eq!(verify("headers.txt", "secret.txt", &[], mypos.body()).status, 0);
+    assert_eq!(verify("headers.txt", "secret.txt", &["-"], mypos.body()).status, 0);
+    assert_eq!(verify("-", "secret.txt", &["body.json"], &headers).status, 0);
+    for (headers, secret, body) in [
+        ("-", "secret.txt", &[][..]),
+        ("-", "secret.txt", &["-"]),
+        ("headers.txt", "-", &[]),
+        ("-", "-", &["body.json"]),
+    ] {
+        let done = verify(headers, secret, body, "");
+        assert_eq!((done.status, done.out.as_str()), (2, ""));
+        assert!(done.err.contains("only one of the inputs can be standard input"), "{}", done.err);
+    }
+    assert_eq!(files.run(&["decode", "mypos", "--headers", "-"]).status, 2);
+    assert_eq!(files.run(&["sign", "mipos", "--secret-file", "-"]).status, 2);
+}
+
+#[test]
+fn wrong_usage_says_what_to_give() {
+    let files = Files::new("usage");
+    files.write("headers.txt", "Host: a\n");
+    files.write("twice.txt", "X-myPOS-Event: a\nX-myPOS-Event: b\n");
+    files.write("empty.txt", "\n");
+    files.write("bytes.txt", b"\xff\xfe");
+    files.write("long.txt", "a".repeat(70_000));
+    let calls = [
+        &["verify", "vipps", "--headers", "headers.txt", "--url", URL][..],
+        &["verify", "mypos", "--headers", "headers.txt"],
+        &["verify", "vipps", "--headers", "headers.txt", "--secret-file", "secret.txt"],
+        &["verify", "vipps", "--headers", "headers.txt", "--secret-file", "secret.txt", "--url", "/hooks"],
+        &["verify", "vipps", "--secret-file", "secret.txt", "--url", URL],
+        &["verify", "mypos", "--headers", "headers.txt", "--secret-file", "empty.txt"],
+        &["verify", "mypos", "--headers", "headers.txt", "--secret-file", "bytes.txt"],
+        &["verify", "mypos", "--headers", "headers.txt", "--secret-file", "long.txt"],
+        &["verify", "mypos", "--headers", "headers.txt", "--at", "2026-11-21"],
+        &["verify", "nobody", "--headers", "headers.txt"],
+        &["sign", "vipps", "--secret-file", "secret.txt"],
+        &["sign", "vipps", "--url", URL],
+        &["sign", "mypos", "--secret-file", "secret.txt"],
+        &["sign", "mypos", "--secret-file", "secret.txt", "--event", "a\r\nX-Other: b"],
+        &["sign", "mipos", "--secret-file", "secret.txt", "--secret-file", "old.txt"],
+        &["sign", "dealpos", "--secret-file", "secret.txt"],
+        &["decode", "mypos"],
+        &["decode", "mypos", "--headers", "headers.txt"],
+        &["decode", "mypos", "--headers", "twice.txt"],
+        &["decode", "mipos"],
+        &["decode", "dealpos"],
+        &["decode", "dealpos", "--headers", "headers.txt"],
+        &["decode", "dealpos", "--url", "https://shop.example/"],
+        &["decode", "dealpos", "--url", "https://shop.example/ä b"],
+    ];
+    let errors = calls.map(|call| {
+        let done = files.run(call);
+        assert_eq!((done.status, done.out.as_str()), (2, ""), "{call:?}");
+        let error: String = done.err.split_inclusive("\n\n").next().unwrap().trim_end().to_owned();
+        format!("$ pos-webhooks {}\n{error}\n", call.join(" ").escape_debug())
+    });
+    insta::assert_snapshot!("wrong_usage", errors.join("\n"));
+
+    for call in [
+        &["verify", "vipps", "--headers", "missing"][..],
+        &["verify", "mypos", "--headers", "headers.txt", "--secret-file", "missing"],
+        &["verify", "mypos", "--headers", "headers.txt", "--secret-file", "secret.txt", "missing"],
+        &["decode", "vipps", "missing"],
+    ] {
+        let done = files.run(call);
+        assert_eq!((done.status, done.out.as_str()), (2, ""), "{call:?}");
+        assert!(done.err.starts_with("pos-webhooks: missing: "), "{call:?}: {}", done.err);
+    }
+}
+
+#[test]
+fn nothing_is_verified_without_a_proof_of_origin() {
+    for it in &USES[2..] {
+        let files = Files::new(&format!("unproven {}", it.provider));
+        it.deliver(&files);
+        let done = it.verify(&files, &[]);
+        assert_eq!((done.status, done.err.as_str()), (1, ""));
+        assert!(done.out.starts_with("not verified: nothing proves where this delivery comes from\n"), "{}", done.out);
+    }
+}
+
+#[test]
+fn an_option_that_makes_no_difference_is_noted() {
+    let files = Files::new("noted");
+    files.write("body.json", "{}");
+    files.write("headers.txt", "X-myPOS-Event: a\n");
+    for (call, noted) in [
+        (&["sign", "vipps", "--secret-file", "secret.txt", "--url", URL, "--at", TIME][..], &[][..]),
+        (&["sign", "vipps", "--secret-file", "secret.txt", "--url", URL, "--event", "a"], &["--event"]),
+        (&["sign", "mypos", "--secret-file", "secret.txt", "--event", "a", "--url", URL, "--at", TIME], &["--url"]),
+        (
+            &["sign", "mipos", "--secret-file", "secret.txt", "--event", "a", "--url", URL, "--at", TIME],
+            &["--url", "--event", "--at"],
+        ),
+        (&["decode", "vipps", "--headers", "headers.txt", "--url", URL], &["--url", "--headers"]),
+        (&["decode", "mypos", "--headers", "headers.txt", "--url", URL], &["--url"]),
+        (&["decode", "mypos", "--headers", "headers.txt", "--event", "a"], &["--headers"]),
+        (&["decode", "dealpos", "--headers", "headers.txt", "--url", "/a"], &["--headers"]),
+    ] {
+        let done = files.run(&[call, &["body.json"]].concat());
+        assert_eq!(done.status, 0, "{call:?}: {}", done.err);
+        let notes: Vec<_> = done.err.lines().collect();
+        assert_eq!(notes.len(), noted.len(), "{call:?}: {notes:?}");
+        for (note, option) in notes.iter().zip(noted) {
+            assert!(note.starts_with(&format!("pos-webhooks: {option} makes no difference ")), "{call:?}: {note}");
+        }
+    }
+    for provider in ["mypos", "mipos", "dealpos"] {
+        let done = files.run(&[
+            "verify",
+            provider,
+            "--secret-file",
+            "secret.txt",
+            "--headers",
+            "headers.txt",
+            "--url",
+            URL,
+            "--at",
+            TIME,
+            "body.json",
+        ]);
+        assert_eq!((done.status, done.err.lines().count()), (1, 2), "{}", done.err);
+    }
+}
+
+#[test]
+fn an_event_that_nobody_has_documented_decodes() {
+    let files = Files::new("unknown");
+    let payload = "{ \"n\" : 2.50, \"e\":1e400,\n \"text\": \"a, \\\" : b\\\\\", \"again\": 1, \"again\": 12345678901234567890123 }\r\n";
+    let compact = r#"{"n":2.50,"e":1e400,"text":"a, \" : b\\","again":1,"again":12345678901234567890123}"#;
+    files.write("headers.txt", "X-MYPOS-EVENT: pos.new\n");
+    files.write("request.txt", "POST /hooks/paymentNew/?x=1 HTTP/1.1\nHost: a\n");
+    for (call, event) in [
+        (&["decode", "vipps"][..], "null"),
+        (&["decode", "vipps", "--event", "a.new.v1"], "\"a.new.v1\""),
+        (&["decode", "mypos", "--headers", "headers.txt"], "\"pos.new\""),
+        (&["decode", "mipos", "--event", "NEW"], "\"NEW\""),
+        (&["decode", "dealpos", "--headers", "request.txt"], "\"paymentNew\""),
+        (&["decode", "dealpos", "--url", "/hooks/other", "--event", "paymentNewer"], "\"paymentNewer\""),
+    ] {
+        let done = files.feed(call, payload.as_bytes());
+        let expected =
+            format!("{{\"event\":{event},\"known\":false,\"idempotency_key\":null,\"payload\":{compact}}}\n");
+        assert_eq!((done.status, done.out), (0, expected), "{call:?}: {}", done.err);
+    }
+}
+
+#[test]
+fn what_does_not_decode_is_1_with_its_place() {
+    let files = Files::new("undecodable");
+    let decode = |call: &[&str], payload: &[u8]| {
+        let done = files.feed(&[&["decode"], call].concat(), payload);
+        assert_eq!((done.status, done.out.as_str()), (1, ""));
+        assert!(!done.err.contains("Brenda"), "{}", done.err);
+        done.err
+    };
+    let created = ["dealpos", "--event", "paymentCreated"];
+    let payload = USES[3].body();
+    let number = payload.replacen("\"Amount\":", "\"Amount\":\"Brenda\",\"Was\":", 1);
+    let error = decode(&created, number.as_bytes());
+    assert!(error.contains(" at /Amount (line 1, column "), "{error}");
+    assert!(decode(&created, b"{}").contains("missing field `"));
+    for call in [&created[..], &["vipps"], &["mypos", "--event", "a"], &["mipos", "--event", "ORDER"]] {
+        assert!(decode(call, b"{\n").ends_with("(line 2, column 0)\n"), "{call:?}");
+        assert!(decode(call, b"").contains("(line 1, column 0)"), "{call:?}");
+        decode(call, b"Brenda");
+    }
+    // In a member that no model has.
+    let bytes = [&b"{\"x\":\"\xff\","[..], &payload.as_bytes()[1..]].concat();
+    decode(&created, &bytes);
+
+    let captured = USES[0].body();
+    let done = files.feed(&["decode", "vipps", "--event", "epayments.payment.refunded.v1"], captured.as_bytes());
+    assert_eq!(done.status, 0);
+    assert_eq!(done.err, "pos-webhooks: the payload is that of epayments.payment.captured.v1, not of --event\n");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn an_endless_input_is_too_long() {
+    let files = Files::new("endless");
+    files.write("headers.txt", "Host: a\n");
+    for call in [
+        &["verify", "mipos", "--secret-file", "secret.txt", "--headers", "headers.txt", "/dev/zero"][..],
+        &["verify", "mipos", "--secret-file", "secret.txt", "--headers", "/dev/zero", "headers.txt"],
+        &["verify", "mipos", "--secret-file", "/dev/zero", "--headers", "headers.txt", "headers.txt"],
+        &["sign", "mipos", "--secret-file", "secret.txt", "/dev/zero"],
+        &["decode", "vipps", "/dev/zero"],
+    ] {
+        let done = files.run(call);
+        assert_eq!((done.status, done.out.as_str()), (2, ""));
+        assert!(done.err.starts_with("pos-webhooks: /dev/zero: longer than "), "{}", done.err);
+    }
+}
+
+/// A refused delivery must not become a verified one because nobody reads why.
+#[test]
+fn a_closed_output_does_not_change_the_status() {
+    let files = Files::new("closed");
+    let [_, _, mipos, _] = USES;
+    mipos.deliver(&files);
+    for (secret, status) in [("secret.txt", 0), ("old.txt", 1)] {
+        let mut command = command(&["verify", "mipos", "--secret-file", secret, "--headers", "headers.txt"]);
+        let mut child = command.current_dir(&files.0).spawn().unwrap();
+        drop(child.stdout.take());
+        let mut stdin = child.stdin.take().unwrap();
+        std::io::Write::write_all(&mut stdin, mipos.body().as_bytes()).unwrap();
+        drop(stdin);
+        assert_eq!(child.wait().unwrap().code(), Some(status));
+    }
+}
+
+#[test]
+fn every_compiled_provider_is_offered() {
+    let names: Vec<_> = PROVIDERS.iter().map(|provider| provider.name).collect();
+    for subcommand in ["verify", "sign", "decode"] {
+        let done = run(&[subcommand, "nobody"]);
+        assert!(done.err.contains(&format!("[possible values: {}]", names.join(", "))), "{}", done.err);
+    }
+}
+
+#[test]
+fn help() {
+    for subcommand in ["verify", "sign", "decode"] {
+        let done = run(&[subcommand, "--help"]);
+        assert_eq!((done.status, done.err.as_str()), (0, ""));
+        insta::assert_snapshot!(format!("help_{subcommand}"), done.out);
+    }
+}
