@@ -1,0 +1,107 @@
+//! Whatever is signed passes, and nothing passes once a signed part has changed.
+
+#![cfg(all(feature = "mipos", feature = "mypos", feature = "vipps"))]
+
+use jiff::Timestamp;
+use pos_webhooks::verify::VerifyError;
+use pos_webhooks::{Secret, mipos, mypos, vipps};
+use proptest::prelude::*;
+use proptest::sample::Index;
+
+/// A secret that is no other, so that several are tried.
+const ANOTHER: &str = "of another registration, and never made up below \n";
+
+/// Any text; none ends in NUL, which HMAC itself appends to a key.
+fn secret() -> impl Strategy<Value = String> {
+    prop_oneof!["[A-Za-z0-9+/]{86}==", "[ -~]{1,200}", "\\PC{1,40}"]
+}
+
+fn url() -> impl Strategy<Value = String> {
+    "https?://[a-z][a-z0-9-]{0,20}\\.test(:[1-9][0-9]{1,3})?(/[A-Za-z0-9._~%!$&'()*+,;=:@-]{0,10}){0,4}(\\?[A-Za-z0-9=&/%]{0,20})?"
+}
+
+fn body() -> impl Strategy<Value = Vec<u8>> {
+    prop::collection::vec(any::<u8>(), 0..600)
+}
+
+/// Whole seconds, from the year 0 to the end of the year 9998.
+fn time() -> impl Strategy<Value = Timestamp> {
+    (-62_167_219_200_i64..253_370_764_800).prop_map(|second| Timestamp::from_second(second).unwrap())
+}
+
+/// Another text, by one character.
+fn edited(text: &str, place: Index) -> String {
+    let mut bytes = text.as_bytes().to_vec();
+    let place = place.index(bytes.len());
+    bytes[place] = if bytes[place] == b'a' { b'b' } else { b'a' };
+    String::from_utf8(bytes).unwrap_or_else(|_| format!("{text}a"))
+}
+
+/// Another body: one byte changed, or one more.
+fn changed(body: &[u8], place: Index, byte: u8) -> Vec<u8> {
+    let mut changed = body.to_vec();
+    match place.index(body.len() + 1) {
+        end if end == body.len() => changed.push(byte),
+        at if changed[at] == byte => changed[at] = !byte,
+        at => changed[at] = byte,
+    }
+    changed
+}
+
+type Header = (&'static str, String);
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn vipps(
+        (url, secret, body, time) in (url(), secret(), body(), time()),
+        (place, byte, seconds) in (any::<Index>(), any::<u8>(), 1_i64..300),
+    ) {
+        let signed = |at| vipps::sign(&url, &Secret::from(secret.as_str()), &body, at).unwrap();
+        let verify = |url: &str, secret: &str, headers: &[Header], body: &[u8]| {
+            vipps::Receiver::new(url, [ANOTHER, secret]).unwrap().verify(headers, body, time)
+        };
+        let headers = signed(time);
+        let mismatch = Err(VerifyError::SignatureMismatch);
+        prop_assert_eq!(verify(&url, &secret, &headers, &body), Ok(()));
+        let other = changed(&body, place, byte);
+        prop_assert_eq!(verify(&url, &secret, &headers, &other), Err(VerifyError::ContentHashMismatch));
+        prop_assert_eq!(&verify(&url, &edited(&secret, place), &headers, &body), &mismatch);
+        let other_path = format!("{}/x{}", url.split('?').next().unwrap(), url.find('?').map_or("", |at| &url[at..]));
+        for other in [other_path, url.replacen(".test", ".other.test", 1), format!("{url}{}x", if url.contains('?') { "" } else { "?" })] {
+            prop_assert_eq!(&verify(&other, &secret, &headers, &body), &mismatch, "{}", other);
+        }
+        // The date of another time with the signature of this one, and both of that time.
+        let later = signed(time + std::time::Duration::from_secs(seconds.unsigned_abs()));
+        prop_assert_eq!(verify(&url, &secret, &later, &body), Ok(()));
+        let mut mixed = headers.clone();
+        mixed[1].1.clone_from(&later[1].1);
+        prop_assert_eq!(&verify(&url, &secret, &mixed, &body), &mismatch);
+        // Hash and body exchanged together.
+        let other_body = vipps::sign(&url, &Secret::from(secret.as_str()), &other, time).unwrap();
+        let mut mixed = headers.clone();
+        mixed[2].1.clone_from(&other_body[2].1);
+        prop_assert_eq!(&verify(&url, &secret, &mixed, &other), &mismatch);
+    }
+
+    #[test]
+    fn mypos((secret, body, time) in (secret(), body(), time()), (place, byte) in (any::<Index>(), any::<u8>())) {
+        let name = mypos::EventName::PosPaymentCompleted;
+        let headers = mypos::sign(&name, &Secret::from(secret.as_str()), &body, time).unwrap();
+        let verify = |secret: &str, body: &[u8]| mypos::Receiver::new([ANOTHER, secret]).unwrap().verify(&headers, body);
+        prop_assert_eq!(verify(&secret, &body), Ok(()));
+        prop_assert_eq!(verify(&secret, &changed(&body, place, byte)), Err(VerifyError::SignatureMismatch));
+        prop_assert_eq!(verify(&edited(&secret, place), &body), Err(VerifyError::SignatureMismatch));
+    }
+
+    #[test]
+    fn mipos((secret, body) in (secret(), body()), (place, byte) in (any::<Index>(), any::<u8>())) {
+        let headers = mipos::sign(&Secret::from(secret.as_str()), &body).unwrap();
+        let receiver = |secret: &str| mipos::Receiver::new(mipos::EventName::Order, [ANOTHER, secret]).unwrap();
+        prop_assert_eq!(receiver(&secret).verify(&headers, &body), Ok(()));
+        let other = changed(&body, place, byte);
+        prop_assert_eq!(receiver(&secret).verify(&headers, &other), Err(VerifyError::SignatureMismatch));
+        prop_assert_eq!(receiver(&edited(&secret, place)).verify(&headers, &body), Err(VerifyError::SignatureMismatch));
+    }
+}
