@@ -6,18 +6,19 @@
 //! Whatever proxy stands in front, the URL is the one that was registered. Several secrets, while they are being rotated
 //! or where several registrations share the URL, have commas between them.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::env;
 use std::error::Error;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::request::Parts;
 use axum::http::{Request, Response, StatusCode};
 use axum::routing::post;
 use pos_webhooks::verify::ReceiveError;
+use pos_webhooks::vipps::models::Amount;
 use pos_webhooks::vipps::{Event, Receiver};
 
 /// Far more than any documented delivery has.
@@ -26,27 +27,24 @@ const BODY_LIMIT: usize = 64 * 1024;
 /// Stands for your database: what is in it has to survive a restart.
 #[derive(Default)]
 pub struct Inbox {
-    events: Mutex<HashMap<String, Event>>,
-    undecoded: Mutex<Vec<Bytes>>,
+    keys: HashSet<String>,
+    pub payloads: Vec<Bytes>,
 }
 
 impl Inbox {
-    /// Stores an event once; in a database, an insert that does nothing where the key is there already. False where it
-    /// was.
-    pub fn store(&self, key: String, event: Event) -> Result<bool, Box<dyn Error>> {
-        let mut events = self.events.lock().map_err(|_| "the inbox is broken")?;
-        Ok(events.insert(key, event).is_none())
-    }
-
-    pub fn store_undecoded(&self, body: Bytes) -> Result<(), Box<dyn Error>> {
-        self.undecoded.lock().map_err(|_| "the inbox is broken")?.push(body);
-        Ok(())
+    /// Stores a payload once, as an insert that does nothing where the key is there already; false where it was.
+    fn store(&mut self, key: Option<String>, payload: Bytes) -> bool {
+        let is_new = key.is_none_or(|key| self.keys.insert(key));
+        if is_new {
+            self.payloads.push(payload);
+        }
+        is_new
     }
 }
 
 pub struct Shop {
     pub receiver: Receiver,
-    pub inbox: Inbox,
+    pub inbox: Mutex<Inbox>,
 }
 
 pub fn router(shop: Arc<Shop>) -> Router {
@@ -55,55 +53,52 @@ pub fn router(shop: Arc<Shop>) -> Router {
 }
 
 /// The body as bytes, not as `Json`: they are what is signed.
-async fn deliver(State(shop): State<Arc<Shop>>, parts: Parts, body: Bytes) -> Response<axum::body::Body> {
+async fn deliver(State(shop): State<Arc<Shop>>, parts: Parts, body: Bytes) -> Response<Body> {
     let request = Request::from_parts(parts, body);
-    let event = match shop.receiver.receive(&request) {
-        Ok(event) => event,
-        // Nothing is told to who is not the provider.
+    let (key, acknowledgement) = match shop.receiver.receive(&request) {
+        Ok(event) => {
+            println!("{}", describe(&event));
+            (event.idempotency_key(), event.acknowledgement().into())
+        }
+        // Whoever sent it is not told why.
         Err(ReceiveError::Verify(error)) => {
             eprintln!("refused: {error}");
-            return status(StatusCode::UNAUTHORIZED);
+            return empty(StatusCode::UNAUTHORIZED);
         }
-        // It is genuine, so it is kept, and acknowledged: the provider would send the same again.
+        // Genuine, but not as documented: kept for a look at it, and acknowledged, since it would come again the same.
         Err(error) => {
             eprintln!("does not decode: {error}");
-            let stored = shop.inbox.store_undecoded(request.into_body());
-            return status(if stored.is_ok() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE });
+            (None, empty(StatusCode::OK))
         }
     };
-    let acknowledgement = event.acknowledgement();
-    // Without a key every delivery counts as an event of its own, here told apart by its bytes.
-    let key = event.idempotency_key().unwrap_or_else(|| String::from_utf8_lossy(request.body()).into_owned());
-    let name = event.name();
-    // Stored before it is acknowledged: what is acknowledged does not come again. What takes longer than that is done
-    // afterwards, from the inbox.
-    match shop.inbox.store(key, event) {
-        Ok(true) => println!("{name}: stored"),
-        Ok(false) => println!("{name}: delivered before"),
-        Err(error) => {
-            eprintln!("{name}: not stored, so it has to come again: {error}");
-            return status(StatusCode::SERVICE_UNAVAILABLE);
-        }
+    // Stored before it is acknowledged: what is acknowledged does not come again. Work on it afterwards, from the inbox,
+    // since the provider waits for `acknowledgement().within` only.
+    let Ok(mut inbox) = shop.inbox.lock() else {
+        eprintln!("not stored, so it has to come again");
+        return empty(StatusCode::SERVICE_UNAVAILABLE);
+    };
+    if !inbox.store(key, request.into_body()) {
+        println!("delivered before");
     }
-    acknowledgement.into()
+    acknowledgement
 }
 
-fn status(status: StatusCode) -> Response<axum::body::Body> {
+fn describe(event: &Event) -> String {
+    match event {
+        Event::EpaymentsPaymentCapturedV1(payment) => {
+            let Amount { value, currency, .. } = &payment.amount;
+            format!("{}: captured {value} of the smallest unit of {currency}", payment.reference)
+        }
+        // The provider may add events at any time: they are kept as they came.
+        Event::Unknown(_) => "an event that is not known yet".to_owned(),
+        other => other.name().to_string(),
+    }
+}
+
+fn empty(status: StatusCode) -> Response<Body> {
     let mut response = Response::default();
     *response.status_mut() = status;
     response
-}
-
-/// What is stored, each as your code would meet it in the inbox.
-pub fn describe(event: &Event) -> String {
-    match event {
-        Event::EpaymentsPaymentCapturedV1(payment) => {
-            format!("{}: captured {} of {}", payment.reference, payment.amount.value, payment.amount.currency)
-        }
-        // The provider may add events at any time. They are kept with their payload as it came.
-        Event::Unknown(unknown) => format!("not known yet: {} bytes", unknown.payload.as_str().len()),
-        other => other.name().to_string(),
-    }
 }
 
 #[tokio::main]
@@ -113,6 +108,6 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let receiver = Receiver::new(&url, secrets.split(','))?;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
     println!("listening on http://{}", listener.local_addr()?);
-    axum::serve(listener, router(Arc::new(Shop { receiver, inbox: Inbox::default() }))).await?;
+    axum::serve(listener, router(Arc::new(Shop { receiver, inbox: Mutex::default() }))).await?;
     Ok(())
 }

@@ -6,6 +6,9 @@
 use std::fmt;
 use std::time::Duration;
 
+/// The clock that a replay window is held against: `Timestamp::now()`.
+pub use jiff::Timestamp;
+
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
