@@ -32,6 +32,18 @@ pub fn catalogue(provider: &str, spec: &Spec, bundle: &Bundle) -> TokenStream {
     }));
     let schemas = schemas(spec, bundle);
     let count = schemas.len();
+    let examples = bundle.definitions.iter().filter(|(_, definition)| definition.kind.is_model()).map(|(name, _)| {
+        let model = rust_type(&Shape::Named(name.clone()));
+        quote! {
+            impl #model {
+                /// The examples of the model in the specification, on their own and inside of others, each with its
+                /// origin.
+                pub fn examples() -> Vec<crate::catalogue::Example> {
+                    PROVIDER.examples(#name).unwrap_or_default()
+                }
+            }
+        }
+    });
     let text = bundle.to_json().to_string();
     let file = format!("/{}", spec.file);
     let doc = format!("{title}, as data.\n\n{description}");
@@ -54,6 +66,8 @@ pub fn catalogue(provider: &str, spec: &Spec, bundle: &Bundle) -> TokenStream {
             schemas: &SCHEMAS,
             bundle: ::std::sync::LazyLock::new(|| crate::catalogue::parse_bundle(BUNDLE)),
         };
+
+        #(#examples)*
 
         static OPERATIONS: &[crate::catalogue::Operation] = &[#(#operations),*];
         static EVENTS: &[crate::catalogue::Event] = &[#(#events),*];

@@ -70,6 +70,27 @@ impl Provider {
         sent.chain(answered).chain(delivered).chain(acknowledged)
     }
 
+    /// Every example of a schema, as a body of its own and inside of others, each JSON text once. Empty where none of the
+    /// examples contains any.
+    ///
+    /// # Errors
+    ///
+    /// When there is no schema of that name.
+    pub fn examples(&'static self, name: &str) -> Result<Vec<Example>, UnknownName> {
+        let wanted = self.schema(name)?.name;
+        let mut found: Vec<Example> = Vec::new();
+        for body in self.bodies() {
+            for example in body.examples {
+                crate::json_schema::instances(&self.bundle, body.schema, wanted, example.json, &mut |json| {
+                    if !found.iter().any(|known| known.json == json) {
+                        found.push(Example { json, ..*example });
+                    }
+                });
+            }
+        }
+        Ok(found)
+    }
+
     /// The JSON Schema (draft-07) of a named schema as a document of its own: it refers to nothing outside itself.
     ///
     /// # Errors

@@ -18,6 +18,8 @@ mod receiver {
     ///
     /// Nothing that is delivered is signed: whoever has seen one delivery can send any other, and again. `Debug` does not
     /// show the key.
+    ///
+    /// [`Event::acknowledgement`] tells how long the provider waits for the answer, and when it delivers again.
     #[derive(Clone, Debug)]
     pub struct Receiver {
         keys: Option<Keys>,

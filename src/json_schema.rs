@@ -1,7 +1,9 @@
 //! The bundle's schemas as documents of their own.
 
-use std::collections::BTreeSet;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 /// `#/definitions/`, in front of every reference of a bundle.
@@ -46,6 +48,41 @@ fn reach<'a>(definitions: &'a Value, schema: &'a Value, found: &mut BTreeSet<&'a
         }
         Value::Array(items) => items.iter().for_each(|item| reach(definitions, item, found)),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+/// Tells every part of a JSON text of schema `name` that is of the schema `wanted`.
+pub(crate) fn instances(
+    bundle: &Value,
+    name: &str,
+    wanted: &str,
+    json: &'static str,
+    tell: &mut impl FnMut(&'static str),
+) {
+    if name == wanted {
+        tell(json);
+    }
+    within(bundle, &bundle["definitions"][name], wanted, json, tell);
+}
+
+fn within(bundle: &Value, schema: &Value, wanted: &str, json: &'static str, tell: &mut impl FnMut(&'static str)) {
+    if let Some(name) = schema["$ref"].as_str().and_then(|target| target.strip_prefix(DEFINITIONS))
+        && json != "null"
+    {
+        instances(bundle, name, wanted, json, tell);
+    }
+    for keyword in ["allOf", "anyOf"] {
+        for part in schema[keyword].as_array().into_iter().flatten() {
+            within(bundle, part, wanted, json, tell);
+        }
+    }
+    if let Ok(members) = serde_json::from_str::<BTreeMap<Cow<'static, str>, &'static RawValue>>(json) {
+        for (name, member) in members {
+            let schema = schema["properties"].get(name.as_ref()).unwrap_or(&schema["additionalProperties"]);
+            within(bundle, schema, wanted, member.get(), tell);
+        }
+    } else if let Ok(items) = serde_json::from_str::<Vec<&'static RawValue>>(json) {
+        items.iter().for_each(|item| within(bundle, &schema["items"], wanted, item.get(), tell));
     }
 }
 

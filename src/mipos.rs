@@ -18,6 +18,8 @@ mod receiver {
     /// Receives the deliveries of one URL, which was registered for one type of webhook.
     ///
     /// Nothing that is signed has a time, so there is no replay window. `Debug` does not show secrets.
+    ///
+    /// [`Event::acknowledgement`] tells how long the provider waits for the answer, and when it delivers again.
     #[derive(Clone, Debug)]
     pub struct Receiver {
         name: EventName,

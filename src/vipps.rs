@@ -29,6 +29,8 @@ mod receiver {
     ///
     /// A replay window of 300 seconds to both sides holds for the signed `x-ms-date`; a redelivery comes with a new date
     /// and passes. `Debug` does not show secrets.
+    ///
+    /// [`Event::acknowledgement`] tells how long the provider waits for the answer, and when it delivers again.
     #[derive(Clone, Debug)]
     pub struct Receiver {
         authority: String,

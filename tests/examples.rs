@@ -129,6 +129,42 @@ fn name_their_source() {
     }
 }
 
+#[test]
+fn of_a_model_decode_and_are_found_inside_of_others() {
+    for provider in PROVIDERS {
+        for schema in provider.schemas {
+            for example in provider.examples(schema.name).unwrap() {
+                let place = format!("{} {} {}: {}", provider.name, schema.name, example.name, example.json);
+                schema.decode(example.json.as_bytes()).unwrap_or_else(|error| panic!("{place}: {error}"));
+                #[cfg(feature = "validate")]
+                provider
+                    .validate(schema.name, example.json.as_bytes())
+                    .unwrap_or_else(|error| panic!("{place}: {error}"));
+            }
+        }
+        let without = provider.schemas.iter().filter(|it| provider.examples(it.name).unwrap().is_empty());
+        // It is the form of a header.
+        assert!(
+            without
+                .map(|schema| schema.name)
+                .eq(["MerchantSerialNumber"].into_iter().filter(|_| provider.name == "vipps"))
+        );
+        assert!(provider.examples("Nothing").is_err());
+    }
+}
+
+#[test]
+#[cfg(feature = "vipps")]
+fn of_a_model_keep_their_text_and_their_source() {
+    use pos_webhooks::catalogue::Origin;
+    use pos_webhooks::vipps::models::{Amount, Currency};
+
+    let amount = &Amount::examples()[0];
+    assert_eq!((amount.json, amount.origin), (r#"{"currency":"NOK","value":35000}"#, Origin::Constructed));
+    assert!(amount.source.contains("api-guide.md"));
+    assert_eq!(Currency::examples()[0].json, r#""NOK""#);
+}
+
 /// The events of one provider through its typed `Event`.
 macro_rules! events {
     ($provider:ident, $feature:literal) => {
@@ -142,6 +178,8 @@ macro_rules! events {
                 let name = EventName::from(event.name);
                 assert!(!matches!(name, EventName::Unknown(_)));
                 assert_eq!(name.to_string(), event.name);
+                assert_eq!(event.name.parse(), Ok(name.clone()));
+                assert!(EventName::ALL.contains(&name));
                 for example in event.payload.examples {
                     let decoded = Event::decode(&name, example.json.as_bytes()).unwrap();
                     assert!(!matches!(decoded, Event::Unknown(_)));

@@ -266,11 +266,18 @@ impl<'a> Scope<'a> {
         })
     }
 
-    /// Public functions, and what the signatures do not say; `as_str`, which every open enum has, is left out.
+    /// Public functions, and what the signatures do not say; `as_str`, which every open enum has, and `examples`,
+    /// which every model has, are left out.
     fn inherent(&self, name: &Ident) -> Vec<String> {
         let mut lines = Vec::new();
         for method in self.methods(name, None) {
-            if matches!(method.vis, Visibility::Public(_)) && !(self.is_open(name) && method.sig.ident == "as_str") {
+            let usual = match method.sig.ident.to_string().as_str() {
+                "as_str" => self.is_open(name),
+                // Of a model; that of an event's name has a receiver.
+                "examples" => method.sig.inputs.is_empty(),
+                _ => false,
+            };
+            if matches!(method.vis, Visibility::Public(_)) && !usual {
                 let call = if name == "Client" { self.call(method) } else { Vec::new() };
                 lines.extend(nested(text(&method.sig), call));
             } else if name == "Credentials" {

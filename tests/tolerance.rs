@@ -77,7 +77,7 @@ fn walk<'a>(
                 };
                 let listed =
                     |schema: &&Value| schema["required"].as_array().is_some_and(|it| it.contains(&json!(name)));
-                let required = schemas.iter().any(|schema| listed(schema));
+                let required = schemas.iter().any(listed);
                 walk(root, &properties, (format!("{pointer}/{name}"), required), member, found);
             }
         }

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use pos_webhooks::catalogue::{Provider, Schema, SchemaKind};
 use pos_webhooks::validate::Invalid;
 use pos_webhooks::verify::{ReceiveError, VerifyError};
-use pos_webhooks::{DecodeError, PROVIDERS, dealpos, mipos, mypos, vipps};
+use pos_webhooks::{PROVIDERS, dealpos, mipos, mypos, vipps};
 
 /// What the deliveries among the seeds are signed with.
 pub const SECRET: &str = "c2VjcmV0LW9mLXRoZS1zZWVkcw==";
@@ -69,8 +69,11 @@ pub fn validate(input: &[u8]) {
     let value = serde_json::from_slice::<serde_json::Value>(json);
     match provider.validate(schema.name, json) {
         Ok(()) => {
-            if let Err(error) = schema.decode(json) {
-                assert!(takes_more_than_validation_sees(&error), "valid, but: {error}");
+            // As it was validated: of two members of one name, a JSON value has the last.
+            let validated = value.expect("what is valid is JSON").to_string();
+            if let Err(error) = schema.decode(validated.as_bytes()) {
+                // JSON Schema takes 1.0 for an integer, and any number of digits.
+                assert!(error.message.ends_with("expected i64"), "valid, but: {error}");
             }
         }
         Err(Invalid::Violations(violations)) => {
@@ -86,18 +89,12 @@ pub fn validate(input: &[u8]) {
     }
 }
 
-/// Two members of one name, which a JSON value has not, and integers beyond 64 bits or written with a fraction, which
-/// JSON Schema takes for integers.
-fn takes_more_than_validation_sees(error: &DecodeError) -> bool {
-    error.message.starts_with("duplicate field") || error.message.ends_with("expected i64")
-}
-
 /// Verification never panics, and takes nothing but what was signed: not with another body, and not without its proof.
 pub fn verify(input: &[u8]) {
     let (head, body) = split(input);
     let headers: Vec<(&str, &str)> = head.lines().filter_map(|line| line.split_once(": ")).collect();
     let now: Timestamp = SIGNED_AT.parse().expect("a time");
-    let others = [&body[..], b" "].concat();
+    let others = [body, b" "].concat();
     let without = |name: &str| -> Vec<(&str, &str)> {
         headers.iter().copied().filter(|(candidate, _)| !candidate.to_ascii_lowercase().ends_with(name)).collect()
     };
