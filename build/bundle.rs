@@ -17,6 +17,8 @@ pub struct Bundle {
 pub struct Definition {
     pub schema: Value,
     pub kind: Kind,
+    /// Of an enum: what its values mean, as far as the document says.
+    pub values: BTreeMap<String, String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -60,12 +62,17 @@ pub fn bundle(document: &Document, spec: &Spec) -> Bundle {
             .chain(spec.events.iter().map(|event| event.name.as_str()))
             .filter_map(names::pascal)
             .collect(),
+        descriptions: named
+            .iter()
+            .filter_map(|(key, node)| Some((key.text.clone(), node.get("description")?.to_json())))
+            .collect(),
+        values: BTreeMap::new(),
     };
     for (key, node) in named {
         let schema = hoist.members(&key.text, node.to_json());
         hoist.schemas.insert(key.text.clone(), schema);
     }
-    let schemas = hoist.schemas;
+    let Hoist { schemas, mut values, .. } = hoist;
 
     let received = reached(&schemas, spec.answers().chain(spec.events.iter().map(|event| &event.payload)));
     let requests = spec.operations.iter().filter_map(|operation| operation.request.as_ref());
@@ -79,16 +86,18 @@ pub fn bundle(document: &Document, spec: &Spec) -> Bundle {
                 (true, false) => Kind::Received,
                 (false, _) => Kind::Sent,
             };
-            (name, Definition { schema, kind })
+            let values = values.remove(&name).unwrap_or_default();
+            (name, Definition { schema, kind, values })
         })
         .collect();
+    let unnamed_as = |schema, kind| Definition { schema, kind, values: BTreeMap::new() };
     for body in spec.answers().chain(spec.acknowledgements()) {
         if let Some(schema) = unnamed(body) {
-            definitions.insert(body.definition.clone(), Definition { schema, kind: Kind::Answer });
+            definitions.insert(body.definition.clone(), unnamed_as(schema, Kind::Answer));
         }
     }
     for event in &spec.events {
-        definitions.insert(event.name.clone(), Definition { schema: narrowed(event), kind: Kind::Event });
+        definitions.insert(event.name.clone(), unnamed_as(narrowed(event), Kind::Event));
     }
     Bundle { definitions }
 }
@@ -141,11 +150,13 @@ fn reference(name: &str) -> Value {
 }
 
 fn unnamed(body: &Body) -> Option<Value> {
-    match &body.shape {
-        Shape::Named(_) => None,
-        Shape::ListOf(name) => Some(json!({ "type": "array", "items": reference(name) })),
-        Shape::Text => Some(json!({ "type": "string" })),
-    }
+    let mut schema = match &body.shape {
+        Shape::Named(_) => return None,
+        Shape::ListOf(name) => json!({ "type": "array", "items": reference(name) }),
+        Shape::Text => json!({ "type": "string" }),
+    };
+    schema["description"] = json!(body.description);
+    Some(schema)
 }
 
 /// An event's model with what `x-event-when` says of it.
@@ -181,7 +192,10 @@ fn at(tokens: &[String], condition: &Condition) -> Value {
 /// The schema of a parameter, whose value is a single one.
 pub fn of_parameter(value: &Value) -> Value {
     match value {
-        Value::Object(members) => Value::Object(draft_07(members.clone())),
+        Value::Object(members) => {
+            let understood = members.iter().filter(|(key, _)| !key.starts_with("x-"));
+            Value::Object(draft_07(understood.map(|(key, value)| (key.clone(), value.clone())).collect()))
+        }
         other => other.clone(),
     }
 }
@@ -191,6 +205,10 @@ struct Hoist {
     schemas: BTreeMap<String, Value>,
     /// Rust names that a hoisted schema must not get.
     taken: BTreeSet<String>,
+    /// Of the schemas that have a name in the document.
+    descriptions: BTreeMap<String, Value>,
+    /// What the values of enums mean, by the name of the schema.
+    values: BTreeMap<String, BTreeMap<String, String>>,
 }
 
 impl Hoist {
@@ -208,6 +226,7 @@ impl Hoist {
                         properties
                             .into_iter()
                             .map(|(property, schema)| {
+                                let schema = self.described(schema);
                                 let inner = format!("{name}{}", names::pascal(&property).unwrap_or_default());
                                 let schema = self.inline(&inner, schema);
                                 (property, schema)
@@ -224,12 +243,28 @@ impl Hoist {
                     }
                     other => other,
                 },
+                "x-enumDescriptions" => {
+                    let text =
+                        |(value, text): (&String, &Value)| Some((value.clone(), text.as_str()?.trim().to_owned()));
+                    self.values
+                        .insert(name.to_owned(), value.as_object().into_iter().flatten().filter_map(text).collect());
+                    continue;
+                }
                 extension if extension.starts_with("x-") => continue,
                 _ => value,
             };
             out.insert(key, value);
         }
         Value::Object(draft_07(out))
+    }
+
+    /// A property that is no more than a `$ref`, with the description of what it refers to.
+    fn described(&self, schema: Value) -> Value {
+        let target = schema.get("$ref").and_then(Value::as_str);
+        match target.and_then(|target| self.descriptions.get(target.rsplit('/').next()?)) {
+            Some(description) => json!({ "description": description, "allOf": [schema] }),
+            None => schema,
+        }
     }
 
     fn inline(&mut self, name: &str, schema: Value) -> Value {
@@ -247,11 +282,12 @@ impl Hoist {
         if let Some(Value::Array(values)) = schema.get_mut("enum") {
             values.retain(|value| !value.is_null());
         }
-        let description = schema.get("description").cloned();
+        let mut place = Map::new();
+        for key in ["description", "default", "deprecated"] {
+            place.extend(schema.get(key).map(|value| (key.to_owned(), value.clone())));
+        }
         let hoisted = self.members(&free, schema);
         self.schemas.insert(free.clone(), hoisted);
-        let mut place = Map::new();
-        place.extend(description.map(|text| ("description".to_owned(), text)));
         place.insert("allOf".to_owned(), json!([reference(&free)]));
         if nullable {
             place.insert("nullable".to_owned(), Value::Bool(true));

@@ -171,7 +171,7 @@ fn body(body: &Body) -> TokenStream {
 
 /// A body whose schema is another than its model.
 fn body_of(body: &Body, schema: &str) -> TokenStream {
-    let Body { media_type, definition: _, shape: _, examples } = body;
+    let Body { media_type, examples, .. } = body;
     let examples = examples.iter().map(example);
     quote!(crate::catalogue::Body { media_type: #media_type, schema: #schema, examples: &[#(#examples),*] })
 }

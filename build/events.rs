@@ -15,7 +15,8 @@ pub fn events(spec: &Spec) -> TokenStream {
         return TokenStream::new();
     }
     let names: Vec<&str> = spec.events.iter().map(|event| event.name.as_str()).collect();
-    let event_name = open_enum("EventName", &format!("Names of the events of {}.", spec.title), &names);
+    let summaries: Vec<&str> = spec.events.iter().map(|event| event.summary.as_str()).collect();
+    let event_name = open_enum("EventName", &format!("Names of the events of {}.", spec.title), &names, &summaries);
     let variants: Vec<_> =
         names.iter().map(|name| format_ident!("{}", names::pascal(name).unwrap_or_default())).collect();
     let payloads = spec.events.iter().map(|event| rust_type(&event.payload.shape));

@@ -87,7 +87,11 @@ fn credentials(spec: &Spec) -> TokenStream {
             }
         }
     });
-    let scheme_doc = spec.credential.as_ref().map_or("", |credential| credential.description.as_str());
+    let mut new_doc = spec.credential.as_ref().map_or(String::new(), |credential| credential.description.clone());
+    if !required.is_empty() {
+        new_doc.push('\n');
+        new_doc.extend(required.iter().map(|header| item(&format!(", the header `{}`", header.name), header)));
+    }
     let scheme = match spec.credential.as_ref().map(|credential| &credential.kind) {
         Some(CredentialKind::Header(name)) => {
             let name = name.to_ascii_lowercase();
@@ -105,7 +109,7 @@ fn credentials(spec: &Spec) -> TokenStream {
         }
 
         impl Credentials {
-            #[doc = #scheme_doc]
+            #[doc = #new_doc]
             pub fn new(token: impl Into<crate::client::Token> #(, #required_fields: #required_types)*) -> Self {
                 Self {
                     token: token.into(),
@@ -164,14 +168,8 @@ fn header_text(header: &Parameter) -> TokenStream {
 fn method(index: usize, operation: &Operation) -> TokenStream {
     let name = format_ident!("{}", operation.id);
     let error = error_name(operation);
-    let text_parameters = || {
-        let mut query: Vec<&Parameter> = operation.query_parameters.iter().collect();
-        let mut headers: Vec<&Parameter> = operation.headers.iter().filter(|header| !header.constant).collect();
-        // The order that progenitor gives them.
-        query.sort_by(|a, b| a.name.cmp(&b.name));
-        headers.sort_by(|a, b| a.name.cmp(&b.name));
-        query.into_iter().chain(headers)
-    };
+    let (query, headers) = text_parameters(operation);
+    let text_parameters = || query.iter().chain(&headers);
     let segments = path_parameters(operation);
     let segment_names: Vec<Ident> =
         segments.iter().map(|name| format_ident!("{}", names::snake(name).unwrap_or_default())).collect();
@@ -227,13 +225,36 @@ fn path_parameters(operation: &Operation) -> Vec<&str> {
     operation.path.split('{').skip(1).filter_map(|rest| Some(rest.split_once('}')?.0)).collect()
 }
 
+/// Parameters in the query, and headers that are no client's, each in the order that progenitor gives them.
+fn text_parameters(operation: &Operation) -> (Vec<&Parameter>, Vec<&Parameter>) {
+    let mut query: Vec<&Parameter> = operation.query_parameters.iter().collect();
+    let mut headers: Vec<&Parameter> = operation.headers.iter().filter(|header| !header.constant).collect();
+    query.sort_by(|a, b| a.name.cmp(&b.name));
+    headers.sort_by(|a, b| a.name.cmp(&b.name));
+    (query, headers)
+}
+
+/// A parameter as item of a list.
+fn item(place: &str, parameter: &Parameter) -> String {
+    let name = names::snake(&parameter.name).unwrap_or_default();
+    format!("\n- `{name}`{place}: {}", parameter.description.replace('\n', "\n  "))
+}
+
 fn method_doc(operation: &Operation) -> String {
     let mut doc = format!("{}\n\n`{} {}`", operation.summary, operation.method, operation.path);
     if !operation.description.is_empty() {
         doc.push_str(&format!("\n\n{}", operation.description));
     }
-    for parameter in operation.path_parameters.iter().chain(&operation.query_parameters) {
-        doc.push_str(&format!("\n\n- `{}`: {}", parameter.name, parameter.description));
+    let (query, headers) = text_parameters(operation);
+    let in_path = path_parameters(operation)
+        .into_iter()
+        .filter_map(|name| operation.path_parameters.iter().find(|parameter| parameter.name == name));
+    let mut items: Vec<String> = in_path.map(|parameter| item("", parameter)).collect();
+    items.extend(query.into_iter().map(|parameter| item(&format!(", `{}` in the query", parameter.name), parameter)));
+    items.extend(headers.into_iter().map(|parameter| item(&format!(", the header `{}`", parameter.name), parameter)));
+    if !items.is_empty() {
+        doc.push('\n');
+        doc.extend(items);
     }
     doc.push_str("\n\n# Errors\n");
     for answer in documented_errors(operation) {

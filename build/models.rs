@@ -49,7 +49,9 @@ pub fn models(bundle: &Bundle) -> Result<TokenStream, String> {
         match definition.schema.get("enum").and_then(Value::as_array) {
             Some(values) => {
                 let values: Vec<&str> = values.iter().filter_map(Value::as_str).collect();
-                enums.extend(open_enum(name, description(&definition.schema), &values));
+                let docs: Vec<&str> =
+                    values.iter().map(|value| definition.values.get(*value).map_or("", String::as_str)).collect();
+                enums.extend(open_enum(name, description(&definition.schema), &values, &docs));
                 enums
                     .extend(definition.schema.get("default").and_then(Value::as_str).map(|value| default(name, value)));
                 settings.with_replacement(&rust_name, &rust_name, std::iter::empty::<TypeSpaceImpl>());
@@ -106,7 +108,16 @@ fn typify_schema(schema: &Value, loosen: bool) -> Value {
         let kind = out.remove("type").unwrap_or_default();
         out.insert("type".to_owned(), json!([kind, "null"]));
     }
-    keep(members, &mut out, &["description"], false);
+    let mut description = description(schema).to_owned();
+    if let Some(default) = members.get("default") {
+        description.push_str(&format!("\n\nWithout it the provider takes `{default}`."));
+    }
+    if members.get("deprecated") == Some(&Value::Bool(true)) {
+        description.push_str("\n\nDeprecated by the provider.");
+    }
+    if !description.is_empty() {
+        out.insert("description".to_owned(), json!(description));
+    }
     Value::Object(out)
 }
 
@@ -193,13 +204,22 @@ fn default(name: &str, value: &str) -> TokenStream {
 }
 
 /// An enum of strings that keeps a value it does not know.
-pub fn open_enum(name: &str, description: &str, values: &[&str]) -> TokenStream {
+///
+/// `docs` says what each value means, or is empty where the document does not.
+pub fn open_enum(name: &str, description: &str, values: &[&str], docs: &[&str]) -> TokenStream {
     let ident = model_ident(name);
     let variants: Vec<_> =
         values.iter().map(|value| format_ident!("{}", names::pascal(value).unwrap_or_default())).collect();
-    let docs = values.iter().map(|value| format!("`{value}`."));
+    let docs = values.iter().zip(docs).map(|(value, doc)| match *doc {
+        "" => format!("`{value}`."),
+        doc => format!("`{value}`: {doc}"),
+    });
+    let doc = format!(
+        "{description}\n\nEach variant is named after the provider's value; one that is not listed is \
+         [`Unknown`](Self::Unknown) and keeps its text."
+    );
     quote! {
-        #[doc = #description]
+        #[doc = #doc]
         #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         #[non_exhaustive]
         pub enum #ident {

@@ -106,6 +106,7 @@ pub struct Body {
     pub media_type: String,
     /// Its name in the bundle.
     pub definition: String,
+    pub description: String,
     pub shape: Shape,
     pub examples: Vec<Example>,
 }
@@ -346,6 +347,10 @@ impl Reader<'_> {
                 Shape::ListOf(_) | Shape::Text => owner.to_owned(),
             },
             shape,
+            description: match optional_text(schema, "description") {
+                none if none.is_empty() => optional_text(node, "description"),
+                own => own,
+            },
             examples: entries(content.get("examples"))
                 .map(|(name, node)| self.example(name, node))
                 .collect::<Result<_, _>>()?,

@@ -75,6 +75,32 @@ fn every_construct_is_generated_the_same_twice() {
 }
 
 #[test]
+fn documentation_says_what_the_document_says() {
+    for (construct, documented) in [
+        ("parameters", "- `id`: The shop.\\n- `dry`, `dry` in the query: Whether it counts."),
+        ("parameters", "- `x_request_id`, the header `X-Request-Id`: Identifies the call."),
+        ("client_header", "- `shop_id`, the header `Shop-Id`: The shop."),
+        ("open_enum", "`ORDER`: New orders."),
+        ("open_enum", "`Menu`."),
+        ("event_by_route", "`paid`: A payment was made."),
+    ] {
+        let code = generate(construct).2.to_string();
+        assert!(code.contains(documented), "{construct} without {documented}: {code}");
+    }
+    for construct in constructs() {
+        let file: syn::File = syn::parse2(generate(&construct).2).expect("generated code");
+        let Some(Item::Mod(models)) = file.items.first() else { panic!("{construct} without models") };
+        for item in models.content.iter().flat_map(|(_, items)| items) {
+            let Item::Struct(item) = item else { continue };
+            for field in item.fields.iter().filter(|field| field.ident.is_some()) {
+                let documented = field.attrs.iter().any(|attribute| attribute.path().is_ident("doc"));
+                assert!(documented, "{construct}: {}.{}", item.ident, text(&field.ident));
+            }
+        }
+    }
+}
+
+#[test]
 fn every_snapshot_of_a_construct_has_its_document() {
     let constructs = constructs();
     for entry in fs::read_dir(package().join("tests/snapshots")).expect("the snapshots") {

@@ -13,6 +13,7 @@ const SCHEMA: Level = Level {
         "items",
         "additionalProperties",
         "enum",
+        "x-enumDescriptions",
         "format",
         "nullable",
         "description",
@@ -57,6 +58,7 @@ const APPLIES: &[(&str, &[&str])] = &[
     ("maxItems", &["array"]),
     ("uniqueItems", &["array"]),
     ("enum", &["string"]),
+    ("x-enumDescriptions", &["string"]),
     ("minLength", &["string"]),
     ("maxLength", &["string"]),
     ("pattern", &["string"]),
@@ -354,7 +356,13 @@ impl<'a> Linter<'a> {
     }
 
     fn enumeration(&mut self, at: &At<'a>) {
-        let Some(values) = at.get("enum") else { return };
+        let descriptions = at.get("x-enumDescriptions");
+        let Some(values) = at.get("enum") else {
+            if let Some(descriptions) = descriptions {
+                self.report(&descriptions, "there is no enum to describe", "leave it out, or write the `enum`");
+            }
+            return;
+        };
         let is_null = |value: &At<'a>| value.node.kind() == "nothing";
         let (nulls, texts): (Vec<At<'a>>, Vec<At<'a>>) = values.items().into_iter().partition(is_null);
         if texts.is_empty() {
@@ -386,6 +394,18 @@ impl<'a> Linter<'a> {
                     self.report(&value, format!("`{text}` is in the enum twice"), "leave one out")
                 }
                 Some(text) => self.claim(&mut scope, &value, text, names::pascal(text)),
+            }
+        }
+        if let Some(descriptions) = descriptions
+            && self.mapping(&descriptions)
+        {
+            let known: Vec<&str> = seen.into_iter().collect();
+            for (value, at) in descriptions.entries() {
+                if !known.contains(&value) {
+                    let help = suggestion(value, &known, "add it to the enum, or leave it out here");
+                    self.report(&at, format!("`{value}` is not in the enum"), help);
+                }
+                self.documentation(&descriptions, value);
             }
         }
     }
