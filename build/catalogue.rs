@@ -9,12 +9,13 @@ use super::models::rust_type;
 use super::names;
 use super::spec::{
     Answer, Body, Condition, Credential, CredentialKind, Event, EventNamePlace, Example, Operation, Parameter,
-    Redelivery, Server, Shape, Spec, Variable,
+    Redelivery, Server, Shape, Source, Spec, Variable,
 };
 
 /// `PROVIDER` and the constants of the documented servers.
 pub fn catalogue(provider: &str, spec: &Spec, bundle: &Bundle) -> TokenStream {
     let Spec { title, version, description, .. } = spec;
+    let sources = spec.sources.iter().map(source);
     let servers = spec.servers.iter().map(server);
     let constants = spec.servers.iter().map(server_constant);
     let credential = option(spec.credential.as_ref().map(credential));
@@ -57,6 +58,7 @@ pub fn catalogue(provider: &str, spec: &Spec, bundle: &Bundle) -> TokenStream {
             version: #version,
             description: #description,
             spec: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), #file)),
+            sources: &[#(#sources),*],
             servers: &[#(#servers),*],
             credential: #credential,
             operations: OPERATIONS,
@@ -74,6 +76,12 @@ pub fn catalogue(provider: &str, spec: &Spec, bundle: &Bundle) -> TokenStream {
         static SCHEMAS: [crate::catalogue::Schema; #count] = [#(#schemas),*];
         static BUNDLE: &str = #text;
     }
+}
+
+fn source(source: &Source) -> TokenStream {
+    let Source { title, url, date, read, note } = source;
+    let [url, date, read] = [url, date, read].map(|text| option(text.as_ref().map(|text| quote!(#text))));
+    quote!(crate::catalogue::Source { title: #title, url: #url, date: #date, read: #read, note: #note })
 }
 
 fn server(server: &Server) -> TokenStream {

@@ -53,7 +53,7 @@ const ROOT: Level = Level {
     ],
 };
 const INFO: Level = Level { name: "in info", keys: &["title", "version", "description", "x-sources"] };
-const SOURCE: Level = Level { name: "in a source", keys: &["key", "title", "url", "date", "note"] };
+const SOURCE: Level = Level { name: "in a source", keys: &["key", "title", "url", "date", "read", "note"] };
 const SERVER: Level = Level { name: "in a server", keys: &["url", "description", "x-name", "variables"] };
 const VARIABLE: Level = Level { name: "in a server variable", keys: &["default", "description", "enum"] };
 const COMPONENTS: Level =
@@ -249,11 +249,30 @@ impl<'a> Linter<'a> {
                 for source in sources.items() {
                     if self.level(&source, &SOURCE) {
                         self.required_text(&source, "title", "write the title of the document");
+                        self.source_date(&source);
                     }
                 }
             }
             Some(at) => self.report(&at, "no source is listed", "list the documents this spec was written from"),
             None => self.report(&info, "`x-sources` is missing", "list the documents this spec was written from"),
+        }
+    }
+
+    /// Which state of a document was read.
+    fn source_date(&mut self, source: &At<'a>) {
+        let help = "write the document's own `date: '2023-07-19'` (or month, or year), or `read: '2026-11-21'`, the day \
+                    on which it was read, where it has none";
+        let dates: Vec<At<'a>> = ["date", "read"].iter().filter_map(|key| source.get(key)).collect();
+        if dates.is_empty() {
+            self.report(source, "the source has no date", help);
+        }
+        for at in dates {
+            let digits = |part: &str, count| part.len() == count && part.bytes().all(|byte| byte.is_ascii_digit());
+            let parts: Vec<&str> = at.node.as_str().unwrap_or_default().split('-').collect();
+            let lengths = parts.iter().zip([4, 2, 2]);
+            if parts.len() > 3 || !lengths.clone().all(|(part, count)| digits(part, count)) {
+                self.report(&at, "this is not a date", help);
+            }
         }
     }
 

@@ -10,6 +10,7 @@ pub struct Spec {
     pub title: String,
     pub version: String,
     pub description: String,
+    pub sources: Vec<Source>,
     pub servers: Vec<Server>,
     pub credential: Option<Credential>,
     pub operations: Vec<Operation>,
@@ -35,6 +36,15 @@ impl Spec {
     pub fn acknowledgements(&self) -> impl Iterator<Item = &Body> {
         self.events.iter().flat_map(|event| &event.answers).filter_map(|answer| answer.body.as_ref())
     }
+}
+
+/// A document that the specification was written from.
+pub struct Source {
+    pub title: String,
+    pub url: Option<String>,
+    pub date: Option<String>,
+    pub read: Option<String>,
+    pub note: String,
 }
 
 /// A base URL, `{variables}` included.
@@ -184,6 +194,12 @@ impl Reader<'_> {
             title: self.text(info, "title")?,
             version: self.text(info, "version")?,
             description: optional_text(info, "description"),
+            sources: info
+                .get("x-sources")
+                .map_or(&[][..], Node::items)
+                .iter()
+                .map(|source| self.source(source))
+                .collect::<Result<_, _>>()?,
             servers: root
                 .get("servers")
                 .map_or(&[][..], Node::items)
@@ -195,6 +211,17 @@ impl Reader<'_> {
             event_name: root.get("x-event-name").map(|node| self.event_name(node)).transpose()?,
             redelivery: root.get("x-redelivery").map(|node| self.redelivery(node)).transpose()?,
             events,
+        })
+    }
+
+    fn source(&self, node: &Node) -> Result<Source, Finding> {
+        let text = |key: &str| node.get(key).and_then(Node::as_str).map(str::to_owned);
+        Ok(Source {
+            title: self.text(node, "title")?,
+            url: text("url"),
+            date: text("date"),
+            read: text("read"),
+            note: optional_text(node, "note"),
         })
     }
 

@@ -24,6 +24,8 @@ pub struct Provider {
     pub description: &'static str,
     /// The specification itself: OpenAPI 3.0 in YAML.
     pub spec: &'static str,
+    /// The documents that the specification was written from.
+    pub sources: &'static [Source],
     /// Documented servers.
     pub servers: &'static [Server],
     /// What every operation asks a client for; `None` where there are no operations.
@@ -119,6 +121,22 @@ pub struct UnknownName {
     pub name: String,
     /// What there is.
     pub known: Vec<&'static str>,
+}
+
+/// A document that a specification was written from.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Source {
+    /// Its title.
+    pub title: &'static str,
+    /// Where it stands.
+    pub url: Option<&'static str>,
+    /// Its own date as year, month or day (`2023`, `2023-07`, `2023-07-19`); `None` where it has none.
+    pub date: Option<&'static str>,
+    /// The day on which it was read, where it has no date of its own.
+    pub read: Option<&'static str>,
+    /// What was taken from it; Markdown, empty where there is nothing to say.
+    pub note: &'static str,
 }
 
 /// A documented base URL.

@@ -27,6 +27,16 @@ fn every_variable_of_a_path_or_a_server_is_described() {
 }
 
 #[test]
+fn every_source_has_a_date() {
+    for provider in PROVIDERS {
+        assert!(!provider.sources.is_empty(), "{}", provider.name);
+        for source in provider.sources {
+            assert!(source.date.is_some() != source.read.is_some(), "{source:?}");
+        }
+    }
+}
+
+#[test]
 fn a_parameter_is_validated_by_its_schema() {
     for provider in PROVIDERS {
         let of_operations = provider

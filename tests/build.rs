@@ -1,0 +1,86 @@
+//! What `cargo build` makes of a specification, seen from outside: the build script, run as cargo runs it, on good and
+//! on broken documents.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// The build script that was compiled last; cargo tells a test only where the script's output is.
+fn build_script() -> PathBuf {
+    let builds = Path::new(env!("OUT_DIR")).ancestors().nth(2).expect("the directory of all builds");
+    let scripts = fs::read_dir(builds).expect("the builds").filter_map(|entry| {
+        let directory = entry.expect("an entry").path();
+        let is_own = directory.file_name()?.to_str()?.starts_with(env!("CARGO_PKG_NAME"));
+        let script = directory.join(format!("build-script-build{}", std::env::consts::EXE_SUFFIX));
+        let compiled = script.metadata().and_then(|data| data.modified()).ok()?;
+        is_own.then_some((compiled, script))
+    });
+    scripts.max().expect("a compiled build script").1
+}
+
+/// Builds a package that has only this specification, under the name of one of ours.
+fn build(directory: &str, spec: Option<&[u8]>) -> (Output, PathBuf) {
+    let package = Path::new(env!("CARGO_TARGET_TMPDIR")).join("build").join(directory);
+    let out = package.join("out");
+    drop(fs::remove_dir_all(&package));
+    fs::create_dir_all(package.join("specs")).expect("a directory");
+    fs::create_dir_all(&out).expect("a directory");
+    if let Some(spec) = spec {
+        fs::write(package.join("specs/vipps.yaml"), spec).expect("a file");
+    }
+    let mut command = Command::new(build_script());
+    command.current_dir(&package).env("OUT_DIR", &out).env("CARGO_FEATURE_VIPPS", "1");
+    (command.output().expect("the build script"), out)
+}
+
+/// The errors that cargo shows, after checking that the script said nothing else.
+fn errors(output: &Output) -> Vec<String> {
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "", "a panic or a stray message");
+    let text = String::from_utf8(output.stdout.clone()).expect("UTF-8");
+    let (errors, others): (Vec<&str>, Vec<&str>) = text.lines().partition(|line| line.starts_with("cargo::error="));
+    assert_eq!(others, ["cargo::rerun-if-changed=build", "cargo::rerun-if-changed=specs/vipps.yaml"]);
+    errors.into_iter().map(|line| line.trim_start_matches("cargo::error=").to_owned()).collect()
+}
+
+#[test]
+fn a_broken_spec_is_an_error_with_its_place_and_never_a_panic() {
+    let specs = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lint");
+    for entry in fs::read_dir(specs).expect("the broken specifications") {
+        let path = entry.expect("an entry").path();
+        let (output, out) = build("broken", Some(&fs::read(&path).expect("a file")));
+        assert_eq!(output.status.code(), Some(1), "{}", path.display());
+        let errors = errors(&output);
+        assert!(!errors.is_empty(), "{}", path.display());
+        for error in errors {
+            let place = error.strip_prefix("specs/vipps.yaml:").expect("the file");
+            let numbers: Vec<&str> = place.splitn(3, ':').take(2).collect();
+            assert!(numbers.iter().all(|number| number.parse::<u32>().is_ok()), "{error}");
+        }
+        assert_eq!(fs::read_dir(out).expect("the output").count(), 0, "{}", path.display());
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_an_error() {
+    for spec in [None, Some(&b"openapi: \xff"[..])] {
+        let (output, _) = build("unreadable", spec);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(matches!(&errors(&output)[..], [error] if error.starts_with("specs/vipps.yaml: ")));
+    }
+}
+
+#[test]
+fn a_good_spec_is_generated_the_same_each_time() {
+    let spec = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("specs/vipps.yaml")).expect("the specification");
+    let generated: BTreeSet<Vec<u8>> = ["once", "again"]
+        .map(|directory| {
+            let (output, out) = build(directory, Some(&spec));
+            assert_eq!(output.status.code(), Some(0));
+            assert_eq!(errors(&output), Vec::<String>::new());
+            assert_eq!(fs::read_dir(&out).expect("the output").count(), 1, "only what is enabled");
+            fs::read(out.join("vipps.rs")).expect("the generated code")
+        })
+        .into();
+    assert_eq!(generated.len(), 1);
+}
