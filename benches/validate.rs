@@ -3,18 +3,14 @@
 //! `cargo bench --bench validate`: per documented payload, batches of both sides alternate, and the fastest batch of each
 //! is compared. The reference parses the same bytes and asks a validator that was prepared beforehand.
 
+mod timing;
+
 use std::hint::black_box;
-use std::time::{Duration, Instant};
 
 use pos_webhooks::catalogue::Provider;
 use pos_webhooks::{dealpos, mipos, mypos, vipps};
 
-const BATCHES: usize = 60;
-const CALLS: u32 = 2_000;
-
 fn main() {
-    // `cargo test --benches` only wants to know that it runs.
-    let batches = if std::env::args().any(|argument| argument == "--bench") { BATCHES } else { 1 };
     let payloads: [(&'static Provider, &str); 4] = [
         (&mipos::PROVIDER, "ORDER"),
         (&mypos::PROVIDER, "WebhookList"),
@@ -37,25 +33,8 @@ fn main() {
             validator.is_valid(&value)
         };
         assert!(ours() && reference());
-        let (ours, reference) = fastest(batches, ours, reference);
-        let ratio = ours.as_secs_f64() / reference.as_secs_f64();
-        println!("{:<38} {ours:>9.0?} {reference:>9.0?} {ratio:>6.3}", format!("{} {name}", provider.name));
+        let (ours, reference) = timing::fastest(ours, reference);
+        let title = format!("{} {name}", provider.name);
+        println!("{title:<38} {ours:>6.0} ns {reference:>6.0} ns {:>6.3}", ours / reference);
     }
-}
-
-/// The fastest batch of each side, per call.
-fn fastest(batches: usize, mut a: impl FnMut() -> bool, mut b: impl FnMut() -> bool) -> (Duration, Duration) {
-    let mut best = (Duration::MAX, Duration::MAX);
-    for _ in 0..batches {
-        best = (best.0.min(batch(&mut a)), best.1.min(batch(&mut b)));
-    }
-    (best.0 / CALLS, best.1 / CALLS)
-}
-
-fn batch(call: &mut impl FnMut() -> bool) -> Duration {
-    let start = Instant::now();
-    for _ in 0..CALLS {
-        black_box(call());
-    }
-    start.elapsed()
 }
