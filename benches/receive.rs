@@ -151,9 +151,7 @@ fn receive() {
     received("dealpos", || receiver.receive(black_box(&request)).expect("genuine"), parts);
 
     let body = vipps::EventName::EpaymentsPaymentCapturedV1.examples()[0].json;
-    let receiver = vipps::Receiver::new(URL, [SECRET])
-        .expect("a receiver")
-        .replay_window(Duration::from_secs(3600));
+    let receiver = vipps::Receiver::new(URL, [SECRET]).expect("a receiver").replay_window(Duration::from_secs(3600));
     let signed = vipps::sign(URL, &SECRET.into(), body.as_bytes(), Timestamp::now());
     let request = delivery("/hooks/vipps", body, signed.expect("a signature"));
     let parts = || {

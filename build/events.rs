@@ -1,13 +1,13 @@
 //! Eighth step: the names of a provider's events, and one type for all of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
 use super::models::{open_enum, rust_type};
 use super::names;
-use super::spec::{Credential, CredentialKind, EventNamePlace, Spec};
+use super::spec::{Condition, Credential, CredentialKind, Event, EventNamePlace, Spec};
 
 /// `EventName` and `Event`; nothing for a provider that delivers nothing.
 pub fn events(spec: &Spec) -> TokenStream {
@@ -25,7 +25,15 @@ pub fn events(spec: &Spec) -> TokenStream {
         description => format!("`{}`: {}\n\n{description}", event.name, event.summary),
     });
     let doc = format!("A delivery of {}, decoded.", spec.title);
-    let identify = matches!(spec.event_name, Some(EventNamePlace::Body)).then(identify);
+    let identify = matches!(spec.event_name, Some(EventNamePlace::Body)).then(|| identify(&spec.events, &variants));
+    let keyed = spec.events.iter().zip(&variants).filter(|(event, _)| !event.idempotency_key.is_empty());
+    let keys: Vec<_> = keyed
+        .map(|(Event { name, idempotency_key, .. }, variant)| {
+            let paths = paths(idempotency_key.iter().map(String::as_str));
+            quote!(Self::#variant(payload) => crate::events::idempotency_key(#name, payload, #paths))
+        })
+        .collect();
+    let key = if keys.is_empty() { quote!(None) } else { quote!(match self { #(#keys,)* _ => None }) };
     let headers = headers(spec);
     let mut acknowledgement_doc = "What the provider expects as answer once the event is in safe hands.".to_owned();
     if let Some(redelivery) = &spec.redelivery {
@@ -76,7 +84,7 @@ pub fn events(spec: &Spec) -> TokenStream {
             /// What identifies the event across redeliveries, as an opaque text of 64 characters: equal for two deliveries
             /// of one event, different for two events. `None` where the specification names nothing that would.
             pub fn idempotency_key(&self) -> Option<String> {
-                crate::events::idempotency_key(EVENTS, self.name().as_str(), self)
+                #key
             }
 
             #[doc = #acknowledgement_doc]
@@ -125,17 +133,46 @@ fn headers(spec: &Spec) -> TokenStream {
     }
 }
 
-fn identify() -> TokenStream {
+fn identify(events: &[Event], variants: &[Ident]) -> TokenStream {
+    let conditions = events.iter().flat_map(|event| &event.when);
+    let pointers: BTreeSet<&str> = conditions.map(|(pointer, _)| pointer.as_str()).collect();
+    let paths = paths(pointers.iter().copied());
+    let arms = events.iter().zip(variants).filter(|(event, _)| !event.when.is_empty()).map(|(event, variant)| {
+        let members = pointers.iter().map(|pointer| {
+            match event.when.iter().find(|(candidate, _)| candidate == pointer).map(|(_, condition)| condition) {
+                Some(Condition::Equals(json)) => quote!(Some(#json)),
+                Some(Condition::Present) => quote!(Some(_)),
+                Some(Condition::Absent) => quote!(None),
+                None => quote!(_),
+            }
+        });
+        quote!([#(#members),*] => Some(Self::#variant))
+    });
     quote! {
         impl EventName {
             /// The event that a payload says it is; `None` where the specification describes no such payload.
             ///
             /// # Errors
             ///
-            /// When the payload is not JSON.
+            /// When the payload is not JSON, or a member that tells the event is there twice.
             pub fn identify(json: &[u8]) -> Result<Option<Self>, crate::DecodeError> {
-                Ok(crate::events::identify(EVENTS, json)?.map(Self::from))
+                let members = crate::events::members(json, #paths)?;
+                Ok(match members.each_ref().map(Option::as_deref) {
+                    #(#arms,)*
+                    _ => None,
+                })
             }
         }
     }
+}
+
+/// JSON pointers as their tokens, and whether a member's name is the first token of any.
+fn paths<'a>(pointers: impl Iterator<Item = &'a str>) -> TokenStream {
+    let tokens = |pointer: &str| -> Vec<String> {
+        pointer.split('/').skip(1).map(|token| token.replace("~1", "/").replace("~0", "~")).collect()
+    };
+    let paths: Vec<_> = pointers.map(tokens).collect();
+    let first: BTreeSet<_> = paths.iter().filter_map(|path| path.first()).collect();
+    let first = first.iter();
+    quote!([#(&[#(#paths),*]),*], |name| matches!(name, #(#first)|*))
 }

@@ -241,6 +241,15 @@ pub fn open_enum(name: &str, description: &str, values: &[&str], docs: &[&str]) 
             }
         }
 
+        impl From<&str> for #ident {
+            fn from(value: &str) -> Self {
+                match value {
+                    #(#values => Self::#variants,)*
+                    _ => Self::Unknown(value.to_owned()),
+                }
+            }
+        }
+
         crate::values::string_enum!(#ident);
     }
 }

@@ -1,6 +1,6 @@
 //! JSON to models, with errors that say where and never what.
 
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, DeserializeSeed};
 use serde_json::error::Category;
 use serde_path_to_error::{Path, Segment};
 
@@ -23,7 +23,12 @@ pub struct DecodeError {
 
 /// Decodes a whole text.
 pub(crate) fn decode<T: DeserializeOwned>(json: &[u8]) -> Result<T, DecodeError> {
-    serde_json::from_slice(json).map_err(|error| DecodeError {
+    // Strings are not checked one by one where the whole text is UTF-8.
+    let decoded = match std::str::from_utf8(json) {
+        Ok(text) => serde_json::from_str(text),
+        Err(_) => with_path(json).map_err(serde_path_to_error::Error::into_inner),
+    };
+    decoded.map_err(|error| DecodeError {
         // The pointer costs time, so it is looked for only once it is needed. Where the text is not JSON it would end
         // in a name that no specification has.
         pointer: match error.classify() {
@@ -34,9 +39,22 @@ pub(crate) fn decode<T: DeserializeOwned>(json: &[u8]) -> Result<T, DecodeError>
     })
 }
 
-/// As [`decode`], for types that borrow from the text and take any JSON.
-pub(crate) fn decode_borrowed<'a, T: serde::Deserialize<'a>>(json: &'a [u8]) -> Result<T, DecodeError> {
-    serde_json::from_slice(json).map_err(|error| DecodeError::at_root(&error))
+/// As [`decode`], for what borrows from the text; an error is at the root.
+pub(crate) fn decode_seed<'a, S: DeserializeSeed<'a>>(seed: S, json: &'a [u8]) -> Result<S::Value, DecodeError> {
+    let decoded = match std::str::from_utf8(json) {
+        Ok(text) => whole(seed, serde_json::Deserializer::from_str(text)),
+        Err(_) => whole(seed, serde_json::Deserializer::from_slice(json)),
+    };
+    decoded.map_err(|error| DecodeError::at_root(&error))
+}
+
+fn whole<'a, S: DeserializeSeed<'a>, R: serde_json::de::Read<'a>>(
+    seed: S,
+    mut json: serde_json::Deserializer<R>,
+) -> serde_json::Result<S::Value> {
+    let value = seed.deserialize(&mut json)?;
+    json.end()?;
+    Ok(value)
 }
 
 impl DecodeError {
@@ -46,11 +64,16 @@ impl DecodeError {
 }
 
 fn pointer_of_error<T: DeserializeOwned>(json: &[u8]) -> String {
+    with_path::<T>(json).err().map_or_else(String::new, |error| json_pointer(error.path()))
+}
+
+fn with_path<T: DeserializeOwned>(json: &[u8]) -> Result<T, serde_path_to_error::Error<serde_json::Error>> {
     let mut deserializer = serde_json::Deserializer::from_slice(json);
-    match serde_path_to_error::deserialize::<_, T>(&mut deserializer) {
-        Err(error) => json_pointer(error.path()),
-        Ok(_) => String::new(),
-    }
+    let mut track = serde_path_to_error::Track::new();
+    let value = T::deserialize(serde_path_to_error::Deserializer::new(&mut deserializer, &mut track));
+    value
+        .and_then(|value| deserializer.end().map(|()| value))
+        .map_err(|error| serde_path_to_error::Error::new(track.path(), error))
 }
 
 fn json_pointer(path: &Path) -> String {

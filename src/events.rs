@@ -1,13 +1,17 @@
 //! What the generated events of all providers share.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::fmt;
+use std::marker::PhantomData;
 use std::time::Duration;
 
+use serde::Deserializer;
+use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
 
-use crate::catalogue::{Condition, Event, Provider};
+use crate::catalogue::{Event, Provider};
+use crate::decode::decode_seed;
 use crate::{DecodeError, Json};
 
 /// An event that the specification does not list.
@@ -73,54 +77,127 @@ pub(crate) fn find(events: &'static [Event], name: &str) -> Option<&'static Even
     events.iter().find(|event| event.name == name)
 }
 
-/// A hash of the event's name and of what identifies it. A hash, since some of it is personal or secret and the key ends
-/// up in databases and logs.
-pub(crate) fn idempotency_key(events: &'static [Event], name: &str, payload: &impl serde::Serialize) -> Option<String> {
-    let event = find(events, name).filter(|event| !event.idempotency_key.is_empty())?;
-    let payload = serde_json::value::to_raw_value(payload).ok()?;
-    let members = members(&payload)?;
+/// A hash of the event's name and of what identifies it, which is at these paths. A hash, since some of it is personal or
+/// secret and the key ends up in databases and logs.
+pub(crate) fn idempotency_key<const N: usize>(
+    name: &str,
+    payload: &impl serde::Serialize,
+    paths: [&[&str]; N],
+    first: impl Fn(&str) -> bool,
+) -> Option<String> {
+    let payload = serde_json::to_vec(payload).ok()?;
     let mut hash = Sha256::new_with_prefix(name);
-    for pointer in event.idempotency_key {
-        let value = within(&members, pointer)?.get();
+    for value in members(&payload, paths, first).ok()? {
         // No JSON value contains a raw line feed that is not white space, so that parts cannot be shifted.
         hash.update([b'\n']);
-        hash.update(value);
+        hash.update(value?.as_bytes());
     }
     Some(hex::encode(hash.finalize()))
 }
 
-/// The name of the event whose conditions all hold.
-pub(crate) fn identify(events: &'static [Event], json: &[u8]) -> Result<Option<&'static str>, DecodeError> {
-    let root: &RawValue = crate::decode::decode_borrowed(json)?;
-    // Once for all conditions of all events.
-    let members = members(root).unwrap_or_default();
-    let holds = |condition: &Condition| match condition {
-        Condition::Equals(pointer, expected) => within(&members, pointer).is_some_and(|found| same(found, expected)),
-        Condition::Present(pointer) => within(&members, pointer).is_some(),
-        Condition::Absent(pointer) => within(&members, pointer).is_none(),
-    };
-    let found = events.iter().find(|event| !event.when.is_empty() && event.when.iter().all(holds));
-    Ok(found.map(|event| event.name))
+/// The members of a JSON object at these paths, as JSON text in which a string is written without needless escapes.
+///
+/// Of a value that is no object there are none. A member that is there twice is refused, as decoding does it: which one
+/// counts would be a guess. `first` says whether any path begins with a name; the generated code knows the names, and a
+/// comparison with what is known is much faster than one with what is looked up.
+pub(crate) fn members<'a, const N: usize>(
+    json: &'a [u8],
+    paths: [&[&str]; N],
+    first: impl Fn(&str) -> bool,
+) -> Result<[Option<Cow<'a, str>>; N], DecodeError> {
+    Ok(members_as_written(json, paths, first)?.map(|member| member.map(without_escapes)))
 }
 
-type Members<'a> = HashMap<Cow<'a, str>, &'a RawValue>;
-
-fn members(value: &RawValue) -> Option<Members<'_>> {
-    serde_json::from_str(value.get()).ok()
+fn members_as_written<'a, const N: usize>(
+    json: &'a [u8],
+    paths: [&[&str]; N],
+    first: impl Fn(&str) -> bool,
+) -> Result<[Option<&'a str>; N], DecodeError> {
+    if json.trim_ascii_start().first() == Some(&b'{') {
+        decode_seed(Members { paths, first }, json)
+    } else {
+        decode_seed(PhantomData::<IgnoredAny>, json).map(|_| [None; N])
+    }
 }
 
-/// The value at a JSON pointer into an object, as its text.
-fn within<'a>(members: &Members<'a>, pointer: &str) -> Option<&'a RawValue> {
-    let mut tokens = pointer.split('/').skip(1).map(|token| token.replace("~1", "/").replace("~0", "~"));
-    let first = *members.get(tokens.next()?.as_str())?;
-    tokens.try_fold(first, |value, token| self::members(value)?.get(token.as_str()).copied())
+struct Members<'p, const N: usize, F> {
+    paths: [&'p [&'p str]; N],
+    first: F,
 }
 
-/// Whether two JSON texts of a scalar mean the same; a string may be written with escapes.
-fn same(found: &RawValue, expected: &str) -> bool {
-    found.get() == expected
-        || matches!(
-            (serde_json::from_str::<String>(found.get()), serde_json::from_str::<String>(expected)),
-            (Ok(found), Ok(expected)) if found == expected
-        )
+impl<'de, const N: usize, F: Fn(&str) -> bool> DeserializeSeed<'de> for Members<'_, N, F> {
+    type Value = [Option<&'de str>; N];
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de, const N: usize, F: Fn(&str) -> bool> Visitor<'de> for Members<'_, N, F> {
+    type Value = [Option<&'de str>; N];
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut seen = [false; N];
+        let mut found = [None; N];
+        while let Some(name) = map.next_key_seed(Name(&self))? {
+            let Some(name) = name else {
+                map.next_value::<IgnoredAny>()?;
+                continue;
+            };
+            let value = map.next_value::<&RawValue>()?.get();
+            for ((path, seen), found) in self.paths.iter().zip(&mut seen).zip(&mut found) {
+                let Some((_, rest)) = path.split_first().filter(|(first, _)| **first == name) else { continue };
+                if std::mem::replace(seen, true) {
+                    return Err(A::Error::custom(format_args!("duplicate field `{name}`")));
+                }
+                *found = if rest.is_empty() {
+                    Some(value)
+                } else {
+                    let [member] = members_as_written(value.as_bytes(), [rest], (|_| true) as fn(&str) -> bool)
+                        .map_err(|error| A::Error::custom(error.message))?;
+                    member
+                };
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// Reads a member's name, and gives it where one of the paths begins with it.
+struct Name<'m, 'p, const N: usize, F>(&'m Members<'p, N, F>);
+
+impl<'de, 'p, const N: usize, F: Fn(&str) -> bool> DeserializeSeed<'de> for Name<'_, 'p, N, F> {
+    type Value = Option<&'p str>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_identifier(self)
+    }
+}
+
+impl<'p, const N: usize, F: Fn(&str) -> bool> Visitor<'_> for Name<'_, 'p, N, F> {
+    type Value = Option<&'p str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a member's name")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<Self::Value, E> {
+        if !(self.0.first)(name) {
+            return Ok(None);
+        }
+        Ok(self.0.paths.iter().filter_map(|path| path.first().copied()).find(|first| *first == name))
+    }
+}
+
+fn without_escapes(text: &str) -> Cow<'_, str> {
+    // Nothing but a string is compared or hashed where there is a backslash.
+    if !text.starts_with('"') || !text.contains('\\') {
+        return Cow::Borrowed(text);
+    }
+    let string = serde_json::from_str::<String>(text).and_then(|string| serde_json::to_string(&string));
+    string.map_or(Cow::Borrowed(text), Cow::Owned)
 }

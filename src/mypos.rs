@@ -11,7 +11,7 @@ include!(concat!(env!("OUT_DIR"), "/mypos.rs"));
 /// second-hand.
 mod receiver {
     use super::{Event, EventName, headers};
-    use crate::verify::{Headers, Keys, ReceiveError, ReceiverError, VerifyError, required, sign as mac};
+    use crate::verify::{Headers, Keys, ReceiveError, ReceiverError, VerifyError, from_hex, required, sign as mac};
     use crate::{DecodeError, Secret};
 
     /// Receives the deliveries of one webhook.
@@ -54,24 +54,17 @@ mod receiver {
         /// When the body was not signed with one of the secrets.
         pub fn verify<H: Headers + ?Sized>(&self, headers: &H, body: &[u8]) -> Result<(), VerifyError> {
             let name = headers::X_MY_POS_SIGNATURE;
-            let malformed = VerifyError::MalformedHeader { name, expected: "of the form `t=SECONDS,v1=HEXADECIMAL`" };
-            let mut signatures = required(headers, name)?
-                .split(',')
-                .filter_map(|part| part.trim().strip_prefix("v1="))
-                .map(hex::decode)
-                .peekable();
-            if signatures.peek().is_none() {
-                return Err(malformed);
+            let signatures =
+                required(headers, name)?.split(',').filter_map(|part| from_hex(part.trim().strip_prefix("v1=")?));
+            if signatures.clone().next().is_none() {
+                return Err(VerifyError::MalformedHeader {
+                    name,
+                    expected: "of the form `t=SECONDS,v1=SIGNATURE` with 64 hexadecimal digits",
+                });
             }
-            let compact = self.spaces_removed.then(|| without_spaces(body));
-            for signature in signatures {
-                let Ok(signature) = signature else { return Err(malformed) };
-                let of_compact = || compact.as_ref().is_some_and(|body| self.keys.verify(&[body], &signature));
-                if self.keys.verify(&[body], &signature) || of_compact() {
-                    return Ok(());
-                }
-            }
-            Err(VerifyError::SignatureMismatch)
+            let genuine = self.keys.verify(&[body], signatures.clone())
+                || self.spaces_removed && self.keys.verify(&[&without_spaces(body)], signatures);
+            if genuine { Ok(()) } else { Err(VerifyError::SignatureMismatch) }
         }
 
         /// The event that a delivery is; its header says.

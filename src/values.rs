@@ -1,9 +1,11 @@
 //! Values that keep what a provider wrote: nothing is rounded, normalised or lost between receiving and encoding.
 
 use std::fmt;
+use std::marker::PhantomData;
 use std::str::FromStr;
 
 use rust_decimal::Decimal;
+use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
@@ -275,19 +277,9 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// What every generated enum of strings has; `as_str`, `ALL` and `Unknown` are generated.
+/// What every generated enum of strings has; `as_str`, `ALL`, `Unknown` and `From<&str>` are generated.
 macro_rules! string_enum {
     ($name:ident) => {
-        impl From<&str> for $name {
-            fn from(value: &str) -> Self {
-                Self::ALL
-                    .iter()
-                    .find(|known| known.as_str() == value)
-                    .cloned()
-                    .unwrap_or_else(|| Self::Unknown(value.to_owned()))
-            }
-        }
-
         impl ::std::str::FromStr for $name {
             type Err = ::std::convert::Infallible;
 
@@ -310,10 +302,24 @@ macro_rules! string_enum {
 
         impl<'de> ::serde::Deserialize<'de> for $name {
             fn deserialize<D: ::serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let value = <::std::borrow::Cow<'de, str> as ::serde::Deserialize>::deserialize(deserializer)?;
-                Ok(value.as_ref().into())
+                deserializer.deserialize_str(crate::values::Text(::std::marker::PhantomData))
             }
         }
     };
 }
 pub(crate) use string_enum;
+
+/// Makes a value of a string without keeping the string.
+pub(crate) struct Text<T>(pub(crate) PhantomData<T>);
+
+impl<T: for<'a> From<&'a str>> Visitor<'_> for Text<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<T, E> {
+        Ok(text.into())
+    }
+}

@@ -77,10 +77,12 @@ pub(crate) fn optional<'a, H: Headers + ?Sized>(
     match headers.lookup(name) {
         sealed::Found::None => Ok(None),
         sealed::Found::Several => Err(VerifyError::RepeatedHeader { name }),
-        sealed::Found::One(value) => match std::str::from_utf8(value) {
-            Ok(text) if text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) => Ok(Some(text)),
-            _ => Err(VerifyError::MalformedHeader { name, expected: "printable ASCII" }),
-        },
+        sealed::Found::One(value) => {
+            // Without an early end, which would forbid the compiler to look at many bytes at once.
+            let printable = value.iter().fold(true, |all, byte| all & (b' '..=b'~').contains(byte));
+            let text = std::str::from_utf8(value).ok().filter(|_| printable);
+            text.map(Some).ok_or(VerifyError::MalformedHeader { name, expected: "printable ASCII" })
+        }
     }
 }
 
@@ -196,14 +198,24 @@ impl Keys {
         Hmac::new_from_slice(secret.expose().as_bytes()).map_err(|_| ReceiverError::EmptySecret)
     }
 
-    /// Whether any key gives the signature of the parts, in constant time per key.
-    pub(crate) fn verify(&self, parts: &[&[u8]], signature: &[u8]) -> bool {
+    /// Whether any key gives any of the signatures of the parts, in constant time per key and signature. The parts are
+    /// hashed once per key, however many signatures a sender claims.
+    pub(crate) fn verify(&self, parts: &[&[u8]], signatures: impl Iterator<Item = Signature> + Clone) -> bool {
         self.0.iter().fold(false, |found, key| {
             let mut mac = key.clone();
             parts.iter().for_each(|part| mac.update(part));
-            found | mac.verify_slice(signature).is_ok()
+            signatures.clone().fold(found, |found, signature| found | mac.clone().verify_slice(&signature).is_ok())
         })
     }
+}
+
+/// An HMAC-SHA256.
+pub(crate) type Signature = [u8; 32];
+
+/// A signature in hexadecimal.
+pub(crate) fn from_hex(text: &str) -> Option<Signature> {
+    let mut signature = Signature::default();
+    hex::decode_to_slice(text, &mut signature).ok().map(|()| signature)
 }
 
 impl fmt::Debug for Keys {
@@ -213,7 +225,7 @@ impl fmt::Debug for Keys {
 }
 
 /// The signature of the parts.
-pub(crate) fn sign(secret: &Secret, parts: &[&[u8]]) -> Result<[u8; 32], ReceiverError> {
+pub(crate) fn sign(secret: &Secret, parts: &[&[u8]]) -> Result<Signature, ReceiverError> {
     let mut mac = Keys::key(secret)?;
     parts.iter().for_each(|part| mac.update(part));
     Ok(mac.finalize().into_bytes().into())

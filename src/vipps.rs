@@ -17,7 +17,9 @@ mod receiver {
     use sha2::{Digest as _, Sha256};
 
     use super::{Event, EventName, headers};
-    use crate::verify::{Headers, Keys, ReceiveError, ReceiverError, VerifyError, optional, required, sign as mac};
+    use crate::verify::{
+        Headers, Keys, ReceiveError, ReceiverError, Signature, VerifyError, optional, required, sign as mac,
+    };
     use crate::{DecodeError, Secret, times};
 
     const AUTHORIZATION: &str = "Authorization";
@@ -33,8 +35,8 @@ mod receiver {
     /// [`Event::acknowledgement`] tells how long the provider waits for the answer, and when it delivers again.
     #[derive(Clone, Debug)]
     pub struct Receiver {
-        authority: String,
-        path_and_query: String,
+        /// What is signed before the date, and between date and content hash.
+        signed: [String; 2],
         keys: Keys,
         window: Option<Duration>,
     }
@@ -49,8 +51,8 @@ mod receiver {
         ///
         /// When the URL is none that can be registered, or a secret is missing or empty.
         pub fn new(url: &str, secrets: impl IntoIterator<Item = impl Into<Secret>>) -> Result<Self, ReceiverError> {
-            let (authority, path_and_query) = signed_parts(url)?;
-            Ok(Self { authority, path_and_query, keys: Keys::new(secrets)?, window: Some(Duration::from_secs(300)) })
+            let (_, signed) = signed_parts(url)?;
+            Ok(Self { signed, keys: Keys::new(secrets)?, window: Some(Duration::from_secs(300)) })
         }
 
         /// How far the signed date may lie before or after the clock.
@@ -81,12 +83,13 @@ mod receiver {
             let malformed = |name, expected| VerifyError::MalformedHeader { name, expected };
             let signed_at = times::http_date(date)
                 .ok_or(malformed(headers::X_MS_DATE, "an HTTP date such as `Thu, 30 Mar 2023 08:38:32 GMT`"))?;
-            let signature = BASE64.decode(signature).map_err(|_| malformed(name, "a signature in standard Base64"))?;
-            if hash != content_hash(body) {
+            let signature =
+                from_base64(signature).ok_or(malformed(name, "a signature of 32 bytes in standard Base64"))?;
+            if from_base64(hash) != Some(Sha256::digest(body).into()) {
                 return Err(VerifyError::ContentHashMismatch);
             }
-            let parts = string_to_sign(&self.path_and_query, date, &self.authority, hash);
-            if !self.keys.verify(&parts.map(str::as_bytes), &signature) {
+            let parts = string_to_sign(&self.signed, date, hash);
+            if !self.keys.verify(&parts.map(str::as_bytes), [signature].into_iter()) {
                 return Err(VerifyError::SignatureMismatch);
             }
             match self.window {
@@ -103,7 +106,7 @@ mod receiver {
         /// When the date is missing, there more than once or not ASCII.
         pub fn string_to_sign<H: Headers + ?Sized>(&self, headers: &H, body: &[u8]) -> Result<String, VerifyError> {
             let date = required(headers, headers::X_MS_DATE)?;
-            Ok(string_to_sign(&self.path_and_query, date, &self.authority, &content_hash(body)).concat())
+            Ok(string_to_sign(&self.signed, date, &content_hash(body)).concat())
         }
 
         /// Decodes a payload; which event it is, the payload says.
@@ -141,10 +144,10 @@ mod receiver {
         body: &[u8],
         at: Timestamp,
     ) -> Result<Vec<(&'static str, String)>, ReceiverError> {
-        let (authority, path_and_query) = signed_parts(url)?;
+        let (authority, signed) = signed_parts(url)?;
         let date = times::to_http_date(at).ok_or(ReceiverError::Time)?;
         let hash = content_hash(body);
-        let signature = mac(secret, &string_to_sign(&path_and_query, &date, &authority, &hash).map(str::as_bytes))?;
+        let signature = mac(secret, &string_to_sign(&signed, &date, &hash).map(str::as_bytes))?;
         let authorization = format!("{SCHEME}{}", BASE64.encode(signature));
         Ok(vec![
             ("Host", authority),
@@ -181,15 +184,25 @@ mod receiver {
         BASE64.encode(Sha256::digest(body))
     }
 
-    fn string_to_sign<'a>(path_and_query: &'a str, date: &'a str, authority: &'a str, hash: &'a str) -> [&'a str; 8] {
-        ["POST\n", path_and_query, "\n", date, ";", authority, ";", hash]
+    fn from_base64(text: &str) -> Option<Signature> {
+        // The decoder asks for whole groups of three bytes.
+        let mut bytes = [0; 33];
+        let length = BASE64.decode_slice(text, &mut bytes).ok()?;
+        bytes.get(..length)?.try_into().ok()
     }
 
-    /// Host, with the port where it is not the scheme's own, and path with query.
-    fn signed_parts(url: &str) -> Result<(String, String), ReceiverError> {
-        let uri: http::Uri = url.parse().map_err(|_| {
-            ReceiverError::Url("it does not parse; write other characters than ASCII in their encoded form")
-        })?;
+    fn string_to_sign<'a>([before_date, before_hash]: &'a [String; 2], date: &'a str, hash: &'a str) -> [&'a str; 4] {
+        [before_date, date, before_hash, hash]
+    }
+
+    /// Host, with the port where it is not the scheme's own, and what of the URL is signed before and after the date.
+    fn signed_parts(url: &str) -> Result<(String, [String; 2]), ReceiverError> {
+        // The parser takes them, and the provider encodes them before it signs.
+        let to_encode = |byte: u8| !byte.is_ascii_graphic() || br#""<>\^`{|}"#.contains(&byte);
+        let uri = url.parse::<http::Uri>().ok().filter(|_| !url.bytes().any(to_encode));
+        let uri = uri.ok_or(ReceiverError::Url(
+            "it does not parse; write other characters than those of a URL in their encoded form",
+        ))?;
         let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
             return Err(ReceiverError::Url("it is not absolute"));
         };
@@ -202,13 +215,21 @@ mod receiver {
             _ => return Err(ReceiverError::Url("it is neither https nor http")),
         };
         let host = authority.host().to_ascii_lowercase();
-        let authority = match authority.port_u16() {
-            Some(port) if port != own_port => format!("{host}:{port}"),
-            _ => host,
+        if host.is_empty() {
+            return Err(ReceiverError::Url("it has no host"));
+        }
+        // The parser keeps a port that is none.
+        let port = authority.as_str().strip_prefix(authority.host()).unwrap_or_default().trim_start_matches(':');
+        let authority = match (port, port.parse::<u16>()) {
+            ("", _) => host,
+            (_, Ok(port)) if port == own_port => host,
+            (_, Ok(port)) => format!("{host}:{port}"),
+            (_, Err(_)) => return Err(ReceiverError::Url("its port is not one")),
         };
-        // Not the URI's own text of both, which has no slash where the URL has none.
-        let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
-        Ok((authority, format!("{}{query}", uri.path())))
+        // Not `path_and_query`, which has no slash where there is only a query.
+        let query = uri.query().map_or_else(String::new, |query| format!("?{query}"));
+        let signed = [format!("POST\n{}{query}\n", uri.path()), format!(";{authority};")];
+        Ok((authority, signed))
     }
 }
 
