@@ -201,3 +201,26 @@ fn without_escapes(text: &str) -> Cow<'_, str> {
     let string = serde_json::from_str::<String>(text).and_then(|string| serde_json::to_string(&string));
     string.map_or(Cow::Borrowed(text), Cow::Owned)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::members;
+
+    /// No specification has pointers of more than one token yet.
+    #[test]
+    fn members_of_members_are_found() {
+        let paths: [&[&str]; 4] = [&["a"], &["a", "b"], &["a", "b", "c"], &["d", "e"]];
+        let first = |name: &str| matches!(name, "a" | "d");
+        let found = |json: &str| {
+            let found = members(json.as_bytes(), paths, first).map_err(|error| error.message)?;
+            Ok::<_, String>(found.map(|member| member.map(String::from)))
+        };
+        let all = found(r#"{"x": {"d": 1}, "a": {"b": {"c": "\u0061"}}, "d": [{"e": 1}]}"#).unwrap();
+        let expected = [Some(r#"{"b": {"c": "\u0061"}}"#), Some(r#"{"c": "\u0061"}"#), Some(r#""a""#), None];
+        assert_eq!(all, expected.map(|text| text.map(String::from)));
+        for twice in [r#"{"a": 1, "a": {"b": 2}}"#, r#"{"a": {"b": 1}, "a": 1}"#] {
+            assert_eq!(found(twice).unwrap_err(), "duplicate field `a`");
+        }
+        assert_eq!(found(r#"{"a": {"b": {"c": 1, "c": 2}}}"#).unwrap_err(), "duplicate field `c`");
+    }
+}

@@ -89,3 +89,18 @@ fn the_server_of_an_account_is_a_function_of_its_host() {
     assert_eq!(vipps::PRODUCTION, "https://api.vipps.no/webhooks");
     assert_eq!(vipps::TEST, "https://apitest.vipps.no/webhooks");
 }
+
+#[test]
+fn a_member_that_nobody_listed_need_not_be_utf8() {
+    let example = dealpos::PROVIDER.events[0].payload.examples[0].json.as_bytes();
+    let decode = |beside: &[u8]| {
+        let body = [b"{", beside, b",", &example[1..]].concat();
+        dealpos::Event::decode(&dealpos::EventName::PaymentCreated, &body)
+    };
+    let plain = decode(br#""Note":"x""#).unwrap();
+    assert_eq!(decode(b"\"Note\":\"Caf\xe9\"").unwrap(), plain);
+    let body = [&example[..example.len() - 1], b",\"CreatorID\":\"\xe9\"}"].concat();
+    let error = dealpos::Event::decode(&dealpos::EventName::PaymentCreated, &body).unwrap_err();
+    assert_eq!((error.line, error.message.as_str()), (1, "invalid unicode code point"));
+    assert!(decode(b"\"Note\":\"\xe9\"}").is_err(), "what follows the end is no JSON");
+}

@@ -219,5 +219,13 @@ fn vipps_events_are_identified_by_their_payload() {
         EventName::identify(br#"{"name":"\u0043APTURED"}"#).unwrap(),
         Some(EventName::EpaymentsPaymentCapturedV1)
     );
-    assert!(EventName::identify(b"{").is_err());
+    for other in ["{}", "[]", " 1", r#"{"name":null}"#, r#"{"data":{"name":"CAPTURED"}}"#] {
+        assert_eq!(EventName::identify(other.as_bytes()).unwrap(), None, "{other}");
+    }
+    for broken in ["", "{", "{} {}", "[", r#"{"name":"CAPTURED"}x"#] {
+        assert!(EventName::identify(broken.as_bytes()).is_err(), "{broken}");
+    }
+    let twice = br#"{"name":"CAPTURED","n\u0061me":"REFUNDED"}"#;
+    let refused = EventName::identify(twice).unwrap_err();
+    assert_eq!(refused.message, "duplicate field `name`", "decoding would refuse it too");
 }

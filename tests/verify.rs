@@ -405,6 +405,9 @@ fn same_url(_: Scheme, delivery: Delivery) -> Vec<Delivery> {
         ["https://A.TEST/x", "https://a.test/x"],
         ["https://a.test", "https://a.test/"],
         ["http://a.test/x", "http://a.test:80/x"],
+        ["https://a.test:0443/x#y", "HTTPS://a.test:/x"],
+        ["https://a.test?x=1", "https://a.test/?x=1"],
+        ["https://[2001:DB8::1]:443/x", "https://[2001:db8::1]/x"],
     ];
     let both = pairs.iter().flat_map(|[one, other]| [[one, other], [other, one]]);
     both.flat_map(|[registered, signed]| {
@@ -554,8 +557,10 @@ fn an_error_says_what_to_look_at_first() {
 
 #[test]
 fn vipps_takes_only_urls_that_can_be_registered() {
-    for url in ["", "/x", "a.test/x", "ftp://a.test/x", "https://u:p@a.test/", "https://ä.test/", "https://a.test/ x"]
-    {
+    let urls = ["", "/x", "a.test/x", "ftp://a.test/x", "https://u:p@a.test/", "https://ä.test/", "https://a.test/ x"];
+    // These would be signed in another form, or for another port.
+    let altered = ["https://a.test/ä", "https://a.test/{x}", "https://a.test:99999/x", "https://:443/x"];
+    for url in urls.into_iter().chain(altered) {
         assert!(matches!(vipps::Receiver::new(url, ["s"]), Err(ReceiverError::Url(_))), "{url}");
         assert!(matches!(vipps::sign(url, &"s".into(), b"", at(NOW)), Err(ReceiverError::Url(_))), "{url}");
     }
@@ -617,6 +622,8 @@ fn mypos_takes_any_of_several_signatures_and_spaces_only_when_asked() {
     let (time, v1) = right.rsplit_once(",v1=").unwrap();
     let several = format!("{time},v1={},v1={v1}", "00".repeat(32));
     assert_eq!(strict.verify(&[("x-mypos-signature", several)], body), Ok(()));
+    let beside_another_form = format!("{time},v1=new,v1={v1}");
+    assert_eq!(strict.verify(&[("x-mypos-signature", beside_another_form)], body), Ok(()));
     for none in ["t=1", "t=1,v0=00", "v1", "t=1,v1=zz", "t=1,v1=0"] {
         let refused = strict.verify(&[("X-myPOS-Signature", none)], body);
         assert!(matches!(refused, Err(VerifyError::MalformedHeader { .. })), "{none}: {refused:?}");
