@@ -102,5 +102,7 @@ fn a_member_that_nobody_listed_need_not_be_utf8() {
     let body = [&example[..example.len() - 1], b",\"CreatorID\":\"\xe9\"}"].concat();
     let error = dealpos::Event::decode(&dealpos::EventName::PaymentCreated, &body).unwrap_err();
     assert_eq!((error.line, error.message.as_str()), (1, "invalid unicode code point"));
-    assert!(decode(b"\"Note\":\"\xe9\"}").is_err(), "what follows the end is no JSON");
+    let more = [b"{\"Note\":\"\xe9\",", &example[1..], b" x"].concat();
+    let error = dealpos::Event::decode(&dealpos::EventName::PaymentCreated, &more).unwrap_err();
+    assert_eq!(error.message, "trailing characters");
 }
