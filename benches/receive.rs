@@ -62,7 +62,7 @@ fn verified_by_hand(key: &Hmac<Sha256>, headers: &HeaderMap, body: &[u8], now: T
     let text = |name| headers.get(name)?.to_str().ok();
     let date = text("x-ms-date")?;
     let hash = text("x-ms-content-sha256")?;
-    let authorization = text("authorization").or_else(|| text("x-vipps-authorization"))?;
+    let authorization = text("authorization").or(text("x-vipps-authorization"))?;
     let signature =
         authorization.strip_prefix("HMAC-SHA256 SignedHeaders=x-ms-date;host;x-ms-content-sha256&Signature=")?;
     let signed_at = DateTimeParser::new().parse_timestamp(date).ok()?;
