@@ -1,0 +1,83 @@
+//! What happened so far, for Prometheus.
+
+use std::time::Instant;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+
+pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Upper ends in seconds, around what a signature, a disk and a slow client take.
+const LATENCIES: [f64; 12] = [0.000_1, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 10.0];
+
+pub struct Metrics {
+    registry: Registry,
+    accepted: Counter,
+    duplicates: Counter,
+    refused: Family<Reason, Counter>,
+    not_written: Counter,
+    latency: Histogram,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Reason {
+    reason: &'static str,
+}
+
+/// What became of a delivery.
+pub enum Outcome {
+    Accepted,
+    Duplicate,
+    /// The provider was asked to send it again.
+    NotWritten,
+    Refused(&'static str),
+}
+
+impl Metrics {
+    pub fn new() -> Self {
+        let mut metrics = Self {
+            registry: Registry::with_prefix("pos_webhooks"),
+            accepted: Counter::default(),
+            duplicates: Counter::default(),
+            refused: Family::default(),
+            not_written: Counter::default(),
+            latency: Histogram::new(LATENCIES),
+        };
+        let registry = &mut metrics.registry;
+        registry.register("accepted", "Deliveries that were written and acknowledged", metrics.accepted.clone());
+        registry.register(
+            "duplicates",
+            "Deliveries of events that were written before, acknowledged only",
+            metrics.duplicates.clone(),
+        );
+        registry.register("refused", "Deliveries that were refused, by reason", metrics.refused.clone());
+        registry.register(
+            "not_written",
+            "Deliveries that could not be written, to be sent again",
+            metrics.not_written.clone(),
+        );
+        registry.register("latency_seconds", "From the head of a delivery to its answer", metrics.latency.clone());
+        metrics
+    }
+
+    pub fn count(&self, outcome: &Outcome, since: Instant) {
+        self.latency.observe(since.elapsed().as_secs_f64());
+        match outcome {
+            Outcome::Accepted => self.accepted.inc(),
+            Outcome::Duplicate => self.duplicates.inc(),
+            Outcome::NotWritten => self.not_written.inc(),
+            Outcome::Refused(reason) => self.refused.get_or_create(&Reason { reason }).inc(),
+        };
+    }
+
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        // Writing into memory does not fail.
+        let _ = encode(&mut text, &self.registry);
+        text
+    }
+}

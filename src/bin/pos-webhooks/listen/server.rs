@@ -1,0 +1,145 @@
+//! Connections, and what they may cost.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use http::{Request, Response};
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Notify, Semaphore, watch};
+
+/// How long a connection may wait for the next request, and a request's head may take.
+const IDLE: Duration = Duration::from_secs(30);
+
+/// How long requests that have begun may take once the program is to end.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// How long to wait where the system has no descriptor left.
+const OUT_OF_DESCRIPTORS: Duration = Duration::from_millis(50);
+
+/// Open connections.
+struct Connections {
+    most: Arc<Semaphore>,
+    open: Mutex<(u64, HashMap<u64, Connection>)>,
+}
+
+struct Connection {
+    /// Since when it waits for a request; `None` while it is answering one.
+    idle_since: Option<Instant>,
+    close: Arc<Notify>,
+}
+
+impl Connections {
+    fn open(&self) -> MutexGuard<'_, (u64, HashMap<u64, Connection>)> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn add(&self) -> (u64, Arc<Notify>) {
+        let (last, open) = &mut *self.open();
+        *last += 1;
+        let close = Arc::new(Notify::new());
+        open.insert(*last, Connection { idle_since: Some(Instant::now()), close: Arc::clone(&close) });
+        (*last, close)
+    }
+
+    fn remove(&self, id: u64) {
+        self.open().1.remove(&id);
+    }
+
+    fn set_idle(&self, id: u64, idle_since: Option<Instant>) {
+        if let Some(connection) = self.open().1.get_mut(&id) {
+            connection.idle_since = idle_since;
+        }
+    }
+
+    /// Closes the connection that has waited longest, so that one that sends something gets its place.
+    fn close_idlest(&self) {
+        let open = &self.open().1;
+        let idle = open.values().filter_map(|connection| Some((connection.idle_since?, &connection.close)));
+        if let Some((_, close)) = idle.min_by_key(|(since, _)| *since) {
+            close.notify_one();
+        }
+    }
+}
+
+/// Serves until `over` changes, then finishes what has begun.
+pub async fn serve<H, F>(listener: TcpListener, most: usize, handle: H, mut over: watch::Receiver<()>)
+where
+    H: Fn(Request<Incoming>) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = Response<Full<Bytes>>> + Send + 'static,
+{
+    let connections = Arc::new(Connections { most: Arc::new(Semaphore::new(most)), open: Mutex::default() });
+    loop {
+        let stream = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = over.changed() => break,
+        };
+        let stream = match stream {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a connection");
+                connections.close_idlest();
+                tokio::time::sleep(OUT_OF_DESCRIPTORS).await;
+                continue;
+            }
+        };
+        if connections.most.available_permits() == 0 {
+            connections.close_idlest();
+        }
+        let permit = tokio::select! {
+            permit = Arc::clone(&connections.most).acquire_owned() => permit,
+            _ = over.changed() => break,
+        };
+        let Ok(permit) = permit else { break };
+        let (connections, handle, over) = (Arc::clone(&connections), handle.clone(), over.clone());
+        tokio::spawn(async move {
+            let (id, close) = connections.add();
+            tokio::select! {
+                () = converse(stream, id, &connections, handle, over) => {}
+                () = close.notified() => {}
+            }
+            connections.remove(id);
+            drop(permit);
+        });
+    }
+    drop(listener);
+    let all = u32::try_from(most).unwrap_or(u32::MAX);
+    if tokio::time::timeout(GRACE, connections.most.acquire_many(all)).await.is_err() {
+        tracing::warn!("some requests took too long to be finished");
+    }
+}
+
+async fn converse<H, F>(stream: TcpStream, id: u64, connections: &Connections, handle: H, mut over: watch::Receiver<()>)
+where
+    H: Fn(Request<Incoming>) -> F,
+    F: Future<Output = Response<Full<Bytes>>>,
+{
+    // Answers are short, and waiting to fill a packet would only delay them.
+    let _: io::Result<()> = stream.set_nodelay(true);
+    let service = service_fn(|request| {
+        connections.set_idle(id, None);
+        let answer = handle(request);
+        async move {
+            let answer = answer.await;
+            connections.set_idle(id, Some(Instant::now()));
+            Ok::<_, Infallible>(answer)
+        }
+    });
+    let mut builder = http1::Builder::new();
+    let connection = builder.timer(TokioTimer::new()).header_read_timeout(IDLE);
+    let connection = connection.serve_connection(TokioIo::new(stream), service);
+    let mut connection = std::pin::pin!(connection);
+    // What goes wrong with a connection is the client's to know.
+    tokio::select! {
+        _ = connection.as_mut() => return,
+        _ = over.changed() => connection.as_mut().graceful_shutdown(),
+    }
+    let _ = connection.await;
+}
