@@ -10,6 +10,7 @@ mod changes;
 mod decode;
 mod input;
 mod lines;
+mod listen;
 mod report;
 mod sandbox;
 mod schemes;
@@ -32,14 +33,13 @@ use crate::schemes::{SCHEMES, Scheme};
 
 const UNUSABLE: u8 = 2;
 
-/// Verify, decode, validate and look up the webhooks of point-of-sale and payment providers
+/// Receive, verify, validate and look up the webhooks of point-of-sale and payment providers
 ///
-/// Every provider is described by one OpenAPI document. This program finds out whether a captured delivery is genuine, and
-/// if not why; it decodes payloads, holds them against the document and reports every departure; and it shows what the
-/// document says: the specification itself, JSON Schemas, and example payloads.
+/// Every provider is described by one OpenAPI document. This program receives deliveries, finds out whether a captured one
+/// is genuine, and if not why; it decodes payloads, holds them against the document and reports every departure; and it
+/// shows what the document says: the specification itself, JSON Schemas, and example payloads.
 ///
-/// It reads files or standard input and connects to nothing; only `sandbox` opens a port, on this machine. Secrets come
-/// from files only.
+/// Secrets come from files, never from the command line.
 #[derive(Parser)]
 #[command(
     version,
@@ -71,6 +71,7 @@ enum Command {
     Verify(verify::Arguments),
     Sign(sign::Arguments),
     Decode(decode::Arguments),
+    Listen(listen::Arguments),
     Validate(validate::Arguments),
     Schema(show::Schema),
     Spec(show::Spec),
@@ -92,6 +93,7 @@ fn main() -> ExitCode {
         Command::Verify(arguments) => explained("verify", verify::run(&arguments)),
         Command::Sign(arguments) => explained("sign", sign::run(&arguments)),
         Command::Decode(arguments) => explained("decode", decode::run(&arguments)),
+        Command::Listen(arguments) => explained("listen", listen::run(&arguments)),
         Command::Validate(arguments) => validate::run(&arguments),
         Command::Schema(arguments) => show::schema(&arguments),
         Command::Spec(arguments) => show::spec(&arguments),

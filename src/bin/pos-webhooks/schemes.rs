@@ -1,9 +1,10 @@
 //! How each provider proves where a delivery comes from: one shape for the commands, adapted from the receivers.
 
+use hyper::body::Bytes;
 use jiff::Timestamp;
 use pos_webhooks::catalogue::Provider;
-use pos_webhooks::verify::{ReceiverError, VerifyError};
-use pos_webhooks::{DecodeError, Secret};
+use pos_webhooks::verify::{ReceiveError, ReceiverError, VerifyError};
+use pos_webhooks::{Acknowledgement, DecodeError, Secret};
 
 use crate::input::Head;
 
@@ -48,6 +49,9 @@ pub trait Scheme: Send + Sync {
     fn identify(&self, _: &[u8]) -> Result<Option<String>, DecodeError> {
         Ok(None)
     }
+
+    /// What receives the deliveries of one registration. Without secrets, every delivery is taken for genuine.
+    fn receiver(&self, url: Option<&str>, event: Option<&str>, secrets: Vec<Secret>) -> Result<Receive, Refusal>;
 
     /// Decodes the payload of an event; its idempotency key.
     fn decode(&self, event: &str, body: &[u8]) -> Result<Option<String>, DecodeError>;
@@ -105,9 +109,33 @@ pub enum With {
     At(Timestamp),
 }
 
+/// Verifies and decodes a delivery.
+pub type Receive = Box<dyn Fn(&http::Request<Bytes>) -> Result<Arrived, ReceiveError> + Send + Sync>;
+
+/// A delivery that is genuine.
+pub struct Arrived {
+    pub event: String,
+    pub known: bool,
+    pub idempotency_key: Option<String>,
+    pub acknowledgement: Acknowledgement,
+}
+
 /// What is the same text with every provider, whose types differ.
 macro_rules! generated {
     ($module:ident) => {
+        fn receiver(&self, url: Option<&str>, event: Option<&str>, secrets: Vec<Secret>) -> Result<Receive, Refusal> {
+            let receiver = Self::prepared(url, event, secrets)?;
+            Ok(Box::new(move |request| {
+                let event = receiver.receive(request)?;
+                Ok(Arrived {
+                    event: event.name().to_string(),
+                    known: !matches!(event, $module::Event::Unknown(_)),
+                    idempotency_key: event.idempotency_key(),
+                    acknowledgement: event.acknowledgement(),
+                })
+            }))
+        }
+
         fn provider(&self) -> &'static Provider {
             &$module::PROVIDER
         }
@@ -125,6 +153,15 @@ mod mipos {
     use super::*;
 
     pub struct Mipos;
+
+    impl Mipos {
+        fn prepared(_: Option<&str>, event: Option<&str>, secrets: Vec<Secret>) -> Result<Receiver, Refusal> {
+            let names = EventName::ALL.iter().map(EventName::as_str).collect::<Vec<_>>().join(", ");
+            let missing = format!("a delivery of mipos does not say which event it is; give --event: {names}");
+            let event = EventName::from(event.ok_or(Refusal::Usage(missing))?);
+            Ok(if secrets.is_empty() { Receiver::unsigned(event) } else { Receiver::new(event, secrets)? })
+        }
+    }
 
     impl Scheme for Mipos {
         generated!(mipos);
@@ -155,6 +192,12 @@ mod mypos {
     use super::*;
 
     pub struct Mypos;
+
+    impl Mypos {
+        fn prepared(_: Option<&str>, _: Option<&str>, secrets: Vec<Secret>) -> Result<Receiver, Refusal> {
+            Ok(Receiver::new(secrets)?)
+        }
+    }
 
     impl Scheme for Mypos {
         generated!(mypos);
@@ -202,6 +245,22 @@ mod dealpos {
 
     pub struct Dealpos;
 
+    impl Dealpos {
+        fn prepared(_: Option<&str>, event: Option<&str>, secrets: Vec<Secret>) -> Result<Receiver, Refusal> {
+            let receiver = match &secrets[..] {
+                [] => Receiver::unauthenticated(),
+                [key] => Receiver::with_api_key(key.clone())?,
+                _ => {
+                    return Err(Refusal::Usage("a delivery of dealpos has one key; give one --secret-file".to_owned()));
+                }
+            };
+            Ok(match event {
+                Some(event) => receiver.for_event(event.into()),
+                None => receiver,
+            })
+        }
+    }
+
     impl Scheme for Dealpos {
         generated!(dealpos);
 
@@ -240,9 +299,15 @@ mod vipps {
 
     pub struct Vipps;
 
-    fn url<'a>(delivery: &Delivery<'a>) -> Result<&'a str, Refusal> {
+    impl Vipps {
+        fn prepared(url: Option<&str>, _: Option<&str>, secrets: Vec<Secret>) -> Result<Receiver, Refusal> {
+            Ok(Receiver::new(self::url(url)?, secrets)?)
+        }
+    }
+
+    fn url(url: Option<&str>) -> Result<&str, Refusal> {
         let missing = || Refusal::Usage("vipps signs the URL that was registered; give it with --url".to_owned());
-        delivery.url.ok_or_else(missing)
+        url.ok_or_else(missing)
     }
 
     impl Scheme for Vipps {
@@ -253,7 +318,7 @@ mod vipps {
         }
 
         fn verify(&self, delivery: &Delivery<'_>, secret: &Secret) -> Result<(), Refusal> {
-            let receiver = Receiver::new(url(delivery)?, [secret.clone()])?;
+            let receiver = Receiver::new(url(delivery.url)?, [secret.clone()])?;
             Ok(receiver.verify(&delivery.head.headers, delivery.body, delivery.at)?)
         }
 
@@ -296,7 +361,7 @@ mod vipps {
         }
 
         fn sign(&self, delivery: &Delivery<'_>, secret: &Secret) -> Result<Vec<(&'static str, String)>, Refusal> {
-            Ok(vipps::sign(url(delivery)?, secret, delivery.body, delivery.at)?)
+            Ok(vipps::sign(url(delivery.url)?, secret, delivery.body, delivery.at)?)
         }
 
         fn identify(&self, body: &[u8]) -> Result<Option<String>, DecodeError> {
