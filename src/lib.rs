@@ -79,13 +79,6 @@ pub static PROVIDERS: &[&catalogue::Provider] = &[
 ];
 
 /// The README's code, compiled and run as documentation.
-#[cfg(all(
-    doctest,
-    feature = "client",
-    feature = "validate",
-    feature = "mipos",
-    feature = "dealpos",
-    feature = "vipps"
-))]
+#[cfg(all(doctest, feature = "sandbox", feature = "mipos", feature = "dealpos", feature = "vipps"))]
 #[doc = include_str!("../README.md")]
 mod readme {}

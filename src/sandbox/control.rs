@@ -5,9 +5,10 @@ use std::sync::Arc;
 use axum::Json;
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::Path;
+use axum::extract::{Path, Request, State};
 use axum::http::header::{CONTENT_TYPE, HeaderMap, LOCATION};
 use axum::http::{StatusCode, Uri};
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use serde::de::DeserializeOwned;
@@ -25,49 +26,52 @@ struct NewRegistration {
     events: Vec<String>,
 }
 
-pub(super) fn routes(inner: &Arc<Inner>) -> Router {
-    let shared = || Arc::clone(inner);
-    let (accounts, log, list, register) = (shared(), shared(), shared(), shared());
-    let (deliver, faults, arm, clear) = (shared(), shared(), shared(), shared());
+type Shared = State<Arc<Inner>>;
+
+pub(super) fn routes() -> Router<Arc<Inner>> {
     Router::new()
-        .route("/_sandbox", get(async move || Json(&accounts.accounts).into_response()))
-        .route("/_sandbox/log", get(async move || Json(log.log())))
-        .route(
-            "/_sandbox/{provider}/registrations",
-            get(async move |Path(name): Path<String>| match super::provider(&name) {
-                Ok(provider) => Json(list.registrations(provider)).into_response(),
-                Err(error) => refuse(StatusCode::NOT_FOUND, &error),
-            })
-            .post(async move |Path(name): Path<String>, headers: HeaderMap, body: Bytes| {
-                self::register(&register, &name, &headers, &body)
-            }),
-        )
-        .route(
-            "/_sandbox/{provider}/deliver",
-            post(async move |Path(name): Path<String>, headers: HeaderMap, body: Bytes| {
-                self::deliver(&deliver, &name, &headers, &body).await
-            }),
-        )
-        .route(
-            "/_sandbox/faults",
-            get(async move || {
-                let faults: Vec<_> = faults.state().faults.iter().map(|armed| armed.fault().clone()).collect();
-                Json(faults)
-            })
-            .post(async move |body: Bytes| match read::<Fault>(&body) {
-                Ok(fault) => match arm.arm(fault) {
-                    Ok(()) => StatusCode::NO_CONTENT.into_response(),
-                    Err(error) => refuse(StatusCode::BAD_REQUEST, &error),
-                },
-                Err(reason) => refuse(StatusCode::BAD_REQUEST, &reason),
-            })
-            .delete(async move || {
-                clear.state().faults.clear();
-                clear.changed();
-                StatusCode::NO_CONTENT
-            }),
-        )
+        .route("/_sandbox", get(async |State(inner): Shared| Json(inner.accounts.clone())))
+        .route("/_sandbox/log", get(async |State(inner): Shared| Json(inner.log())))
+        .route("/_sandbox/{provider}/registrations", get(registrations).post(register))
+        .route("/_sandbox/{provider}/deliver", post(deliver))
+        .route("/_sandbox/faults", get(faults).post(arm).delete(clear))
+        // A form cannot ask for DELETE.
+        .route("/_sandbox/faults/clear", post(async |shared: Shared| (clear(shared).await, back("log")).1))
         .fallback(unknown)
+        .layer(middleware::from_fn(same_site))
+}
+
+async fn registrations(State(inner): Shared, Path(name): Path<String>) -> Response {
+    match super::provider(&name) {
+        Ok(provider) => Json(inner.registrations(provider)).into_response(),
+        Err(error) => refuse(StatusCode::NOT_FOUND, &error),
+    }
+}
+
+async fn faults(State(inner): Shared) -> Json<Vec<Fault>> {
+    Json(inner.state().faults.iter().map(|armed| armed.fault().clone()).collect())
+}
+
+async fn arm(State(inner): Shared, body: Bytes) -> Response {
+    let armed = read(&body).and_then(|fault| inner.arm(fault).map_err(|error| error.to_string()));
+    match armed {
+        Ok(()) => StatusCode::NO_CONTENT.into_response(),
+        Err(reason) => refuse(StatusCode::BAD_REQUEST, &reason),
+    }
+}
+
+async fn clear(State(inner): Shared) -> StatusCode {
+    inner.clear_faults();
+    StatusCode::NO_CONTENT
+}
+
+/// Keeps other sites that are open in a browser from asking for anything.
+async fn same_site(request: Request, next: Next) -> Response {
+    let site = request.headers().get("sec-fetch-site").map(|site| site.as_bytes());
+    match site {
+        None | Some(b"same-origin" | b"none") => next.run(request).await,
+        Some(_) => refuse(StatusCode::FORBIDDEN, &"the request comes from another site"),
+    }
 }
 
 async fn unknown(uri: Uri) -> Response {
@@ -91,17 +95,18 @@ fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
     crate::decode::decode(body).map_err(|error| error.to_string())
 }
 
-/// The fields of a form of the page; `None` where it is JSON.
+/// The fields of a form of the page; `None` where it is JSON, whatever it is called: `curl -d` calls everything a form.
 fn form(headers: &HeaderMap, body: &[u8]) -> Option<Vec<(String, String)>> {
     let media_type = headers.get(CONTENT_TYPE)?.to_str().ok()?;
-    let is_form = media_type.starts_with("application/x-www-form-urlencoded");
+    let is_json = body.trim_ascii_start().starts_with(b"{");
+    let is_form = media_type.starts_with("application/x-www-form-urlencoded") && !is_json;
     is_form.then(|| form_urlencoded::parse(body).into_owned().filter(|(_, value)| !value.trim().is_empty()).collect())
 }
 
-fn register(inner: &Inner, name: &str, headers: &HeaderMap, body: &[u8]) -> Response {
-    let form = form(headers, body);
+async fn register(State(inner): Shared, Path(name): Path<String>, headers: HeaderMap, body: Bytes) -> Response {
+    let form = form(&headers, &body);
     let new = match &form {
-        None => read(body),
+        None => read(&body),
         Some(fields) => {
             let values = |wanted: &'static str| {
                 fields.iter().filter(move |(field, _)| field == wanted).map(|(_, value)| value.clone())
@@ -114,8 +119,8 @@ fn register(inner: &Inner, name: &str, headers: &HeaderMap, body: &[u8]) -> Resp
         Err(reason) => return refuse(StatusCode::BAD_REQUEST, &reason),
     };
     let events: Vec<_> = events.iter().map(String::as_str).collect();
-    match inner.register(name, &url, &events) {
-        Ok(_) if form.is_some() => back("registrations"),
+    match inner.register(&name, &url, &events) {
+        Ok(_) if form.is_some() => back(&name),
         Ok(registration) => (StatusCode::CREATED, Json(registration)).into_response(),
         Err(error @ RegisterError::Provider(_)) => refuse(StatusCode::NOT_FOUND, &error),
         Err(error @ RegisterError::ByCalls(_)) => refuse(StatusCode::CONFLICT, &error),
@@ -123,17 +128,17 @@ fn register(inner: &Inner, name: &str, headers: &HeaderMap, body: &[u8]) -> Resp
     }
 }
 
-async fn deliver(inner: &Arc<Inner>, name: &str, headers: &HeaderMap, body: &[u8]) -> Response {
-    let form = form(headers, body);
+async fn deliver(State(inner): Shared, Path(name): Path<String>, headers: HeaderMap, body: Bytes) -> Response {
+    let form = form(&headers, &body);
     let delivery = match &form {
-        None => read(body),
+        None => read(&body),
         Some(fields) => from_form(fields),
     };
     let delivery = match delivery {
         Ok(delivery) => delivery,
         Err(reason) => return refuse(StatusCode::BAD_REQUEST, &reason),
     };
-    match inner.deliver(name, delivery).await {
+    match inner.deliver(&name, delivery).await {
         Ok(_) if form.is_some() => back("log"),
         Ok(attempts) => Json(attempts).into_response(),
         Err(error @ DeliverError::Provider(_)) => refuse(StatusCode::NOT_FOUND, &error),

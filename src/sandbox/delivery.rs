@@ -316,7 +316,7 @@ impl Inner {
             registration: registration.id.clone(),
             url,
             attempt: number,
-            at: at.to_string().into(),
+            at: format!("{at:.3}").into(),
             duration: begun.elapsed(),
             status: status.map(|status| status.as_u16()),
             retry_in: self.retry_in(provider, status, number, passed).filter(|_| sent),

@@ -256,6 +256,10 @@ impl Armed {
         Self { fault, random }
     }
 
+    pub fn has_more(&self) -> bool {
+        self.fault.times != Some(0)
+    }
+
     /// The fault with what is left of it.
     pub fn fault(&self) -> &Fault {
         &self.fault
@@ -270,9 +274,7 @@ impl Armed {
         if *times == Some(0) || !self.random.happens(*probability) {
             return false;
         }
-        if let Some(times) = times {
-            *times -= 1;
-        }
+        *times = times.map(|times| times - 1);
         true
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
-use axum::extract::{ConnectInfo, RawPathParams, Request};
+use axum::extract::{ConnectInfo, RawPathParams, Request, State};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::Response;
@@ -28,15 +28,14 @@ pub(super) const MAX_BODY: usize = 1024 * 1024;
 /// What stands behind a proxy that answers for the provider.
 const PROXY_PAGE: &str = "<html><head><title>502 Bad Gateway</title></head><body>Bad Gateway</body></html>\n";
 
-pub(super) fn routes(inner: &Arc<Inner>) -> Router {
+pub(super) fn routes() -> Router<Arc<Inner>> {
     let mut router = Router::new();
     for provider in crate::PROVIDERS.iter().copied() {
         for operation in provider.operations {
             let method = Method::from_bytes(operation.method.as_bytes()).ok();
             let Some(method) = method.and_then(|method| MethodFilter::try_from(method).ok()) else { continue };
-            let inner = Arc::clone(inner);
             let handler =
-                move |ConnectInfo(connection): ConnectInfo<Connection>, path: RawPathParams, request: Request| {
+                move |State(inner), ConnectInfo(connection): ConnectInfo<_>, path: RawPathParams, request: Request| {
                     serve(inner, provider, operation, connection, path, request)
                 };
             router = router.route(&format!("/{}{}", provider.name, operation.path), on(method, handler));
@@ -54,6 +53,9 @@ async fn serve(
     request: Request,
 ) -> Response {
     let faults = inner.state().answer_faults(provider.name, operation.id);
+    if !faults.is_empty() {
+        inner.changed();
+    }
     let waits = faults.iter().filter_map(|fault| match fault {
         AnswerFault::Latency { milliseconds } => Some(*milliseconds),
         _ => None,

@@ -37,6 +37,10 @@
 //! form as far as there is one: 401 without a token, 404 for an unknown id, 400 for a request that departs from the
 //! specification. The header `x-sandbox-note` of a refusal says to people why.
 //!
+//! A failed delivery is retried as [`Provider::redelivery`](crate::catalogue::Provider::redelivery) says. myPOS documents no
+//! interval; here it doubles from a minute to six hours. Not simulated is that Vipps MobilePay holds back later events of
+//! the same payment, and removes a registration whose receiver has not answered for two weeks.
+//!
 //! A myPOS webhook gets every event, since subscriptions are outside of this crate, and its pages are asked for with
 //! `page` and `size`, which are second-hand. DealPOS has no calls; [`Sandbox::register`] stands for its back office.
 
@@ -59,7 +63,7 @@ mod vipps;
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rand::RngExt as _;
@@ -141,7 +145,13 @@ impl Builder {
         let http = client.user_agent(concat!("pos-webhooks-sandbox/", env!("CARGO_PKG_VERSION")));
         let seed = self.seed.unwrap_or_else(|| rand::rng().random());
         let backends = Backends::new(seed);
-        let url = format!("http://{address}");
+        // Every address of the machine is none to connect to.
+        let reached = match address {
+            SocketAddr::V4(it) if it.ip().is_unspecified() => (Ipv4Addr::LOCALHOST, it.port()).into(),
+            SocketAddr::V6(it) if it.ip().is_unspecified() => (Ipv6Addr::LOCALHOST, it.port()).into(),
+            other => other,
+        };
+        let url = format!("http://{reached}");
         let accounts = backends.0.iter().map(|backend| {
             let provider = backend.provider().name;
             Account { provider, base_url: format!("{url}/{provider}"), credentials: backend.credentials() }
@@ -163,7 +173,7 @@ impl Builder {
             changes: watch::Sender::new(0),
             over: watch::Sender::new(false),
         });
-        let routes = management::routes(&inner).merge(page::routes(&inner)).merge(control::routes(&inner));
+        let routes = management::routes().merge(page::routes()).merge(control::routes()).with_state(Arc::clone(&inner));
         let service = routes.into_make_service_with_connect_info::<server::Connection>();
         let mut over = inner.over.subscribe();
         let ended = async move {
@@ -378,8 +388,7 @@ impl Sandbox {
 
     /// Ends all faults. Deliveries that are held back stay so until the next one.
     pub fn clear_faults(&self) {
-        self.inner.state().faults.clear();
-        self.inner.changed();
+        self.inner.clear_faults();
     }
 }
 
@@ -438,6 +447,10 @@ impl Inner {
 
     fn register(&self, provider: &str, url: &str, events: &[&str]) -> Result<Registration, RegisterError> {
         let provider = self::provider(provider)?;
+        let by_calls = || RegisterError::ByCalls(provider.name);
+        if !provider.operations.is_empty() {
+            return Err(by_calls());
+        }
         let parsed = reqwest::Url::parse(url).map_err(|_| RegisterError::Url)?;
         if !matches!(parsed.scheme(), "http" | "https") {
             return Err(RegisterError::Url);
@@ -449,7 +462,6 @@ impl Inner {
         }
         let events = if events.is_empty() { &known } else { events };
         let events = events.iter().map(|name| (*name).to_owned()).collect();
-        let by_calls = || RegisterError::ByCalls(provider.name);
         let registered = {
             let mut state = self.state();
             let backend = state.backends.find(provider).map_err(|_| by_calls())?;
@@ -472,6 +484,11 @@ impl Inner {
         drop(state);
         self.changed();
         Ok(())
+    }
+
+    fn clear_faults(&self) {
+        self.state().faults.clear();
+        self.changed();
     }
 
     /// Numbers and keeps an attempt.
@@ -503,11 +520,15 @@ struct State {
 
 impl State {
     fn answer_faults(&mut self, provider: &str, operation: &str) -> Vec<AnswerFault> {
-        self.faults.iter_mut().filter_map(|armed| armed.answer(provider, operation)).collect()
+        let hits = self.faults.iter_mut().filter_map(|armed| armed.answer(provider, operation)).collect();
+        self.faults.retain(Armed::has_more);
+        hits
     }
 
     fn delivery_faults(&mut self, provider: &str, event: &str, of_delivery: bool) -> Vec<DeliveryFault> {
-        self.faults.iter_mut().filter_map(|armed| armed.delivery(provider, event, of_delivery)).collect()
+        let hits = self.faults.iter_mut().filter_map(|armed| armed.delivery(provider, event, of_delivery)).collect();
+        self.faults.retain(Armed::has_more);
+        hits
     }
 
     /// What was held back for the registration of a delivery.

@@ -1,0 +1,71 @@
+//! `pos-webhooks sandbox` tells how to call each provider, one JSON line each, and then answers until it is ended.
+
+#![cfg(all(feature = "cli", feature = "mipos", feature = "mypos", feature = "dealpos", feature = "vipps"))]
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+
+/// A running sandbox and the lines that it printed.
+struct Running {
+    child: Child,
+    accounts: Vec<Value>,
+}
+
+impl Running {
+    fn start(arguments: &[&str]) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pos-webhooks"));
+        let mut child = command.arg("sandbox").args(arguments).stdout(Stdio::piped()).spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines().take(4);
+        let accounts = lines.map(|line| serde_json::from_str(&line.unwrap()).unwrap()).collect();
+        Self { child, accounts }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[tokio::test]
+async fn each_line_is_enough_to_call_a_provider() {
+    let running = Running::start(&[]);
+    let names: Vec<_> = running.accounts.iter().map(|account| account["provider"].as_str().unwrap()).collect();
+    assert_eq!(names, ["mipos", "mypos", "dealpos", "vipps"]);
+    for account in &running.accounts {
+        let members: Vec<_> = account.as_object().unwrap().keys().map(String::as_str).collect();
+        assert_eq!(members.len(), 3, "{members:?}");
+        assert!(account["base_url"].as_str().unwrap().starts_with("http://127.0.0.1:"));
+    }
+    let (url, token) = (&running.accounts[3]["base_url"], &running.accounts[3]["credentials"]["token"]);
+    let client = pos_webhooks::vipps::Client::new(
+        url.as_str().unwrap(),
+        pos_webhooks::vipps::Credentials::new(token.as_str().unwrap()),
+    );
+    assert_eq!(client.unwrap().list_webhooks().await.unwrap().webhooks, []);
+}
+
+#[test]
+fn the_seed_repeats_the_credentials() {
+    let credentials = |arguments: &[&str]| -> Vec<Value> {
+        Running::start(arguments).accounts.iter().map(|account| account["credentials"].clone()).collect()
+    };
+    let first = credentials(&["--seed", "1"]);
+    assert_eq!(first, credentials(&["--seed", "1"]));
+    assert_ne!(first, credentials(&["--seed", "2"]));
+    assert_ne!(first, credentials(&[]));
+}
+
+#[test]
+fn an_address_that_is_taken_is_told() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let done =
+        Command::new(env!("CARGO_BIN_EXE_pos-webhooks")).args(["sandbox", "--listen", &address]).output().unwrap();
+    assert_eq!(done.status.code(), Some(2));
+    let complaint = String::from_utf8(done.stderr).unwrap();
+    assert!(complaint.starts_with(&format!("pos-webhooks: cannot listen on {address}: ")), "{complaint}");
+}
