@@ -2,7 +2,7 @@
 
 #![cfg(all(feature = "sandbox", feature = "mipos", feature = "mypos", feature = "dealpos", feature = "vipps"))]
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -84,6 +84,11 @@ async fn another_site_cannot_ask_for_anything() {
     }
 }
 
+/// Says so past the capture of the test's output, which nobody reads of a test that passes.
+fn skipped(reason: &str) {
+    let _ = writeln!(std::io::stderr(), "skipped: {reason}");
+}
+
 /// A browser, driven by the WebDriver protocol.
 struct Browser {
     driver: Child,
@@ -102,7 +107,7 @@ impl Browser {
         let mut driver = match started {
             Ok(driver) => driver,
             Err(error) => {
-                println!("skipped: chromedriver cannot be started ({error}); `.ci/browser` installs it");
+                skipped(&format!("chromedriver cannot be started ({error}); `.ci/browser` installs it"));
                 return None;
             }
         };
@@ -137,7 +142,7 @@ impl Browser {
         let answer = http.post(&server).body(capabilities.to_string()).send().await.unwrap();
         let answer: Value = serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap();
         let Some(id) = answer["value"]["sessionId"].as_str() else {
-            println!("skipped: no browser can be started: {}", answer["value"]["message"]);
+            skipped(&format!("no browser can be started: {}", answer["value"]["message"]));
             let _ = driver.kill();
             return None;
         };
