@@ -270,7 +270,7 @@ fn schemas(spec: &Spec, bundle: &Bundle) -> Vec<TokenStream> {
                     #[cfg(feature = "schemars")]
                     generate: #generate,
                     #[cfg(feature = "validate")]
-                    validator: ::std::sync::OnceLock::new(),
+                    validators: ::std::sync::OnceLock::new(),
                 }
             }
         })

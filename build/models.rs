@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use proc_macro2::{Ident, TokenStream};
-use quote::{format_ident, quote};
+use quote::{ToTokens, format_ident, quote};
 use schemars08::schema::SchemaObject;
 use serde_json::{Map, Value, json};
 use typify::{TypeSpace, TypeSpaceImpl, TypeSpacePatch, TypeSpaceSettings};
@@ -69,8 +69,40 @@ pub fn models(bundle: &Bundle) -> Result<TokenStream, String> {
     });
     let mut space = TypeSpace::new(&settings);
     space.add_ref_types(schemas.collect::<Result<Vec<_>, _>>()?).map_err(|error| error.to_string())?;
-    let types = space.to_stream();
+    let types = decode_integers(space.to_stream())?;
     Ok(quote! { #types #enums })
+}
+
+/// Has every integer decoded by `crate::values::integers`; typify cannot be told to.
+fn decode_integers(types: TokenStream) -> Result<TokenStream, String> {
+    let mut types: syn::File = syn::parse2(types).map_err(|error| error.to_string())?;
+    let fields = types.items.iter_mut().filter_map(|item| match item {
+        syn::Item::Struct(item) => Some(item.fields.iter_mut()),
+        _ => None,
+    });
+    for field in fields.flatten() {
+        let kind = field.ty.to_token_stream().to_string();
+        if !kind.split(' ').any(|token| token == "i64") {
+            continue;
+        }
+        // Of a member that is required and may be null.
+        let own = "\"::std::option::Option::deserialize\"";
+        let mut told = field.attrs.iter_mut().filter_map(|attribute| match &mut attribute.meta {
+            syn::Meta::List(list) if list.path.is_ident("serde") => Some((list.tokens.to_string(), list)),
+            _ => None,
+        });
+        if let Some((text, list)) = told.find(|(text, _)| text.contains(own)) {
+            let text = text.replace(own, "\"crate::values::integers\"");
+            list.tokens = text.parse().map_err(|error: proc_macro2::LexError| error.to_string())?;
+            continue;
+        }
+        // serde takes a missing member for `None` only where it decodes the field itself.
+        let mut serde = field.attrs.iter().filter(|attribute| attribute.path().is_ident("serde"));
+        let has_default = serde.any(|attribute| attribute.to_token_stream().to_string().contains("default"));
+        let default = (kind.starts_with(":: std :: option :: Option") && !has_default).then(|| quote!(, default));
+        field.attrs.push(syn::parse_quote!(#[serde(deserialize_with = "crate::values::integers" #default)]));
+    }
+    Ok(types.into_token_stream())
 }
 
 /// The schema as typify is to see it.
@@ -225,6 +257,9 @@ pub fn open_enum(name: &str, description: &str, values: &[&str], docs: &[&str]) 
         pub enum #ident {
             #(#[doc = #docs] #variants,)*
             /// A value that the specification does not list, as it was received.
+            ///
+            /// `From`, `FromStr` and decoding never give it for a value that is listed. Made by hand it equals none of the
+            /// other variants, whatever its text: make values of text with `From`.
             Unknown(String),
         }
 

@@ -367,7 +367,7 @@ pub struct Schema {
     #[cfg(feature = "schemars")]
     pub(crate) generate: Option<crate::json_schema::Generate>,
     #[cfg(feature = "validate")]
-    pub(crate) validator: std::sync::OnceLock<jsonschema::Validator>,
+    pub(crate) validators: std::sync::OnceLock<crate::validate::Validators>,
 }
 
 impl Schema {
@@ -408,6 +408,17 @@ pub enum SchemaKind {
     Answer,
     /// The payload of an event: its model, narrowed to that event.
     Event,
+}
+
+impl fmt::Display for SchemaKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Sent => "sent",
+            Self::Received => "received",
+            Self::Answer => "answer",
+            Self::Event => "event",
+        })
+    }
 }
 
 /// A decoded value of a type that is not named.

@@ -1,6 +1,10 @@
 //! JSON to models, with errors that say where and never what.
 
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
 use serde::de::{DeserializeOwned, DeserializeSeed};
+use serde_json::Value;
 use serde_json::error::Category;
 use serde_path_to_error::{Path, Segment};
 
@@ -11,7 +15,8 @@ use serde_path_to_error::{Path, Segment};
 #[error("{message}{} (line {line}, column {column})", if pointer.is_empty() { String::new() } else { format!(" at {pointer}") })]
 #[non_exhaustive]
 pub struct DecodeError {
-    /// JSON pointer of the value that does not fit; empty for the root and where the text is not JSON.
+    /// JSON pointer of the value that does not fit; empty for the root and where the text is not JSON. Where a provider
+    /// chooses names of members itself, such a name is `*`: it may be a customer's data.
     pub pointer: String,
     /// Line of the text, counted from 1.
     pub line: usize,
@@ -35,7 +40,7 @@ pub(crate) fn decode<T: DeserializeOwned>(json: &[u8]) -> Result<T, DecodeError>
             Category::Data => pointer_of_error::<T>(json),
             Category::Io | Category::Syntax | Category::Eof => String::new(),
         },
-        ..DecodeError::at_root(&error)
+        ..DecodeError::at_root(json, &error)
     })
 }
 
@@ -45,7 +50,7 @@ pub(crate) fn decode_seed<'a, S: DeserializeSeed<'a>>(seed: S, json: &'a [u8]) -
         Ok(text) => whole(seed, serde_json::Deserializer::from_str(text)),
         Err(_) => whole(seed, serde_json::Deserializer::from_slice(json)),
     };
-    decoded.map_err(|error| DecodeError::at_root(&error))
+    decoded.map_err(|error| DecodeError::at_root(json, &error))
 }
 
 fn whole<'a, S: DeserializeSeed<'a>, R: serde_json::de::Read<'a>>(
@@ -58,8 +63,8 @@ fn whole<'a, S: DeserializeSeed<'a>, R: serde_json::de::Read<'a>>(
 }
 
 impl DecodeError {
-    fn at_root(error: &serde_json::Error) -> Self {
-        Self { pointer: String::new(), line: error.line(), column: error.column(), message: without_value(error) }
+    fn at_root(json: &[u8], error: &serde_json::Error) -> Self {
+        Self { pointer: String::new(), line: error.line(), column: error.column(), message: message(json, error) }
     }
 }
 
@@ -80,10 +85,7 @@ fn json_pointer(path: &Path) -> String {
     let mut pointer = String::new();
     for segment in path {
         match segment {
-            Segment::Map { key } => {
-                pointer.push('/');
-                pointer.push_str(&key.replace('~', "~0").replace('/', "~1"));
-            }
+            Segment::Map { key } => pointer.push_str(&format!("/{}", shown_token(&escaped_token(key)))),
             Segment::Seq { index } => pointer.push_str(&format!("/{index}")),
             Segment::Enum { .. } | Segment::Unknown => {}
         }
@@ -91,8 +93,40 @@ fn json_pointer(path: &Path) -> String {
     pointer
 }
 
+fn escaped_token(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
+}
+
+/// A token of a JSON pointer as it may be shown: the name of a member that no specification lists was chosen by whoever
+/// wrote the JSON, and may be personal.
+pub(crate) fn shown_token(token: &str) -> &str {
+    if LISTED.contains(token) { token } else { "*" }
+}
+
+/// The names of all members that a specification lists, as tokens of a JSON pointer.
+static LISTED: LazyLock<HashSet<String>> = LazyLock::new(|| {
+    fn list(schema: &Value, listed: &mut HashSet<String>) {
+        match schema {
+            Value::Object(members) => {
+                if let Some(Value::Object(properties)) = members.get("properties") {
+                    listed.extend(properties.keys().map(|name| escaped_token(name)));
+                }
+                members.values().for_each(|value| list(value, listed));
+            }
+            Value::Array(items) => items.iter().for_each(|item| list(item, listed)),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+    }
+    let mut listed = HashSet::new();
+    crate::PROVIDERS.iter().for_each(|provider| list(&provider.bundle, &mut listed));
+    listed
+});
+
 /// serde's message without the value that it quotes.
-pub(crate) fn without_value(error: &serde_json::Error) -> String {
+pub(crate) fn message(json: &[u8], error: &serde_json::Error) -> String {
+    if json.starts_with(b"\xef\xbb\xbf") {
+        return "the text begins with a byte order mark, which JSON must not have".to_owned();
+    }
     let message = error.to_string();
     let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(message, _)| message);
     match error.classify() {
@@ -116,7 +150,7 @@ fn kind(found: &str) -> Option<&'static str> {
     let kinds = [
         ("string", "a string"),
         ("integer", "an integer"),
-        ("floating point", "a number with a fraction"),
+        ("floating point", "a number with a fraction or an exponent"),
         ("boolean", "a boolean"),
         ("null", "null"),
         ("map", "an object"),

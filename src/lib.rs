@@ -40,11 +40,15 @@
 pub mod catalogue;
 #[cfg(feature = "client")]
 pub mod client;
+#[cfg(feature = "validate")]
+mod counted;
 mod decode;
 mod events;
 mod json_schema;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
+#[cfg(feature = "validate")]
+mod strict_json;
 mod times;
 #[cfg(feature = "validate")]
 pub mod validate;

@@ -3,13 +3,23 @@
 //! It agrees with the specification, not with the tolerant models, and is meant to find drift: a provider that adds an
 //! enum value tomorrow still delivers a payment. Do not let it decide whether a delivery is accepted.
 
-use std::fmt;
-use std::sync::{LazyLock, OnceLock};
+use std::cell::Cell;
+use std::fmt::{self, Write as _};
+use std::ops::Deref;
+use std::sync::OnceLock;
 
+use jsonschema::json::Json;
 use jsonschema::{Draft, ValidationError, Validator};
 use serde_json::Value;
 
 use crate::catalogue::{Parameter, Provider, UnknownName};
+use crate::counted::{Counted, CountedValue};
+
+/// Most violations that are told of one payload.
+pub const MAX_VIOLATIONS: usize = 10_000;
+
+/// Longest part of a value in [`Violation::message_with_value`], in bytes.
+const MAX_VALUE: usize = 1_000;
 
 impl Provider {
     /// Validates JSON against the schema of an event (`paymentCreated`), a model (`Amount`) or an answer
@@ -17,9 +27,14 @@ impl Provider {
     ///
     /// The schema is prepared at first use and kept.
     ///
+    /// An integer is what JSON Schema takes for one: `25800.0` and `2.58e4` are integers as `25800` is. Numbers are read as
+    /// doubles; one that a double cannot hold (`1e400`, `1e-400`) is an error, and so is a member whose name comes twice in
+    /// an object, since readers differ in what they make of them.
+    ///
     /// # Errors
     ///
-    /// When there is no schema of that name, when the text is not JSON, or with every violation.
+    /// When there is no schema of that name, when the text is not JSON, or with every violation (at most
+    /// [`MAX_VIOLATIONS`]).
     ///
     /// ```
     /// # #[cfg(feature = "dealpos")] {
@@ -34,25 +49,17 @@ impl Provider {
     /// # }
     /// ```
     pub fn validate(&'static self, name: &str, json: &[u8]) -> Result<(), Invalid> {
-        let validator = self.validator(name)?;
-        let value: Value = serde_json::from_slice(json).map_err(|error| Invalid::NotJson(NotJson::new(&error)))?;
-        if let Some(error) = NotJson::beyond_double(&value) {
-            return Err(Invalid::NotJson(error));
-        }
-        if validator.is_valid(&value) {
-            return Ok(());
-        }
-        Err(Invalid::Violations(validator.iter_errors(&value).map(|error| Violation::new(&error)).collect()))
+        let validators = self.validators(name)?;
+        validators.check(&crate::strict_json::parse(json).map_err(Invalid::NotJson)?)
     }
 
-    fn validator(&'static self, name: &str) -> Result<&'static Validator, Invalid> {
+    fn validators(&'static self, name: &str) -> Result<&'static Validators, Invalid> {
         let schema = self.schema(name)?;
-        if let Some(validator) = schema.validator.get() {
-            return Ok(validator);
+        if let Some(validators) = schema.validators.get() {
+            return Ok(validators);
         }
-        let document = crate::json_schema::document(&self.bundle, schema.name);
-        let validator = prepare(&document)?;
-        Ok(OnceLock::get_or_init(&schema.validator, || validator))
+        let validators = Validators::new(crate::json_schema::document(&self.bundle, schema.name))?;
+        Ok(schema.validators.get_or_init(|| validators))
     }
 }
 
@@ -80,14 +87,45 @@ impl Parameter {
             Some("string") => Value::from(text),
             _ => serde_json::from_str(text).unwrap_or_else(|_| Value::from(text)),
         };
-        let violations: Vec<Violation> =
-            prepare(&schema)?.iter_errors(&value).map(|error| Violation::new(&error)).collect();
-        if violations.is_empty() { Ok(()) } else { Err(Invalid::Violations(violations)) }
+        Validators::new(schema)?.check(&value)
     }
 }
 
-fn prepare(schema: &Value) -> Result<Validator, Invalid> {
-    jsonschema::options()
+/// A schema, prepared.
+pub(crate) struct Validators {
+    /// Says fast whether a value is valid.
+    whether: Validator,
+    /// Says which errors it has. Most are never needed.
+    which: OnceLock<Validator<Counted>>,
+    schema: Value,
+}
+
+impl Validators {
+    fn new(schema: Value) -> Result<Self, Invalid> {
+        Ok(Self { whether: prepare(jsonschema::options(), &schema)?, which: OnceLock::new(), schema })
+    }
+
+    fn check(&self, value: &Value) -> Result<(), Invalid> {
+        if self.whether.is_valid(value) {
+            return Ok(());
+        }
+        let which = match self.which.get() {
+            Some(which) => which,
+            None => {
+                let which = prepare(jsonschema::options_for::<Counted>(), &self.schema)?;
+                self.which.get_or_init(|| which)
+            }
+        };
+        // One more, to know whether there are more.
+        let wanted = Cell::new(MAX_VIOLATIONS + 1);
+        let mut errors = which.iter_errors(CountedValue { value, wanted: &wanted });
+        let found = errors.by_ref().take(MAX_VIOLATIONS).map(|error| Violation::new(&error, value)).collect();
+        Err(Invalid::Violations(Violations { found, truncated: errors.next().is_some() || wanted.get() == 0 }))
+    }
+}
+
+fn prepare<F: Json>(options: Options<F>, schema: &Value) -> Result<Validator<F>, Invalid> {
+    options
         .with_draft(Draft::Draft7)
         .should_validate_formats(true)
         .with_format("uuid", is_uuid)
@@ -96,6 +134,8 @@ fn prepare(schema: &Value) -> Result<Validator, Invalid> {
         .build(schema)
         .map_err(|error| Invalid::Schema(error.to_string()))
 }
+
+type Options<F> = jsonschema::ValidationOptions<'static, std::sync::Arc<dyn jsonschema::Retrieve>, F>;
 
 /// RFC 4122's form with hyphens; draft-07 does not know the format yet.
 fn is_uuid(text: &str) -> bool {
@@ -122,20 +162,63 @@ pub enum Invalid {
     /// The text is not JSON.
     #[error(transparent)]
     NotJson(NotJson),
-    /// The JSON departs from the specification. In the order in which the validator finds them; never empty.
-    #[error("{}", Lines(.0))]
-    Violations(Vec<Violation>),
+    /// The JSON departs from the specification.
+    #[error("{0}")]
+    Violations(Violations),
     /// The schema itself cannot be used. The schemas of this crate can; its tests prepare every one.
     #[error("the schema cannot be used: {0}")]
     Schema(String),
 }
 
-struct Lines<'a>(&'a [Violation]);
+/// Every way in which JSON departs from a schema, in the order in which the validator finds them; never empty.
+///
+/// A slice of [`Violation`]s, and an iterator by value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violations {
+    found: Vec<Violation>,
+    truncated: bool,
+}
 
-impl fmt::Display for Lines<'_> {
+impl Violations {
+    /// Whether there are more than these [`MAX_VIOLATIONS`].
+    pub fn is_truncated(&self) -> bool {
+        self.truncated
+    }
+}
+
+impl Deref for Violations {
+    type Target = [Violation];
+
+    fn deref(&self) -> &[Violation] {
+        &self.found
+    }
+}
+
+impl IntoIterator for Violations {
+    type Item = Violation;
+    type IntoIter = std::vec::IntoIter<Violation>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.found.into_iter()
+    }
+}
+
+impl<'a> IntoIterator for &'a Violations {
+    type Item = &'a Violation;
+    type IntoIter = std::slice::Iter<'a, Violation>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.found.iter()
+    }
+}
+
+impl fmt::Display for Violations {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, violation) in self.0.iter().enumerate() {
+        for (index, violation) in self.iter().enumerate() {
             write!(f, "{}{violation}", if index == 0 { "" } else { "\n" })?;
+        }
+        if self.truncated {
+            write!(f, "\nthere are more than these {}", self.len())?;
         }
         Ok(())
     }
@@ -155,62 +238,81 @@ pub struct NotJson {
 }
 
 impl NotJson {
-    /// A number that only `serde_json/arbitrary_precision`, which another crate may switch on, lets pass: whether a
-    /// payload is valid must not depend on that. Its place is not known.
-    fn beyond_double(value: &Value) -> Option<Self> {
-        static ARBITRARY_PRECISION: LazyLock<bool> = LazyLock::new(|| serde_json::from_str::<Value>("1e400").is_ok());
-        fn found(value: &Value) -> bool {
-            match value {
-                Value::Number(number) => !number.as_f64().is_some_and(f64::is_finite),
-                Value::Array(items) => items.iter().any(found),
-                Value::Object(members) => members.values().any(found),
-                Value::Null | Value::Bool(_) | Value::String(_) => false,
-            }
-        }
-        (*ARBITRARY_PRECISION && found(value)).then(|| Self {
-            line: 1,
-            column: 0,
-            message: "number out of range".to_owned(),
-        })
-    }
-
-    fn new(error: &serde_json::Error) -> Self {
-        Self { line: error.line(), column: error.column(), message: crate::decode::without_value(error) }
+    pub(crate) fn new(json: &[u8], error: &serde_json::Error) -> Self {
+        Self { line: error.line(), column: error.column(), message: crate::decode::message(json, error) }
     }
 }
 
 /// One way in which JSON departs from a schema.
+///
+/// Neither `Display` nor `Debug` shows a value. They show the pointer with `*` for the names of members that a provider
+/// chooses itself: such a name may be a customer's data.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Violation {
-    /// JSON pointer of the value at fault; empty for the root.
+    /// JSON pointer of the value at fault; empty for the root. With every name, to find the value by.
     pub pointer: String,
     /// The keyword of the schema that the value violates, such as `required` or `format`.
     pub keyword: String,
     /// What is wrong, without the value: it is a customer's data.
     pub message: String,
-    unmasked: String,
+    message_with_value: String,
+    shown_pointer: String,
 }
 
 impl Violation {
-    fn new(error: &ValidationError<'_>) -> Self {
+    fn new(error: &ValidationError<'_>, root: &Value) -> Self {
+        let pointer = error.instance_path().to_string();
         Self {
-            pointer: error.instance_path().to_string(),
             keyword: error.kind().keyword().to_owned(),
             message: error.masked().to_string(),
-            unmasked: error.to_string(),
+            message_with_value: error.masked_with(bounded(error.instance())).to_string(),
+            shown_pointer: shown(&pointer, root),
+            pointer,
         }
     }
 
-    /// What is wrong, with the value.
+    /// What is wrong, with the value; of a long one with its beginning.
     pub fn message_with_value(&self) -> &str {
-        &self.unmasked
+        &self.message_with_value
     }
+}
+
+/// The value's JSON, cut off where it is long.
+fn bounded(value: &Value) -> String {
+    struct Bounded(String);
+    impl fmt::Write for Bounded {
+        fn write_str(&mut self, text: &str) -> fmt::Result {
+            let room = MAX_VALUE.saturating_sub(self.0.len()).min(text.len());
+            let room = (0..=room).rev().find(|room| text.is_char_boundary(*room)).unwrap_or_default();
+            self.0.push_str(text.get(..room).unwrap_or_default());
+            if room < text.len() { Err(fmt::Error) } else { Ok(()) }
+        }
+    }
+    let mut text = Bounded(String::new());
+    let complete = write!(text, "{value}").is_ok();
+    text.0 + if complete { "" } else { "…" }
+}
+
+/// A pointer as it may be shown.
+fn shown(pointer: &str, root: &Value) -> String {
+    let mut at = Some(root);
+    let mut shown = String::new();
+    for token in pointer.split('/').skip(1) {
+        let shown_token = match at {
+            Some(Value::Array(_)) => token,
+            _ => crate::decode::shown_token(token),
+        };
+        shown.push('/');
+        shown.push_str(shown_token);
+        at = at.and_then(|value| value.pointer(&format!("/{token}")));
+    }
+    shown
 }
 
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let place = if self.pointer.is_empty() { "the root" } else { &self.pointer };
+        let place = if self.shown_pointer.is_empty() { "the root" } else { &self.shown_pointer };
         write!(f, "{place}: {} ({})", self.message, self.keyword)
     }
 }
@@ -218,7 +320,7 @@ impl fmt::Display for Violation {
 impl fmt::Debug for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Violation")
-            .field("pointer", &self.pointer)
+            .field("pointer", &self.shown_pointer)
             .field("keyword", &self.keyword)
             .field("message", &self.message)
             .finish_non_exhaustive()

@@ -1,17 +1,23 @@
 //! Values that keep what a provider wrote: nothing is rounded, normalised or lost between receiving and encoding.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
 use std::str::FromStr;
 
 use rust_decimal::Decimal;
-use serde::de::Visitor;
+use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
 /// A JSON number, kept as its text: `100000`, `10.10` and twenty digits are encoded as they came.
 ///
 /// Two numbers are equal when their texts are; compare [`Number::to_decimal`] for equal amounts (`10.1` and `10.10`).
+///
+/// Like every value that keeps its text, it decodes from JSON text and from [`serde_json::Value`] only, directly or as
+/// part of a type of your own. Within a type with `#[serde(flatten)]`, `#[serde(tag = …)]` or `#[serde(untagged)]` serde
+/// reads everything into a form of its own first, and decoding fails. Take [`serde_json::value::RawValue`] or a
+/// [`serde_json::Value`] there and decode the model from it.
 #[derive(Clone)]
 pub struct Number(Box<RawValue>);
 
@@ -27,25 +33,28 @@ impl Number {
     ///
     /// When the value has more digits than a [`Decimal`] holds (28 or 29). It is never rounded.
     pub fn to_decimal(&self) -> Result<Decimal, NumberError> {
-        let text = self.as_str();
-        let (digits, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
-        let digits = Decimal::from_str_exact(digits).map_err(|_| NumberError::TooManyDigits)?;
-        let exponent: i64 = exponent.parse().map_err(|_| NumberError::TooManyDigits)?;
-        scale(digits.normalize(), exponent).ok_or(NumberError::TooManyDigits)
+        decimal(self.as_str()).ok_or(NumberError::TooManyDigits)
     }
 }
 
-/// `value * 10^exponent`, or `None` where that cannot be held exactly.
-fn scale(value: Decimal, exponent: i64) -> Option<Decimal> {
-    if value.is_zero() {
-        return Some(value);
-    }
-    let places = i64::from(value.scale()).checked_sub(exponent)?;
-    if places >= 0 {
-        Decimal::try_from_i128_with_scale(value.mantissa(), u32::try_from(places).ok()?).ok()
+/// The value of a JSON number; `None` where a decimal cannot hold it exactly.
+fn decimal(text: &str) -> Option<Decimal> {
+    let (digits, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let digits = format!("{whole}{fraction}");
+    let without_end = digits.trim_end_matches('0');
+    let significant: i128 = match without_end {
+        "" | "-" => return Some(Decimal::ZERO),
+        digits => digits.parse().ok()?,
+    };
+    // That of the last significant digit.
+    let places = i64::try_from(digits.len() - without_end.len()).ok()? - i64::try_from(fraction.len()).ok()?;
+    let exponent = exponent.parse::<i64>().ok()?.checked_add(places)?;
+    let power = u32::try_from(exponent.unsigned_abs()).ok()?;
+    if exponent < 0 {
+        Decimal::try_from_i128_with_scale(significant, power).ok()
     } else {
-        let factor = 10_i128.checked_pow(u32::try_from(places.checked_neg()?).ok()?)?;
-        Decimal::try_from_i128_with_scale(value.mantissa().checked_mul(factor)?, 0).ok()
+        Decimal::try_from_i128_with_scale(significant.checked_mul(10_i128.checked_pow(power)?)?, 0).ok()
     }
 }
 
@@ -106,7 +115,8 @@ impl fmt::Debug for Number {
 
 /// Any JSON value, kept as its text.
 ///
-/// Stands where a provider documents no members: `2.50` stays `2.50`.
+/// Stands where a provider documents no members: `2.50` stays `2.50`. It cannot stand within a type with
+/// `#[serde(flatten)]`, `#[serde(tag = …)]` or `#[serde(untagged)]`, see [`Number`].
 #[derive(Clone)]
 pub struct Json(Box<RawValue>);
 
@@ -173,6 +183,76 @@ macro_rules! raw_text {
 raw_text!(Number);
 raw_text!(Json);
 
+/// Decodes what is an integer to JSON Schema: beside `25800` also `25800.0` and `2.58e4`.
+pub(crate) fn integers<'de, T: Integers, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+    T::decode(deserializer)
+}
+
+/// The integers of the models: alone, optional, in lists and in maps.
+pub(crate) trait Integers: Sized {
+    fn decode<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error>;
+}
+
+impl Integers for i64 {
+    fn decode<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_i64(IntegerVisitor)
+    }
+}
+
+impl<T: Integers> Integers for Option<T> {
+    fn decode<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Option::<Within<T>>::deserialize(deserializer)?.map(|Within(value)| value))
+    }
+}
+
+impl<T: Integers> Integers for Vec<T> {
+    fn decode<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Vec::<Within<T>>::deserialize(deserializer)?.into_iter().map(|Within(value)| value).collect())
+    }
+}
+
+impl<T: Integers> Integers for BTreeMap<String, T> {
+    fn decode<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let members = BTreeMap::<String, Within<T>>::deserialize(deserializer)?;
+        Ok(members.into_iter().map(|(name, Within(value))| (name, value)).collect())
+    }
+}
+
+struct Within<T>(T);
+
+impl<'de, T: Integers> Deserialize<'de> for Within<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        T::decode(deserializer).map(Self)
+    }
+}
+
+struct IntegerVisitor;
+
+impl Visitor<'_> for IntegerVisitor {
+    type Value = i64;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a 64-bit integer")
+    }
+
+    fn visit_i64<E: Error>(self, value: i64) -> Result<i64, E> {
+        Ok(value)
+    }
+
+    fn visit_u64<E: Error>(self, value: u64) -> Result<i64, E> {
+        i64::try_from(value).map_err(|_| E::invalid_value(Unexpected::Unsigned(value), &self))
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<i64, E> {
+        // From there on a double stands for several integers.
+        const LIMIT: f64 = 9_007_199_254_740_992.0;
+        if value.fract() == 0.0 && value.abs() < LIMIT {
+            return Ok(value as i64);
+        }
+        Err(E::invalid_value(Unexpected::Float(value), &self))
+    }
+}
+
 /// A date, a time or both, kept as the provider wrote it and parsed on demand.
 ///
 /// Providers send times without an offset, dates where a time is documented, seven digits of a second and HTTP dates.
@@ -187,7 +267,8 @@ impl Time {
         &self.0
     }
 
-    /// The instant, of a time with an offset (RFC 3339) or an HTTP date (`Mon, 15 Apr 2019 07:50:54 GMT`).
+    /// The instant, of a date and time with an offset or `Z` (RFC 3339, and ISO 8601 in the forms that [`jiff`] reads) or
+    /// of an HTTP date in its fixed form (`Mon, 15 Apr 2019 07:50:54 GMT`).
     ///
     /// # Errors
     ///
@@ -195,8 +276,9 @@ impl Time {
     pub fn to_timestamp(&self) -> Result<jiff::Timestamp, TimeError> {
         self.0
             .parse()
-            .or_else(|_| jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(&self.0))
-            .map_err(|_| TimeError("a time with an offset or an HTTP date"))
+            .ok()
+            .or_else(|| crate::times::http_date(&self.0))
+            .ok_or(TimeError("a time with an offset or an HTTP date"))
     }
 
     /// Date and time of day as they are written; an offset is not applied.

@@ -36,6 +36,41 @@ fn keeps_an_enum_value_that_nobody_listed() {
     assert!(encoded.contains("\"XTS\"") && encoded.contains("\"CHARGED_BACK\""));
 }
 
+/// An amount with its value as written.
+fn amount(value: &str) -> Result<vipps::models::Amount, serde_json::Error> {
+    serde_json::from_str(&format!(r#"{{"currency":"NOK","value":{value}}}"#))
+}
+
+#[test]
+fn an_integer_may_be_written_with_a_point_or_an_exponent() {
+    for (text, value) in [
+        ("25800", 25800),
+        ("25800.0", 25800),
+        ("2.58e4", 25800),
+        ("258000E-1", 25800),
+        ("-0", 0),
+        ("-0.0", 0),
+        ("9007199254740991.0", 9_007_199_254_740_991),
+        ("9223372036854775807", i64::MAX),
+        ("-9223372036854775808", i64::MIN),
+    ] {
+        let amount = amount(text).unwrap();
+        assert_eq!(amount.value, value, "{text}");
+        assert_eq!(serde_json::to_value(&amount).unwrap()["value"], value);
+    }
+    for text in ["0.5", "258.001e2", "9007199254740993.0", "9223372036854775808", "1e19", "null", "\"1\"", "true"] {
+        assert!(amount(text).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn an_optional_integer_may_be_missing_null_or_written_so() {
+    let problem = |json: &str| serde_json::from_str::<vipps::models::Problem>(json).unwrap().status;
+    assert_eq!(problem("{}"), None);
+    assert_eq!(problem(r#"{"status":null}"#), None);
+    assert_eq!(problem(r#"{"status":400.0}"#), Some(400));
+}
+
 #[test]
 fn says_where_and_what_was_expected_but_never_the_value() {
     let error = |change: fn(&mut Value)| payment(change).unwrap_err();
@@ -55,8 +90,29 @@ fn says_where_and_what_was_expected_but_never_the_value() {
     let error = vipps::Event::decode(&vipps::EventName::EpaymentsPaymentCreatedV1, nested).unwrap_err();
     assert_eq!(
         (error.pointer.as_str(), error.message.as_str(), error.line),
-        ("/amount/value", "found a string, expected i64", 2)
+        ("/amount/value", "found a string, expected a 64-bit integer", 2)
     );
+}
+
+#[test]
+#[cfg(feature = "mipos")]
+fn shows_no_name_that_the_specification_does_not_list() {
+    let schema = pos_webhooks::mipos::PROVIDER.schema("FieldErrors").unwrap();
+    for (json, pointer) in
+        [(r#"{"Hendry": "wrong"}"#, "/*"), (r#"{"a": [], "4711": ["a", 1]}"#, "/*/1"), (r#"{"url": [1]}"#, "/url/0")]
+    {
+        let error = schema.decode(json.as_bytes()).unwrap_err();
+        assert_eq!(error.pointer, pointer);
+        let shown = format!("{error} {error:?}");
+        assert!(!shown.contains("Hendry") && !shown.contains("4711"), "{shown}");
+    }
+}
+
+#[test]
+fn says_when_a_text_begins_with_a_byte_order_mark() {
+    let error = dealpos::Event::decode(&dealpos::EventName::PaymentCreated, b"\xef\xbb\xbf{}").unwrap_err();
+    let expected = "the text begins with a byte order mark, which JSON must not have (line 1, column 1)";
+    assert_eq!(error.to_string(), expected);
 }
 
 #[test]

@@ -54,7 +54,7 @@ fn of_an_event_that_shares_its_model() {
     insta::assert_json_snapshot!("vipps.epayments.payment.captured.v1", document);
 }
 
-/// Replaces every reference by what it refers to, and a lone `allOf` of one by its content.
+/// Replaces every reference by what it refers to, and leaves out what says only where a schema stands.
 #[cfg(feature = "schemars")]
 fn resolved(schema: &Value, root: &Value) -> Value {
     match schema {
@@ -62,9 +62,17 @@ fn resolved(schema: &Value, root: &Value) -> Value {
             if let Some(Value::String(target)) = members.get("$ref") {
                 return resolved(root.pointer(target.strip_prefix('#').unwrap()).unwrap(), root);
             }
-            let keep = |key: &str| !matches!(key, "$schema" | "title" | "definitions" | "$defs");
-            let members = members.iter().filter(|(key, _)| keep(key));
-            Value::Object(members.map(|(key, value)| (key.clone(), resolved(value, root))).collect())
+            let of_a_place = |key: &str| matches!(key, "$schema" | "title" | "definitions" | "$defs");
+            let members = members.iter().filter(|(key, _)| !of_a_place(key));
+            let members = members.map(|(key, value)| match (key.as_str(), value) {
+                // Its members are names, not keywords.
+                ("properties", Value::Object(properties)) => {
+                    let properties = properties.iter().map(|(name, schema)| (name.clone(), resolved(schema, root)));
+                    (key.clone(), Value::Object(properties.collect()))
+                }
+                _ => (key.clone(), resolved(value, root)),
+            });
+            Value::Object(members.collect())
         }
         Value::Array(items) => Value::Array(items.iter().map(|item| resolved(item, root)).collect()),
         other => other.clone(),
@@ -85,6 +93,10 @@ fn schemars_gives_the_same_for_every_model() {
             let (generated, document) = (resolved(&generated, &generated), resolved(&document, &document));
             assert_eq!(generated, document, "{} {}", provider.name, schema.name);
             compared += 1;
+            #[cfg(feature = "vipps")]
+            if (provider.name, schema.name) == ("vipps", "Problem") {
+                assert!(document.pointer("/properties/title/type").is_some(), "a member, not a keyword");
+            }
         }
     }
     assert!(compared > 0 || PROVIDERS.is_empty());

@@ -407,8 +407,18 @@ fn field_line(field: &syn::Field) -> Option<String> {
     let wire = told.iter().position(|note| note.starts_with("rename = ")).map(|at| told.remove(at));
     let wire = wire.map(|note| note.replace("rename", "")).unwrap_or_default();
     let kind = text(&field.ty);
+    let optional = kind.starts_with("Option<");
+    // How an integer is decoded goes without saying.
+    if let Some(at) = told.iter().position(|note| note == "deserialize_with = \"values::integers\"") {
+        told.remove(at);
+        match told.iter().position(|note| note == "default") {
+            Some(at) if optional => drop(told.remove(at)),
+            None if optional => told.push("deserialize_with = \"Option::deserialize\"".to_owned()),
+            _ => {}
+        }
+    }
     let notes = match told.join(", ") {
-        none if none.is_empty() && !kind.starts_with("Option<") => String::new(),
+        none if none.is_empty() && !optional => String::new(),
         skip if skip.ends_with("Option::is_none\"") && told.len() == 1 => String::new(),
         null if null == "deserialize_with = \"Option::deserialize\"" => " (null is written)".to_owned(),
         empty if empty.starts_with("default, skip") && empty.ends_with("::is_empty\"") => {

@@ -3,15 +3,22 @@
 #![cfg(all(feature = "validate", feature = "dealpos", feature = "vipps", feature = "mypos", feature = "mipos"))]
 
 use pos_webhooks::catalogue::{Provider, SchemaKind};
-use pos_webhooks::validate::{Invalid, Violation};
+use pos_webhooks::validate::{Invalid, MAX_VIOLATIONS, NotJson, Violation};
 use pos_webhooks::{dealpos, mipos, mypos, vipps};
 use serde_json::{Value, json};
 
 fn violations(provider: &'static Provider, name: &str, json: &str) -> Vec<Violation> {
     match provider.validate(name, json.as_bytes()) {
         Ok(()) => Vec::new(),
-        Err(Invalid::Violations(violations)) => violations,
+        Err(Invalid::Violations(violations)) => violations.into_iter().collect(),
         Err(other) => panic!("{other}"),
+    }
+}
+
+fn not_json(json: &[u8]) -> NotJson {
+    match dealpos::PROVIDER.validate("paymentCreated", json) {
+        Err(Invalid::NotJson(error)) => error,
+        other => panic!("{other:?}"),
     }
 }
 
@@ -51,7 +58,8 @@ fn tells_every_violation_and_where() {
 fn shows_no_value_unless_asked() {
     let payment = r#"{"ID": 4711, "Creator": ["Hendry"], "Amount": "one hundred"}"#;
     let violations = violations(&dealpos::PROVIDER, "paymentCreated", payment);
-    let shown = format!("{violations:?} {}", Invalid::Violations(violations.clone()));
+    let invalid = dealpos::PROVIDER.validate("paymentCreated", payment.as_bytes()).unwrap_err();
+    let shown = format!("{violations:?} {invalid} {invalid:?}");
     for value in ["4711", "Hendry", "one hundred"] {
         assert!(!shown.contains(value), "{shown}");
         assert!(violations.iter().any(|violation| violation.message_with_value().contains(value)), "{value}");
@@ -206,15 +214,112 @@ fn says_where_a_text_stops_being_json() {
         (deep.as_bytes(), 1, 128),
     ];
     for (json, line, column) in cases {
-        match dealpos::PROVIDER.validate("paymentCreated", json) {
-            // With serde_json/arbitrary_precision the place of such a number is lost.
-            Err(Invalid::NotJson(error)) if json == b"1e400" && error.column == 0 => {
-                assert_eq!(error.message, "number out of range");
-            }
-            Err(Invalid::NotJson(error)) => assert_eq!((error.line, error.column), (line, column), "{error}"),
-            other => panic!("{other:?}"),
-        }
+        let error = not_json(json);
+        assert_eq!((error.line, error.column), (line, column), "{error}");
     }
+    let expected = "not JSON: the text begins with a byte order mark, which JSON must not have (line 1, column 1)";
+    assert_eq!(not_json(b"\xef\xbb\xbf{}").to_string(), expected);
+}
+
+#[test]
+fn refuses_a_name_that_comes_twice() {
+    for (json, line, column) in [
+        (r#"{"Amount": 1, "Amount": 2}"#, 1, 22),
+        (r#"{"Amount": 1, "\u0041mount": 1}"#, 1, 27),
+        ("{\"New\": [0, {\"a\": {\"b\": 1,\n\"c\": {},\"b\": 1}}]}", 2, 11),
+        (r#"{"hidden": 0.5, "hidden": 0.5}"#, 1, 24),
+        (r#"{"": null, "": null}"#, 1, 13),
+    ] {
+        let error = not_json(json.as_bytes());
+        assert_eq!(error.message, "the name of a member comes twice in its object", "{json}");
+        assert_eq!((error.line, error.column), (line, column), "{json}");
+    }
+    let payment = changed(&dealpos::PROVIDER, "paymentCreated", |payment| {
+        payment["New"] = json!([{ "a": { "a": {} } }, { "a": 0 }]);
+    });
+    assert_eq!(found(&dealpos::PROVIDER, "paymentCreated", &payment), Vec::<String>::new(), "in different objects");
+}
+
+#[test]
+fn refuses_a_number_that_a_double_cannot_hold() {
+    for (number, column) in [("1e400", 26), ("-1e400", 27), ("1e-400", 27), ("-0.1E-400", 30)] {
+        let json = format!(r#"{{"Text": "\"", "A": [{number}, 1e-401]}}"#);
+        let error = not_json(json.as_bytes());
+        assert_eq!((error.line, error.column, error.message.as_str()), (1, column, "number out of range"), "{number}");
+    }
+    let small = format!("0.{}1", "0".repeat(400));
+    assert_eq!(not_json(format!("[0.0,\n{small}]").as_bytes()).line, 2);
+    for number in ["0", "-0", "0.0", "-0.0e-999", "0e400", "1e-300", "1e300", r#""1e-400""#] {
+        let json = format!(r#"{{"SomethingNew": [0.0, {number}]}}"#);
+        assert!(matches!(dealpos::PROVIDER.validate("paymentCreated", json.as_bytes()), Err(Invalid::Violations(_))));
+    }
+}
+
+#[test]
+fn takes_for_an_integer_what_the_models_take() {
+    let amount = |value: &str| format!(r#"{{"currency":"NOK","value":{value}}}"#);
+    let schema = vipps::PROVIDER.schema("Amount").unwrap();
+    for value in ["25800", "25800.0", "2.58e4", "258000E-1", "-0", "0.0"] {
+        assert_eq!(violations(&vipps::PROVIDER, "Amount", &amount(value)), [], "{value}");
+        assert!(schema.decode(amount(value).as_bytes()).is_ok(), "{value}");
+    }
+    for value in ["0.5", "258.001e2", "9223372036854775808", "1e19", "null", "true", "\"1\"", "1e-400"] {
+        assert!(vipps::PROVIDER.validate("Amount", amount(value).as_bytes()).is_err(), "{value}");
+    }
+}
+
+#[test]
+fn shows_no_name_that_the_specification_does_not_list() {
+    let errors = r#"{"url": [1], "Hendry/~": ["x", false], "4711": 5}"#;
+    let invalid = mipos::PROVIDER.validate("FieldErrors", errors.as_bytes()).unwrap_err();
+    let Invalid::Violations(violations) = &invalid else { panic!("{invalid}") };
+    let mut pointers: Vec<_> = violations.iter().map(|violation| violation.pointer.as_str()).collect();
+    pointers.sort();
+    assert_eq!(pointers, ["/4711", "/Hendry~1~0/1", "/url/0"], "exact for programs");
+    let mut shown: Vec<_> = violations.iter().map(ToString::to_string).collect();
+    shown.sort();
+    let expected = [
+        r#"/*/1: value is not of type "string" (type)"#,
+        r#"/*: value is not of type "array" (type)"#,
+        r#"/url/0: value is not of type "string" (type)"#,
+    ];
+    assert_eq!(shown, expected);
+    let debug = format!("{invalid:?} {violations:?}");
+    assert!(!debug.contains("Hendry") && !debug.contains("4711"), "{debug}");
+}
+
+#[test]
+fn tells_no_more_violations_than_the_limit() {
+    let list = |length: usize| format!("[{}]", vec!["1"; length].join(","));
+    for (length, told, truncated) in [
+        (MAX_VIOLATIONS - 1, MAX_VIOLATIONS - 1, false),
+        (MAX_VIOLATIONS, MAX_VIOLATIONS, false),
+        (MAX_VIOLATIONS + 1, MAX_VIOLATIONS, true),
+        (MAX_VIOLATIONS * 20, MAX_VIOLATIONS, true),
+    ] {
+        let invalid = mipos::PROVIDER.validate("list_webhooks.200", list(length).as_bytes()).unwrap_err();
+        let Invalid::Violations(violations) = &invalid else { panic!("{invalid}") };
+        assert_eq!((violations.len(), violations.is_truncated()), (told, truncated), "{length}");
+        assert_eq!(violations[told - 1].pointer, format!("/{}", told - 1));
+        let said = invalid.to_string().ends_with("\nthere are more than these 10000");
+        assert_eq!(said, truncated);
+    }
+    // What is wrong at the very end is found, whatever valid stands before it.
+    let valid = r#"{"url":"https://a.test"}"#;
+    let list = format!("[{}{{}}]", format!("{valid},").repeat(3 * MAX_VIOLATIONS));
+    let found = violations(&mipos::PROVIDER, "list_webhooks.200", &list);
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].pointer, format!("/{}", 3 * MAX_VIOLATIONS));
+}
+
+#[test]
+fn tells_only_the_beginning_of_a_long_value() {
+    let long = "é".repeat(1_000_000);
+    let found = violations(&dealpos::PROVIDER, "paymentCreated", &json!({ "Amount": long }).to_string());
+    let amount = found.iter().find(|violation| violation.pointer == "/Amount").unwrap();
+    let message = amount.message_with_value();
+    assert!(message.starts_with("\"éé") && message.ends_with(r#"é… is not of type "number""#), "{message}");
+    assert!(message.len() < 1100);
 }
 
 #[test]

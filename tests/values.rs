@@ -1,6 +1,8 @@
 //! Values keep what was written: numbers to the letter, times as text, secrets unseen.
 
 use pos_webhooks::{Json, Number, NumberError, Secret, Time};
+use proptest::prelude::*;
+use rust_decimal::Decimal;
 
 fn number(text: &str) -> Number {
     serde_json::from_str(text).unwrap()
@@ -28,6 +30,14 @@ fn numbers_convert_to_exact_decimals_or_not_at_all() {
         ("1.5e3", "1500"),
         ("125e-2", "1.25"),
         ("0e999999999999", "0"),
+        ("-0e-99999999999999999999", "0"),
+        ("1e+05", "100000"),
+        ("1e-0000000000000000000000002", "0.01"),
+        ("1.000000000000000000000000000000000000000", "1"),
+        ("0.0000000000000000000000000000000000000001e40", "1"),
+        ("100000000000000000000000000000000000000000e-41", "1"),
+        ("1e28", "10000000000000000000000000000"),
+        ("1e-28", "0.0000000000000000000000000001"),
         ("79228162514264337593543950335", "79228162514264337593543950335"),
     ];
     for (text, expected) in exact {
@@ -38,15 +48,59 @@ fn numbers_convert_to_exact_decimals_or_not_at_all() {
         "0.12345678901234567890123456789",
         "1e400",
         "1e-400",
+        "1e29",
+        "1e-29",
         "1e99999999999999999999",
     ] {
         assert_eq!(number(text).to_decimal(), Err(NumberError::TooManyDigits), "{text}");
     }
 }
 
+/// What a decimal holds: up to 96 bits, and up to 28 places.
+fn decimals() -> impl Strategy<Value = Decimal> {
+    let most = (1_i128 << 96) - 1;
+    let mantissa = prop_oneof![-most..=most, -1_000_000_i128..=1_000_000];
+    (mantissa, 0_u32..=28).prop_map(|(mantissa, scale)| Decimal::from_i128_with_scale(mantissa, scale))
+}
+
+proptest! {
+    #[test]
+    fn a_decimal_is_found_in_each_of_its_spellings(
+        value in decimals(),
+        zeros in 0_usize..60,
+        point in 0_usize..100,
+        sign in prop_oneof![Just(""), Just("+")],
+        padding in 0_usize..30,
+    ) {
+        let digits = value.mantissa().unsigned_abs().to_string() + &"0".repeat(zeros);
+        // The point anywhere, and an exponent that makes up for it.
+        let point = point % (digits.len() + 20);
+        let (whole, fraction) = match digits.len().checked_sub(point) {
+            Some(at) if at > 0 => (digits[..at].to_owned(), digits[at..].to_owned()),
+            _ => ("0".to_owned(), "0".repeat(point - digits.len()) + &digits),
+        };
+        let fraction = if fraction.is_empty() { fraction } else { format!(".{fraction}") };
+        let exponent = point as i64 - zeros as i64 - i64::from(value.scale());
+        let sign = if exponent < 0 { "-" } else { sign };
+        let minus = if value.is_sign_negative() { "-" } else { "" };
+        let exponent = format!("{}{}", "0".repeat(padding), exponent.unsigned_abs());
+        let text = format!("{minus}{whole}{fraction}e{sign}{exponent}");
+        prop_assert_eq!(number(&text).to_decimal(), Ok(value), "{}", text);
+    }
+
+    #[test]
+    fn a_value_with_more_digits_is_never_rounded(
+        digits in "[1-9][0-9]{29,60}[1-9]",
+        exponent in -100_i32..100,
+    ) {
+        let text = format!("{digits}e{exponent}");
+        prop_assert_eq!(number(&text).to_decimal(), Err(NumberError::TooManyDigits), "{}", text);
+    }
+}
+
 #[test]
 fn numbers_are_made_from_decimals_integers_and_text() {
-    let decimal: rust_decimal::Decimal = "10.10".parse().unwrap();
+    let decimal: Decimal = "10.10".parse().unwrap();
     assert_eq!(Number::try_from(decimal).unwrap().as_str(), "10.10");
     assert_eq!(Number::from(-5).as_str(), "-5");
     assert_eq!("1.50".parse::<Number>().unwrap(), number("1.50"));
@@ -78,7 +132,15 @@ fn times_are_read_only_as_what_they_are() {
         "2025-04-16T03:11:59.608095Z"
     );
     assert_eq!(time("Mon, 15 Apr 2019 07:50:54 GMT").to_timestamp().unwrap().to_string(), "2019-04-15T07:50:54Z");
-    for text in ["2020-09-02T14:05:40.84", "2020-07-31", "", "yesterday"] {
+    for text in [
+        "2020-09-02T14:05:40.84",
+        "2020-07-31",
+        "",
+        "yesterday",
+        "15 Apr 2019 07:50:54 GMT",
+        "Mon, 15 Apr 2019 07:50:54 +0000",
+        "Mon, 15 Apr 19 07:50 EST",
+    ] {
         assert!(time(text).to_timestamp().is_err(), "{text} is no instant");
     }
     assert_eq!(time("2020-09-02T14:05:40.84").to_date_time().unwrap().to_string(), "2020-09-02T14:05:40.84");

@@ -31,6 +31,9 @@ struct Report<'a> {
     valid: bool,
     #[serde(flatten)]
     outcome: Outcome,
+    /// There are more violations than these.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    truncated: bool,
 }
 
 #[derive(Serialize)]
@@ -66,9 +69,11 @@ impl Checker {
         payload: Result<&[u8], Error>,
         out: &mut Vec<u8>,
     ) -> io::Result<bool> {
+        let mut truncated = false;
         let outcome = match payload.map(|json| self.provider.validate(&self.name, json)) {
             Ok(Ok(())) => Outcome::Violations(Vec::new()),
             Ok(Err(Invalid::Violations(found))) => {
+                truncated = found.is_truncated();
                 Outcome::Violations(found.into_iter().map(|violation| self.violation(violation)).collect())
             }
             Ok(Err(Invalid::NotJson(error))) => {
@@ -78,7 +83,7 @@ impl Checker {
             Err(error) => Outcome::Error(error),
         };
         let valid = matches!(&outcome, Outcome::Violations(violations) if violations.is_empty());
-        let report = Report { source, line, valid, outcome };
+        let report = Report { source, line, valid, outcome, truncated };
         match self.format {
             Format::Human => write!(out, "{report}")?,
             Format::Json => {
@@ -110,7 +115,11 @@ impl fmt::Display for Report<'_> {
                     self.line.map_or(Ok(()), |line| write!(f, "{line}:"))?;
                     let pointer = Plain(if pointer.is_empty() { "the root" } else { pointer });
                     writeln!(f, " {pointer}: {} ({keyword})", Plain(message))
-                })
+                })?;
+                if self.truncated {
+                    writeln!(f, "{source}: there are more violations than these {}", violations.len())?;
+                }
+                Ok(())
             }
             Outcome::Error(Error { line, column, message }) => {
                 let line = self.line.unwrap_or(*line as u64);
