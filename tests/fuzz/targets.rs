@@ -69,11 +69,10 @@ pub fn validate(input: &[u8]) {
     let value = serde_json::from_slice::<serde_json::Value>(json);
     match provider.validate(schema.name, json) {
         Ok(()) => {
-            // As it was validated: of two members of one name, a JSON value has the last.
-            let validated = value.expect("what is valid is JSON").to_string();
-            if let Err(error) = schema.decode(validated.as_bytes()) {
-                // JSON Schema takes 1.0 for an integer, and any number of digits.
-                assert!(error.message.ends_with("expected i64"), "valid, but: {error}");
+            assert!(value.is_ok());
+            if let Err(error) = schema.decode(json) {
+                // JSON Schema takes any number of digits for an integer.
+                assert!(error.message.ends_with("expected a 64-bit integer"), "valid, but: {error}");
             }
         }
         Err(Invalid::Violations(violations)) => {
@@ -84,7 +83,11 @@ pub fn validate(input: &[u8]) {
                 assert!(!violation.to_string().is_empty() && !violation.keyword.is_empty());
             }
         }
-        Err(Invalid::NotJson(_)) => assert!(value.is_err()),
+        // Of two members of one name a JSON value has the last, and of a number next to zero nothing.
+        Err(Invalid::NotJson(error)) => assert!(
+            value.is_err() || error.message.contains("comes twice") || error.message == "number out of range",
+            "{error}"
+        ),
         Err(other) => panic!("{other}"),
     }
 }
