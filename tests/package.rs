@@ -5,7 +5,7 @@ use std::process::Command;
 use serde_json::Value;
 
 fn metadata() -> Value {
-    let arguments = ["metadata", "--format-version", "1", "--all-features", "--locked", "--offline"];
+    let arguments = ["metadata", "--format-version", "1", "--all-features", "--locked"];
     let output = Command::new(env!("CARGO")).args(arguments).current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).unwrap()
