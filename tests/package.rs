@@ -78,12 +78,14 @@ fn the_readme_validates_the_documented_payload() {
 
 #[test]
 #[cfg(all(feature = "cli", feature = "dealpos"))]
-fn the_readme_shows_what_its_first_command_prints() {
+fn the_readme_shows_what_validate_prints() {
     let readme = include_str!("../README.md");
-    let block = |start| readme.split_once(start).unwrap().1.split_once("```").unwrap().0;
-    let arguments = block("```sh\ncargo run --features cli -- ").split_whitespace();
+    let (_, after) = readme.split_once("```sh\ncargo run --features cli -- validate ").unwrap();
+    let (arguments, after) = after.split_once("```\n\n```text\n").unwrap();
+    let (shown, _) = after.split_once("```").unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_pos-webhooks"));
-    let output = command.args(arguments).current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
-    assert_eq!(String::from_utf8(output.stdout).unwrap(), block("```text\n"));
+    command.arg("validate").args(arguments.split_whitespace());
+    let output = command.current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), shown);
     assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(1), &b""[..]));
 }

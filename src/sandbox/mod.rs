@@ -80,7 +80,7 @@ pub use fault::{AnswerFault, DeliveryFault, Fault, FaultError};
 
 use crate::Secret;
 use crate::catalogue::Provider;
-use crate::client::SetupError;
+use crate::client::{Options, SetupError};
 
 /// How many attempts the log keeps.
 const LOG: usize = 1000;
@@ -303,7 +303,8 @@ impl Sandbox {
     #[cfg(feature = "mipos")]
     pub fn mipos(&self) -> Result<crate::mipos::Client, SetupError> {
         let account = self.own(&crate::mipos::PROVIDER);
-        crate::mipos::Client::new(&account.base_url, crate::mipos::Credentials::new(account.credential("token")))
+        let credentials = crate::mipos::Credentials::new(account.credential("token"));
+        crate::mipos::Client::with_options(&account.base_url, credentials, self.options())
     }
 
     /// A client of myPOS that is ready to use.
@@ -314,7 +315,8 @@ impl Sandbox {
     #[cfg(feature = "mypos")]
     pub fn mypos(&self) -> Result<crate::mypos::Client, SetupError> {
         let account = self.own(&crate::mypos::PROVIDER);
-        crate::mypos::Client::new(&account.base_url, crate::mypos::Credentials::new(account.credential("token")))
+        let credentials = crate::mypos::Credentials::new(account.credential("token"));
+        crate::mypos::Client::with_options(&account.base_url, credentials, self.options())
     }
 
     /// A client of Vipps MobilePay that is ready to use.
@@ -330,7 +332,12 @@ impl Sandbox {
         if let Ok(number) = account.credential("merchant_serial_number").expose().parse() {
             credentials = credentials.merchant_serial_number(number);
         }
-        crate::vipps::Client::new(&account.base_url, credentials)
+        crate::vipps::Client::with_options(&account.base_url, credentials, self.options())
+    }
+
+    /// The sandbox is reached without the proxy that the environment may name.
+    fn options(&self) -> Options {
+        Options::default().http_client(self.inner.http.clone())
     }
 
     /// The account of a provider that is compiled in, and so has one.

@@ -8,6 +8,7 @@
 
 mod changes;
 mod decode;
+mod demo;
 mod input;
 mod lines;
 mod listen;
@@ -46,6 +47,8 @@ const UNUSABLE: u8 = 2;
     arg_required_else_help = true,
     after_help = "\
 Examples:
+  pos-webhooks demo
+      The whole life of a webhook with every provider, on this machine.
   pos-webhooks verify mypos --secret-file secret.txt --headers headers.txt body.json
       Whether a captured delivery is genuine, or what is wrong with it.
   pos-webhooks schema dealpos
@@ -57,8 +60,9 @@ Examples:
       The examples of the specification are valid.
 
 Exit status:
-  0  Done; of `verify`: the delivery is genuine; of `validate`: everything was valid.
-  1  `verify` refused, `decode` could not, or `validate` found something invalid.
+  0  Done; of `demo`: all of it held; of `verify`: the delivery is genuine; of `validate`:
+     everything was valid.
+  1  `demo` failed, `verify` refused, `decode` could not, or `validate` found something invalid.
   2  Wrong usage, or an input could not be read or the output not be written."
 )]
 struct Cli {
@@ -68,6 +72,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    Demo(demo::Arguments),
     Verify(verify::Arguments),
     Sign(sign::Arguments),
     Decode(decode::Arguments),
@@ -90,6 +95,7 @@ enum Stop {
 
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
+        Command::Demo(arguments) => explained("demo", demo::run(&arguments)),
         Command::Verify(arguments) => explained("verify", verify::run(&arguments)),
         Command::Sign(arguments) => explained("sign", sign::run(&arguments)),
         Command::Decode(arguments) => explained("decode", decode::run(&arguments)),
@@ -139,7 +145,10 @@ impl From<io::Error> for Stop {
 
 /// Writes a result. Where nobody reads it, the status stays: what was refused must not become a success.
 fn print(text: &str, status: ExitCode) -> io::Result<ExitCode> {
-    let mut out = io::stdout().lock();
+    print_to(io::stdout().lock(), text, status)
+}
+
+fn print_to(mut out: impl Write, text: &str, status: ExitCode) -> io::Result<ExitCode> {
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error),
         _ => Ok(status),

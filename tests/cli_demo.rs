@@ -1,0 +1,185 @@
+//! `pos-webhooks demo` shows the whole life of a webhook with every provider, on this machine alone.
+
+#![cfg(feature = "cli")]
+
+use std::collections::BTreeSet;
+use std::process::{Command, Output};
+
+use pos_webhooks::PROVIDERS;
+use pos_webhooks::catalogue::Provider;
+use serde_json::Value;
+
+const STEPS: [&str; 6] = ["register", "list", "deliver", "tamper", "update", "delete"];
+
+fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pos-webhooks"));
+    command.args(arguments);
+    for name in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE"] {
+        command.env_remove(name);
+    }
+    // Nobody listens there: whatever goes through a proxy fails.
+    for name in ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"] {
+        command.env(name, "http://127.0.0.1:9");
+    }
+    command.env_remove("NO_PROXY").env_remove("no_proxy");
+    command
+}
+
+/// Status, standard output and standard error.
+fn run(command: &mut Command) -> (i32, String, String) {
+    let Output { status, stdout, stderr } = command.output().unwrap();
+    (status.code().unwrap(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
+}
+
+fn held(arguments: &[&str]) -> String {
+    let (status, out, err) = run(&mut command(arguments));
+    assert_eq!((status, err.as_str()), (0, ""), "{out}");
+    out
+}
+
+fn json() -> Vec<Value> {
+    held(&["demo", "--format", "json"]).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// Whether an operation of that kind is documented.
+fn has(provider: &Provider, step: &str) -> bool {
+    provider.operations.iter().any(|operation| operation.id.starts_with(step))
+}
+
+#[test]
+fn every_provider_goes_through_every_step() {
+    let steps = json();
+    for provider in PROVIDERS {
+        let of_provider: Vec<_> = steps.iter().filter(|step| step["provider"] == provider.name).collect();
+        let mut names: Vec<_> = of_provider.iter().map(|step| step["step"].as_str().unwrap()).collect();
+        names.dedup();
+        assert_eq!(names, STEPS, "{}", provider.name);
+        for step in of_provider {
+            let name = step["step"].as_str().unwrap();
+            let documented = !["list", "update", "delete"].contains(&name) || has(provider, name);
+            assert_eq!(step["result"], if documented { "ok" } else { "undocumented" }, "{step}");
+            assert!(!step["detail"].as_str().unwrap().is_empty() && step["milliseconds"].is_u64(), "{step}");
+        }
+    }
+    let providers: BTreeSet<_> = steps.iter().map(|step| step["provider"].as_str().unwrap()).collect();
+    assert_eq!(providers, PROVIDERS.iter().map(|provider| provider.name).collect());
+}
+
+#[test]
+fn every_documented_event_is_delivered_once() {
+    let steps = json();
+    for provider in PROVIDERS {
+        let delivered = steps.iter().filter(|step| step["provider"] == provider.name && step["step"] == "deliver");
+        let events: Vec<_> = delivered.map(|step| step["event"].as_str().unwrap()).collect();
+        assert_eq!(events, provider.events.iter().map(|event| event.name).collect::<Vec<_>>());
+    }
+    assert!(steps.iter().all(|step| step["event"].is_null() == (step["step"] != "deliver")));
+}
+
+#[test]
+fn the_table_counts_every_event() {
+    let all: usize = PROVIDERS.iter().map(|provider| provider.events.len()).sum();
+    let out = held(&["demo"]);
+    let deliveries = out.lines().filter(|line| line.contains(" deliver "));
+    let counted = deliveries.map(|line| {
+        let (_, counts) = line.split_once(" ok ").unwrap();
+        let mut words = counts.split_whitespace();
+        let delivered: usize = words.next().unwrap().parse().unwrap();
+        assert_eq!((words.next(), words.next().unwrap().parse()), (Some("of"), Ok(delivered)), "{line}");
+        delivered
+    });
+    assert_eq!(counted.sum::<usize>(), all);
+    assert!(out.contains(&format!(" {all} events")), "{out}");
+    let verbose = held(&["demo", "--verbose"]);
+    for event in PROVIDERS.iter().flat_map(|provider| provider.events) {
+        assert!(verbose.lines().any(|line| line.contains(&format!(" {}: ", event.name))), "{verbose}");
+    }
+}
+
+#[test]
+fn a_changed_delivery_is_refused_as_far_as_the_provider_signs() {
+    for step in json().iter().filter(|step| step["step"] == "tamper") {
+        let detail = step["detail"].as_str().unwrap();
+        let provider = PROVIDERS.iter().find(|provider| provider.name == step["provider"]).unwrap();
+        // A key that is sent as it is says nothing of the body.
+        let signs = provider.events.iter().all(|event| event.credential.is_none());
+        assert!(detail.contains("refused"), "{detail}");
+        assert_eq!(detail.contains("passes"), !signs, "{detail}");
+    }
+}
+
+/// What is random in a run differs from the next one.
+#[test]
+fn neither_secrets_nor_tokens_are_shown() {
+    let steps = |out: Vec<Value>| {
+        out.into_iter().map(|mut step| {
+            step["milliseconds"].take();
+            step.to_string()
+        })
+    };
+    let (first, second): (Vec<_>, Vec<_>) = (steps(json()).collect(), steps(json()).collect());
+    assert_eq!(first, second);
+    for text in [first.concat(), held(&["demo"]), held(&["demo", "--verbose"])] {
+        for word in text.split(|character: char| !character.is_ascii_alphanumeric()) {
+            let hexadecimal = word.len() >= 16 && word.chars().all(|character| character.is_ascii_hexdigit());
+            assert!(!hexadecimal && word.len() < 40, "{word}");
+        }
+        assert!(!text.contains("chosen"), "{text}");
+    }
+}
+
+#[test]
+fn colour_is_for_terminals() {
+    assert!(!held(&["demo"]).contains('\u{1b}'));
+    let forced = |name: Option<&str>| {
+        let mut command = command(&["demo"]);
+        command.env("CLICOLOR_FORCE", "1");
+        name.map(|name| command.env(name, "1"));
+        run(&mut command).1
+    };
+    assert!(forced(None).contains('\u{1b}'));
+    assert!(!forced(Some("NO_COLOR")).contains('\u{1b}'));
+}
+
+#[test]
+fn what_to_do_next_exists() {
+    let out = held(&["demo"]);
+    let (_, next) = out.split_once("\nNext").unwrap();
+    let commands = next.lines().filter_map(|line| line.trim().strip_prefix("pos-webhooks "));
+    let mut count = 0;
+    for line in commands {
+        let words = line.split("  ").next().unwrap().split_whitespace().filter(|word| *word != "--help");
+        let (status, _, err) = run(command(&words.chain(["--help"]).collect::<Vec<_>>()).env_clear());
+        assert_eq!((status, err.as_str()), (0, ""), "{line}");
+        count += 1;
+    }
+    assert!(count > 0, "{next}");
+}
+
+#[test]
+fn wrong_usage_is_2() {
+    for arguments in [
+        &["demo", "vipps"][..],
+        &["demo", "--format", "yaml"],
+        &["demo", "--base-url", "https://x.example"],
+        &["demo", "--verbose", "--format", "json"],
+    ] {
+        let (status, out, err) = run(&mut command(arguments));
+        assert_eq!((status, out.as_str()), (2, ""), "{arguments:?}: {err}");
+    }
+}
+
+/// The README's run command and what it prints; ports and the duration differ every time.
+#[test]
+#[cfg(all(feature = "mipos", feature = "mypos", feature = "dealpos", feature = "vipps"))]
+fn the_readme_shows_what_its_first_command_prints() {
+    let readme = include_str!("../README.md");
+    let block = |start| readme.split_once(start).unwrap().1.split_once("```").unwrap().0;
+    let arguments: Vec<_> = block("```sh\ncargo run --features cli -- ").split_whitespace().collect();
+    assert_eq!(arguments, ["demo"]);
+    let normal = |text: &str| {
+        let replaced = |pattern: &str, text: &str, with| regress::Regex::new(pattern).unwrap().replace_all(text, with);
+        replaced(r"\d+\.\d s", &replaced(r"127\.0\.0\.1:\d+", text, "127.0.0.1:PORT"), "SECONDS s")
+    };
+    assert_eq!(normal(&held(&arguments)), normal(block("```text\n")));
+}
