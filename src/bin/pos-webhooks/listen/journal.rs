@@ -1,12 +1,14 @@
 //! Events on disk, or on standard output, before their providers are told that they have arrived.
 //!
-//! One thread writes. What has come in meanwhile goes out in one piece with one `fdatasync`, so that the rate of events
-//! does not depend on that of the disk.
+//! A file has a thread of its own: what has come in meanwhile goes out in one piece with one `fdatasync`, so that the rate
+//! of events does not depend on that of the disk. Standard output is written to by whoever has an event, as long as
+//! somebody reads it.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use lru::LruCache;
@@ -19,9 +21,18 @@ const WAITING: usize = 4096;
 /// How many bytes of a journal's end are searched for the keys of events that may come again.
 const REMEMBERED_BYTES: u64 = 64 << 20;
 
+/// What a pipe takes at once where it takes anything.
+const AT_ONCE: usize = 4096;
+
+/// How often to ask again for an output that another event is being written to.
+const CONTENDED: usize = 16;
+
 /// Where events go.
 #[derive(Clone)]
-pub struct Journal(mpsc::Sender<Entry>);
+pub enum Journal {
+    File(mpsc::Sender<Entry>),
+    Output(Arc<Mutex<Output>>),
+}
 
 /// What became of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,94 +42,146 @@ pub enum Written {
     Duplicate,
 }
 
-struct Entry {
+pub struct Entry {
     key: Option<String>,
     line: Vec<u8>,
     done: oneshot::Sender<Option<Written>>,
 }
 
-/// The writer has ended, or could not write; it has said why.
+/// It has said why.
 #[derive(Debug)]
 pub struct NotWritten;
 
 impl Journal {
-    /// A journal and its writer, which ends with the last clone of the journal.
+    /// A journal at the end of a file, and its writer, which ends with the last clone of the journal.
     ///
     /// `window` is how many keys are remembered, the newest ones, to find events that come again.
-    pub fn start(mut store: Store, window: NonZeroUsize) -> io::Result<(Self, JoinHandle<()>)> {
-        let mut seen = LruCache::new(window);
-        for key in store.keys()? {
-            seen.push(key, ());
+    pub fn file(mut file: Safe, window: NonZeroUsize) -> io::Result<(Self, JoinHandle<()>)> {
+        let mut seen = Seen(LruCache::new(window));
+        for key in file.keys()? {
+            seen.0.push(key, ());
         }
         let (sender, mut receiver) = mpsc::channel(WAITING);
         let writer = std::thread::Builder::new().name("journal".to_owned()).spawn(move || {
             let mut batch = Vec::new();
             while receiver.blocking_recv_many(&mut batch, WAITING) > 0 {
-                write(&mut store, &mut seen, &mut batch);
+                write(&mut file, &mut seen, &mut batch);
             }
         })?;
-        Ok((Self(sender), writer))
+        Ok((Self::File(sender), writer))
+    }
+
+    /// A journal on standard output.
+    pub fn output(window: NonZeroUsize) -> Self {
+        Self::Output(Arc::new(Mutex::new(Output { output: io::stdout(), seen: Seen(LruCache::new(window)) })))
     }
 
     /// Writes a line, newline included; returns once it is as safe as it gets.
     pub async fn write(&self, key: Option<String>, line: Vec<u8>) -> Result<Written, NotWritten> {
-        let (done, outcome) = oneshot::channel();
-        self.0.send(Entry { key, line, done }).await.map_err(|_| NotWritten)?;
-        outcome.await.ok().flatten().ok_or(NotWritten)
+        let output = match self {
+            Self::File(sender) => {
+                let (done, outcome) = oneshot::channel();
+                sender.send(Entry { key, line, done }).await.map_err(|_| NotWritten)?;
+                return outcome.await.ok().flatten().ok_or(NotWritten);
+            }
+            Self::Output(output) => output,
+        };
+        for _ in 0..CONTENDED {
+            if let Ok(mut output) = output.try_lock() {
+                if line.len() > AT_ONCE || !output.is_ready() {
+                    break;
+                }
+                return output.write(key.as_deref(), &line);
+            }
+            tokio::task::yield_now().await;
+        }
+        // It may take until somebody reads, which must keep nobody else from being served.
+        let output = Arc::clone(output);
+        let write = move || output.lock().unwrap_or_else(PoisonError::into_inner).write(key.as_deref(), &line);
+        tokio::task::spawn_blocking(write).await.map_err(|_| NotWritten)?
+    }
+}
+
+/// The keys of the newest events.
+struct Seen(LruCache<String, ()>);
+
+impl Seen {
+    fn add(&mut self, key: Option<&str>) -> Written {
+        match key {
+            Some(key) if self.0.get(key).is_some() => Written::Duplicate,
+            Some(key) => {
+                self.0.push(key.to_owned(), ());
+                Written::New
+            }
+            None => Written::New,
+        }
+    }
+
+    fn forget(&mut self, key: Option<&str>) {
+        if let Some(key) = key {
+            self.0.pop(key);
+        }
+    }
+}
+
+fn complain(events: usize, error: &io::Error) {
+    tracing::error!(events, %error, "cannot write; the provider is asked to send again");
+}
+
+pub struct Output {
+    output: io::Stdout,
+    seen: Seen,
+}
+
+impl Output {
+    /// Whether a short line can be written without waiting.
+    #[cfg(unix)]
+    fn is_ready(&self) -> bool {
+        use rustix::event::{PollFd, PollFlags, Timespec, poll};
+        let mut output = [PollFd::new(&self.output, PollFlags::OUT)];
+        matches!(poll(&mut output, Some(&Timespec::default())), Ok(1))
+    }
+
+    #[cfg(not(unix))]
+    fn is_ready(&self) -> bool {
+        false
+    }
+
+    fn write(&mut self, key: Option<&str>, line: &[u8]) -> Result<Written, NotWritten> {
+        if self.seen.add(key) == Written::Duplicate {
+            return Ok(Written::Duplicate);
+        }
+        self.output.write_all(line).and_then(|()| self.output.flush()).map_err(|error| {
+            complain(1, &error);
+            self.seen.forget(key);
+            NotWritten
+        })?;
+        Ok(Written::New)
     }
 }
 
 /// Writes a batch as a whole or not at all, and tells everyone.
-fn write(store: &mut Store, seen: &mut LruCache<String, ()>, batch: &mut Vec<Entry>) {
+fn write(file: &mut Safe, seen: &mut Seen, batch: &mut Vec<Entry>) {
     let mut bytes = Vec::new();
-    let mut added = Vec::new();
     let outcomes: Vec<Written> = batch
         .iter()
         .map(|entry| {
-            if let Some(key) = &entry.key {
-                if seen.get(key).is_some() {
-                    return Written::Duplicate;
-                }
-                seen.push(key.clone(), ());
-                added.push(key);
+            let outcome = seen.add(entry.key.as_deref());
+            if outcome == Written::New {
+                bytes.extend_from_slice(&entry.line);
             }
-            bytes.extend_from_slice(&entry.line);
-            Written::New
+            outcome
         })
         .collect();
-    let written = if bytes.is_empty() { Ok(()) } else { store.append(&bytes) };
+    let written = if bytes.is_empty() { Ok(()) } else { file.append(&bytes) };
     if let Err(error) = &written {
-        tracing::error!(events = batch.len(), %error, "cannot write; the provider is asked to send again");
-        for key in added {
-            seen.pop(key);
-        }
+        complain(batch.len(), error);
+        let added = batch.iter().zip(&outcomes).filter(|(_, outcome)| **outcome == Written::New);
+        added.for_each(|(entry, _)| seen.forget(entry.key.as_deref()));
     }
     for (entry, outcome) in batch.drain(..).zip(outcomes) {
         // Who does not wait any more was told to send again, and will be told that it is a duplicate.
         let _ = entry.done.send(written.is_ok().then_some(outcome));
-    }
-}
-
-/// What a journal is written to.
-pub enum Store {
-    Output(io::Stdout),
-    File(Safe),
-}
-
-impl Store {
-    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        match self {
-            Self::Output(output) => output.write_all(bytes).and_then(|()| output.flush()),
-            Self::File(file) => file.append(bytes),
-        }
-    }
-
-    /// The keys of the newest events, oldest first.
-    fn keys(&mut self) -> io::Result<Vec<String>> {
-        match self {
-            Self::Output(_) => Ok(Vec::new()),
-            Self::File(file) => file.keys(),
-        }
     }
 }
 

@@ -29,7 +29,7 @@ use tokio::time::timeout;
 
 use crate::schemes::{Receive, Refusal, Scheme};
 use crate::{Stop, input};
-use journal::{Journal, Safe, Store, Written};
+use journal::{Journal, Safe, Written};
 use metrics::{Metrics, Outcome};
 
 /// How long a body may take.
@@ -170,12 +170,14 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
         Refusal::Usage(what) => Stop::Usage(what),
         Refusal::Verify(error) => Stop::Usage(error.to_string()),
     })?;
-    let store = match &arguments.append {
-        Some(file) => Store::File(Safe::open(file).map_err(|error| unusable(file.display(), &error))?),
-        None => Store::Output(io::stdout()),
+    let (journal, writer) = match &arguments.append {
+        Some(file) => {
+            let started = Safe::open(file).and_then(|file| Journal::file(file, arguments.window));
+            let (journal, writer) = started.map_err(|error| unusable(file.display(), &error))?;
+            (journal, Some(writer))
+        }
+        None => (Journal::output(arguments.window), None),
     };
-    let (journal, writer) =
-        Journal::start(store, arguments.window).map_err(|error| unusable("the events so far", &error))?;
     let runtime = tokio::runtime::Runtime::new().map_err(|error| unusable("the runtime", &error))?;
     let listener = Listener {
         provider: arguments.scheme.provider(),
@@ -189,7 +191,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
     let served = runtime.block_on(serve(arguments, listener));
     // What is left of requests that took too long keeps the writer waiting.
     runtime.shutdown_timeout(Duration::from_secs(1));
-    if writer.join().is_err() {
+    if writer.is_some_and(|writer| writer.join().is_err()) {
         tracing::error!("the writer has ended unexpectedly");
     }
     served.map(|()| ExitCode::SUCCESS)
