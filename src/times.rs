@@ -9,9 +9,16 @@ use crate::verify::VerifyError;
 
 /// The fixed form of an HTTP date: `Mon, 15 Apr 2019 07:50:54 GMT`.
 pub(crate) fn http_date(text: &str) -> Option<Timestamp> {
-    let at = DateTimeParser::new().parse_timestamp(text).ok()?;
     // RFC 2822 is wider: one digit for the day, no day of the week, other zones, any case, comments.
-    (to_http_date(at)? == text).then_some(at)
+    const FORM: &[u8] = b"Aaa, 00 Aaa 0000 00:00:00 GMT";
+    let fits = |(byte, form): (u8, &u8)| match form {
+        b'0' => byte.is_ascii_digit(),
+        b'a' => byte.is_ascii_lowercase(),
+        b'A' => byte.is_ascii_uppercase(),
+        _ => byte == *form,
+    };
+    let fixed = text.len() == FORM.len() && text.bytes().zip(FORM).all(fits);
+    fixed.then(|| DateTimeParser::new().parse_timestamp(text).ok()).flatten()
 }
 
 /// The fixed form of an HTTP date.
