@@ -1,4 +1,4 @@
-//! `pos-webhooks`: verifies, decodes and validates deliveries, and shows what the specifications say.
+//! `pos-webhooks`: verifies, decodes and validates deliveries, manages webhooks, and shows what the specifications say.
 
 // What the providers share is not all used by each of them.
 #![cfg_attr(
@@ -9,6 +9,7 @@
 mod changes;
 mod decode;
 mod demo;
+mod hooks;
 mod input;
 mod lines;
 mod listen;
@@ -34,13 +35,14 @@ use crate::schemes::{SCHEMES, Scheme};
 
 const UNUSABLE: u8 = 2;
 
-/// Receive, verify, validate and look up the webhooks of point-of-sale and payment providers
+/// Manage, receive, verify, validate and look up the webhooks of point-of-sale and payment providers
 ///
-/// Every provider is described by one OpenAPI document. This program receives deliveries, finds out whether a captured one
-/// is genuine, and if not why; it decodes payloads, holds them against the document and reports every departure; and it
-/// shows what the document says: the specification itself, JSON Schemas, and example payloads.
+/// Every provider is described by one OpenAPI document. This program manages webhooks at the providers, receives
+/// deliveries, finds out whether a captured one is genuine, and if not why; it decodes payloads, holds them against the
+/// document and reports every departure; and it shows what the document says: the specification itself, JSON Schemas, and
+/// example payloads.
 ///
-/// Secrets come from files, never from the command line.
+/// Secrets come from files, tokens from files or the environment, and neither from the command line.
 #[derive(Parser)]
 #[command(
     version,
@@ -62,7 +64,8 @@ Examples:
 Exit status:
   0  Done; of `demo`: all of it held; of `verify`: the delivery is genuine; of `validate`:
      everything was valid.
-  1  `demo` failed, `verify` refused, `decode` could not, or `validate` found something invalid.
+  1  `demo` failed, `verify` refused, `decode` could not, `validate` found something invalid, or
+     `hooks` failed.
   2  Wrong usage, or an input could not be read or the output not be written."
 )]
 struct Cli {
@@ -82,6 +85,7 @@ enum Command {
     Spec(show::Spec),
     Example(show::Example),
     Sandbox(sandbox::Arguments),
+    Hooks(hooks::Arguments),
 }
 
 /// Why a command did not come to its end.
@@ -105,6 +109,7 @@ fn main() -> ExitCode {
         Command::Spec(arguments) => show::spec(&arguments),
         Command::Example(arguments) => show::example(&arguments),
         Command::Sandbox(arguments) => sandbox::run(&arguments),
+        Command::Hooks(arguments) => explained(&arguments.path(), hooks::run(&arguments)),
     };
     match done {
         Ok(status) => status,
@@ -117,7 +122,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Leaves only what goes wrong with the output.
+/// Leaves only what goes wrong with the output. A subcommand of a subcommand is named after it, with a space.
 fn explained(subcommand: &str, done: Result<ExitCode, Stop>) -> io::Result<ExitCode> {
     match done {
         Ok(status) => Ok(status),
@@ -129,9 +134,9 @@ fn explained(subcommand: &str, done: Result<ExitCode, Stop>) -> io::Result<ExitC
         Err(Stop::Usage(message)) => {
             let mut cli = Cli::command();
             cli.build();
-            match cli.find_subcommand_mut(subcommand) {
+            match subcommand.split(' ').try_fold(&mut cli, |command, name| command.find_subcommand_mut(name)) {
                 Some(command) => command.error(Misuse::MissingRequiredArgument, message).exit(),
-                None => cli.error(Misuse::MissingRequiredArgument, message).exit(),
+                None => Cli::command().error(Misuse::MissingRequiredArgument, message).exit(),
             }
         }
     }

@@ -1,0 +1,176 @@
+//! Answers as people and programs read them, with their secrets masked.
+
+use std::collections::BTreeMap;
+
+use comfy_table::{Table, presets};
+use pos_webhooks::Secret;
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::schema::Place;
+use crate::report::Plain;
+
+const MASK: &str = "***";
+
+/// JSON whose numbers keep their text.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub enum Answer {
+    Null,
+    Text(String),
+    /// A number or a truth value.
+    Plain(Box<RawValue>),
+    List(Vec<Answer>),
+    Object(BTreeMap<String, Answer>),
+}
+
+impl Answer {
+    /// Reads JSON, and hands out its secrets by their schema. They are masked unless they are to be shown.
+    pub fn read(json: &str, place: &Place<'_>, show: bool, secrets: &mut Vec<Secret>) -> serde_json::Result<Self> {
+        let json = json.trim();
+        Ok(match json.bytes().next() {
+            Some(b'n') => Self::Null,
+            Some(b'"') => {
+                let text: String = serde_json::from_str(json)?;
+                if !place.is_secret() {
+                    return Ok(Self::Text(text));
+                }
+                secrets.push(Secret::from(text.as_str()));
+                Self::Text(if show { text } else { MASK.to_owned() })
+            }
+            Some(b'[') => {
+                let items: Vec<&RawValue> = serde_json::from_str(json)?;
+                let place = place.items();
+                let items = items.into_iter().map(|item| Self::read(item.get(), &place, show, secrets));
+                Self::List(items.collect::<Result<_, _>>()?)
+            }
+            Some(b'{') => {
+                let members: BTreeMap<String, &RawValue> = serde_json::from_str(json)?;
+                let read = |(name, value): (String, &RawValue)| {
+                    let value = Self::read(value.get(), &place.member(&name), show, secrets)?;
+                    Ok((name, value))
+                };
+                Self::Object(members.into_iter().map(read).collect::<serde_json::Result<_>>()?)
+            }
+            _ => Self::Plain(serde_json::from_str(json)?),
+        })
+    }
+
+    /// Masks these texts wherever they are: a refusal may repeat what was sent.
+    pub fn redact(&mut self, secrets: &[Secret]) {
+        match self {
+            Self::Text(text) => {
+                for secret in secrets.iter().filter(|secret| !secret.expose().is_empty()) {
+                    *text = text.replace(secret.expose(), MASK);
+                }
+            }
+            Self::List(items) => items.iter_mut().for_each(|item| item.redact(secrets)),
+            Self::Object(members) => members.values_mut().for_each(|member| member.redact(secrets)),
+            Self::Null | Self::Plain(_) => {}
+        }
+    }
+
+    /// On one line.
+    pub fn json(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// A table of what is listed, and else a line per member; `first` are the members by which a webhook is told. `None`
+    /// where there is nothing to show.
+    pub fn human(&self, first: &[&str]) -> Option<String> {
+        match self {
+            Self::Null => None,
+            Self::Object(members) => match members.values().next() {
+                // An envelope.
+                Some(only @ Self::Object(_)) if members.len() == 1 => only.human(first),
+                _ => Some(object(members, first)),
+            },
+            Self::List(items) => Some(list(items, first).unwrap_or_else(|| "none\n".to_owned())),
+            Self::Text(_) | Self::Plain(_) => Some(format!("{}\n", self.cell())),
+        }
+    }
+
+    fn cell(&self) -> String {
+        match self {
+            Self::Null => String::new(),
+            Self::Text(text) => Plain(text).to_string(),
+            other => Plain(&other.json()).to_string(),
+        }
+    }
+
+    fn is_nested(&self) -> bool {
+        matches!(self, Self::List(_) | Self::Object(_))
+    }
+
+    /// Whether it is shown as a table: a list of objects, or one that nothing is in.
+    fn is_table(&self) -> bool {
+        matches!(self, Self::List(items) if items.iter().all(|item| matches!(item, Self::Object(_))))
+    }
+}
+
+fn object(members: &BTreeMap<String, Answer>, first: &[&str]) -> String {
+    let (tables, lines): (Vec<_>, Vec<_>) = members.iter().partition(|(_, value)| value.is_table());
+    let mut names: Vec<_> =
+        lines.iter().filter(|(_, value)| !matches!(value, Answer::Null)).map(|(name, _)| name.as_str()).collect();
+    names.sort_by_key(|name| order(first, name, members.get(*name).is_some_and(Answer::is_nested)));
+    let mut text = String::new();
+    if !names.is_empty() {
+        let cells = names
+            .iter()
+            .map(|name| vec![Plain(name).to_string(), members.get(*name).map_or_else(String::new, Answer::cell)]);
+        text += &aligned(None, cells);
+    }
+    for (name, table) in tables {
+        let Answer::List(items) = table else { continue };
+        match list(items, first) {
+            Some(table) if text.is_empty() => text += &table,
+            Some(table) => text += &format!("\n{}:\n{table}", Plain(name)),
+            None => text += &format!("no {}\n", Plain(name)),
+        }
+    }
+    text
+}
+
+/// `None` where nothing is in it.
+fn list(items: &[Answer], first: &[&str]) -> Option<String> {
+    if items.is_empty() {
+        return None;
+    }
+    let mut columns = BTreeMap::<&str, bool>::new();
+    for item in items {
+        let Answer::Object(members) = item else {
+            return Some(items.iter().map(|item| format!("{}\n", item.cell())).collect());
+        };
+        for (name, value) in members {
+            *columns.entry(name).or_default() |= value.is_nested();
+        }
+    }
+    let mut columns: Vec<_> = columns.into_iter().collect();
+    columns.sort_by_key(|(name, nested)| order(first, name, *nested));
+    let header = columns.iter().map(|(name, _)| Plain(name).to_string().to_uppercase()).collect();
+    let rows = items.iter().map(|item| {
+        let cell = |name: &str| match item {
+            Answer::Object(members) => members.get(name).map_or_else(String::new, Answer::cell),
+            other => other.cell(),
+        };
+        columns.iter().map(|(name, _)| cell(name)).collect()
+    });
+    Some(aligned(Some(header), rows))
+}
+
+/// What a webhook is told by comes first, and what is nested last, since it is long.
+fn order(first: &[&str], name: &str, nested: bool) -> (usize, bool) {
+    (first.iter().position(|known| *known == name).unwrap_or(first.len()), nested)
+}
+
+/// Never wrapped: an id or a URL in two pieces cannot be copied.
+fn aligned(header: Option<Vec<String>>, rows: impl Iterator<Item = Vec<String>>) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    if let Some(header) = header {
+        table.set_header(header);
+    }
+    table.add_rows(rows);
+    table.column_iter_mut().for_each(|column| _ = column.set_padding((0, 2)));
+    format!("{}\n", table.trim_fmt())
+}

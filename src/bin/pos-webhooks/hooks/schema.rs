@@ -1,0 +1,103 @@
+//! What the JSON Schema of a body says of its parts.
+
+use pos_webhooks::catalogue::Provider;
+use serde_json::Value;
+
+/// The schema of one body, with all that it refers to.
+pub struct Schema(Value);
+
+/// One place of a body: its schema with whatever that refers to, in order of nearness.
+pub struct Place<'a> {
+    document: &'a Value,
+    parts: Vec<&'a Value>,
+}
+
+impl Schema {
+    pub fn of(provider: &'static Provider, name: &str) -> Option<Self> {
+        provider.json_schema(name).ok().map(Self)
+    }
+
+    pub fn root(&self) -> Place<'_> {
+        Place::new(&self.0, [&self.0])
+    }
+
+    /// Whether there is a secret anywhere in it.
+    pub fn has_secret(&self) -> bool {
+        fn found(value: &Value) -> bool {
+            match value {
+                Value::Object(members) => is_secret(value) || members.values().any(found),
+                Value::Array(items) => items.iter().any(found),
+                _ => false,
+            }
+        }
+        found(&self.0)
+    }
+}
+
+impl<'a> Place<'a> {
+    fn new(document: &'a Value, schemas: impl IntoIterator<Item = &'a Value>) -> Self {
+        let mut parts: Vec<&Value> = schemas.into_iter().collect();
+        let mut next = 0;
+        while let Some(part) = parts.get(next).copied() {
+            next += 1;
+            let reference = part.get("$ref").and_then(Value::as_str).and_then(|target| target.strip_prefix('#'));
+            let referred = reference.and_then(|pointer| document.pointer(pointer));
+            let members = ["allOf", "anyOf", "oneOf"].into_iter().filter_map(|key| part.get(key)?.as_array()).flatten();
+            for further in referred.into_iter().chain(members) {
+                if !parts.iter().any(|known| std::ptr::eq(*known, further)) {
+                    parts.push(further);
+                }
+            }
+        }
+        Self { document, parts }
+    }
+
+    fn keyword(&self, name: &str) -> impl Iterator<Item = &'a Value> {
+        self.parts.iter().filter_map(move |part| part.get(name))
+    }
+
+    pub fn description(&self) -> &'a str {
+        self.keyword("description").find_map(Value::as_str).unwrap_or_default()
+    }
+
+    /// Other types than null.
+    pub fn is_of_type(&self, name: &str) -> bool {
+        self.keyword("type").any(|kind| match kind {
+            Value::Array(kinds) => kinds.iter().any(|kind| kind == name),
+            kind => kind == name,
+        })
+    }
+
+    pub fn is_secret(&self) -> bool {
+        self.parts.iter().any(|part| is_secret(part))
+    }
+
+    /// The values that are allowed; empty where any is.
+    pub fn choices(&self) -> Vec<&'a str> {
+        self.keyword("enum").filter_map(Value::as_array).flatten().filter_map(Value::as_str).collect()
+    }
+
+    pub fn requires(&self, name: &str) -> bool {
+        self.keyword("required").filter_map(Value::as_array).flatten().any(|required| required == name)
+    }
+
+    pub fn properties(&self) -> impl Iterator<Item = &'a String> {
+        self.keyword("properties").filter_map(Value::as_object).flat_map(|members| members.keys())
+    }
+
+    pub fn member(&self, name: &str) -> Self {
+        let mut named: Vec<_> = self.keyword("properties").filter_map(|properties| properties.get(name)).collect();
+        if named.is_empty() {
+            named.extend(self.keyword("additionalProperties"));
+        }
+        Self::new(self.document, named)
+    }
+
+    pub fn items(&self) -> Self {
+        Self::new(self.document, self.keyword("items"))
+    }
+}
+
+fn is_secret(schema: &Value) -> bool {
+    schema.get("format").is_some_and(|format| format == "password")
+}

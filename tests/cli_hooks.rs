@@ -1,0 +1,692 @@
+//! `hooks` of the binary manages webhooks as the specifications say, from outside, and shows no secret unasked.
+
+#![cfg(all(feature = "cli", feature = "mipos", feature = "mypos", feature = "dealpos", feature = "vipps"))]
+
+#[path = "cli/run.rs"]
+mod run;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use pos_webhooks::PROVIDERS;
+use pos_webhooks::sandbox::{AnswerFault, Registration, Sandbox};
+use serde_json::{Value, json};
+
+use crate::run::{Done, command, directory, feed, run};
+
+const CAPTURED: &str = "epayments.payment.captured.v1";
+const UNKNOWN_ID: &str = "6217960c-2a2e-4188-9025-af11abf47d5e";
+const SECRET: &str = "chosen-by-the-shop";
+
+/// A sandbox, and a directory with what its commands need.
+struct Shell {
+    /// Where the sandbox runs.
+    _runtime: tokio::runtime::Runtime,
+    sandbox: Sandbox,
+    directory: PathBuf,
+}
+
+impl Shell {
+    fn new(test: &str) -> Self {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let sandbox = runtime.block_on(Sandbox::builder().seed(1).start()).unwrap();
+        let directory = directory("hooks").join(test);
+        let _ = fs::remove_dir_all(&directory);
+        fs::create_dir_all(&directory).unwrap();
+        let shell = Self { _runtime: runtime, sandbox, directory };
+        shell.write("secret.txt", &format!("{SECRET}\n"));
+        for account in shell.sandbox.accounts() {
+            let credentials = serde_json::to_string(&account.credentials).unwrap();
+            shell.write(&format!("{}.json", account.provider), &credentials);
+        }
+        shell
+    }
+
+    fn write(&self, name: &str, content: &str) {
+        fs::write(self.directory.join(name), content).unwrap();
+    }
+
+    fn base_url(&self, provider: &str) -> &str {
+        &self.sandbox.account(provider).unwrap().base_url
+    }
+
+    fn token(&self, provider: &str) -> &str {
+        self.sandbox.account(provider).unwrap().credentials["token"].expose()
+    }
+
+    fn registrations(&self, provider: &str) -> Vec<Registration> {
+        self.sandbox.registrations(provider).unwrap()
+    }
+
+    /// `hooks PROVIDER …` at the sandbox, without credentials.
+    fn command(&self, provider: &str, arguments: &[&str]) -> Command {
+        let arguments = [&["hooks", provider], arguments, &["--base-url", self.base_url(provider)]].concat();
+        let mut command = command(&arguments);
+        command.current_dir(&self.directory);
+        command
+    }
+
+    /// Whatever happens, no credential is ever shown.
+    fn done(&self, command: Command) -> Done {
+        let done = feed(command, b"");
+        for account in self.sandbox.accounts() {
+            for (name, credential) in &account.credentials {
+                let shown = done.out.contains(credential.expose()) || done.err.contains(credential.expose());
+                assert!(!shown, "{name}: {}{}", done.out, done.err);
+            }
+        }
+        done
+    }
+
+    fn run(&self, provider: &str, arguments: &[&str]) -> Done {
+        let file = format!("{provider}.json");
+        self.done(self.command(provider, &[arguments, &["--credentials-file", &file]].concat()))
+    }
+
+    /// What a call that succeeds answers.
+    fn json(&self, provider: &str, arguments: &[&str]) -> Value {
+        let done = self.run(provider, &[arguments, &["--format", "json"]].concat());
+        assert_eq!((done.status, done.err.as_str()), (0, ""), "{arguments:?}");
+        assert!(done.out.ends_with('\n') && done.out.lines().count() == 1, "{}", done.out);
+        serde_json::from_str(&done.out).unwrap()
+    }
+
+    /// The object on standard error of a call that fails.
+    fn error(&self, provider: &str, arguments: &[&str]) -> Value {
+        let done = self.run(provider, &[arguments, &["--format", "json"]].concat());
+        assert_eq!((done.status, done.out.as_str()), (1, ""), "{arguments:?}: {}", done.err);
+        let mut error: Value = serde_json::from_str(&done.err).unwrap();
+        error["error"].take()
+    }
+}
+
+/// The commands that the help of a provider lists.
+fn verbs(provider: &str) -> BTreeSet<String> {
+    let help = run(&["hooks", provider, "--help"]).out;
+    let Some((_, commands)) = help.split_once("Commands:\n") else { return BTreeSet::new() };
+    let lines = commands.lines().take_while(|line| !line.is_empty());
+    lines
+        .filter_map(|line| line.strip_prefix("  ")?.split(' ').next())
+        .filter(|name| !name.is_empty())
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn every_operation_has_a_command() {
+    for provider in PROVIDERS {
+        let helps: Vec<_> =
+            verbs(provider.name).iter().map(|verb| run(&["hooks", provider.name, verb, "--help"]).out).collect();
+        assert_eq!(helps.len(), provider.operations.len(), "{}", provider.name);
+        for operation in provider.operations {
+            let call = format!("It is `{} {}`.", operation.method, operation.path);
+            assert!(helps.iter().any(|help| help.contains(&call)), "{}: {call}", provider.name);
+        }
+    }
+}
+
+/// The whole life of a webhook as a person sees it.
+#[test]
+fn a_person_manages_webhooks() {
+    const CREATED: &str = "the id that was just created";
+    let lives: [(&str, &[&[&str]]); 3] = [
+        (
+            "mipos",
+            &[
+                &["list"],
+                &["create", "--url", "https://a.test/orders"],
+                &["create", "--url", "https://a.test/menu", "--type", "Menu"],
+                &["update", "--current-url", "https://a.test/menu", "--new-url", "https://b.test/menu"],
+                &["list"],
+                &["delete", "--url", "https://a.test/orders"],
+                &["delete", "--url", "https://a.test/orders"],
+                &["list"],
+            ],
+        ),
+        (
+            "mypos",
+            &[
+                &["list"],
+                &["create", "--payload-url", "https://a.test/hooks", "--secret-file", "secret.txt"],
+                &["list"],
+                &["list", "--show-secrets"],
+                &["get", CREATED],
+                &["update", CREATED, "--is-active", "0", "--payload-url", "https://b.test"],
+                &["delete", CREATED, "--yes"],
+                &["get", CREATED],
+                &["list"],
+            ],
+        ),
+        (
+            "vipps",
+            &[
+                &["list"],
+                &["create", "--url", "https://a.test/hooks", "--events", CAPTURED, "--save-secret", "saved.txt"],
+                &[
+                    "create",
+                    "--url",
+                    "https://b.test",
+                    "--events",
+                    CAPTURED,
+                    "--events",
+                    "user.checked-in.v1",
+                    "--show-secrets",
+                ],
+                &["list"],
+                &["delete", CREATED],
+                &["delete", CREATED],
+            ],
+        ),
+    ];
+    for (provider, life) in lives {
+        let shell = Shell::new(&format!("life-{provider}"));
+        let mut shown = String::new();
+        for arguments in life {
+            let created = shell.registrations(provider).first().map_or(UNKNOWN_ID.to_owned(), |first| first.id.clone());
+            let arguments: Vec<_> = arguments
+                .iter()
+                .map(|&argument| if argument == CREATED { created.as_str() } else { argument })
+                .collect();
+            let done = shell.run(provider, &arguments);
+            let text = format!("{}{}", done.out, done.err);
+            let secret = shell.registrations(provider).into_iter().any(|it| text.contains(it.secret.expose()));
+            assert_eq!(secret, arguments.contains(&"--show-secrets"), "{text}");
+            shown += &format!(
+                "$ pos-webhooks hooks {provider} {}\n{text}exit status {}\n\n",
+                arguments.join(" "),
+                done.status
+            );
+        }
+        let called: BTreeSet<_> = life.iter().map(|arguments| arguments[0].to_owned()).collect();
+        assert_eq!(called, verbs(provider), "a person calls everything that there is");
+        insta::assert_snapshot!(format!("life_{provider}"), without_dates(&shown));
+    }
+}
+
+/// With every HTTP date replaced by one of the same length.
+fn without_dates(text: &str) -> String {
+    let mut rest = text;
+    let mut replaced = String::new();
+    while let Some(end) = rest.find(" GMT") {
+        let (before, after) = rest.split_at(end + 4);
+        replaced += &before[..before.len() - 29];
+        replaced += "Thu, 01 Jan 2026 00:00:00 GMT";
+        rest = after;
+    }
+    replaced + rest
+}
+
+mod as_json {
+    use super::*;
+
+    #[test]
+    fn mipos_lives() {
+        let shell = Shell::new("json-mipos");
+        assert_eq!(shell.json("mipos", &["list"]), json!([]));
+        let created = shell.json("mipos", &["create", "--url", "https://a.test", "--type", "Menu"]);
+        assert_eq!(created, json!({"message": "Webhook successfully created", "data": null}));
+        assert_eq!(shell.registrations("mipos")[0].events, ["Menu"]);
+        shell.json("mipos", &["update", "--current-url", "https://a.test", "--new-url", "https://b.test"]);
+        assert_eq!(shell.json("mipos", &["list"]), json!([{"url": "https://b.test"}]));
+        let removed = shell.json("mipos", &["delete", "--url", "https://b.test"]);
+        assert_eq!(removed["message"], "Webhook successfully removed");
+        assert_eq!(shell.json("mipos", &["list"]), json!([]));
+    }
+
+    #[test]
+    fn mypos_lives() {
+        let shell = Shell::new("json-mypos");
+        let arguments = ["create", "--payload-url", "https://a.test", "--secret-file", "secret.txt"];
+        let created = shell.json("mypos", &arguments);
+        assert_eq!(created["webhook"]["secret"], "***");
+        assert_eq!(created["webhook"]["is_active"], true);
+        assert_eq!(shell.registrations("mypos")[0].secret.expose(), SECRET, "without the newline of the file");
+        let id = created["webhook"]["id"].as_str().unwrap();
+
+        let list = shell.json("mypos", &["list"]);
+        assert_eq!(list, json!({"webhooks": [created["webhook"]], "pagination": {"page": 1, "size": 20, "total": 1}}));
+        assert_eq!(shell.json("mypos", &["get", id])["webhook"]["secret"], "***");
+        for arguments in [&["list"][..], &["get", id], &["update", id, "--is-active", "1"]] {
+            let shown = shell.json("mypos", &[arguments, &["--show-secrets"]].concat()).to_string();
+            assert!(shown.contains(SECRET), "{shown}");
+        }
+
+        let updated = shell.json("mypos", &["update", id, "--is-active", "0"]);
+        assert_eq!(updated["webhook"]["is_active"], false);
+        shell.write("other.txt", "another");
+        let updated = shell.json("mypos", &["update", id, "--secret-file", "other.txt"]);
+        assert_eq!(
+            (&updated["webhook"]["is_active"], &updated["webhook"]["payload_url"]),
+            (&json!(false), &json!("https://a.test"))
+        );
+        assert_eq!(shell.registrations("mypos")[0].secret.expose(), "another");
+        assert_eq!(
+            shell.json("mypos", &["delete", id]),
+            Value::Null,
+            "nothing is answered, and nobody is there to ask"
+        );
+        assert!(shell.registrations("mypos").is_empty());
+    }
+
+    #[test]
+    fn vipps_lives() {
+        let shell = Shell::new("json-vipps");
+        let create = ["create", "--url", "https://a.test", "--events", CAPTURED, "--events", "user.checked-in.v1"];
+        let created = shell.json("vipps", &[&create[..], &["--show-secrets"]].concat());
+        let registration = &shell.registrations("vipps")[0];
+        assert_eq!(created, json!({"id": registration.id, "secret": registration.secret.expose()}));
+        let listed =
+            json!({"id": registration.id, "url": "https://a.test", "events": [CAPTURED, "user.checked-in.v1"]});
+        assert_eq!(shell.json("vipps", &["list"]), json!({"webhooks": [listed]}));
+        assert_eq!(shell.json("vipps", &["delete", &registration.id]), Value::Null);
+        assert_eq!(shell.json("vipps", &["list"]), json!({"webhooks": []}));
+    }
+}
+
+#[test]
+fn what_a_provider_sends_is_kept_and_does_nothing_to_a_terminal() {
+    let shell = Shell::new("as-sent");
+    let sent = |body: &str| {
+        shell.sandbox.clear_faults();
+        let body = Some(body.to_owned());
+        shell.sandbox.fault(AnswerFault::Garbage { body, media_type: Some("application/json".into()) }).unwrap();
+    };
+    sent(r#"{"message": "done", "data": {"amount": 2.50, "id": 98765432109876543210987}}"#);
+    let done = shell.run("mipos", &["create", "--url", "https://a.test", "--format", "json"]);
+    assert_eq!(done.out, "{\"data\":{\"amount\":2.50,\"id\":98765432109876543210987},\"message\":\"done\"}\n");
+    sent(r#"[{"url": "https://a.test/\u001b[2J\nhttps://b.test"}]"#);
+    let done = shell.run("mipos", &["list"]);
+    assert_eq!(done.out, "URL\nhttps://a.test/\\u{1b}[2J\\nhttps://b.test\n");
+}
+
+mod a_secret_that_is_told_once {
+    use super::*;
+
+    const CREATE: [&str; 5] = ["create", "--url", "https://a.test", "--events", CAPTURED];
+
+    fn create(shell: &Shell, more: &[&str]) -> Done {
+        shell.run("vipps", &[&CREATE, more].concat())
+    }
+
+    #[test]
+    fn is_kept_or_nothing_is_created() {
+        let shell = Shell::new("once");
+        let done = create(&shell, &[]);
+        assert_eq!(done.status, 2);
+        assert!(done.err.contains("--save-secret <FILE>|--show-secrets"), "{}", done.err);
+        shell.write("taken.txt", "another secret");
+        let done = create(&shell, &["--save-secret", "taken.txt"]);
+        assert_eq!(done.status, 2);
+        assert!(done.err.contains("taken.txt") && done.err.contains("nothing was sent"), "{}", done.err);
+        assert_eq!(fs::read_to_string(shell.directory.join("taken.txt")).unwrap(), "another secret");
+        assert!(shell.registrations("vipps").is_empty());
+    }
+
+    #[test]
+    fn is_saved_for_its_owner_alone() {
+        let shell = Shell::new("saved");
+        let done = create(&shell, &["--save-secret", "secret-of-vipps.txt", "--format", "json"]);
+        let registration = &shell.registrations("vipps")[0];
+        let created: Value = serde_json::from_str(&done.out).unwrap();
+        assert_eq!(created, json!({"id": registration.id, "secret": "***"}));
+        let file = shell.directory.join("secret-of-vipps.txt");
+        assert_eq!(fs::read_to_string(&file).unwrap(), format!("{}\n", registration.secret.expose()));
+        #[cfg(unix)]
+        assert_eq!(std::os::unix::fs::PermissionsExt::mode(&file.metadata().unwrap().permissions()) & 0o777, 0o600);
+    }
+
+    #[test]
+    fn leaves_no_file_where_there_is_none() {
+        let shell = Shell::new("refused");
+        let done = shell.run(
+            "vipps",
+            &["create", "--url", "https://a.test", "--events", "no.such.event", "--save-secret", "s.txt"],
+        );
+        assert_eq!(done.status, 1, "{}", done.err);
+        assert!(!shell.directory.join("s.txt").exists());
+    }
+}
+
+mod credentials {
+    use super::*;
+
+    #[test]
+    fn come_from_the_environment() {
+        let shell = Shell::new("environment");
+        for provider in ["mipos", "mypos", "vipps"] {
+            let variables =
+                shell.sandbox.account(provider).unwrap().credentials.iter().map(|(name, value)| {
+                    (format!("POS_WEBHOOKS_{}_{}", provider, name).to_uppercase(), value.expose())
+                });
+            let mut command = shell.command(provider, &["list"]);
+            command.envs(variables.clone());
+            assert_eq!(shell.done(command).status, 0, "{provider}");
+            let help = run(&["hooks", provider, "list", "--help"]).out;
+            for (variable, _) in variables.filter(|(name, _)| !name.ends_with("MIPOS_SECRET")) {
+                assert!(help.contains(&variable), "{variable}");
+            }
+        }
+    }
+
+    /// The sandbox knows sales units apart, and refuses another subscription key.
+    #[test]
+    fn are_all_sent() {
+        let shell = Shell::new("all-sent");
+        shell.run("vipps", &["create", "--url", "https://a.test", "--events", CAPTURED, "--show-secrets"]);
+        let token = shell.token("vipps");
+        shell.write("other.json", &json!({"token": token, "merchant_serial_number": "654321"}).to_string());
+        let list =
+            |file: &str| shell.done(shell.command("vipps", &["list", "--format", "json", "--credentials-file", file]));
+        assert_eq!(list("other.json").out, "{\"webhooks\":[]}\n");
+        assert!(list("vipps.json").out.contains("https://a.test"));
+        shell.write("other.json", &json!({"token": token, "ocp_apim_subscription_key": "not-the-key"}).to_string());
+        let refused = list("other.json");
+        assert_eq!((refused.status, refused.out.as_str()), (1, ""));
+        assert!(refused.err.contains("401") && !refused.err.contains("not-the-key"), "{}", refused.err);
+    }
+
+    #[test]
+    fn of_a_file_are_not_mixed_with_the_environment() {
+        let shell = Shell::new("not-mixed");
+        shell.write("without.json", r#"{"merchant_serial_number": "123456"}"#);
+        let mut command = shell.command("vipps", &["list", "--credentials-file", "without.json"]);
+        command.env("POS_WEBHOOKS_VIPPS_TOKEN", shell.token("vipps"));
+        assert_eq!(shell.done(command).status, 2);
+    }
+
+    #[test]
+    fn that_are_missing_are_named() {
+        let shell = Shell::new("missing");
+        for provider in ["mipos", "mypos", "vipps"] {
+            let variable = format!("POS_WEBHOOKS_{}_TOKEN", provider.to_uppercase());
+            for value in [None, Some("")] {
+                let mut command = shell.command(provider, &["list"]);
+                command.envs(value.map(|value| (&variable, value)));
+                let done = shell.done(command);
+                assert_eq!((done.status, done.out.as_str()), (2, ""));
+                assert!(done.err.contains(&variable) && done.err.contains("--credentials-file"), "{}", done.err);
+            }
+        }
+    }
+
+    #[test]
+    fn that_cannot_be_used_are_not_shown() {
+        let shell = Shell::new("unusable");
+        for (content, expected) in [
+            (r#"{"token": "hush", "ocp_apim_key": "hush"}"#, "vipps has no credential `ocp_apim_key`; it has: token, "),
+            (r#"{"token": ["hush"]}"#, "bad.json: line 1, column"),
+            (r#"["hush"]"#, "bad.json: line 1, column"),
+            ("token=hush", "bad.json: line 1, column"),
+            (r#"{"token": "hush\n"}"#, "the token has characters that a header cannot carry"),
+            (
+                r#"{"token": "hush", "merchant_serial_number": "hush"}"#,
+                "`merchant_serial_number` from bad.json: value does not match",
+            ),
+        ] {
+            shell.write("bad.json", content);
+            let done = shell.done(shell.command("vipps", &["list", "--credentials-file", "bad.json"]));
+            assert_eq!((done.status, done.out.as_str()), (2, ""), "{}", done.err);
+            assert!(done.err.contains(expected) && !done.err.contains("hush"), "{content}: {}", done.err);
+        }
+        let done = shell.done(shell.command("vipps", &["list", "--credentials-file", "none.json"]));
+        assert_eq!(done.status, 2);
+    }
+
+    #[test]
+    fn that_are_wrong_are_refused() {
+        let shell = Shell::new("wrong-token");
+        shell.write("wrong.json", r#"{"token": "not-the-token"}"#);
+        for provider in ["mipos", "mypos", "vipps"] {
+            let done = shell.done(shell.command(provider, &["list", "--credentials-file", "wrong.json"]));
+            assert_eq!((done.status, done.out.as_str()), (1, ""));
+            assert!(done.err.contains("401") && done.err.contains("The token is from wrong.json."), "{}", done.err);
+            assert!(!done.err.contains("not-the-token"), "{}", done.err);
+            assert_eq!(done.err.contains("\nUnauthorized.\n"), provider == "mipos", "only mipos documents it");
+        }
+    }
+}
+
+mod errors {
+    use super::*;
+
+    #[test]
+    fn tell_what_the_provider_documents() {
+        let shell = Shell::new("conflict");
+        shell.json("mipos", &["create", "--url", "https://a.test"]);
+        let error = shell.error("mipos", &["create", "--url", "https://a.test"]);
+        let answer = json!({"message": ["This webhook already exists"], "data": null});
+        assert_eq!(
+            (&error["operation"], &error["status"], &error["answer"]),
+            (&json!("create_webhook"), &json!(409), &answer)
+        );
+        assert_eq!((&error["retryable"], &error["may_have_been_executed"]), (&json!(false), &json!(false)));
+        let done = shell.run("mipos", &["create", "--url", "https://a.test"]);
+        assert_eq!((done.status, done.out.as_str()), (1, ""));
+        assert!(
+            done.err.contains("409 Conflict") && done.err.contains(r#"["This webhook already exists"]"#),
+            "{}",
+            done.err
+        );
+
+        let error =
+            shell.error("vipps", &["create", "--url", "https://a.test", "--events", "no.such.event", "--show-secrets"]);
+        assert_eq!(error["answer"]["extraDetails"][0]["reason"], "There is no event type 'no.such.event'.");
+    }
+
+    #[test]
+    fn of_unknown_ids_are_told() {
+        let shell = Shell::new("unknown-id");
+        for (provider, arguments) in [
+            ("mypos", &["get", UNKNOWN_ID][..]),
+            ("mypos", &["update", UNKNOWN_ID, "--is-active", "1"]),
+            ("mypos", &["delete", UNKNOWN_ID]),
+            ("vipps", &["delete", UNKNOWN_ID]),
+        ] {
+            let error = shell.error(provider, arguments);
+            assert_eq!(
+                (&error["status"], &error["answer"], &error["retryable"]),
+                (&json!(404), &Value::Null, &json!(false))
+            );
+        }
+    }
+
+    #[test]
+    fn show_no_credential_that_the_provider_repeats() {
+        let shell = Shell::new("repeated");
+        shell.json("mipos", &["create", "--url", "https://a.test"]);
+        let repeated = json!({"message": [format!("Bearer {} knows this one", shell.token("mipos"))], "data": null});
+        let body = Some(repeated.to_string());
+        shell.sandbox.fault(AnswerFault::Garbage { body, media_type: Some("application/json".into()) }).unwrap();
+        let error = shell.error("mipos", &["create", "--url", "https://a.test"]);
+        assert_eq!(error["answer"]["message"], json!(["Bearer *** knows this one"]));
+    }
+
+    #[test]
+    fn tell_whether_to_try_again() {
+        let shell = Shell::new("again");
+        shell.sandbox.fault(AnswerFault::Status { status: 503, retry_after_seconds: Some(7) }).unwrap();
+        let create = ["create", "--url", "https://a.test"];
+        let error = shell.error("mipos", &create);
+        assert_eq!(
+            (&error["status"], &error["retryable"], &error["retry_after_seconds"]),
+            (&json!(503), &json!(true), &json!(7))
+        );
+        assert_eq!(error["may_have_been_executed"], true);
+        let done = shell.run("mipos", &create);
+        assert!(done.err.contains("the provider asks to wait for 7 s"), "{}", done.err);
+
+        shell.sandbox.clear_faults();
+        shell.sandbox.fault(AnswerFault::Reset).unwrap();
+        let error = shell.error("mipos", &create);
+        assert_eq!((&error["status"], &error["may_have_been_executed"]), (&Value::Null, &json!(true)));
+        assert_eq!(shell.registrations("mipos").len(), 1, "it was");
+    }
+
+    #[test]
+    fn of_answers_that_are_none_show_nothing_of_them() {
+        let shell = Shell::new("garbage");
+        let body = Some("<html>who knows what</html>".to_owned());
+        shell.sandbox.fault(AnswerFault::Garbage { body, media_type: None }).unwrap();
+        let error = shell.error("mipos", &["create", "--url", "https://a.test"]);
+        let message = error["message"].as_str().unwrap();
+        assert!(message.contains("not what the provider documents") && message.contains("`text/html`"), "{message}");
+        assert!(!message.contains("who knows what"), "{message}");
+        assert_eq!((&error["status"], &error["may_have_been_executed"]), (&json!(201), &json!(true)));
+    }
+
+    #[test]
+    fn of_the_connection_are_no_usage() {
+        let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let mut command = command(&["hooks", "mypos", "list", "--base-url", &format!("http://{free}")]);
+        command.env("POS_WEBHOOKS_MYPOS_TOKEN", "never-shown");
+        let done = feed(command, b"");
+        assert_eq!((done.status, done.out.as_str()), (1, ""));
+        assert!(done.err.contains("the connection failed") && done.err.contains("may succeed later"), "{}", done.err);
+        assert!(!done.err.contains("never-shown"));
+    }
+}
+
+#[test]
+fn requests_are_checked_before_they_are_sent() {
+    let shell = Shell::new("checked");
+    // Whatever is sent would fail with 1.
+    shell.sandbox.fault(AnswerFault::Status { status: 500, retry_after_seconds: None }).unwrap();
+    for (provider, arguments, expected) in [
+        ("mipos", &["create", "--url", "nowhere"][..], "/url: value is not a \"uri\" (format)"),
+        ("mipos", &["create", "--url", "https://a.test", "--type", "MENU"], "[possible values: ORDER, Menu]"),
+        ("mipos", &["create"], "--url <URL>"),
+        ("mypos", &["update", UNKNOWN_ID, "--is-active", "2"], "/is_active: value is greater than the maximum of 1"),
+        ("mypos", &["update", UNKNOWN_ID, "--is-active", "no"], "--is-active <IS_ACTIVE>"),
+        ("mypos", &["update", UNKNOWN_ID], "--is-active <IS_ACTIVE>|--payload-url <PAYLOAD_URL>|--secret-file <FILE>"),
+        ("mypos", &["get", "7"], "value is not a \"uuid\""),
+        ("mypos", &["create", "--payload-url", "https://a.test", "--secret-file", "none.txt"], "none.txt: "),
+        ("mypos", &["create", "--payload-url", "https://a.test", "--secret", SECRET], "--secret"),
+        ("vipps", &["create", "--url", "https://a.test", "--show-secrets"], "--events <EVENTS>"),
+        ("vipps", &["delete", "../v1"], "value is not a \"uuid\""),
+    ] {
+        let done = shell.run(provider, arguments);
+        assert_eq!((done.status, done.out.as_str()), (2, ""), "{arguments:?}: {}", done.err);
+        assert!(done.err.contains(expected), "{arguments:?}: {}", done.err);
+    }
+}
+
+#[test]
+fn only_one_input_is_standard_input() {
+    let shell = Shell::new("standard-input");
+    let create = ["create", "--payload-url", "https://a.test", "--secret-file", "-"];
+    let done = shell.done(shell.command("mypos", &[&create[..], &["--credentials-file", "-"]].concat()));
+    assert_eq!(done.status, 2, "{}", done.err);
+    let command = shell.command("mypos", &[&create[..], &["--credentials-file", "mypos.json"]].concat());
+    assert_eq!(feed(command, b"piped\n").status, 0);
+    assert_eq!(shell.registrations("mypos")[0].secret.expose(), "piped");
+}
+
+#[test]
+fn what_a_provider_does_not_have_is_said() {
+    for (arguments, expected) in [
+        (
+            &["vipps", "update", UNKNOWN_ID, "--url", "x"][..],
+            "vipps documents no call for `update`; it has: list, create, delete",
+        ),
+        (&["vipps", "get", UNKNOWN_ID], "vipps documents no call for `get`; it has: list, create, delete"),
+        (&["mipos", "get"], "mipos documents no call for `get`; it has: list, create, update, delete"),
+        (&["dealpos", "list"], "its webhooks are set up in its back office"),
+        (&["dealpos"], "its webhooks are set up in its back office"),
+        (&["vipps", "lst"], "'list'"),
+        (&["stripe", "list"], "unrecognized subcommand 'stripe'"),
+        (
+            &["mipos", "list", "--test"],
+            "mipos documents no test server, only: production (https://integrations.mipos.shop)",
+        ),
+        (&["vipps", "list", "--test", "--base-url", "http://127.0.0.1:1"], "cannot be used with"),
+        (&["vipps", "list", "--base-url", "http://shop.example/x"], "it is http:// and not on this machine"),
+        (&["vipps", "list", "--base-url", "nowhere"], "the server is no base URL"),
+    ] {
+        let mut command = command(&[&["hooks"], arguments].concat());
+        command.env("POS_WEBHOOKS_VIPPS_TOKEN", "x").env("POS_WEBHOOKS_MIPOS_TOKEN", "x");
+        let done = feed(command, b"");
+        assert_eq!((done.status, done.out.as_str()), (2, ""), "{arguments:?}: {}", done.err);
+        assert!(done.err.contains(expected), "{arguments:?}: {}", done.err);
+    }
+}
+
+/// A proxy sees which host is meant.
+#[test]
+fn the_documented_servers_are_called() {
+    for (arguments, host) in [
+        (&["mipos", "list"][..], "integrations.mipos.shop"),
+        (&["mypos", "list"], "webhook-api.mypos.com"),
+        (&["mypos", "list", "--test"], "sandbox-webhook-api.mypos.com"),
+        (&["vipps", "list"], "api.vipps.no"),
+        (&["vipps", "list", "--test"], "apitest.vipps.no"),
+    ] {
+        let proxy = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut command = command(&[&["hooks"], arguments].concat());
+        let address = format!("http://{}", proxy.local_addr().unwrap());
+        command.env("HTTPS_PROXY", address).env_remove("NO_PROXY").env_remove("no_proxy");
+        for provider in ["MIPOS", "MYPOS", "VIPPS"] {
+            command.env(format!("POS_WEBHOOKS_{provider}_TOKEN"), "x");
+        }
+        std::thread::spawn(move || feed(command, b""));
+        let (mut connection, _) = proxy.accept().unwrap();
+        let mut line = String::new();
+        BufReader::new(&connection).read_line(&mut line).unwrap();
+        assert_eq!(line, format!("CONNECT {host}:443 HTTP/1.1\r\n"));
+        // The program must not try again for long.
+        let _ = connection.write_all(b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n");
+    }
+}
+
+/// With a terminal from `script` of util-linux.
+#[test]
+fn deleting_asks_on_a_terminal() {
+    let shell = Shell::new("terminal");
+    if Command::new("script").arg("--version").output().is_err() {
+        println!("skipped: there is no `script`");
+        return;
+    }
+    let delete = |more: &str, input: &[u8]| {
+        let line = format!(
+            "'{}' hooks mipos delete --url https://a.test --credentials-file mipos.json --base-url {}{more}",
+            env!("CARGO_BIN_EXE_pos-webhooks"),
+            shell.base_url("mipos"),
+        );
+        let mut command = Command::new("script");
+        command.args(["-qec", &line, "/dev/null"]).current_dir(&shell.directory);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        feed(command, input)
+    };
+    shell.json("mipos", &["create", "--url", "https://a.test"]);
+    for answer in [&b"n\n"[..], b"\n", b"yesterday\n"] {
+        let done = delete("", answer);
+        assert_eq!(done.status, 1, "{}", done.out);
+        assert!(done.out.contains("[y/N]") && done.out.contains("https://a.test"), "{}", done.out);
+        assert!(done.out.contains("nothing was deleted"), "{}", done.out);
+        assert_eq!(shell.registrations("mipos").len(), 1);
+    }
+    let done = delete("", b"y\n");
+    assert_eq!((done.status, shell.registrations("mipos").len()), (0, 0), "{}", done.out);
+    shell.json("mipos", &["create", "--url", "https://a.test"]);
+    let done = delete(" --yes", b"");
+    assert_eq!((done.status, shell.registrations("mipos").len()), (0, 0), "{}", done.out);
+    assert!(!done.out.contains("[y/N]"), "{}", done.out);
+}
+
+#[test]
+fn help() {
+    for (name, arguments) in [
+        ("help", &["hooks", "--help"][..]),
+        ("help_vipps", &["hooks", "vipps", "--help"]),
+        ("help_vipps_create", &["hooks", "vipps", "create", "--help"]),
+        ("help_mypos_update", &["hooks", "mypos", "update", "--help"]),
+        ("help_mipos_delete_short", &["hooks", "mipos", "delete", "-h"]),
+    ] {
+        let done = run(arguments);
+        assert_eq!((done.status, done.err.as_str()), (0, ""));
+        insta::assert_snapshot!(name, done.out);
+    }
+}
