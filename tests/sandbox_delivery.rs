@@ -184,6 +184,9 @@ async fn tells_the_right_events_and_settings() {
         DeliverError::TimeScale
     );
     assert_eq!(sandbox.deliver("dealpos", delivery.max_attempts(0)).await.unwrap_err(), DeliverError::NoAttempt);
+    register(&sandbox, "mypos", "http://127.0.0.1:9").await;
+    let slow = sandbox.deliver("mypos", Delivery::new("pos.payment.failed").time_scale(1e-300));
+    assert!(tokio::time::timeout(Duration::from_millis(100), slow).await.is_err(), "a wait without end, and no panic");
     let error = sandbox.register("dealpos", "http://localhost:1", &["paymentcreated"]).unwrap_err();
     assert!(matches!(error, RegisterError::Event(_)), "{error}");
     assert_eq!(sandbox.register("dealpos", "nowhere", &[]).unwrap_err(), RegisterError::Url);

@@ -256,7 +256,10 @@ impl Inner {
             let Some(wait) = wait else { return };
             (number, passed) = (number + 1, passed + wait);
             match job.time_scale {
-                Some(scale) => tokio::time::sleep(wait.div_f64(scale)).await,
+                Some(scale) => {
+                    let wait = Duration::try_from_secs_f64(wait.as_secs_f64() / scale);
+                    tokio::time::sleep(wait.unwrap_or(Duration::MAX)).await;
+                }
                 None => return self.go_on(number, passed, wait, job),
             }
         }
