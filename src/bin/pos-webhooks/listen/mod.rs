@@ -4,6 +4,7 @@ mod journal;
 mod metrics;
 mod server;
 
+use std::borrow::Cow;
 use std::io;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
@@ -351,14 +352,15 @@ impl Listener {
             payload: &payload,
             error,
         };
-        let mut line = match serde_json::to_vec(&line) {
-            Ok(line) => line,
-            Err(error) => return refused("not_json", StatusCode::BAD_REQUEST, &error),
-        };
-        line.push(b'\n');
+        // What stands around a payload fits.
+        let mut bytes = Vec::with_capacity(request.body().len() + 512);
+        if let Err(error) = serde_json::to_writer(&mut bytes, &line) {
+            return refused("not_json", StatusCode::BAD_REQUEST, &error);
+        }
+        bytes.push(b'\n');
         let acknowledgement = arrived.map(|arrived| arrived.acknowledgement);
         let within = acknowledgement.and_then(|answer| answer.within).unwrap_or(WRITE);
-        let written = timeout(within, self.journal.write(key, line)).await;
+        let written = timeout(within, self.journal.write(key, bytes)).await;
         let outcome = match written {
             Ok(Ok(Written::New)) => Outcome::Accepted,
             Ok(Ok(Written::Duplicate)) => {
@@ -375,11 +377,11 @@ impl Listener {
 }
 
 /// A payload on one line. Between the parts of JSON a line break is as good as a space, and inside of texts there is none.
-fn payload(body: &Bytes) -> serde_json::Result<Box<RawValue>> {
+fn payload(body: &Bytes) -> serde_json::Result<Cow<'_, RawValue>> {
     let payload: &RawValue = serde_json::from_slice(body)?;
     match payload.get().contains(['\n', '\r']) {
-        true => RawValue::from_string(payload.get().replace(['\n', '\r'], " ")),
-        false => Ok(payload.to_owned()),
+        true => RawValue::from_string(payload.get().replace(['\n', '\r'], " ")).map(Cow::Owned),
+        false => Ok(Cow::Borrowed(payload)),
     }
 }
 

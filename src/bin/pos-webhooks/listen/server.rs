@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -27,44 +28,33 @@ const OUT_OF_DESCRIPTORS: Duration = Duration::from_millis(50);
 /// Open connections.
 struct Connections {
     most: Arc<Semaphore>,
-    open: Mutex<(u64, HashMap<u64, Connection>)>,
+    began: Instant,
+    open: Mutex<HashMap<u64, Arc<Connection>>>,
 }
 
 struct Connection {
-    /// Since when it waits for a request; `None` while it is answering one.
-    idle_since: Option<Instant>,
-    close: Arc<Notify>,
+    /// Since when it waits for a request, in microseconds; `BUSY` while it is answering one.
+    idle_since: AtomicU64,
+    close: Notify,
 }
 
+const BUSY: u64 = u64::MAX;
+
 impl Connections {
-    fn open(&self) -> MutexGuard<'_, (u64, HashMap<u64, Connection>)> {
+    fn open(&self) -> MutexGuard<'_, HashMap<u64, Arc<Connection>>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn add(&self) -> (u64, Arc<Notify>) {
-        let (last, open) = &mut *self.open();
-        *last += 1;
-        let close = Arc::new(Notify::new());
-        open.insert(*last, Connection { idle_since: Some(Instant::now()), close: Arc::clone(&close) });
-        (*last, close)
-    }
-
-    fn remove(&self, id: u64) {
-        self.open().1.remove(&id);
-    }
-
-    fn set_idle(&self, id: u64, idle_since: Option<Instant>) {
-        if let Some(connection) = self.open().1.get_mut(&id) {
-            connection.idle_since = idle_since;
-        }
+    fn now(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_micros()).unwrap_or(BUSY - 1)
     }
 
     /// Closes the connection that has waited longest, so that one that sends something gets its place.
     fn close_idlest(&self) {
-        let open = &self.open().1;
-        let idle = open.values().filter_map(|connection| Some((connection.idle_since?, &connection.close)));
-        if let Some((_, close)) = idle.min_by_key(|(since, _)| *since) {
-            close.notify_one();
+        let open = self.open();
+        let idle = open.values().map(|connection| (connection.idle_since.load(Ordering::Relaxed), connection));
+        if let Some((_, connection)) = idle.filter(|(since, _)| *since != BUSY).min_by_key(|(since, _)| *since) {
+            connection.close.notify_one();
         }
     }
 }
@@ -75,8 +65,9 @@ where
     H: Fn(Request<Incoming>) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Response<Full<Bytes>>> + Send + 'static,
 {
-    let connections = Arc::new(Connections { most: Arc::new(Semaphore::new(most)), open: Mutex::default() });
-    loop {
+    let connections =
+        Arc::new(Connections { most: Arc::new(Semaphore::new(most)), began: Instant::now(), open: Mutex::default() });
+    for id in 0_u64.. {
         let stream = tokio::select! {
             accepted = listener.accept() => accepted,
             _ = over.changed() => break,
@@ -100,12 +91,13 @@ where
         let Ok(permit) = permit else { break };
         let (connections, handle, over) = (Arc::clone(&connections), handle.clone(), over.clone());
         tokio::spawn(async move {
-            let (id, close) = connections.add();
+            let connection = Arc::new(Connection { idle_since: connections.now().into(), close: Notify::new() });
+            connections.open().insert(id, Arc::clone(&connection));
             tokio::select! {
-                () = converse(stream, id, &connections, handle, over) => {}
-                () = close.notified() => {}
+                () = converse(stream, &connection, &connections, handle, over) => {}
+                () = connection.close.notified() => {}
             }
-            connections.remove(id);
+            connections.open().remove(&id);
             drop(permit);
         });
     }
@@ -116,19 +108,24 @@ where
     }
 }
 
-async fn converse<H, F>(stream: TcpStream, id: u64, connections: &Connections, handle: H, mut over: watch::Receiver<()>)
-where
+async fn converse<H, F>(
+    stream: TcpStream,
+    state: &Connection,
+    connections: &Connections,
+    handle: H,
+    mut over: watch::Receiver<()>,
+) where
     H: Fn(Request<Incoming>) -> F,
     F: Future<Output = Response<Full<Bytes>>>,
 {
     // Answers are short, and waiting to fill a packet would only delay them.
     let _: io::Result<()> = stream.set_nodelay(true);
     let service = service_fn(|request| {
-        connections.set_idle(id, None);
+        state.idle_since.store(BUSY, Ordering::Relaxed);
         let answer = handle(request);
         async move {
             let answer = answer.await;
-            connections.set_idle(id, Some(Instant::now()));
+            state.idle_since.store(connections.now(), Ordering::Relaxed);
             Ok::<_, Infallible>(answer)
         }
     });
