@@ -140,29 +140,30 @@ struct Life<'a> {
 
 impl Life<'_> {
     async fn with_client(&mut self) -> Result<(), Miss> {
-        let sandbox = self.sandbox;
         match self.provider.name {
             #[cfg(feature = "mipos")]
             "mipos" => {
-                let secret = sandbox.account("mipos")?.credentials.get("secret").cloned();
+                let secret = self.sandbox.account("mipos")?.credentials.get("secret").cloned();
                 let secret = secret.ok_or_else(|| Miss::Failed("the sandbox tells no secret".to_owned()))?;
-                self.run(&calls::Mipos { client: sandbox.mipos()?, secret }).await;
+                self.run(&calls::Mipos { client: self.sandbox.mipos()?, secret }).await
             }
             #[cfg(feature = "mypos")]
-            "mypos" => self.run(&calls::Mypos { client: sandbox.mypos()?, secret: "chosen by the demo".into() }).await,
+            "mypos" => {
+                self.run(&calls::Mypos { client: self.sandbox.mypos()?, secret: "chosen by the demo".into() }).await
+            }
             #[cfg(feature = "dealpos")]
-            "dealpos" => self.run(&calls::Dealpos(sandbox)).await,
+            "dealpos" => self.run(&calls::Dealpos(self.sandbox)).await,
             #[cfg(feature = "vipps")]
-            "vipps" => self.run(&calls::Vipps(sandbox.vipps()?)).await,
-            name => return Err(Miss::Failed(format!("the demo does not know {name}"))),
+            "vipps" => self.run(&calls::Vipps(self.sandbox.vipps()?)).await,
+            name => Err(Miss::Failed(format!("the demo does not know {name}"))),
         }
-        Ok(())
     }
 
-    async fn run(&mut self, calls: &impl Calls) {
+    /// Every step; an error where nothing could be registered.
+    async fn run(&mut self, calls: &impl Calls) -> Result<(), Miss> {
         let begun = Instant::now();
-        let registered = self.register(calls).await;
-        let Some(mut webhooks) = self.note("register", None, begun.elapsed(), registered) else { return };
+        let (mut webhooks, detail) = self.register(calls).await?;
+        self.note("register", None, begun.elapsed(), Ok(((), detail)));
         let begun = Instant::now();
         let listed = self.list(calls, &webhooks).await;
         self.note("list", None, begun.elapsed(), listed);
@@ -185,6 +186,7 @@ impl Life<'_> {
         let begun = Instant::now();
         let deleted = self.delete(calls, &webhooks).await;
         self.note("delete", None, begun.elapsed(), deleted);
+        Ok(())
     }
 
     fn note<T>(
