@@ -149,8 +149,11 @@ fn what_to_do_next_exists() {
     let mut count = 0;
     for line in commands {
         let words = line.split("  ").next().unwrap().split_whitespace().filter(|word| *word != "--help");
-        let (status, _, err) = run(command(&words.chain(["--help"]).collect::<Vec<_>>()).env_clear());
+        let (status, help, err) = run(command(&words.chain(["--help"]).collect::<Vec<_>>()).env_clear());
         assert_eq!((status, err.as_str()), (0, ""), "{line}");
+        if let Some((_, variable)) = line.split_once('$') {
+            assert!(help.contains(variable), "{variable}: {help}");
+        }
         count += 1;
     }
     assert!(count > 0, "{next}");

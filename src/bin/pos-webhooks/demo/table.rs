@@ -54,16 +54,19 @@ pub fn render(sandbox: &str, inbox: &str, steps: &[Step], took: Duration, verbos
     text + &next()
 }
 
-/// What to do with credentials of one's own.
+/// What to do with credentials of one's own, for the last provider, and the last one with calls.
 fn next() -> String {
+    let Some(last) = PROVIDERS.last() else { return String::new() };
     let with_calls = PROVIDERS.iter().rfind(|provider| !provider.operations.is_empty());
-    let Some(provider) = with_calls.or(PROVIDERS.last()) else { return String::new() };
-    let name = provider.name;
-    let commands = [
-        (format!("listen {name} --help"), "receive deliveries, one line of JSON each"),
-        (format!("verify {name} --help"), "find out why a delivery is refused"),
-    ];
-    let lines = commands.iter().map(|(command, what)| format!("  pos-webhooks {command:<21}  {what}\n"));
+    let list = with_calls.map(|provider| {
+        let variable = format!("POS_WEBHOOKS_{}_TOKEN", provider.name.to_ascii_uppercase());
+        (format!("hooks {} list", provider.name), format!("list your webhooks; the token is in ${variable}"))
+    });
+    let commands = list.into_iter().chain([
+        (format!("listen {} --help", last.name), "receive deliveries, one line of JSON each".to_owned()),
+        (format!("verify {} --help", last.name), "find out why a delivery is refused".to_owned()),
+    ]);
+    let lines = commands.map(|(command, what)| format!("  pos-webhooks {command:<21}  {what}\n"));
     format!("\nNext, with credentials of your own:\n{}", lines.collect::<String>())
 }
 
