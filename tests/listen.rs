@@ -458,6 +458,14 @@ fn requests_cost_no_more_than_their_limits() {
             let answer = exchange(address, request.as_bytes()).map(|answer| answer.status());
             assert!(matches!(answer, Err(_) | Ok(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)), "{answer:?}");
         });
+        for begun in ["", "POST / HTTP/1.1\r\nhost: a\r\n"] {
+            scope.spawn(move || {
+                let start = Instant::now();
+                exchange(address, begun.as_bytes()).unwrap_err();
+                let waited = start.elapsed();
+                assert!((25..50).contains(&waited.as_secs()), "{waited:?}");
+            });
+        }
         // Meanwhile others are served.
         for reference in 0..20 {
             let body = payment(reference);

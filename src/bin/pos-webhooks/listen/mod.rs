@@ -26,6 +26,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 
 use crate::schemes::{Receive, Refusal, Scheme};
@@ -303,7 +304,8 @@ impl Listener {
             tracing::warn!(reason, %why, "refused");
             (Outcome::Refused(reason), empty(status))
         };
-        let body = match timeout(BODY, Limited::new(body, self.max_bytes).collect()).await {
+        let body = within(BODY, Limited::new(body, self.max_bytes).collect()).await;
+        let body = match body {
             Err(late) => return refused("slow_body", StatusCode::REQUEST_TIMEOUT, &late),
             Ok(Err(error)) if error.is::<LengthLimitError>() => {
                 return refused("too_long", StatusCode::PAYLOAD_TOO_LARGE, &error);
@@ -359,8 +361,8 @@ impl Listener {
         }
         bytes.push(b'\n');
         let acknowledgement = arrived.map(|arrived| arrived.acknowledgement);
-        let within = acknowledgement.and_then(|answer| answer.within).unwrap_or(WRITE);
-        let written = timeout(within, self.journal.write(key, bytes)).await;
+        let limit = acknowledgement.and_then(|answer| answer.within).unwrap_or(WRITE);
+        let written = within(limit, self.journal.write(key, bytes)).await;
         let outcome = match written {
             Ok(Ok(Written::New)) => Outcome::Accepted,
             Ok(Ok(Written::Duplicate)) => {
@@ -373,6 +375,16 @@ impl Listener {
             }
         };
         (outcome, acknowledgement.map_or_else(Answer::default, Answer::from))
+    }
+}
+
+/// As `timeout`, without a timer for what is ready by the time that the rest of the connection has been looked after.
+async fn within<F: Future>(limit: Duration, future: F) -> Result<F::Output, Elapsed> {
+    let mut future = std::pin::pin!(future);
+    tokio::select! {
+        biased;
+        done = future.as_mut() => Ok(done),
+        () = tokio::task::yield_now() => timeout(limit, future).await,
     }
 }
 
