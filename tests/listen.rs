@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 use http::{Response, StatusCode};
 use jiff::Timestamp;
 use pos_webhooks::catalogue::{EventNamePlace, Provider};
+use pos_webhooks::sandbox::{Delivery, DeliveryFault, Fault, Sandbox};
 use pos_webhooks::{PROVIDERS, Secret, dealpos, mipos, mypos, vipps};
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, setrlimit};
 use serde_json::Value;
@@ -68,7 +69,7 @@ impl Listener {
         if !arguments.contains(&"--accept-unsigned") {
             command.args(["--secret-file", &folder.file("secret")]);
         }
-        Self::spawn(command)
+        Self::spawn(&mut command)
     }
 
     fn vipps(folder: &Folder, arguments: &[&str]) -> Self {
@@ -76,7 +77,7 @@ impl Listener {
         Self::start(folder, &[&["vipps", "--url", URL, "--append", &file], arguments].concat())
     }
 
-    fn spawn(mut command: Command) -> Self {
+    fn spawn(command: &mut Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut errors = BufReader::new(child.stderr.take().unwrap());
         let log = Arc::new(Mutex::new(String::new()));
@@ -372,7 +373,7 @@ fn what_cannot_be_written_is_asked_for_again() {
     command.args(["-c", script, env!("CARGO_BIN_EXE_pos-webhooks"), "listen", "vipps", "--url", URL]);
     command.args(["--listen", "127.0.0.1:0", "--log-format", "json", "--append", &folder.file("events")]);
     command.args(["--secret-file", &folder.file("secret")]);
-    let listener = Listener::spawn(command);
+    let listener = Listener::spawn(&mut command);
     let statuses: Vec<_> = (0..10).map(|reference| listener.deliver(payment(reference).as_bytes())).collect();
     let written = statuses.iter().filter(|status| **status == StatusCode::OK).count();
     assert!((1..10).contains(&written), "{statuses:?}");
@@ -535,6 +536,55 @@ fn what_was_acknowledged_survives_being_killed() {
     assert!(acknowledged.len() > 50, "{}", acknowledged.len());
     assert_eq!(acknowledged.difference(&written).next(), None);
     println!("{} acknowledged, {} written", acknowledged.len(), written.len());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_happens_on_the_way_each_event_is_written_once() {
+    let sandbox = Sandbox::start().await.unwrap();
+    let folder = Folder::new("faults");
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let url = format!("http://{free}/hooks/vipps");
+    let webhook = vipps::models::RegisterWebhook { url: url.clone(), events: vec![CAPTURED.to_owned()] };
+    let registered = sandbox.vipps().unwrap().register_webhook(&webhook).await.unwrap();
+    fs::write(folder.file("secret"), registered.secret.expose()).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pos-webhooks"));
+    command.args(["listen", "vipps", "--listen", &free, "--url", &url, "--append", &folder.file("events")]);
+    let listener = Listener::spawn(command.args(["--log-format", "json", "--secret-file", &folder.file("secret")]));
+
+    let deliver = async |body: &str| {
+        let delivery = Delivery::new(CAPTURED).payload(body.parse().unwrap()).time_scale(1e6).max_attempts(4);
+        sandbox.deliver("vipps", delivery).await.unwrap()
+    };
+    // The first attempt suffers it; what becomes of that one, and of the next.
+    let faults = [
+        (DeliveryFault::Latency { milliseconds: 50 }, vec![Some(200)]),
+        (DeliveryFault::Reset, vec![None, Some(200)]),
+        (DeliveryFault::Truncated, vec![None, Some(200)]),
+        (DeliveryFault::Garbage, vec![Some(400), Some(200)]),
+        (DeliveryFault::Duplicate, vec![Some(200), Some(200)]),
+        (DeliveryFault::StaleDate, vec![Some(401), Some(200)]),
+        (DeliveryFault::WrongSignature, vec![Some(401), Some(200)]),
+    ];
+    let mut sent = Vec::new();
+    for (fault, expected) in faults {
+        sandbox.fault(Fault::from(fault.clone()).times(1)).unwrap();
+        let body = payment(format!("{fault:?}"));
+        let statuses: Vec<_> = deliver(&body).await.iter().map(|attempt| attempt.status).collect();
+        assert_eq!(statuses, expected, "{fault:?}");
+        sent.push(body);
+    }
+    sandbox.fault(Fault::from(DeliveryFault::Reordered).times(1)).unwrap();
+    let (held, next) = (payment("held back"), payment("next"));
+    deliver(&held).await;
+    deliver(&next).await;
+    sent.extend([next, held]);
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while folder.lines().len() < sent.len() && Instant::now() < deadline {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    tokio::task::spawn_blocking(move || listener.end()).await.unwrap();
+    let written: Vec<String> = folder.lines().iter().map(|line| payload(line)).collect();
+    assert_eq!(written, sent);
 }
 
 #[test]
