@@ -462,9 +462,9 @@ fn requests_cost_no_more_than_their_limits() {
         for begun in ["", "POST / HTTP/1.1\r\nhost: a\r\n"] {
             scope.spawn(move || {
                 let start = Instant::now();
-                exchange(address, begun.as_bytes()).unwrap_err();
-                let waited = start.elapsed();
-                assert!((25..50).contains(&waited.as_secs()), "{waited:?}");
+                let closed = exchange(address, begun.as_bytes()).unwrap_err();
+                assert_ne!(closed.kind(), std::io::ErrorKind::WouldBlock, "it was not closed");
+                assert!(start.elapsed() >= Duration::from_secs(25), "{:?}", start.elapsed());
             });
         }
         // Meanwhile others are served.
