@@ -283,6 +283,32 @@ fn what_is_not_genuine_is_refused_without_a_word() {
 }
 
 #[test]
+fn any_of_several_secrets_will_do_and_none_where_that_is_asked_for() {
+    let folder = Folder::new("secrets");
+    fs::write(folder.file("old"), "old").unwrap();
+    let listener = Listener::vipps(&folder, &["--secret-file", &folder.file("old")]);
+    for (reference, secret) in [SECRET, "old"].into_iter().enumerate() {
+        let body = payment(reference);
+        let headers = vipps::sign(URL, &secret.into(), body.as_bytes(), Timestamp::now()).unwrap();
+        assert_eq!(listener.post("/", &headers, body.as_bytes()).status(), StatusCode::OK, "{secret}");
+    }
+    listener.end();
+    assert_eq!(folder.lines().len(), 2);
+
+    let folder = Folder::new("unsigned");
+    let event = &dealpos::PROVIDER.events[0];
+    let (path, body) = (format!("/{}", event.name), event.payload.examples[0].json.as_bytes());
+    let file = folder.file("events");
+    let listener = Listener::start(&folder, &["dealpos", "--append", &file]);
+    assert_eq!(listener.post(&path, &[], body).status(), StatusCode::UNAUTHORIZED);
+    listener.end();
+    let listener = Listener::start(&folder, &["dealpos", "--append", &file, "--accept-unsigned"]);
+    assert_eq!(listener.post(&path, &[], body).status(), StatusCode::OK);
+    listener.end();
+    assert_eq!(folder.lines().len(), 1);
+}
+
+#[test]
 fn what_is_genuine_but_not_documented_is_kept_unless_strict() {
     let mistyped = payment(1).replace("\"NOK\"", "17");
     let unknown = r#"{"something": "new"}"#;

@@ -209,7 +209,7 @@ impl Life<'_> {
 
     async fn register(&self, calls: &impl Calls) -> Result<(Vec<Webhook>, String), Miss> {
         let webhooks = calls.register(&format!("{}/{}", self.inbox.url, self.provider.name)).await?;
-        self.inbox.expect(self.scheme, &webhooks)?;
+        self.inbox.receive_for(self.scheme, &webhooks)?;
         let events = webhooks.iter().map(|webhook| webhook.events.len()).sum();
         let place =
             if self.provider.operations.is_empty() { ", in the back office: no call is documented" } else { "" };
@@ -311,7 +311,7 @@ impl Life<'_> {
         let moved = format!("{}/{}/moved", self.inbox.url, self.provider.name);
         *webhook = calls.update(webhook, &moved).await?;
         let name = webhook.events.first().copied().unwrap_or_default();
-        self.inbox.expect(self.scheme, webhooks)?;
+        self.inbox.receive_for(self.scheme, webhooks)?;
         let event = self.provider.events.iter().find(|event| event.name == name);
         let event = event.ok_or_else(|| Miss::Failed("the webhook has no event".to_owned()))?;
         let (attempt, _) = self.deliver(event).await?;

@@ -49,7 +49,7 @@ impl Inbox {
     }
 
     /// Receives for these webhooks, and for no others of their provider.
-    pub fn expect(&self, scheme: &dyn Scheme, webhooks: &[Webhook]) -> Result<(), Miss> {
+    pub fn receive_for(&self, scheme: &dyn Scheme, webhooks: &[Webhook]) -> Result<(), Miss> {
         let mut receivers = lock(&self.shared.receivers);
         let root = format!("/{}", scheme.provider().name);
         receivers.retain(|path, _| !path.starts_with(&root));
