@@ -8,7 +8,7 @@ include!(concat!(env!("OUT_DIR"), "/dealpos.rs"));
 ///
 /// Source: the provider's webhook introduction and guide (<https://developer.dealpos.com/webhook>).
 mod receiver {
-    use super::{Event, EventName, headers};
+    use super::{Event, EventName, PROVIDER, headers};
     use crate::verify::{Headers, Keys, ReceiveError, ReceiverError, VerifyError, optional, sign as mac};
     use crate::{DecodeError, Secret};
 
@@ -94,7 +94,9 @@ mod receiver {
         /// Those of [`Receiver::verify`] and [`Receiver::decode`].
         pub fn receive<B: AsRef<[u8]>>(&self, request: &http::Request<B>) -> Result<Event, ReceiveError> {
             self.verify(request.headers())?;
-            Ok(self.decode(&self.event_name(request.uri().path()), request.body().as_ref())?)
+            let name = self.event_name(request.uri().path());
+            let decoded = self.decode(&name, request.body().as_ref());
+            decoded.map_err(|error| ReceiveError::undecodable(&PROVIDER, name.as_str(), error))
         }
     }
 }

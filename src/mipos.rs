@@ -11,7 +11,7 @@ include!(concat!(env!("OUT_DIR"), "/mipos.rs"));
 /// signed with the secret id" and "Sha256". That this means HMAC in hexadecimal is an inference from the provider's
 /// logistics webhooks, which document a vector.
 mod receiver {
-    use super::{Event, EventName, headers};
+    use super::{Event, EventName, PROVIDER, headers};
     use crate::verify::{Headers, Keys, ReceiveError, ReceiverError, VerifyError, from_hex, required, sign as mac};
     use crate::{DecodeError, Secret};
 
@@ -75,7 +75,8 @@ mod receiver {
         /// Those of [`Receiver::verify`] and [`Receiver::decode`].
         pub fn receive<B: AsRef<[u8]>>(&self, request: &http::Request<B>) -> Result<Event, ReceiveError> {
             self.verify(request.headers(), request.body().as_ref())?;
-            Ok(self.decode(request.body().as_ref())?)
+            let decoded = self.decode(request.body().as_ref());
+            decoded.map_err(|error| ReceiveError::undecodable(&PROVIDER, self.name.as_str(), error))
         }
     }
 

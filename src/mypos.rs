@@ -10,7 +10,7 @@ include!(concat!(env!("OUT_DIR"), "/mypos.rs"));
 /// (<https://developers.mypos.com/en/doc/more_apis/v1_0/6-receiving-a-webhook>). That the signature is hexadecimal is
 /// second-hand.
 mod receiver {
-    use super::{Event, EventName, headers};
+    use super::{Event, EventName, PROVIDER, headers};
     use crate::verify::{Headers, Keys, ReceiveError, ReceiverError, VerifyError, from_hex, required, sign as mac};
     use crate::{DecodeError, Secret};
 
@@ -95,7 +95,8 @@ mod receiver {
         pub fn receive<B: AsRef<[u8]>>(&self, request: &http::Request<B>) -> Result<Event, ReceiveError> {
             let body = request.body().as_ref();
             self.verify(request.headers(), body)?;
-            Ok(self.decode(&self.event_name(request.headers())?, body)?)
+            let name = self.event_name(request.headers())?;
+            self.decode(&name, body).map_err(|error| ReceiveError::undecodable(&PROVIDER, name.as_str(), error))
         }
     }
 

@@ -12,7 +12,8 @@ pub use jiff::Timestamp;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
-use crate::Secret;
+use crate::catalogue::Provider;
+use crate::{Acknowledgement, DecodeError, Secret};
 
 /// The headers of a delivery: an [`http::HeaderMap`], or names and values as a list for frameworks with types of their
 /// own. Names are compared without regard to case.
@@ -171,10 +172,34 @@ pub enum ReceiveError {
     /// It is not taken to come from the provider. Answer 401.
     #[error(transparent)]
     Verify(#[from] VerifyError),
-    /// It comes from the provider, but its payload does not decode. Keep the bytes, and answer as if it had: the
-    /// provider would send the same again.
+    /// The delivery comes from the provider, but its payload does not decode. Keep the bytes and the event's name, and send
+    /// [`Undecodable::acknowledgement`]: the provider would only send the same again.
     #[error(transparent)]
-    Decode(#[from] crate::DecodeError),
+    Decode(Box<Undecodable>),
+}
+
+/// A delivery that comes from its provider and whose payload does not decode.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{error}")]
+#[non_exhaustive]
+pub struct Undecodable {
+    /// The name of the event, as far as the delivery or the receiver says it; `None` where only the payload would.
+    pub event: Option<String>,
+    /// What does not fit.
+    #[source]
+    pub error: DecodeError,
+    /// What the provider expects as answer to this event.
+    pub acknowledgement: Acknowledgement,
+}
+
+impl ReceiveError {
+    pub(crate) fn undecodable(provider: &'static Provider, event: &str, error: DecodeError) -> Self {
+        Self::Decode(Box::new(Undecodable {
+            event: Some(event).filter(|event| !event.is_empty()).map(str::to_owned),
+            error,
+            acknowledgement: crate::events::acknowledgement(provider, event),
+        }))
+    }
 }
 
 /// Keys for HMAC-SHA256, prepared once. Any of them is enough, so that secrets can be rotated.

@@ -16,7 +16,7 @@ mod receiver {
     use jiff::Timestamp;
     use sha2::{Digest as _, Sha256};
 
-    use super::{Event, EventName, headers};
+    use super::{Event, EventName, PROVIDER, headers};
     use crate::verify::{
         Headers, Keys, ReceiveError, ReceiverError, Signature, VerifyError, optional, required, sign as mac,
     };
@@ -129,7 +129,10 @@ mod receiver {
         pub fn receive<B: AsRef<[u8]>>(&self, request: &http::Request<B>) -> Result<Event, ReceiveError> {
             let body = request.body().as_ref();
             self.verify(request.headers(), body, Timestamp::now())?;
-            Ok(self.decode(body)?)
+            self.decode(body).map_err(|error| {
+                let name = EventName::identify(body).ok().flatten();
+                ReceiveError::undecodable(&PROVIDER, name.as_ref().map_or("", EventName::as_str), error)
+            })
         }
     }
 

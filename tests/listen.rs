@@ -3,212 +3,24 @@
 
 #![cfg(all(unix, feature = "cli", feature = "mipos", feature = "mypos", feature = "dealpos", feature = "vipps"))]
 
-use std::collections::HashSet;
+mod listener;
+
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
-use std::thread::{self, JoinHandle};
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::process::Command;
+use std::thread;
 use std::time::{Duration, Instant};
 
-use http::{Response, StatusCode};
+use http::StatusCode;
 use jiff::Timestamp;
-use pos_webhooks::catalogue::{EventNamePlace, Provider};
+use pos_webhooks::catalogue::EventNamePlace;
 use pos_webhooks::sandbox::{Delivery, DeliveryFault, Fault, Sandbox};
-use pos_webhooks::{PROVIDERS, Secret, dealpos, mipos, mypos, vipps};
-use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, setrlimit};
+use pos_webhooks::{PROVIDERS, dealpos, vipps};
+use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
 use serde_json::Value;
-use serde_json::value::RawValue;
 
-const SECRET: &str = "a-secret-nobody-may-see";
-const URL: &str = "https://shop.example/hooks/vipps";
-const CAPTURED: &str = "epayments.payment.captured.v1";
-
-/// A folder of the test's own.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("listen-{name}-{}", std::process::id()));
-        fs::create_dir_all(&folder).unwrap();
-        fs::write(folder.join("secret"), format!("{SECRET}\n")).unwrap();
-        Self(folder)
-    }
-
-    fn file(&self, name: &str) -> String {
-        self.0.join(name).to_str().unwrap().to_owned()
-    }
-
-    fn lines(&self) -> Vec<String> {
-        let text = fs::read_to_string(self.file("events")).unwrap();
-        assert!(text.is_empty() || text.ends_with('\n'), "a torn line");
-        text.lines().map(str::to_owned).collect()
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
-struct Listener {
-    child: Child,
-    address: SocketAddr,
-    log: Arc<Mutex<String>>,
-    reader: Option<JoinHandle<()>>,
-}
-
-impl Listener {
-    fn start(folder: &Folder, arguments: &[&str]) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_pos-webhooks"));
-        command.arg("listen").args(arguments).args(["--listen", "127.0.0.1:0", "--log-format", "json"]);
-        if !arguments.contains(&"--accept-unsigned") {
-            command.args(["--secret-file", &folder.file("secret")]);
-        }
-        Self::spawn(&mut command)
-    }
-
-    fn vipps(folder: &Folder, arguments: &[&str]) -> Self {
-        let file = folder.file("events");
-        Self::start(folder, &[&["vipps", "--url", URL, "--append", &file], arguments].concat())
-    }
-
-    fn spawn(command: &mut Command) -> Self {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let mut errors = BufReader::new(child.stderr.take().unwrap());
-        let log = Arc::new(Mutex::new(String::new()));
-        let address = loop {
-            let mut line = String::new();
-            assert!(errors.read_line(&mut line).unwrap() > 0, "{}", log.lock().unwrap());
-            log.lock().unwrap().push_str(&line);
-            let line: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("{line}"));
-            if let Some(address) = line["address"].as_str() {
-                break address.parse().unwrap();
-            }
-        };
-        let shared = Arc::clone(&log);
-        let reader = thread::spawn(move || {
-            for line in errors.lines() {
-                let line = line.unwrap();
-                serde_json::from_str::<Value>(&line).unwrap_or_else(|_| panic!("{line}"));
-                shared.lock().unwrap().push_str(&line);
-            }
-        });
-        Self { child, address, log, reader: Some(reader) }
-    }
-
-    fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.child), signal).unwrap();
-    }
-
-    /// Ends it as an init system does; the log.
-    fn end(mut self) -> String {
-        self.signal(Signal::TERM);
-        assert_eq!(self.child.wait().unwrap().code(), Some(0));
-        self.reader.take().unwrap().join().unwrap();
-        let log = self.log.lock().unwrap().clone();
-        assert!(!log.contains(SECRET) && !log.contains("panicked"), "{log}");
-        log
-    }
-
-    fn kill(mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-
-    fn post(&self, path: &str, headers: &[(&str, String)], body: &[u8]) -> Response<String> {
-        post(self.address, path, headers, body).unwrap()
-    }
-
-    fn deliver(&self, body: &[u8]) -> StatusCode {
-        self.post("/", &signed(body), body).status()
-    }
-
-    fn get(&self, path: &str) -> Response<String> {
-        exchange(self.address, format!("GET {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").as_bytes())
-            .unwrap()
-    }
-}
-
-impl Drop for Listener {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn post(address: SocketAddr, path: &str, headers: &[(&str, String)], body: &[u8]) -> std::io::Result<Response<String>> {
-    let mut request = format!("POST {path} HTTP/1.1\r\nhost: internal\r\nconnection: close\r\n").into_bytes();
-    for (name, value) in headers {
-        write!(request, "{name}: {value}\r\n")?;
-    }
-    write!(request, "content-length: {}\r\n\r\n", body.len())?;
-    request.extend_from_slice(body);
-    exchange(address, &request)
-}
-
-/// Sends bytes and reads the answer to the end of the connection.
-fn exchange(address: SocketAddr, bytes: &[u8]) -> std::io::Result<Response<String>> {
-    let mut stream = TcpStream::connect(address)?;
-    stream.set_read_timeout(Some(Duration::from_secs(60)))?;
-    // It may answer before it has read everything.
-    let _ = stream.write_all(bytes);
-    answer(stream)
-}
-
-fn answer(mut stream: TcpStream) -> std::io::Result<Response<String>> {
-    let mut text = Vec::new();
-    // Whoever is refused may find the connection reset behind the answer.
-    let read = stream.read_to_end(&mut text);
-    let text = String::from_utf8(text).unwrap();
-    let Some((head, body)) = text.split_once("\r\n\r\n") else {
-        return Err(read.err().unwrap_or_else(|| std::io::Error::other(format!("no answer: {text:?}"))));
-    };
-    let mut lines = head.lines();
-    let status = lines.next().unwrap().split(' ').nth(1).unwrap();
-    let mut response = Response::builder().status(status);
-    for (name, value) in lines.filter_map(|line| line.split_once(": ")) {
-        response = response.header(name, value);
-    }
-    Ok(response.body(body.to_owned()).unwrap())
-}
-
-fn signed(body: &[u8]) -> Vec<(&'static str, String)> {
-    vipps::sign(URL, &SECRET.into(), body, Timestamp::now()).unwrap()
-}
-
-/// A payment of its own.
-fn payment(reference: impl std::fmt::Display) -> String {
-    let event = vipps::PROVIDER.events.iter().find(|event| event.name == CAPTURED).unwrap();
-    let json = event.payload.examples[0].json;
-    let mut payment: vipps::models::PaymentEvent = serde_json::from_str(json).unwrap();
-    payment.psp_reference = reference.to_string();
-    serde_json::to_string(&payment).unwrap()
-}
-
-fn payload(line: &str) -> String {
-    #[derive(serde::Deserialize)]
-    struct Line {
-        payload: Box<RawValue>,
-    }
-    serde_json::from_str::<Line>(line).unwrap().payload.get().to_owned()
-}
-
-/// What a provider sends to deliver this, beside the body: path and headers.
-fn delivery(provider: &Provider, event: &str, body: &[u8]) -> (String, Vec<(&'static str, String)>) {
-    let (secret, now) = (Secret::from(SECRET), Timestamp::now());
-    let headers = match provider.name {
-        "mipos" => mipos::sign(&secret, body).unwrap(),
-        "mypos" => mypos::sign(&event.into(), &secret, body, now).unwrap(),
-        "dealpos" => vec![(dealpos::headers::X_API_KEY, SECRET.to_owned())],
-        _ => vipps::sign(URL, &secret, body, now).unwrap(),
-    };
-    (format!("/hooks/{event}"), headers)
-}
+use listener::*;
 
 #[test]
 fn every_event_of_every_provider_is_written_as_it_was_sent_and_answered_as_documented() {
@@ -237,7 +49,7 @@ fn every_event_of_every_provider_is_written_as_it_was_sent_and_answered_as_docum
                 let body = documented.and_then(|answer| answer.body.as_ref()?.examples.first());
                 assert!(answer.status().is_success(), "{} {}: {answer:?}", provider.name, event.name);
                 assert_eq!(answer.body(), body.map_or("", |example| example.json));
-                let name = if undocumented { "" } else { event.name };
+                let name = Some(event.name).filter(|_| !undocumented);
                 expected.push((name, example.json.replace(['\n', '\r'], " ")));
             }
             listener.end();
@@ -245,7 +57,7 @@ fn every_event_of_every_provider_is_written_as_it_was_sent_and_answered_as_docum
             assert_eq!(lines.len(), expected.len(), "{}", provider.name);
             for (line, (event, sent)) in lines.iter().zip(expected) {
                 let value: Value = serde_json::from_str(line).unwrap();
-                assert_eq!((&value["event"], &value["known"]), (&event.into(), &(!event.is_empty()).into()));
+                assert_eq!((&value["event"], &value["known"]), (&event.into(), &event.is_some().into()));
                 assert_eq!(value["provider"], provider.name);
                 value["received_at"].as_str().unwrap().parse::<Timestamp>().unwrap();
                 assert!(value.get("error").is_none());
@@ -317,17 +129,13 @@ fn what_is_genuine_but_not_documented_is_kept_unless_strict() {
     assert_eq!(listener.deliver(mistyped.as_bytes()), StatusCode::OK);
     assert_eq!(listener.deliver(unknown.as_bytes()), StatusCode::OK);
     assert_eq!(listener.deliver(b"{ \"pretty\":\r\n 1.50 }\n"), StatusCode::OK);
-    for body in ["", "{", "[1,]", "\u{feff}{}", "{} {}"] {
-        assert_eq!(listener.deliver(body.as_bytes()), StatusCode::BAD_REQUEST, "{body}");
-    }
-    assert_eq!(listener.deliver(b"\"\xff\""), StatusCode::BAD_REQUEST);
     listener.end();
     let lines = folder.lines();
     let values: Vec<Value> = lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(values.len(), 3);
     assert!(values[0]["error"].as_str().unwrap().contains("/amount/currency"), "{}", values[0]);
     assert_eq!(payload(&lines[0]), mistyped);
-    assert_eq!((&values[1]["known"], &values[1]["event"]), (&false.into(), &"".into()));
+    assert_eq!((&values[1]["known"], &values[1]["event"]), (&false.into(), &Value::Null));
     assert_eq!(payload(&lines[2]), "{ \"pretty\":   1.50 }");
 
     let folder = Folder::new("strict");
@@ -359,20 +167,6 @@ fn an_event_that_comes_again_is_acknowledged_and_written_once() {
     }
     listener.end();
     assert_eq!(folder.lines().len(), 3);
-}
-
-#[test]
-fn a_line_that_was_never_completed_is_removed_and_nothing_else() {
-    let folder = Folder::new("torn");
-    let whole = format!("not an event\n{}\n", payment(1));
-    fs::write(folder.file("events"), format!("{whole}{{\"idempotency_key\": \"{}", "x".repeat(200_000))).unwrap();
-    let listener = Listener::vipps(&folder, &[]);
-    assert_eq!(fs::read_to_string(folder.file("events")).unwrap(), whole);
-    assert_eq!(listener.deliver(payment(2).as_bytes()), StatusCode::OK);
-    let log = listener.end();
-    assert!(log.contains("never completed"));
-    let lines = folder.lines();
-    assert_eq!((lines.len(), payload(&lines[2])), (3, payment(2)));
 }
 
 #[test]
@@ -412,23 +206,6 @@ fn what_cannot_be_written_is_asked_for_again() {
 
     let listener = Listener::vipps(&folder, &[]);
     assert_eq!(listener.deliver(payment(9).as_bytes()), StatusCode::OK, "there is room again");
-    listener.end();
-}
-
-#[test]
-fn nothing_is_acknowledged_once_nobody_reads_the_output() {
-    let folder = Folder::new("pipe");
-    let mut listener = Listener::start(&folder, &["vipps", "--url", URL]);
-    let mut output = BufReader::new(listener.child.stdout.take().unwrap());
-    assert_eq!(listener.deliver(payment(1).as_bytes()), StatusCode::OK);
-    let mut line = String::new();
-    output.read_line(&mut line).unwrap();
-    assert_eq!(payload(&line), payment(1));
-    drop(output);
-    for _ in 0..2 {
-        assert_eq!(listener.deliver(payment(2).as_bytes()), StatusCode::SERVICE_UNAVAILABLE);
-    }
-    assert!(listener.get("/metrics").body().contains("pos_webhooks_not_written_total 2\n"));
     listener.end();
 }
 
@@ -525,45 +302,6 @@ fn idle_connections_take_nobodys_place() {
     assert_eq!(folder.lines().len() as u64, count.div_ceil(100) + 1);
 }
 
-#[test]
-fn what_was_acknowledged_survives_being_killed() {
-    let folder = Folder::new("killed");
-    let acknowledged = Mutex::new(HashSet::new());
-    let next = AtomicUsize::new(0);
-    for round in 0..12 {
-        let listener = Listener::vipps(&folder, &[]);
-        let address = listener.address;
-        thread::scope(|scope| {
-            for _ in 0..8 {
-                scope.spawn(|| {
-                    loop {
-                        let body = payment(next.fetch_add(1, Ordering::Relaxed));
-                        match post(address, "/", &signed(body.as_bytes()), body.as_bytes()) {
-                            Ok(answer) if answer.status() == StatusCode::OK => {
-                                acknowledged.lock().unwrap().insert(body)
-                            }
-                            Ok(answer) => panic!("{answer:?}"),
-                            Err(_) => break,
-                        };
-                    }
-                });
-            }
-            thread::sleep(Duration::from_millis(60 + 17 * round));
-            listener.kill();
-        });
-    }
-    let listener = Listener::vipps(&folder, &[]);
-    assert_eq!(listener.deliver(payment("the last").as_bytes()), StatusCode::OK);
-    listener.end();
-    let acknowledged = acknowledged.into_inner().unwrap();
-    let lines = folder.lines();
-    let written: HashSet<_> = lines.iter().map(|line| payload(line)).collect();
-    assert_eq!(written.len(), lines.len(), "an event is there twice");
-    assert!(acknowledged.len() > 50, "{}", acknowledged.len());
-    assert_eq!(acknowledged.difference(&written).next(), None);
-    println!("{} acknowledged, {} written", acknowledged.len(), written.len());
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_happens_on_the_way_each_event_is_written_once() {
     let sandbox = Sandbox::start().await.unwrap();
@@ -586,7 +324,7 @@ async fn whatever_happens_on_the_way_each_event_is_written_once() {
         (DeliveryFault::Latency { milliseconds: 50 }, vec![Some(200)]),
         (DeliveryFault::Reset, vec![None, Some(200)]),
         (DeliveryFault::Truncated, vec![None, Some(200)]),
-        (DeliveryFault::Garbage, vec![Some(400), Some(200)]),
+        (DeliveryFault::Garbage, vec![Some(200)]),
         (DeliveryFault::Duplicate, vec![Some(200), Some(200)]),
         (DeliveryFault::StaleDate, vec![Some(401), Some(200)]),
         (DeliveryFault::WrongSignature, vec![Some(401), Some(200)]),
@@ -597,7 +335,10 @@ async fn whatever_happens_on_the_way_each_event_is_written_once() {
         let body = payment(format!("{fault:?}"));
         let statuses: Vec<_> = deliver(&body).await.iter().map(|attempt| attempt.status).collect();
         assert_eq!(statuses, expected, "{fault:?}");
-        sent.push(body);
+        // What is not JSON is kept as well, but it is not this.
+        if fault != DeliveryFault::Garbage {
+            sent.push(body);
+        }
     }
     sandbox.fault(Fault::from(DeliveryFault::Reordered).times(1)).unwrap();
     let (held, next) = (payment("held back"), payment("next"));
@@ -605,11 +346,13 @@ async fn whatever_happens_on_the_way_each_event_is_written_once() {
     deliver(&next).await;
     sent.extend([next, held]);
     let deadline = Instant::now() + Duration::from_secs(10);
-    while folder.lines().len() < sent.len() && Instant::now() < deadline {
+    while folder.lines().len() <= sent.len() && Instant::now() < deadline {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     tokio::task::spawn_blocking(move || listener.end()).await.unwrap();
-    let written: Vec<String> = folder.lines().iter().map(|line| payload(line)).collect();
+    let payloads = folder.lines().iter().map(|line| payload(line)).collect::<Vec<_>>();
+    let written: Vec<_> = payloads.iter().filter(|payload| *payload != "null").cloned().collect();
+    assert_eq!(payloads.len(), written.len() + 1);
     assert_eq!(written, sent);
 }
 

@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 use crate::changes::compact;
 use crate::input::{self, Head};
 use crate::report::Plain;
-use crate::schemes::Scheme;
+use crate::schemes::{Scheme, unknown_event};
 use crate::{Stop, complain, print};
 
 /// Decode a payload: which event it is, and what identifies it
@@ -85,6 +85,9 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
         None => name(arguments, &head)?,
     };
     note_unused(arguments);
+    if let Some(unknown) = event.as_deref().and_then(|event| unknown_event(scheme.provider(), event)) {
+        complain(format_args!("--event: {unknown}"));
+    }
     let body = input::payload(file)?;
     let decoded = decode(*scheme, named, &body).and_then(|decoded| Ok(serde_json::to_string(&decoded)?));
     match decoded {

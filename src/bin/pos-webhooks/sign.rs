@@ -8,7 +8,7 @@ use http::HeaderValue;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::input::{self, Head};
-use crate::schemes::{Delivery, Refusal, Scheme};
+use crate::schemes::{Delivery, Refusal, Scheme, unknown_event};
 use crate::{Stop, complain, print};
 
 /// Print the headers of a genuine delivery, to test your own endpoint with
@@ -86,6 +86,9 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
         if given && scheme.sign(&without, &secret).is_ok_and(|same| same == headers) {
             complain(format_args!("{option} makes no difference with {}", scheme.provider().name));
         }
+    }
+    if let Some(unknown) = event.as_deref().and_then(|event| unknown_event(scheme.provider(), event)) {
+        complain(format_args!("--event: {unknown}"));
     }
     let lines = headers.iter().map(|(name, value)| format!("{name}: {value}\n"));
     Ok(print(&lines.collect::<String>(), ExitCode::SUCCESS)?)

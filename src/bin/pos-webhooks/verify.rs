@@ -82,7 +82,7 @@ pub struct Arguments {
 
 /// What is verified one after the other. A delivery that fails at a later one is closer to a genuine one.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Step {
+pub enum Step {
     Headers,
     ContentHash,
     Signature,
@@ -92,7 +92,7 @@ enum Step {
 }
 
 impl Step {
-    fn of(error: &VerifyError) -> Self {
+    pub fn of(error: &VerifyError) -> Self {
         match error {
             VerifyError::MissingHeader { .. }
             | VerifyError::RepeatedHeader { .. }
@@ -105,7 +105,7 @@ impl Step {
         }
     }
 
-    fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::Headers => "headers",
             Self::ContentHash => "content hash",

@@ -1,5 +1,6 @@
 //! What happened so far, for Prometheus.
 
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -20,6 +21,8 @@ pub struct Metrics {
     duplicates: Counter,
     refused: Family<Reason, Counter>,
     not_written: Counter,
+    malformed: Family<Reason, Counter>,
+    log_dropped: Counter,
     latency: Histogram,
 }
 
@@ -45,6 +48,8 @@ impl Metrics {
             duplicates: Counter::default(),
             refused: Family::default(),
             not_written: Counter::default(),
+            malformed: Family::default(),
+            log_dropped: Counter::default(),
             latency: Histogram::new(LATENCIES),
         };
         let registry = &mut metrics.registry;
@@ -60,6 +65,16 @@ impl Metrics {
             "Deliveries that could not be written, to be sent again",
             metrics.not_written.clone(),
         );
+        registry.register(
+            "malformed",
+            "Connections that did not send a whole request, by reason",
+            metrics.malformed.clone(),
+        );
+        registry.register(
+            "log_lines_dropped",
+            "Lines of the log that standard error did not take",
+            metrics.log_dropped.clone(),
+        );
         registry.register("latency_seconds", "From the head of a delivery to its answer", metrics.latency.clone());
         metrics
     }
@@ -74,7 +89,13 @@ impl Metrics {
         };
     }
 
-    pub fn text(&self) -> String {
+    pub fn count_malformed(&self, reason: &'static str) {
+        self.malformed.get_or_create(&Reason { reason }).inc();
+    }
+
+    /// The figures; `log_dropped` is how many lines of the log were dropped.
+    pub fn text(&self, log_dropped: u64) -> String {
+        self.log_dropped.inner().store(log_dropped, Ordering::Relaxed);
         let mut text = String::new();
         // Writing into memory does not fail.
         let _ = encode(&mut text, &self.registry);

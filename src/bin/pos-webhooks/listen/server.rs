@@ -1,8 +1,10 @@
-//! Connections, and what they may cost.
+//! Connections: what they may cost, and what is said of those that are not HTTP.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -87,12 +89,65 @@ impl Connection {
     }
 }
 
+/// What answers requests.
+pub trait Serve: Send + Sync + 'static {
+    /// Answers a request of a connection from `peer`.
+    fn answer(
+        &self,
+        peer: SocketAddr,
+        request: Request<Incoming>,
+    ) -> impl Future<Output = Response<Full<Bytes>>> + Send;
+
+    /// Takes note of a connection that ended before it had sent a whole request, or sent something else.
+    fn malformed(&self, peer: SocketAddr, what: Malformed);
+}
+
+/// What came in place of a request.
+#[derive(Clone, Copy)]
+pub enum Malformed {
+    Tls,
+    ProxyProtocol,
+    Http2,
+    TargetTooLong,
+    HeadTooLarge,
+    Incomplete,
+    NotHttp,
+}
+
+impl Malformed {
+    /// A short name for figures, and what to do.
+    pub fn reason(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Tls => {
+                ("tls", "a TLS handshake; this speaks plain HTTP: put it behind a proxy that has the certificate")
+            }
+            Self::ProxyProtocol => ("proxy_protocol", "a PROXY protocol header; switch it off in the proxy"),
+            Self::Http2 => ("http2", "HTTP/2; this speaks HTTP/1.1: let the proxy use that"),
+            Self::TargetTooLong => ("target_too_long", "a request line that is too long, answered with 414"),
+            Self::HeadTooLarge => ("head_too_large", "a head that is too large, answered with 431"),
+            Self::Incomplete => ("incomplete", "a request that ended before it was complete, or took too long"),
+            Self::NotHttp => ("not_http", "bytes that are not an HTTP/1.1 request, answered with 400"),
+        }
+    }
+
+    /// What the connection began with says more than the parser does.
+    fn of(error: &hyper::Error, unread: &[u8]) -> Option<Self> {
+        match unread {
+            [0x16, 3, ..] => Some(Self::Tls),
+            [b'P', b'R', b'O', b'X', b'Y', b' ', ..] | [b'\r', b'\n', b'\r', b'\n', 0, ..] => Some(Self::ProxyProtocol),
+            _ if error.is_parse_version_h2() => Some(Self::Http2),
+            _ if error.is_parse_too_large() && error.to_string().contains("URI") => Some(Self::TargetTooLong),
+            _ if error.is_parse_too_large() => Some(Self::HeadTooLarge),
+            _ if error.is_parse() => Some(Self::NotHttp),
+            _ if error.is_incomplete_message() => Some(Self::Incomplete),
+            // The connection broke, after its requests were answered.
+            _ => None,
+        }
+    }
+}
+
 /// Serves until `over` changes, then finishes what has begun.
-pub async fn serve<H, F>(listener: TcpListener, most: usize, handle: H, mut over: watch::Receiver<()>)
-where
-    H: Fn(Request<Incoming>) -> F + Clone + Send + Sync + 'static,
-    F: Future<Output = Response<Full<Bytes>>> + Send + 'static,
-{
+pub async fn serve<S: Serve>(listener: TcpListener, most: usize, service: Arc<S>, mut over: watch::Receiver<()>) {
     let connections =
         Arc::new(Connections { most: Arc::new(Semaphore::new(most)), began: Instant::now(), open: Mutex::default() });
     // One timer for all of them costs less than one each.
@@ -106,8 +161,8 @@ where
             }
             _ = over.changed() => break,
         };
-        let stream = match stream {
-            Ok((stream, _)) => stream,
+        let (stream, peer) = match stream {
+            Ok(accepted) => accepted,
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");
                 connections.close_idlest();
@@ -126,9 +181,9 @@ where
         let idle_since = connections.now().into();
         let connection = Arc::new(Connection { idle_since, at_once: AtomicBool::new(false), ending: Notify::new() });
         connections.open().insert(id, Arc::clone(&connection));
-        let (connections, handle) = (Arc::clone(&connections), handle.clone());
+        let (connections, service) = (Arc::clone(&connections), Arc::clone(&service));
         tokio::spawn(async move {
-            converse(stream, &connection, &connections, handle).await;
+            converse(stream, peer, &connection, &connections, &*service).await;
             connections.open().remove(&id);
             drop(permit);
         });
@@ -141,34 +196,44 @@ where
     }
 }
 
-async fn converse<H, F>(stream: TcpStream, state: &Connection, connections: &Connections, handle: H)
-where
-    H: Fn(Request<Incoming>) -> F,
-    F: Future<Output = Response<Full<Bytes>>>,
-{
+async fn converse<S: Serve>(
+    stream: TcpStream,
+    peer: SocketAddr,
+    state: &Connection,
+    connections: &Connections,
+    service: &S,
+) {
     // Answers are short, and waiting to fill a packet would only delay them.
     let _: io::Result<()> = stream.set_nodelay(true);
-    let service = service_fn(|request| {
+    let answer = service_fn(|request| {
         state.idle_since.store(BUSY, Ordering::Relaxed);
-        let answer = handle(request);
+        let answer = service.answer(peer, request);
         async move {
             let answer = answer.await;
             state.idle_since.store(connections.now(), Ordering::Relaxed);
             Ok::<_, Infallible>(answer)
         }
     });
-    let connection = http1::Builder::new().header_read_timeout(None).serve_connection(TokioIo::new(stream), service);
-    let mut connection = std::pin::pin!(connection);
-    loop {
+    // A client may close its sending half behind the request and wait for the answer.
+    let mut builder = http1::Builder::new();
+    let mut connection =
+        builder.half_close(true).header_read_timeout(None).serve_connection(TokioIo::new(stream), answer);
+    let malformed = loop {
         tokio::select! {
             biased;
-            // What goes wrong with a connection is the client's to know.
-            _ = connection.as_mut() => return,
+            ended = &mut connection => break match ended {
+                Ok(()) => None,
+                Err(error) => Malformed::of(&error, &connection.into_parts().read_buf),
+            },
             () = state.ending.notified() => {}
         }
         if state.at_once.load(Ordering::Relaxed) {
-            return;
+            let unread = connection.into_parts().read_buf;
+            break Some(Malformed::Incomplete).filter(|_| !unread.is_empty());
         }
-        connection.as_mut().graceful_shutdown();
+        Pin::new(&mut connection).graceful_shutdown();
+    };
+    if let Some(what) = malformed {
+        service.malformed(peer, what);
     }
 }

@@ -1,0 +1,108 @@
+//! Events on standard output, for as long as a program reads it.
+
+use std::fs::File;
+use std::io::{self, ErrorKind, Write as _};
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+
+/// Standard output without a buffer, so that nothing of an event that failed is written later.
+pub struct Output {
+    output: File,
+    /// A part of an event is there without its newline.
+    torn: bool,
+    reader_gone: Arc<Notify>,
+}
+
+impl Output {
+    /// Fails where standard output is closed. `reader_gone` is notified once nothing can be written any more.
+    pub fn open(reader_gone: &Arc<Notify>) -> io::Result<Self> {
+        let output = standard_output()?;
+        #[cfg(unix)]
+        watch(output.try_clone()?, Arc::clone(reader_gone))?;
+        Ok(Self { output, torn: false, reader_gone: Arc::clone(reader_gone) })
+    }
+
+    /// Whether a short line can be written without waiting.
+    #[cfg(unix)]
+    pub fn is_ready(&self) -> bool {
+        use rustix::event::{PollFd, PollFlags, Timespec, poll};
+        let mut output = [PollFd::new(&self.output, PollFlags::OUT)];
+        matches!(poll(&mut output, Some(&Timespec::default())), Ok(1))
+    }
+
+    #[cfg(not(unix))]
+    pub fn is_ready(&self) -> bool {
+        false
+    }
+
+    pub fn write(&mut self, line: &[u8]) -> io::Result<()> {
+        let written = self.write_whole(line);
+        if written.as_ref().is_err_and(|error| error.kind() == ErrorKind::BrokenPipe) {
+            self.reader_gone.notify_one();
+        }
+        written
+    }
+
+    fn write_whole(&mut self, line: &[u8]) -> io::Result<()> {
+        if self.torn {
+            self.output.write_all(b"\n")?;
+            self.torn = false;
+        }
+        let mut rest = line;
+        while !rest.is_empty() {
+            match self.output.write(rest) {
+                Ok(0) => return Err(ErrorKind::WriteZero.into()),
+                Ok(written) => rest = rest.get(written..).unwrap_or_default(),
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            }
+            self.torn = !rest.is_empty();
+        }
+        Ok(())
+    }
+}
+
+#[cfg(unix)]
+fn standard_output() -> io::Result<File> {
+    use std::os::fd::AsFd as _;
+    use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
+
+    use rustix::fs::{OFlags, fcntl_getfl};
+
+    let output = File::from(io::stdout().as_fd().try_clone_to_owned()?);
+    let metadata = output.metadata()?;
+    let nothing = metadata.file_type().is_char_device() && std::fs::metadata("/dev/null")?.rdev() == metadata.rdev();
+    if nothing {
+        // Where it was closed, the standard library has opened this in its place, for reading and writing.
+        if fcntl_getfl(&output)?.contains(OFlags::RDWR) {
+            return Err(io::Error::other("it is closed, so that every event would be acknowledged and lost"));
+        }
+        tracing::warn!("standard output is /dev/null: every event is acknowledged and lost");
+    }
+    Ok(output)
+}
+
+#[cfg(not(unix))]
+fn standard_output() -> io::Result<File> {
+    use std::os::windows::io::AsHandle as _;
+    Ok(File::from(io::stdout().as_handle().try_clone_to_owned()?))
+}
+
+/// Waits until the reader of a pipe, a terminal or a socket is gone, deliveries or none.
+#[cfg(unix)]
+fn watch(output: File, reader_gone: Arc<Notify>) -> io::Result<()> {
+    use rustix::event::{PollFd, PollFlags, poll};
+    use rustix::io::Errno;
+    std::thread::Builder::new().name("output".to_owned()).spawn(move || {
+        let mut output = [PollFd::new(&output, PollFlags::empty())];
+        loop {
+            match poll(&mut output, None) {
+                Ok(_) => return reader_gone.notify_one(),
+                Err(Errno::INTR) => continue,
+                Err(_) => return,
+            }
+        }
+    })?;
+    Ok(())
+}

@@ -1,0 +1,391 @@
+//! `pos-webhooks listen --append`: a file that others rename, remove, cut or leave torn loses no acknowledged event, and a
+//! file that is not its own is left alone.
+
+#![cfg(all(unix, feature = "cli", feature = "mipos", feature = "mypos", feature = "dealpos", feature = "vipps"))]
+
+mod listener;
+
+use std::collections::HashMap;
+use std::fs::{self, File, OpenOptions};
+use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, mpsc};
+use std::thread;
+use std::time::Duration;
+
+use http::StatusCode;
+use listener::*;
+use rustix::process::Signal;
+use serde_json::Value;
+
+impl Folder {
+    fn text(&self, name: &str) -> String {
+        fs::read_to_string(self.file(name)).unwrap()
+    }
+
+    /// The payloads of a file of events, every line of which is whole.
+    fn payloads(&self, name: &str) -> Vec<String> {
+        let text = self.text(name);
+        assert!(text.is_empty() || text.ends_with('\n'), "{name} is torn");
+        text.lines().map(payload).collect()
+    }
+
+    /// The payloads of the file and of all that it was rotated to, with how often each is there.
+    fn all_payloads(&self) -> HashMap<String, usize> {
+        let mut all = HashMap::new();
+        for entry in fs::read_dir(&self.0).unwrap() {
+            let name = entry.unwrap().file_name().into_string().unwrap();
+            if name.starts_with("events") && !name.ends_with(".torn") {
+                self.payloads(&name).into_iter().for_each(|payload| *all.entry(payload).or_default() += 1);
+            }
+        }
+        all
+    }
+}
+
+fn deliver(listener: &Listener, reference: impl std::fmt::Display) {
+    assert_eq!(listener.deliver(payment(reference).as_bytes()), StatusCode::OK);
+}
+
+/// Output of a listener that does not start, with its status.
+fn refused(folder: &Folder, file: &str) -> (Option<i32>, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pos-webhooks"));
+    command.args(["listen", "vipps", "--url", URL, "--append", file, "--secret-file", &folder.file("secret")]);
+    // An address of no machine, so that it always comes to an end.
+    let output = command.args(["--listen", "192.0.2.1:1"]).output().unwrap();
+    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+}
+
+#[test]
+fn events_go_into_the_file_that_has_the_name() {
+    let folder = Folder::new("renamed");
+    let listener = Listener::vipps(&folder, &[]);
+    deliver(&listener, 1);
+    fs::rename(folder.file("events"), folder.file("events.1")).unwrap();
+    deliver(&listener, 2);
+    fs::remove_file(folder.file("events")).unwrap();
+    deliver(&listener, 3);
+    // Another file is in its place, as a program that rotates may make it.
+    fs::rename(folder.file("events"), folder.file("events.2")).unwrap();
+    File::create(folder.file("events")).unwrap();
+    deliver(&listener, 4);
+    // An event that was written comes again, and is known.
+    deliver(&listener, 1);
+    listener.end();
+    assert_eq!(folder.payloads("events.1"), [payment(1)]);
+    assert_eq!(folder.payloads("events.2"), [payment(3)]);
+    assert_eq!(folder.payloads("events"), [payment(4)]);
+
+    // Also after a restart, from the files that it was rotated to.
+    let listener = Listener::vipps(&folder, &[]);
+    [1, 3, 4, 2].into_iter().for_each(|reference| deliver(&listener, reference));
+    listener.end();
+    assert_eq!(folder.payloads("events"), [payment(4), payment(2)]);
+}
+
+#[test]
+fn an_event_is_not_acknowledged_where_the_name_cannot_be_written() {
+    let folder = Folder::new("unwritable");
+    let listener = Listener::vipps(&folder, &[]);
+    deliver(&listener, 1);
+    fs::rename(folder.file("events"), folder.file("events.1")).unwrap();
+    fs::create_dir(folder.file("events")).unwrap();
+    assert_eq!(listener.deliver(payment(2).as_bytes()), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(listener.get("/healthz").status(), StatusCode::SERVICE_UNAVAILABLE);
+    fs::remove_dir(folder.file("events")).unwrap();
+    deliver(&listener, 2);
+    listener.end();
+    assert_eq!((folder.payloads("events.1"), folder.payloads("events")), (vec![payment(1)], vec![payment(2)]));
+}
+
+#[test]
+fn a_hangup_reopens_and_never_ends_it() {
+    let folder = Folder::new("hangup");
+    let listener = Listener::vipps(&folder, &[]);
+    deliver(&listener, 1);
+    listener.signal(Signal::HUP);
+    fs::rename(folder.file("events"), folder.file("events.1")).unwrap();
+    listener.signal(Signal::HUP);
+    listener.logged("reopened");
+    assert_eq!(folder.text("events"), "");
+    deliver(&listener, 2);
+    listener.end();
+    assert_eq!(folder.payloads("events"), [payment(2)]);
+
+    let listener = Listener::start(&folder, &["vipps", "--url", URL]);
+    listener.signal(Signal::HUP);
+    listener.logged("no file to reopen");
+    assert_eq!(listener.deliver(payment(1).as_bytes()), StatusCode::OK);
+    listener.end();
+}
+
+/// Delivers events of its own from several threads, each until it is acknowledged, while `rotate` runs; then every one is in
+/// some file, once.
+fn under_load(folder: &Folder, rotate: impl FnOnce(&Listener)) {
+    let listener = Listener::vipps(folder, &[]);
+    let (over, next) = (AtomicBool::new(false), AtomicUsize::new(0));
+    thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                while !over.load(Ordering::Relaxed) {
+                    deliver(&listener, next.fetch_add(1, Ordering::Relaxed));
+                }
+            });
+        }
+        rotate(&listener);
+        over.store(true, Ordering::Relaxed);
+    });
+    listener.end();
+    let sent = next.into_inner();
+    let all = folder.all_payloads();
+    assert!((0..sent).all(|reference| all.get(&payment(reference)) == Some(&1)), "{sent} sent, {} written", all.len());
+    assert_eq!(all.len(), sent);
+    println!("{sent} events");
+}
+
+#[test]
+fn a_rotation_under_load_loses_and_repeats_nothing() {
+    let folder = Folder::new("rotated");
+    under_load(&folder, |listener| {
+        for number in 0..100 {
+            // Each rotation has events to rotate.
+            let length = || fs::metadata(folder.file("events")).map_or(0, |metadata| metadata.len());
+            while length() == 0 {
+                thread::yield_now();
+            }
+            fs::rename(folder.file("events"), folder.file(&format!("events.{number}"))).unwrap();
+            if number % 2 == 0 {
+                // As `create` does it; `listen` may have been faster.
+                let _ = OpenOptions::new().write(true).create_new(true).open(folder.file("events"));
+            }
+            listener.signal(Signal::HUP);
+        }
+    });
+}
+
+#[test]
+fn logrotate_as_the_help_describes_it_loses_and_repeats_nothing() {
+    let logrotate =
+        ["logrotate", "/usr/sbin/logrotate"].into_iter().find(|it| Command::new(it).arg("--version").output().is_ok());
+    let Some(logrotate) = logrotate else {
+        println!("skipped: there is no logrotate");
+        return;
+    };
+    let folder = Folder::new("logrotate");
+    under_load(&folder, |listener| {
+        let configuration = format!(
+            "\"{}\" {{\n rotate 1000\n compress\n delaycompress\n compresscmd /bin/true\n create 0600\n postrotate\n kill -HUP {}\n endscript\n}}\n",
+            folder.file("events"),
+            listener.child.id()
+        );
+        fs::write(folder.file("configuration"), configuration).unwrap();
+        fs::set_permissions(folder.file("configuration"), fs::Permissions::from_mode(0o644)).unwrap();
+        fs::set_permissions(&folder.0, fs::Permissions::from_mode(0o755)).unwrap();
+        for _ in 0..10 {
+            let mut command = Command::new(logrotate);
+            command.args(["--force", "--state", &folder.file("state"), &folder.file("configuration")]);
+            let output = command.output().unwrap();
+            assert!(output.status.success(), "{output:?}");
+            listener.logged("reopened");
+            listener.log.lock().unwrap().clear();
+        }
+    });
+    assert!(folder.0.join("events.9").exists());
+}
+
+#[test]
+fn a_file_that_became_shorter_is_reported_and_never_made_longer() {
+    let folder = Folder::new("shorter");
+    let listener = Listener::vipps(&folder, &[]);
+    [1, 2].into_iter().for_each(|reference| deliver(&listener, reference));
+    // As `copytruncate` does it.
+    fs::copy(folder.file("events"), folder.file("events.1")).unwrap();
+    File::options().write(true).open(folder.file("events")).unwrap().set_len(0).unwrap();
+    deliver(&listener, 3);
+    listener.logged("has become shorter");
+    assert_eq!(folder.payloads("events"), [payment(3)]);
+    // Cut within an event, what is left of which must not swallow the next.
+    File::options().write(true).open(folder.file("events")).unwrap().set_len(100).unwrap();
+    deliver(&listener, 4);
+    assert_eq!(folder.payloads("events"), [payment(4)]);
+    assert_eq!(folder.text("events.torn").len(), 101);
+    listener.end();
+}
+
+#[test]
+fn a_write_that_fails_after_a_cut_leaves_no_hole() {
+    let folder = Folder::new("hole");
+    let mut command = Command::new("sh");
+    // The limit of a file's size stands for a full disk; its unit is 512 bytes or 1 KiB.
+    command.args(["-c", "trap '' XFSZ; ulimit -f 4; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_pos-webhooks"), "listen"]);
+    command.args(["vipps", "--url", URL, "--listen", "127.0.0.1:0", "--log-format", "json"]);
+    command.args(["--append", &folder.file("events"), "--secret-file", &folder.file("secret")]);
+    let listener = Listener::spawn(&mut command);
+    [1, 2].into_iter().for_each(|reference| deliver(&listener, reference));
+    File::options().write(true).open(folder.file("events")).unwrap().set_len(0).unwrap();
+    let long = payment("x".repeat(8192));
+    assert_eq!(listener.deliver(long.as_bytes()), StatusCode::SERVICE_UNAVAILABLE);
+    deliver(&listener, 3);
+    listener.end();
+    assert_eq!(folder.payloads("events"), [payment(3)]);
+}
+
+#[test]
+fn a_whole_last_line_is_completed_and_a_torn_one_is_kept_beside() {
+    let folder = Folder::new("torn");
+    let listener = Listener::vipps(&folder, &[]);
+    deliver(&listener, 1);
+    listener.end();
+    let whole = folder.text("events");
+
+    fs::write(folder.file("events"), whole.trim_end()).unwrap();
+    let listener = Listener::vipps(&folder, &[]);
+    assert_eq!(folder.text("events"), whole);
+    deliver(&listener, 1);
+    assert!(listener.end().contains("newline"));
+    assert_eq!(folder.text("events"), whole, "the event is known");
+
+    let torn = format!("{}{}", whole.trim_end().trim_end_matches('}'), "x".repeat(200_000));
+    for torn in [&torn[..], &torn[..30], "{\"rec", "{", "\0\0\0"] {
+        let _ = fs::remove_file(folder.file("events.torn"));
+        fs::write(folder.file("events"), format!("{whole}{torn}")).unwrap();
+        let listener = Listener::vipps(&folder, &[]);
+        assert_eq!(folder.text("events"), whole);
+        assert!(listener.end().contains("never completed"));
+        assert_eq!(folder.text("events.torn"), format!("{torn}\n"));
+    }
+}
+
+#[test]
+fn a_file_that_is_not_its_own_is_refused_and_left_as_it_is() {
+    let folder = Folder::new("foreign");
+    let event = "{\"received_at\":\"2026-11-26T00:00:00Z\",\"provider\":\"vipps\"}\n";
+    for text in [
+        "{\n  \"port\": 8080\n}\n",
+        "{\"port\": 8080}",
+        "127.0.0.1 - - GET /\n",
+        "[1,2]\n",
+        "no newline",
+        "\u{feff}{}\n",
+        &format!("{event}and a remark\n"),
+        &format!("{event}and a remark"),
+    ] {
+        fs::write(folder.file("settings.json"), text).unwrap();
+        let (status, error) = refused(&folder, &folder.file("settings.json"));
+        assert_eq!(status, Some(2), "{text:?}: {error}");
+        assert!(error.contains("settings.json") && error.contains("not an event"), "{error}");
+        assert_eq!(folder.text("settings.json"), text);
+    }
+    assert!(!folder.0.join("settings.json.torn").exists());
+}
+
+#[test]
+fn only_its_owner_may_read_the_file() {
+    let folder = Folder::new("mode");
+    let file = folder.file("events");
+    let mut command = Command::new("sh");
+    command.args([
+        "-c",
+        "umask 0; exec \"$0\" \"$@\"",
+        env!("CARGO_BIN_EXE_pos-webhooks"),
+        "listen",
+        "vipps",
+        "--url",
+        URL,
+    ]);
+    command.args(["--append", &file, "--secret-file", &folder.file("secret")]);
+    command.args(["--listen", "127.0.0.1:0", "--log-format", "json"]);
+    let listener = Listener::spawn(&mut command);
+    deliver(&listener, 1);
+    fs::rename(&file, folder.file("events.1")).unwrap();
+    deliver(&listener, 2);
+    OpenOptions::new().append(true).open(&file).unwrap().write_all(b"{\"rec").unwrap();
+    listener.kill();
+    let listener = Listener::spawn(&mut command);
+    listener.end();
+    for name in ["events", "events.1", "events.torn"] {
+        let mode = fs::metadata(folder.file(name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+    }
+}
+
+/// `POS_WEBHOOKS_KILLS=1000 cargo test --all-features --test listen_file` for more.
+#[test]
+fn what_was_acknowledged_survives_kills_and_rotations() {
+    let kills = std::env::var("POS_WEBHOOKS_KILLS").map_or(12, |kills| kills.parse().unwrap());
+    let folder = Folder::new("killed");
+    // References that were sent and not acknowledged are sent again, as a provider does it.
+    let (next, again) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    let acknowledged = Mutex::new(Vec::new());
+    for round in 0..kills {
+        let listener = Listener::vipps(&folder, &[]);
+        let address = listener.address;
+        let (some, enough) = mpsc::channel();
+        thread::scope(|scope| {
+            for _ in 0..8 {
+                let some = some.clone();
+                let (again, next, acknowledged) = (&again, &next, &acknowledged);
+                scope.spawn(move || {
+                    loop {
+                        let reference = again.lock().unwrap().pop();
+                        let reference = reference.unwrap_or_else(|| next.fetch_add(1, Ordering::Relaxed));
+                        let body = payment(reference);
+                        match post(address, "/", &signed(body.as_bytes()), body.as_bytes()) {
+                            Ok(answer) if answer.status() == StatusCode::OK => {
+                                acknowledged.lock().unwrap().push(reference);
+                                let _ = some.send(());
+                            }
+                            Ok(answer) => panic!("{answer:?}"),
+                            Err(_) => break again.lock().unwrap().push(reference),
+                        }
+                    }
+                });
+            }
+            // Within a batch, wherever that may be.
+            let _ = enough.iter().take(16 + round % 7).count();
+            let rotated: PathBuf = folder.file(&format!("events.{round}")).into();
+            if round % 2 == 0 {
+                fs::rename(folder.file("events"), &rotated).unwrap();
+                thread::sleep(Duration::from_micros(rand_micros(round)));
+            }
+            listener.kill();
+            if round % 2 == 1 {
+                fs::rename(folder.file("events"), &rotated).unwrap();
+            }
+        });
+    }
+    let (all, acknowledged) = (folder.all_payloads(), acknowledged.into_inner().unwrap());
+    let twice = all.values().filter(|count| **count > 1).count();
+    let lost = acknowledged.iter().filter(|reference| !all.contains_key(&payment(reference))).count();
+    println!("{kills} kills: {} acknowledged, {} written, {lost} lost, {twice} twice", acknowledged.len(), all.len());
+    assert_eq!((lost, twice), (0, 0));
+}
+
+fn rand_micros(round: usize) -> u64 {
+    (round as u64).wrapping_mul(2_654_435_761) % 3_000
+}
+
+#[test]
+fn every_program_reads_one_event_a_line() {
+    let folder = Folder::new("lines");
+    let listener = Listener::vipps(&folder, &[]);
+    let separators = payment("a\u{2028}b\u{2029}c\u{85}d");
+    assert!(separators.contains('\u{2028}'));
+    let deep = format!("{}{}", "[".repeat(5000), "]".repeat(5000));
+    for body in [&separators, "{\"half\": \"\\ud800\"}", &deep] {
+        assert_eq!(listener.deliver(body.as_bytes()), StatusCode::OK);
+    }
+    listener.end();
+    let text = folder.text("events");
+    assert!(!text.contains(['\u{2028}', '\u{2029}', '\u{85}']));
+    // Strict readers end at half a surrogate pair and at deep nesting.
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines[0]["payload"], serde_json::from_str::<Value>(&separators).unwrap());
+    assert_eq!(lines.len(), 3);
+    for line in &lines[1..] {
+        assert!(line["payload"].is_null() && line["body"].is_string() && line["error"].is_string(), "{line}");
+    }
+}

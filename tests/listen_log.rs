@@ -1,0 +1,138 @@
+//! `pos-webhooks listen`: a log that cannot be written never costs a delivery, and it has colours where they are asked for.
+
+#![cfg(all(unix, feature = "cli", feature = "mipos", feature = "mypos", feature = "dealpos", feature = "vipps"))]
+
+mod listener;
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::process::{Child, Command, Stdio};
+
+use http::StatusCode;
+use listener::*;
+use pos_webhooks::dealpos;
+use rustix::process::{Pid, Signal, kill_process};
+
+/// A listener whose standard error is the test's to read, or not to read.
+fn start(folder: &Folder) -> (Child, String, BufReader<std::process::ChildStderr>) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pos-webhooks"));
+    command.args(["listen", "dealpos", "--listen", "127.0.0.1:0", "--log-format", "json"]);
+    command.args(["--secret-file", &folder.file("secret"), "--append", &folder.file("events")]);
+    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+    let mut errors = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    errors.read_line(&mut line).unwrap();
+    let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+    (child, line["address"].as_str().unwrap().to_owned(), errors)
+}
+
+fn payment(number: usize) -> String {
+    let example = dealpos::EventName::PaymentCreated.examples()[0].json;
+    let mut payment: serde_json::Value = serde_json::from_str(example).unwrap();
+    payment["ID"] = format!("payment {number}").into();
+    payment.to_string()
+}
+
+fn deliver(address: &str, body: &str) -> StatusCode {
+    let headers = [(dealpos::headers::X_API_KEY, SECRET.to_owned())];
+    post(address.parse().unwrap(), "/paymentCreated", &headers, body.as_bytes()).unwrap().status()
+}
+
+fn figure(address: &str, name: &str) -> u64 {
+    let request = b"GET /metrics HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
+    let text = exchange(address.parse().unwrap(), request).unwrap().into_body();
+    let line = text.lines().find_map(|line| line.strip_prefix(&format!("pos_webhooks_{name} ")));
+    line.unwrap_or_else(|| panic!("{text}")).parse().unwrap()
+}
+
+fn end(mut child: Child) {
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn a_reader_of_standard_error_that_is_gone_costs_no_delivery() {
+    let folder = Folder::new("no-reader");
+    let (child, address, errors) = start(&folder);
+    drop(errors);
+    for number in 0..3 {
+        assert_eq!(deliver(&address, &payment(number)), StatusCode::OK);
+        // Each of these writes to the log.
+        let mistyped = payment(number).replace("\"Amount\":", "\"Amount\":\"100000\",\"_\":");
+        assert_eq!(deliver(&address, &mistyped), StatusCode::OK);
+        assert_eq!(deliver(&address, "not JSON"), StatusCode::OK);
+    }
+    assert!(figure(&address, "log_lines_dropped_total") >= 6);
+    end(child);
+    assert_eq!(folder.lines().len(), 9);
+}
+
+#[test]
+fn a_reader_of_standard_error_that_does_not_read_holds_nothing_up() {
+    let folder = Folder::new("slow-reader");
+    let (child, address, errors) = start(&folder);
+    // More lines than a pipe and what waits for it hold, from a client that has no key.
+    let request = b"POST /paymentCreated HTTP/1.1\r\nhost: a\r\ncontent-length: 0\r\n\r\n";
+    let mut stream = TcpStream::connect(&address).unwrap();
+    let mut reader = BufReader::new(stream.try_clone().unwrap());
+    for _ in 0..100 {
+        stream.write_all(&request.repeat(80)).unwrap();
+        let mut answered = 0;
+        while answered < 80 {
+            let mut line = String::new();
+            assert!(reader.read_line(&mut line).unwrap() > 0);
+            answered += usize::from(line.starts_with("HTTP/1.1 401"));
+        }
+    }
+    let health = exchange(address.parse().unwrap(), b"GET /healthz HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
+    assert_eq!(health.unwrap().status(), StatusCode::OK);
+    assert_eq!(deliver(&address, &payment(1)), StatusCode::OK);
+    assert!(figure(&address, "log_lines_dropped_total") > 0);
+    end(child);
+    assert_eq!(folder.lines().len(), 1);
+    drop(errors);
+}
+
+/// What `listen` writes to a terminal until it listens.
+fn on_terminal(folder: &Folder, variables: &[(&str, &str)]) -> String {
+    let program = format!(
+        "exec '{}' listen mypos --secret-file '{}' --listen 127.0.0.1:0",
+        env!("CARGO_BIN_EXE_pos-webhooks"),
+        folder.file("secret")
+    );
+    let mut command = Command::new("script");
+    command.args(["-qec", &program, "/dev/null"]).env("TERM", "xterm").stdin(Stdio::null());
+    for name in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE"] {
+        command.env_remove(name);
+    }
+    let mut child = command.envs(variables.iter().copied()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut text = String::new();
+    let mut output = BufReader::new(child.stdout.take().unwrap());
+    while !text.contains("listening") {
+        assert!(output.read_line(&mut text).unwrap() > 0, "{text}");
+    }
+    // Its terminal is then gone, and with it the reader of its standard output.
+    child.kill().unwrap();
+    child.wait().unwrap();
+    output.read_to_string(&mut text).unwrap();
+    text
+}
+
+#[test]
+fn it_runs_on_a_terminal_with_colours_as_the_environment_asks() {
+    let folder = Folder::new("terminal");
+    let coloured = "\u{1b}[";
+    assert!(on_terminal(&folder, &[]).contains(coloured));
+    for variables in [("NO_COLOR", "1"), ("TERM", "dumb"), ("CLICOLOR", "0")] {
+        let text = on_terminal(&folder, &[variables]);
+        assert!(!text.contains(coloured), "{variables:?}: {text:?}");
+    }
+    for (forced, expected) in [("0", false), ("1", true)] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pos-webhooks"));
+        // An address of no machine, so that it comes to an end.
+        command.args(["listen", "dealpos", "--accept-unsigned", "--listen", "192.0.2.1:1"]);
+        let output = command.env_remove("NO_COLOR").env("CLICOLOR_FORCE", forced).output().unwrap();
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((text.contains("WARN"), text.contains(coloured)), (true, expected), "{text}");
+    }
+}

@@ -1,0 +1,221 @@
+//! `pos-webhooks listen` as a process, and what sends to it.
+
+#![allow(dead_code)]
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use http::{Response, StatusCode};
+use jiff::Timestamp;
+use pos_webhooks::catalogue::Provider;
+use pos_webhooks::{Secret, dealpos, mipos, mypos, vipps};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+pub const SECRET: &str = "a-secret-nobody-may-see";
+pub const URL: &str = "https://shop.example/hooks/vipps";
+pub const CAPTURED: &str = "epayments.payment.captured.v1";
+
+/// A folder of the test's own.
+pub struct Folder(pub PathBuf);
+
+impl Folder {
+    pub fn new(name: &str) -> Self {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("listen-{name}-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("secret"), format!("{SECRET}\n")).unwrap();
+        Self(folder)
+    }
+
+    pub fn file(&self, name: &str) -> String {
+        self.0.join(name).to_str().unwrap().to_owned()
+    }
+
+    pub fn lines(&self) -> Vec<String> {
+        let text = fs::read_to_string(self.file("events")).unwrap();
+        assert!(text.is_empty() || text.ends_with('\n'), "a torn line");
+        text.lines().map(str::to_owned).collect()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+pub struct Listener {
+    pub child: Child,
+    pub address: SocketAddr,
+    pub log: Arc<Mutex<String>>,
+    reader: Option<JoinHandle<()>>,
+}
+
+impl Listener {
+    pub fn start(folder: &Folder, arguments: &[&str]) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pos-webhooks"));
+        command.arg("listen").args(arguments).args(["--listen", "127.0.0.1:0", "--log-format", "json"]);
+        if !arguments.contains(&"--accept-unsigned") {
+            command.args(["--secret-file", &folder.file("secret")]);
+        }
+        Self::spawn(&mut command)
+    }
+
+    pub fn vipps(folder: &Folder, arguments: &[&str]) -> Self {
+        let file = folder.file("events");
+        Self::start(folder, &[&["vipps", "--url", URL, "--append", &file], arguments].concat())
+    }
+
+    pub fn spawn(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut errors = BufReader::new(child.stderr.take().unwrap());
+        let log = Arc::new(Mutex::new(String::new()));
+        let address = loop {
+            let mut line = String::new();
+            assert!(errors.read_line(&mut line).unwrap() > 0, "{}", log.lock().unwrap());
+            log.lock().unwrap().push_str(&line);
+            let line: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("{line}"));
+            if let Some(address) = line["address"].as_str() {
+                break address.parse().unwrap();
+            }
+        };
+        let shared = Arc::clone(&log);
+        let reader = thread::spawn(move || {
+            for line in errors.lines() {
+                let line = line.unwrap();
+                serde_json::from_str::<Value>(&line).unwrap_or_else(|_| panic!("{line}"));
+                shared.lock().unwrap().push_str(&(line + "\n"));
+            }
+        });
+        Self { child, address, log, reader: Some(reader) }
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Ends it as an init system does; the log.
+    pub fn end(mut self) -> String {
+        self.signal(Signal::TERM);
+        assert_eq!(self.child.wait().unwrap().code(), Some(0));
+        self.reader.take().unwrap().join().unwrap();
+        let log = self.log.lock().unwrap().clone();
+        assert!(!log.contains(SECRET) && !log.contains("panicked"), "{log}");
+        log
+    }
+
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    pub fn post(&self, path: &str, headers: &[(&str, String)], body: &[u8]) -> Response<String> {
+        post(self.address, path, headers, body).unwrap()
+    }
+
+    pub fn deliver(&self, body: &[u8]) -> StatusCode {
+        self.post("/", &signed(body), body).status()
+    }
+
+    /// Waits until a line of the log has this text.
+    pub fn logged(&self, text: &str) {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while !self.log.lock().unwrap().contains(text) {
+            assert!(Instant::now() < deadline, "{text:?} is not logged: {}", self.log.lock().unwrap());
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    pub fn get(&self, path: &str) -> Response<String> {
+        exchange(self.address, format!("GET {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").as_bytes())
+            .unwrap()
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+pub fn post(
+    address: SocketAddr,
+    path: &str,
+    headers: &[(&str, String)],
+    body: &[u8],
+) -> std::io::Result<Response<String>> {
+    let mut request = format!("POST {path} HTTP/1.1\r\nhost: internal\r\nconnection: close\r\n").into_bytes();
+    for (name, value) in headers {
+        write!(request, "{name}: {value}\r\n")?;
+    }
+    write!(request, "content-length: {}\r\n\r\n", body.len())?;
+    request.extend_from_slice(body);
+    exchange(address, &request)
+}
+
+/// Sends bytes and reads the answer to the end of the connection.
+pub fn exchange(address: SocketAddr, bytes: &[u8]) -> std::io::Result<Response<String>> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(Duration::from_secs(60)))?;
+    // It may answer before it has read everything.
+    let _ = stream.write_all(bytes);
+    answer(stream)
+}
+
+pub fn answer(mut stream: TcpStream) -> std::io::Result<Response<String>> {
+    let mut text = Vec::new();
+    // Whoever is refused may find the connection reset behind the answer.
+    let read = stream.read_to_end(&mut text);
+    let text = String::from_utf8(text).unwrap();
+    let Some((head, body)) = text.split_once("\r\n\r\n") else {
+        return Err(read.err().unwrap_or_else(|| std::io::Error::other(format!("no answer: {text:?}"))));
+    };
+    let mut lines = head.lines();
+    let status = lines.next().unwrap().split(' ').nth(1).unwrap();
+    let mut response = Response::builder().status(status);
+    for (name, value) in lines.filter_map(|line| line.split_once(": ")) {
+        response = response.header(name, value);
+    }
+    Ok(response.body(body.to_owned()).unwrap())
+}
+
+pub fn signed(body: &[u8]) -> Vec<(&'static str, String)> {
+    vipps::sign(URL, &SECRET.into(), body, Timestamp::now()).unwrap()
+}
+
+/// A payment of its own.
+pub fn payment(reference: impl std::fmt::Display) -> String {
+    let event = vipps::PROVIDER.events.iter().find(|event| event.name == CAPTURED).unwrap();
+    let json = event.payload.examples[0].json;
+    let mut payment: vipps::models::PaymentEvent = serde_json::from_str(json).unwrap();
+    payment.psp_reference = reference.to_string();
+    serde_json::to_string(&payment).unwrap()
+}
+
+pub fn payload(line: &str) -> String {
+    #[derive(serde::Deserialize)]
+    struct Line {
+        payload: Box<RawValue>,
+    }
+    serde_json::from_str::<Line>(line).unwrap().payload.get().to_owned()
+}
+
+/// What a provider sends to deliver this, beside the body: path and headers.
+pub fn delivery(provider: &Provider, event: &str, body: &[u8]) -> (String, Vec<(&'static str, String)>) {
+    let (secret, now) = (Secret::from(SECRET), Timestamp::now());
+    let headers = match provider.name {
+        "mipos" => mipos::sign(&secret, body).unwrap(),
+        "mypos" => mypos::sign(&event.into(), &secret, body, now).unwrap(),
+        "dealpos" => vec![(dealpos::headers::X_API_KEY, SECRET.to_owned())],
+        _ => vipps::sign(URL, &secret, body, now).unwrap(),
+    };
+    (format!("/hooks/{event}"), headers)
+}
