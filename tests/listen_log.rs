@@ -127,11 +127,12 @@ fn it_runs_on_a_terminal_with_colours_as_the_environment_asks() {
         let text = on_terminal(&folder, &[variables]);
         assert!(!text.contains(coloured), "{variables:?}: {text:?}");
     }
-    for (forced, expected) in [("0", false), ("1", true)] {
+    for (variables, expected) in [(&[][..], false), (&[("CLICOLOR_FORCE", "1")], true)] {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pos-webhooks"));
         // An address of no machine, so that it comes to an end.
         command.args(["listen", "dealpos", "--accept-unsigned", "--listen", "192.0.2.1:1"]);
-        let output = command.env_remove("NO_COLOR").env("CLICOLOR_FORCE", forced).output().unwrap();
+        let output =
+            command.env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE").envs(variables.to_vec()).output().unwrap();
         let text = String::from_utf8(output.stderr).unwrap();
         assert_eq!((text.contains("WARN"), text.contains(coloured)), (true, expected), "{text}");
     }

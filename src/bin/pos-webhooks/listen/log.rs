@@ -4,13 +4,18 @@
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::Duration;
 
 use anstream::{AutoStream, ColorChoice};
 use clap::ValueEnum;
-use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
+use tracing_subscriber::fmt::MakeWriter;
 
 /// Lines that wait for standard error to take them.
 const WAITING: usize = 4096;
+
+/// How long the end of the program waits for them.
+const FLUSH: Duration = Duration::from_secs(1);
 
 #[derive(Clone, Copy, ValueEnum)]
 pub enum Format {
@@ -21,40 +26,83 @@ pub enum Format {
 }
 
 /// How many lines were dropped.
-#[derive(Clone)]
-pub struct Dropped {
-    waited: ErrorCounter,
-    failed: Arc<AtomicU64>,
-}
+#[derive(Clone, Default)]
+pub struct Dropped(Arc<AtomicU64>);
 
 impl Dropped {
     pub fn count(&self) -> u64 {
-        self.waited.dropped_lines() as u64 + self.failed.load(Ordering::Relaxed)
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn add(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
     }
 }
 
-/// Starts the log. What waits is written when the guard is dropped, as far as standard error takes it by then.
-pub fn start(format: Format) -> (WorkerGuard, Dropped) {
-    let failed = Arc::new(AtomicU64::new(0));
-    let builder = NonBlockingBuilder::default().lossy(true).buffered_lines_limit(WAITING).thread_name("log");
-    let (writer, guard) = builder.finish(StandardError { failed: Arc::clone(&failed) });
-    let dropped = Dropped { waited: writer.error_counter(), failed };
+/// Gives the lines that wait a moment to be written when it is dropped.
+pub struct Flush(SyncSender<Message>);
+
+impl Drop for Flush {
+    fn drop(&mut self) {
+        let (done, written) = sync_channel(1);
+        if self.0.try_send(Message::Flush(done)).is_ok() {
+            let _ = written.recv_timeout(FLUSH);
+        }
+    }
+}
+
+enum Message {
+    Line(Vec<u8>),
+    Flush(SyncSender<()>),
+}
+
+/// Starts the log.
+pub fn start(format: Format) -> io::Result<(Flush, Dropped)> {
+    let (sender, messages) = sync_channel(WAITING);
+    let dropped = Dropped::default();
+    let failed = dropped.clone();
+    std::thread::Builder::new().name("log".to_owned()).spawn(move || write(&messages, &failed))?;
+    let writer = Writer { sender: sender.clone(), dropped: dropped.clone() };
     let log = tracing_subscriber::fmt().with_writer(writer).with_target(false).log_internal_errors(false);
     match format {
         Format::Human => log.with_ansi(AutoStream::choice(&io::stderr()) != ColorChoice::Never).init(),
         Format::Json => log.json().flatten_event(true).init(),
     }
-    (guard, dropped)
+    Ok((Flush(sender), dropped))
 }
 
-struct StandardError {
-    failed: Arc<AtomicU64>,
+fn write(messages: &Receiver<Message>, failed: &Dropped) {
+    for message in messages {
+        match message {
+            Message::Line(line) => {
+                if io::stderr().write_all(&line).is_err() {
+                    failed.add();
+                }
+            }
+            Message::Flush(done) => drop(done.try_send(())),
+        }
+    }
 }
 
-impl Write for StandardError {
+/// Takes whole lines, and never waits.
+#[derive(Clone)]
+struct Writer {
+    sender: SyncSender<Message>,
+    dropped: Dropped,
+}
+
+impl<'a> MakeWriter<'a> for Writer {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+impl Write for Writer {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        if io::stderr().write_all(line).is_err() {
-            self.failed.fetch_add(1, Ordering::Relaxed);
+        if self.sender.try_send(Message::Line(line.to_vec())).is_err() {
+            self.dropped.add();
         }
         Ok(line.len())
     }

@@ -151,7 +151,7 @@ enum End {
 }
 
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
-    let (_flushed, log_dropped) = log::start(arguments.log_format);
+    let (_flushed, log_dropped) = log::start(arguments.log_format).map_err(|error| unusable("the log", &error))?;
     let runtime = tokio::runtime::Runtime::new().map_err(|error| unusable("the runtime", &error))?;
     // Before anything else takes time: without it, a signal to reopen would end the program.
     let signals = runtime.block_on(async { Signals::new() }).map_err(|error| unusable("the signals", &error))?;

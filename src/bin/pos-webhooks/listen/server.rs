@@ -132,16 +132,18 @@ impl Malformed {
 
     /// What the connection began with says more than the parser does.
     fn of(error: &hyper::Error, unread: &[u8]) -> Option<Self> {
-        match unread {
-            [0x16, 3, ..] => Some(Self::Tls),
-            [b'P', b'R', b'O', b'X', b'Y', b' ', ..] | [b'\r', b'\n', b'\r', b'\n', 0, ..] => Some(Self::ProxyProtocol),
-            _ if error.is_parse_version_h2() => Some(Self::Http2),
-            _ if error.is_parse_too_large() && error.to_string().contains("URI") => Some(Self::TargetTooLong),
-            _ if error.is_parse_too_large() => Some(Self::HeadTooLarge),
-            _ if error.is_parse() => Some(Self::NotHttp),
-            _ if error.is_incomplete_message() => Some(Self::Incomplete),
+        // The parser skips line breaks before a request.
+        let unread = unread.trim_ascii_start();
+        match () {
+            () if unread.starts_with(&[0x16, 3]) => Some(Self::Tls),
+            () if unread.starts_with(b"PROXY ") || unread.starts_with(b"\0\r\nQUIT") => Some(Self::ProxyProtocol),
+            () if error.is_parse_version_h2() => Some(Self::Http2),
+            () if error.is_parse_too_large() && error.to_string().contains("URI") => Some(Self::TargetTooLong),
+            () if error.is_parse_too_large() => Some(Self::HeadTooLarge),
+            () if error.is_parse() => Some(Self::NotHttp),
+            () if error.is_incomplete_message() => Some(Self::Incomplete),
             // The connection broke, after its requests were answered.
-            _ => None,
+            () => None,
         }
     }
 }
