@@ -16,6 +16,8 @@ mod build {
     pub mod events;
     #[cfg(feature = "client")]
     pub mod facade;
+    #[path = "../src/formats.rs"]
+    pub mod formats;
     pub mod lint;
     pub mod load;
     pub mod models;

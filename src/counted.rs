@@ -9,6 +9,7 @@ use std::cell::Cell;
 
 use jsonschema::JsonType;
 use jsonschema::json::{Array, Json, Node, NodeIdentity, Object};
+use jsonschema_value::LazyInstance;
 use serde_json::{Map, Number, Value};
 
 /// The representation, as `jsonschema` wants it named.
@@ -87,10 +88,14 @@ impl<'a> Node<'a, Counted> for CountedValue<'a> {
         jsonschema::json::cmp::equal(self.value, expected)
     }
 
-    /// Every error asks for its value.
     fn to_value(&self) -> Cow<'a, Value> {
-        self.wanted.set(self.wanted.get().saturating_sub(1));
         Cow::Borrowed(self.value)
+    }
+
+    /// Every error asks for its value.
+    fn lazy_value(&self) -> LazyInstance<'a> {
+        self.wanted.set(self.wanted.get().saturating_sub(1));
+        LazyInstance::from(self.value)
     }
 
     fn identity(&self) -> Option<NodeIdentity> {

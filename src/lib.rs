@@ -44,6 +44,8 @@ pub mod client;
 mod counted;
 mod decode;
 mod events;
+#[cfg(feature = "validate")]
+mod formats;
 mod json_schema;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;

@@ -36,8 +36,10 @@ impl Place<'_> {
     }
 
     fn is_time(&self) -> bool {
-        let formats = ["date", "date-time", "http-date", "local-date-time"];
-        self.schemas.iter().any(|schema| schema["format"].as_str().is_some_and(|format| formats.contains(&format)))
+        let formats = ["date", "date-time"];
+        let is_http_date = |schema: &Value| schema["pattern"].as_str().is_some_and(|it| it.ends_with(" GMT$"));
+        let has_format = |schema: &Value| schema["format"].as_str().is_some_and(|format| formats.contains(&format));
+        self.schemas.iter().any(|schema| has_format(schema) || is_http_date(schema))
     }
 
     /// Pointer of the object around it, and its name there; `None` for the root and for items.
@@ -166,8 +168,7 @@ fn other_numbers(place: &Place) -> Vec<Option<Value>> {
 }
 
 fn null(place: &Place) -> Vec<Option<Value>> {
-    // An optional list is a list that may be empty.
-    when(!place.required && place.member().is_some() && !place.has_type("array"), [Value::Null])
+    when(!place.required && place.member().is_some(), [Value::Null])
 }
 
 fn missing(place: &Place, required: bool) -> Vec<Option<Value>> {
@@ -186,11 +187,11 @@ fn mistyped(place: &Place) -> Vec<Option<Value>> {
         ("object", json!({ PERSONAL: PERSONAL })),
         ("array", json!([PERSONAL, PERSONAL])),
     ];
-    // serde takes an array for an object where its items fit the members in their order.
-    let fits = |kind: &str| place.has_type(kind) || (kind == "array" && place.has_type("object"));
-    let others = kinds.into_iter().filter(|(kind, _)| !fits(kind)).map(|(_, value)| value);
+    let others = kinds.into_iter().filter(|(kind, _)| !place.has_type(kind)).map(|(_, value)| value);
     let null = (place.required && !place.has_type("null")).then_some(Value::Null);
-    when(!place.is_free_form(), others.chain(null))
+    // The members in their order, without their names.
+    let items = place.value.as_object().map(|members| members.values().cloned().collect());
+    when(!place.is_free_form(), others.chain(null).chain(items))
 }
 
 /// The bodies that a provider sends.
