@@ -16,7 +16,6 @@ mod build {
     pub mod events;
     #[cfg(feature = "client")]
     pub mod facade;
-    #[path = "../src/formats.rs"]
     pub mod formats;
     pub mod lint;
     pub mod load;

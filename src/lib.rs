@@ -45,6 +45,7 @@ mod counted;
 mod decode;
 mod events;
 #[cfg(feature = "validate")]
+#[path = "../build/formats.rs"]
 mod formats;
 mod json_schema;
 #[cfg(feature = "sandbox")]

@@ -204,12 +204,14 @@ fn like(number: &str) -> Result<Option<Value>, OutOfRange> {
     if number.parse::<i64>().is_ok() || number.parse::<u64>().is_ok() {
         return Ok(None);
     }
-    // What the shortest text of a double says counts for its value, as it does for a limit.
-    let shortest = format!("{double:e}");
-    let beside = match Digits::of(&shortest).map_or(Ordering::Equal, |shortest| exact.cmp(&shortest)) {
-        Ordering::Less => double.abs().next_down(),
-        Ordering::Equal => return Ok(None),
-        Ordering::Greater => double.abs().next_up(),
+    // The shortest text of a double counts for its value, as it does for a limit; an integer is one exactly, too.
+    let texts = [format!("{double:e}"), format!("{double:.0}")];
+    let texts = texts.iter().take(if double.fract() == 0.0 { 2 } else { 1 });
+    let orders: Vec<_> = texts.filter_map(|text| Some(exact.cmp(&Digits::of(text)?))).collect();
+    let beside = match orders.last() {
+        _ if orders.contains(&Ordering::Equal) => return Ok(None),
+        Some(Ordering::Less) => double.abs().next_down(),
+        _ => double.abs().next_up(),
     };
     if let Some(integer) = exact.integer() {
         return Ok(Some(integer));
