@@ -173,23 +173,20 @@ fn narrowed(event: &Event) -> Value {
     json!({ "description": event.summary, "allOf": all })
 }
 
+/// What the condition asks for, with the type that others want to read beside every keyword for objects.
 fn at(tokens: &[String], condition: &Condition) -> Value {
     let Some((member, rest)) = tokens.split_first() else {
         return Value::Bool(true);
     };
     let inner = match condition {
+        Condition::Absent => return json!({ "not": at(tokens, &Condition::Present) }),
+        Condition::Present if rest.is_empty() => return json!({ "type": "object", "required": [member] }),
         Condition::Equals(text) if rest.is_empty() => {
             json!({ "const": serde_json::from_str::<Value>(text).unwrap_or_default() })
         }
-        Condition::Absent if rest.is_empty() => return json!({ "not": { "required": [member] } }),
-        Condition::Equals(_) | Condition::Present | Condition::Absent => at(rest, condition),
+        Condition::Equals(_) | Condition::Present => at(rest, condition),
     };
-    let mut properties = Map::new();
-    properties.insert(member.clone(), inner);
-    match condition {
-        Condition::Absent => json!({ "properties": properties }),
-        Condition::Equals(_) | Condition::Present => json!({ "properties": properties, "required": [member] }),
-    }
+    json!({ "type": "object", "properties": { member: inner }, "required": [member] })
 }
 
 /// The schema of a parameter, whose value is a single one.

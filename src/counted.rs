@@ -1,8 +1,8 @@
 //! JSON to validate in which only so many errors can be found.
 //!
 //! The validator gathers all errors before it gives the first one, and a payload of 16 MiB has room for millions of them.
-//! Once there are enough, arrays and objects of this representation look as if they had ended. That invents no error: of
-//! the keywords that the build understands, none asks that an array or object is *not* valid.
+//! Once there are enough, arrays and objects of this representation look as if they had ended. That invents no error that
+//! would be reported: the only keyword that asks for what is *not* valid is that of a member that must not be there.
 
 use std::borrow::Cow;
 use std::cell::Cell;

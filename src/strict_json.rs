@@ -60,7 +60,7 @@ const DUPLICATE: &str = "the name of a member comes twice in its object";
 struct Tree<'a> {
     /// Set where a number was read as a double, which it may not be equal to.
     has_doubles: &'a Cell<bool>,
-    /// Set where such a double is zero or has fewer digits than others.
+    /// Set where such a double is zero, or so near to it that it has fewer digits than others.
     has_tiny: &'a Cell<bool>,
     /// Looks for a name before its value is read. That takes time.
     names_first: bool,
@@ -204,14 +204,16 @@ fn like(number: &str) -> Result<Option<Value>, OutOfRange> {
     if number.parse::<i64>().is_ok() || number.parse::<u64>().is_ok() {
         return Ok(None);
     }
-    // The shortest text of a double counts for its value, as it does for a limit; an integer is one exactly, too.
-    let texts = [format!("{double:e}"), format!("{double:.0}")];
-    let texts = texts.iter().take(if double.fract() == 0.0 { 2 } else { 1 });
-    let orders: Vec<_> = texts.filter_map(|text| Some(exact.cmp(&Digits::of(text)?))).collect();
-    let beside = match orders.last() {
-        _ if orders.contains(&Ordering::Equal) => return Ok(None),
-        Some(Ordering::Less) => double.abs().next_down(),
-        _ => double.abs().next_up(),
+    let order = |text: String| Digits::of(&text).map_or(Ordering::Equal, |other| exact.cmp(&other));
+    // The shortest text of a double counts for its value, as it does for a limit; that of an integer is not exact.
+    let mut found = order(format!("{double:e}"));
+    if found.is_ne() && double.fract() == 0.0 {
+        found = order(format!("{double:.0}"));
+    }
+    let beside = match found {
+        Ordering::Less => double.abs().next_down(),
+        Ordering::Equal => return Ok(None),
+        Ordering::Greater => double.abs().next_up().min(f64::MAX),
     };
     if let Some(integer) = exact.integer() {
         return Ok(Some(integer));

@@ -88,11 +88,12 @@ impl Parameter {
     /// ```
     pub fn validate(&self, text: &str) -> Result<(), Invalid> {
         let schema: Value = serde_json::from_str(self.schema).map_err(|error| Invalid::Schema(error.to_string()))?;
-        let value = match schema.get("type").and_then(Value::as_str) {
-            Some("string") => Value::from(text),
-            _ => serde_json::from_str(text).unwrap_or_else(|_| Value::from(text)),
+        let json = match schema.get("type").and_then(Value::as_str) {
+            Some("string") => None,
+            _ => crate::strict_json::parse(text.as_bytes()).ok().filter(|_| !text.starts_with('\u{feff}')),
         };
-        Validators::new(schema)?.check(&Parsed { value, written: HashMap::new() }, |_| false)
+        let value = json.unwrap_or_else(|| Parsed { value: Value::from(text), written: HashMap::new() });
+        Validators::new(schema)?.check(&value, |_| false)
     }
 }
 

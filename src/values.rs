@@ -244,7 +244,7 @@ pub(crate) fn optional<'de, T: Deserialize<'de> + Default, D: Deserializer<'de>>
 }
 
 /// As [`optional`], of [`integers`].
-#[allow(dead_code, reason = "no provider has any at present")]
+#[cfg_attr(not(test), allow(dead_code, reason = "no provider has any at present"))]
 pub(crate) fn optional_integers<'de, T: Integers + Default, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<T, D::Error> {
@@ -509,5 +509,21 @@ impl<T: for<'a> From<&'a str>> Visitor<'_> for Text<T> {
 
     fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<T, E> {
         Ok(text.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    /// No specification has an optional list of integers yet.
+    #[test]
+    fn null_for_an_optional_list_of_integers_is_an_empty_one() {
+        #[derive(serde::Deserialize)]
+        struct Payment {
+            #[serde(default, deserialize_with = "super::optional_integers")]
+            ids: Vec<i64>,
+        }
+        for (json, ids) in [("{}", vec![]), (r#"{"ids":null}"#, vec![]), (r#"{"ids":[1,2.0]}"#, vec![1, 2])] {
+            assert_eq!(serde_json::from_str::<Payment>(json).unwrap().ids, ids, "{json}");
+        }
     }
 }

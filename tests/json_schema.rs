@@ -73,6 +73,32 @@ fn every_format_is_one_that_other_validators_know() {
     }
 }
 
+/// Parts with a keyword for objects and without `type: object`, which strict readers want beside it.
+fn untyped<'a>(schema: &'a Value, found: &mut Vec<&'a Value>) {
+    match schema {
+        Value::Object(members) => {
+            let is_for_objects = members.get("required").is_some_and(Value::is_array);
+            if is_for_objects && members.get("type").is_none_or(|kind| !kind.to_string().contains("\"object\"")) {
+                found.push(schema);
+            }
+            members.values().for_each(|value| untyped(value, found));
+        }
+        Value::Array(items) => items.iter().for_each(|item| untyped(item, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn keywords_for_objects_have_their_type_beside_them() {
+    for provider in PROVIDERS {
+        for schema in provider.schemas {
+            let (document, mut found) = (provider.json_schema(schema.name).unwrap(), Vec::new());
+            untyped(&document, &mut found);
+            assert!(found.is_empty(), "{} {}: {found:?}", provider.name, schema.name);
+        }
+    }
+}
+
 /// The one pattern of a schema that begins so.
 #[cfg(all(feature = "validate", feature = "dealpos", feature = "mypos"))]
 fn pattern(schema: &Value, start: &str) -> regress::Regex {

@@ -309,6 +309,10 @@ fn what_a_double_would_round_is_taken_for_what_it_is() {
     for value in ["10000000000000000000000001.0", "10000000000000000000000001", "18446744073709551616", "1e25"] {
         assert_eq!(amount(value), is("maximum"), "{value}");
     }
+    for value in ["1.7976931348623158e308", "-1.7976931348623158e308"] {
+        assert!(amount(value).iter().all(|(_, keyword)| keyword != "type"), "{value}");
+    }
+    assert_eq!(amount("3e-324"), is("type"));
     // On the right side of a limit.
     assert_eq!(amount("65000000.000000000000"), []);
     assert_eq!(amount("65000000.0000000000000001"), [is("type"), is("maximum")].concat());
