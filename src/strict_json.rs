@@ -28,8 +28,8 @@ pub(crate) struct Parsed {
 
 pub(crate) fn parse(json: &[u8]) -> Result<Parsed, NotJson> {
     let text = without_mark(json);
-    let (has_doubles, has_tiny) = (Cell::new(false), Cell::new(false));
-    let tree = Tree { has_doubles: &has_doubles, has_tiny: &has_tiny, names_first: false };
+    let found = Found::default();
+    let tree = Tree { found: &found, names_first: false };
     let not_json = |error| NotJson::new(json, &error);
     let value = tree.parse(text).map_err(|error| {
         if !error.is_data() {
@@ -40,7 +40,7 @@ pub(crate) fn parse(json: &[u8]) -> Result<Parsed, NotJson> {
         NotJson { message: DUPLICATE.to_owned(), ..not_json(found.err().unwrap_or(error)) }
     })?;
     let mut written = HashMap::new();
-    if !(*ARBITRARY_PRECISION || has_tiny.get() || has_doubles.get() && may_have_long_numbers(text)) {
+    if !(*ARBITRARY_PRECISION || found.tiny.get() || found.doubles.get() && may_have_long_numbers(text)) {
         return Ok(Parsed { value, written });
     }
     let at = |(line, at)| NotJson { line, column: column(json, line, at), message: "number out of range".to_owned() };
@@ -55,13 +55,18 @@ pub(crate) fn parse(json: &[u8]) -> Result<Parsed, NotJson> {
 
 const DUPLICATE: &str = "the name of a member comes twice in its object";
 
+#[derive(Default)]
+struct Found {
+    /// Numbers that were read as doubles, which they may not be equal to.
+    doubles: Cell<bool>,
+    /// Doubles that are zero, or so near to it that they have fewer digits than others.
+    tiny: Cell<bool>,
+}
+
 /// Makes the value that serde_json's own visitor makes.
 #[derive(Clone, Copy)]
 struct Tree<'a> {
-    /// Set where a number was read as a double, which it may not be equal to.
-    has_doubles: &'a Cell<bool>,
-    /// Set where such a double is zero, or so near to it that it has fewer digits than others.
-    has_tiny: &'a Cell<bool>,
+    found: &'a Found,
     /// Looks for a name before its value is read. That takes time.
     names_first: bool,
 }
@@ -108,9 +113,9 @@ impl<'de> Visitor<'de> for Tree<'_> {
     }
 
     fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
-        self.has_doubles.set(true);
+        self.found.doubles.set(true);
         if value.abs() < f64::MIN_POSITIVE {
-            self.has_tiny.set(true);
+            self.found.tiny.set(true);
         }
         Ok(value.into())
     }
