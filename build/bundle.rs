@@ -173,14 +173,13 @@ fn narrowed(event: &Event) -> Value {
     json!({ "description": event.summary, "allOf": all })
 }
 
-/// What the condition asks for, with the type that others want to read beside every keyword for objects.
+/// What the condition asks for, with the type and the properties that others want beside every list of required members.
 fn at(tokens: &[String], condition: &Condition) -> Value {
     let Some((member, rest)) = tokens.split_first() else {
         return Value::Bool(true);
     };
     let inner = match condition {
         Condition::Absent => return json!({ "not": at(tokens, &Condition::Present) }),
-        Condition::Present if rest.is_empty() => return json!({ "type": "object", "required": [member] }),
         Condition::Equals(text) if rest.is_empty() => {
             json!({ "const": serde_json::from_str::<Value>(text).unwrap_or_default() })
         }
