@@ -16,6 +16,7 @@ mod build {
     pub mod events;
     #[cfg(feature = "client")]
     pub mod facade;
+    pub mod formats;
     pub mod lint;
     pub mod load;
     pub mod models;

@@ -1,10 +1,11 @@
-//! Fourth step: the OpenAPI schemas as one JSON Schema (draft-07) in full strength. Strict validation uses it as it is;
-//! the models are made from it.
+//! Fourth step: the OpenAPI schemas as one JSON Schema (draft-07) in full strength. It is given out, strict validation
+//! uses it, and the models are made from it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
+use super::formats::FORMATS;
 use super::load::Document;
 use super::names;
 use super::spec::{Body, Condition, Event, Shape, Spec};
@@ -47,6 +48,8 @@ impl Bundle {
     pub fn to_json(&self) -> Value {
         let definitions: Map<String, Value> =
             self.definitions.iter().map(|(name, definition)| (name.clone(), definition.schema.clone())).collect();
+        let mut definitions = Value::Object(definitions);
+        replace_formats(&mut definitions);
         json!({ "$schema": "http://json-schema.org/draft-07/schema#", "definitions": definitions })
     }
 }
@@ -170,23 +173,19 @@ fn narrowed(event: &Event) -> Value {
     json!({ "description": event.summary, "allOf": all })
 }
 
+/// What the condition asks for, with the type and the properties that others want beside every list of required members.
 fn at(tokens: &[String], condition: &Condition) -> Value {
     let Some((member, rest)) = tokens.split_first() else {
         return Value::Bool(true);
     };
     let inner = match condition {
+        Condition::Absent => return json!({ "not": at(tokens, &Condition::Present) }),
         Condition::Equals(text) if rest.is_empty() => {
             json!({ "const": serde_json::from_str::<Value>(text).unwrap_or_default() })
         }
-        Condition::Absent if rest.is_empty() => return json!({ "not": { "required": [member] } }),
-        Condition::Equals(_) | Condition::Present | Condition::Absent => at(rest, condition),
+        Condition::Equals(_) | Condition::Present => at(rest, condition),
     };
-    let mut properties = Map::new();
-    properties.insert(member.clone(), inner);
-    match condition {
-        Condition::Absent => json!({ "properties": properties }),
-        Condition::Equals(_) | Condition::Present => json!({ "properties": properties, "required": [member] }),
-    }
+    json!({ "type": "object", "properties": { member: inner }, "required": [member] })
 }
 
 /// The schema of a parameter, whose value is a single one.
@@ -194,9 +193,28 @@ pub fn of_parameter(value: &Value) -> Value {
     match value {
         Value::Object(members) => {
             let understood = members.iter().filter(|(key, _)| !key.starts_with("x-"));
-            Value::Object(draft_07(understood.map(|(key, value)| (key.clone(), value.clone())).collect()))
+            let understood = draft_07(understood.map(|(key, value)| (key.clone(), value.clone())).collect());
+            let mut schema = Value::Object(understood);
+            replace_formats(&mut schema);
+            schema
         }
         other => other.clone(),
+    }
+}
+
+/// Puts patterns in the place of formats that no other validator knows: some would ignore them, others refuse the schema.
+fn replace_formats(schema: &mut Value) {
+    match schema {
+        Value::Object(members) => {
+            let format = members.get("format").and_then(Value::as_str);
+            if let Some((_, pattern)) = FORMATS.iter().find(|(own, _)| Some(*own) == format) {
+                members.remove("format");
+                members.insert("pattern".to_owned(), json!(pattern));
+            }
+            members.values_mut().for_each(replace_formats);
+        }
+        Value::Array(items) => items.iter_mut().for_each(replace_formats),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 

@@ -43,6 +43,12 @@ pub fn catalogue(provider: &str, spec: &Spec, bundle: &Bundle) -> TokenStream {
                     PROVIDER.examples(#name).unwrap_or_default()
                 }
             }
+
+            impl crate::decode::FromJson for #model {
+                fn lists(name: &str) -> bool {
+                    PROVIDER.members.contains(name)
+                }
+            }
         }
     });
     let text = bundle.to_json().to_string();
@@ -67,6 +73,7 @@ pub fn catalogue(provider: &str, spec: &Spec, bundle: &Bundle) -> TokenStream {
             events: EVENTS,
             schemas: &SCHEMAS,
             bundle: ::std::sync::LazyLock::new(|| crate::catalogue::parse_bundle(BUNDLE)),
+            members: ::std::sync::LazyLock::new(|| crate::catalogue::members(&PROVIDER.bundle)),
         };
 
         #(#examples)*

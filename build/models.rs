@@ -7,6 +7,7 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, format_ident, quote};
 use schemars08::schema::SchemaObject;
 use serde_json::{Map, Value, json};
+use syn::punctuated::Punctuated;
 use typify::{TypeSpace, TypeSpaceImpl, TypeSpacePatch, TypeSpaceSettings};
 
 use super::bundle::{Bundle, Kind, definition_name};
@@ -69,40 +70,90 @@ pub fn models(bundle: &Bundle) -> Result<TokenStream, String> {
     });
     let mut space = TypeSpace::new(&settings);
     space.add_ref_types(schemas.collect::<Result<Vec<_>, _>>()?).map_err(|error| error.to_string())?;
-    let types = decode_integers(space.to_stream())?;
+    let types = decoded(space.to_stream())?;
     Ok(quote! { #types #enums })
 }
 
-/// Has every integer decoded by `crate::values::integers`; typify cannot be told to.
-fn decode_integers(types: TokenStream) -> Result<TokenStream, String> {
+/// Has members decoded as providers send them, and objects from nothing but objects; typify cannot be told to.
+fn decoded(types: TokenStream) -> Result<TokenStream, String> {
     let mut types: syn::File = syn::parse2(types).map_err(|error| error.to_string())?;
-    let fields = types.items.iter_mut().filter_map(|item| match item {
-        syn::Item::Struct(item) => Some(item.fields.iter_mut()),
+    let mut out = TokenStream::new();
+    for item in &mut types.items {
+        match item {
+            syn::Item::Struct(item) if matches!(item.fields, syn::Fields::Named(_)) => {
+                for field in &mut item.fields {
+                    decode_member(field)?;
+                }
+                let decode = from_object(item)?;
+                out.extend(quote! { #item #decode });
+            }
+            other => other.to_tokens(&mut out),
+        }
+    }
+    Ok(out)
+}
+
+/// Has integers decoded from all that is one, and null taken for a list or map that was left out.
+fn decode_member(field: &mut syn::Field) -> Result<(), String> {
+    let kind = field.ty.to_token_stream().to_string();
+    let is_option = kind.starts_with(":: std :: option :: Option");
+    let serde = |attribute: &&syn::Attribute| attribute.path().is_ident("serde");
+    let mut attributes = field.attrs.iter().filter(serde);
+    let has_default = attributes.any(|attribute| attribute.to_token_stream().to_string().contains("default"));
+    let has_integers = kind.split(' ').any(|token| token == "i64");
+    let by = match (has_integers, has_default && !is_option) {
+        (true, true) => "crate::values::optional_integers",
+        (true, false) => "crate::values::integers",
+        (false, true) => "crate::values::optional",
+        (false, false) => return Ok(()),
+    };
+    // Of a member that is required and may be null.
+    let own = "\"::std::option::Option::deserialize\"";
+    let mut told = field.attrs.iter_mut().filter_map(|attribute| match &mut attribute.meta {
+        syn::Meta::List(list) if list.path.is_ident("serde") => Some((list.tokens.to_string(), list)),
         _ => None,
     });
-    for field in fields.flatten() {
-        let kind = field.ty.to_token_stream().to_string();
-        if !kind.split(' ').any(|token| token == "i64") {
-            continue;
-        }
-        // Of a member that is required and may be null.
-        let own = "\"::std::option::Option::deserialize\"";
-        let mut told = field.attrs.iter_mut().filter_map(|attribute| match &mut attribute.meta {
-            syn::Meta::List(list) if list.path.is_ident("serde") => Some((list.tokens.to_string(), list)),
-            _ => None,
-        });
-        if let Some((text, list)) = told.find(|(text, _)| text.contains(own)) {
-            let text = text.replace(own, "\"crate::values::integers\"");
-            list.tokens = text.parse().map_err(|error: proc_macro2::LexError| error.to_string())?;
-            continue;
-        }
-        // serde takes a missing member for `None` only where it decodes the field itself.
-        let mut serde = field.attrs.iter().filter(|attribute| attribute.path().is_ident("serde"));
-        let has_default = serde.any(|attribute| attribute.to_token_stream().to_string().contains("default"));
-        let default = (kind.starts_with(":: std :: option :: Option") && !has_default).then(|| quote!(, default));
-        field.attrs.push(syn::parse_quote!(#[serde(deserialize_with = "crate::values::integers" #default)]));
+    if let Some((text, list)) = told.find(|(text, _)| text.contains(own)) {
+        let text = text.replace(own, &format!("{by:?}"));
+        list.tokens = text.parse().map_err(|error: proc_macro2::LexError| error.to_string())?;
+        return Ok(());
     }
-    Ok(types.into_token_stream())
+    // serde takes a missing member for `None` only where it decodes the field itself.
+    let default = (is_option && !has_default).then(|| quote!(, default));
+    field.attrs.push(syn::parse_quote!(#[serde(deserialize_with = #by #default)]));
+    Ok(())
+}
+
+/// What decodes a struct, in place of what it derives.
+fn from_object(item: &mut syn::ItemStruct) -> Result<TokenStream, String> {
+    for attribute in item.attrs.iter_mut().filter(|attribute| attribute.path().is_ident("derive")) {
+        let derived = Punctuated::<syn::Path, syn::Token![,]>::parse_terminated;
+        let derived = attribute.parse_args_with(derived).map_err(|error| error.to_string())?;
+        let others = derived.iter().filter(|path| path.segments.last().is_some_and(|it| it.ident != "Deserialize"));
+        *attribute = syn::parse_quote!(#[derive(#(#others),*)]);
+    }
+    let name = &item.ident;
+    let remote = name.to_string();
+    let fields = item.fields.iter().map(|field| {
+        let (name, kind) = (&field.ident, &field.ty);
+        let attributes = field.attrs.iter().filter(|attribute| attribute.path().is_ident("serde"));
+        quote!(#(#attributes)* #name: #kind)
+    });
+    Ok(quote! {
+        const _: () = {
+            #[derive(::serde::Deserialize)]
+            #[serde(remote = #remote)]
+            struct Members { #(#fields),* }
+
+            impl<'de> ::serde::Deserialize<'de> for #name {
+                fn deserialize<D: ::serde::Deserializer<'de>>(
+                    deserializer: D,
+                ) -> ::std::result::Result<Self, D::Error> {
+                    Members::deserialize(crate::values::Object(deserializer))
+                }
+            }
+        };
+    })
 }
 
 /// The schema as typify is to see it.

@@ -3,6 +3,7 @@
 //! Each provider module has one static [`Provider`]. Tests, the command line and validation walk it, so that none of
 //! them repeats what stands in the specification.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -41,6 +42,8 @@ pub struct Provider {
     /// Named schemas: models, answers without a model of their own, and event payloads.
     pub schemas: &'static [Schema],
     pub(crate) bundle: LazyLock<Value>,
+    /// The names of all members that the specification lists.
+    pub(crate) members: LazyLock<BTreeSet<String>>,
 }
 
 impl Provider {
@@ -440,7 +443,7 @@ impl<T: fmt::Debug + Send + Sync + serde::Serialize> Model for T {
 /// Decodes for [`Schema::decode`].
 pub(crate) fn decode_model<T>(json: &[u8]) -> Result<Box<dyn Model>, DecodeError>
 where
-    T: serde::de::DeserializeOwned + Model + 'static,
+    T: crate::decode::FromJson + Model + 'static,
 {
     crate::decode::decode::<T>(json).map(|model| Box::new(model) as Box<dyn Model>)
 }
@@ -448,4 +451,23 @@ where
 /// The bundle's text as value. It was written by the build from a value, so it parses.
 pub(crate) fn parse_bundle(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_default()
+}
+
+/// The names of all members in a bundle.
+pub(crate) fn members(bundle: &Value) -> BTreeSet<String> {
+    fn list(schema: &Value, names: &mut BTreeSet<String>) {
+        match schema {
+            Value::Object(keywords) => {
+                if let Some(Value::Object(properties)) = keywords.get("properties") {
+                    names.extend(properties.keys().cloned());
+                }
+                keywords.values().for_each(|value| list(value, names));
+            }
+            Value::Array(items) => items.iter().for_each(|item| list(item, names)),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+    }
+    let mut names = BTreeSet::new();
+    list(bundle, &mut names);
+    names
 }

@@ -37,10 +37,10 @@ use backon::{ExponentialBuilder, Retryable as _};
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use progenitor_client::{ByteStream, ResponseValue};
-use serde::de::DeserializeOwned;
 use tokio::time::{Instant, timeout_at};
 
 use crate::catalogue::Operation;
+use crate::decode::FromJson;
 use crate::{DecodeError, Secret, times};
 
 /// What a source of tokens may fail with.
@@ -600,7 +600,7 @@ pub(crate) struct RawAnswer {
 
 impl RawAnswer {
     /// The documented success.
-    pub(crate) fn decode<T: DeserializeOwned, E>(self) -> Result<T, Error<E>> {
+    pub(crate) fn decode<T: FromJson, E>(self) -> Result<T, Error<E>> {
         match crate::decode::decode(&self.body) {
             Ok(answer) => Ok(answer),
             Err(error) => Err(self.error(ErrorKind::Undecodable(error))),
@@ -608,7 +608,7 @@ impl RawAnswer {
     }
 
     /// A documented error.
-    pub(crate) fn refused<T: DeserializeOwned, E>(self, variant: fn(T) -> E) -> Error<E> {
+    pub(crate) fn refused<T: FromJson, E>(self, variant: fn(T) -> E) -> Error<E> {
         match crate::decode::decode(&self.body) {
             Ok(answer) => self.error(ErrorKind::Answer(variant(answer))),
             Err(error) => self.error(ErrorKind::Undecodable(error)),

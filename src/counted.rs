@@ -1,14 +1,15 @@
 //! JSON to validate in which only so many errors can be found.
 //!
 //! The validator gathers all errors before it gives the first one, and a payload of 16 MiB has room for millions of them.
-//! Once there are enough, arrays and objects of this representation look as if they had ended. That invents no error: of
-//! the keywords that the build understands, none asks that an array or object is *not* valid.
+//! Once there are enough, arrays and objects of this representation look as if they had ended. That invents no error that
+//! would be reported: the only keyword that asks for what is *not* valid is that of a member that must not be there.
 
 use std::borrow::Cow;
 use std::cell::Cell;
 
 use jsonschema::JsonType;
 use jsonschema::json::{Array, Json, Node, NodeIdentity, Object};
+use jsonschema_value::LazyInstance;
 use serde_json::{Map, Number, Value};
 
 /// The representation, as `jsonschema` wants it named.
@@ -87,10 +88,14 @@ impl<'a> Node<'a, Counted> for CountedValue<'a> {
         jsonschema::json::cmp::equal(self.value, expected)
     }
 
-    /// Every error asks for its value.
     fn to_value(&self) -> Cow<'a, Value> {
-        self.wanted.set(self.wanted.get().saturating_sub(1));
         Cow::Borrowed(self.value)
+    }
+
+    /// Every error asks for its value.
+    fn lazy_value(&self) -> LazyInstance<'a> {
+        self.wanted.set(self.wanted.get().saturating_sub(1));
+        LazyInstance::from(self.value)
     }
 
     fn identity(&self) -> Option<NodeIdentity> {

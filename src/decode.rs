@@ -1,12 +1,10 @@
 //! JSON to models, with errors that say where and never what.
 
-use std::collections::HashSet;
-use std::sync::LazyLock;
-
 use serde::de::{DeserializeOwned, DeserializeSeed};
-use serde_json::Value;
 use serde_json::error::Category;
 use serde_path_to_error::{Path, Segment};
+
+use crate::Json;
 
 /// JSON that does not fit a model.
 ///
@@ -15,29 +13,67 @@ use serde_path_to_error::{Path, Segment};
 #[error("{message}{} (line {line}, column {column})", if pointer.is_empty() { String::new() } else { format!(" at {pointer}") })]
 #[non_exhaustive]
 pub struct DecodeError {
-    /// JSON pointer of the value that does not fit; empty for the root and where the text is not JSON. Where a provider
-    /// chooses names of members itself, such a name is `*`: it may be a customer's data.
+    /// JSON pointer of the value that does not fit; empty for the root and where the text is not JSON. A name that the
+    /// provider's specification does not list is `*`: it may be a customer's data.
     pub pointer: String,
     /// Line of the text, counted from 1.
     pub line: usize,
-    /// Column in bytes, counted from 1; 0 at the very end of a line.
+    /// Column in bytes, counted from 1; 0 at the very end of a line. A byte order mark counts three.
     pub column: usize,
-    /// What was expected.
+    /// What was expected, and what kind of value was found.
     pub message: String,
 }
 
+/// What is decoded from JSON, and which names of members an error may show.
+pub(crate) trait FromJson: DeserializeOwned {
+    /// Whether the specification lists a member of that name. Every other name was chosen by the sender, and may be
+    /// personal.
+    fn lists(name: &str) -> bool;
+}
+
+impl<T: FromJson> FromJson for Vec<T> {
+    fn lists(name: &str) -> bool {
+        T::lists(name)
+    }
+}
+
+impl FromJson for String {
+    fn lists(_: &str) -> bool {
+        false
+    }
+}
+
+impl FromJson for Json {
+    fn lists(_: &str) -> bool {
+        false
+    }
+}
+
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
+/// JSON text without the byte order mark that RFC 8259 allows a reader to ignore.
+pub(crate) fn without_mark(json: &[u8]) -> &[u8] {
+    json.strip_prefix(BYTE_ORDER_MARK).unwrap_or(json)
+}
+
+/// The column in the text as it came of one in the text [`without_mark`].
+pub(crate) fn column(json: &[u8], line: usize, column: usize) -> usize {
+    if line == 1 { column + json.len() - without_mark(json).len() } else { column }
+}
+
 /// Decodes a whole text.
-pub(crate) fn decode<T: DeserializeOwned>(json: &[u8]) -> Result<T, DecodeError> {
+pub(crate) fn decode<T: FromJson>(json: &[u8]) -> Result<T, DecodeError> {
+    let text = without_mark(json);
     // Strings are not checked one by one where the whole text is UTF-8.
-    let decoded = match std::str::from_utf8(json) {
+    let decoded = match std::str::from_utf8(text) {
         Ok(text) => serde_json::from_str(text),
-        Err(_) => with_path(json).map_err(serde_path_to_error::Error::into_inner),
+        Err(_) => with_path(text).map_err(serde_path_to_error::Error::into_inner),
     };
     decoded.map_err(|error| DecodeError {
         // The pointer costs time, so it is looked for only once it is needed. Where the text is not JSON it would end
         // in a name that no specification has.
         pointer: match error.classify() {
-            Category::Data => pointer_of_error::<T>(json),
+            Category::Data => pointer_of_error::<T>(text),
             Category::Io | Category::Syntax | Category::Eof => String::new(),
         },
         ..DecodeError::at_root(json, &error)
@@ -46,9 +82,10 @@ pub(crate) fn decode<T: DeserializeOwned>(json: &[u8]) -> Result<T, DecodeError>
 
 /// As [`decode`], for what borrows from the text; an error is at the root.
 pub(crate) fn decode_seed<'a, S: DeserializeSeed<'a>>(seed: S, json: &'a [u8]) -> Result<S::Value, DecodeError> {
-    let decoded = match std::str::from_utf8(json) {
+    let text = without_mark(json);
+    let decoded = match std::str::from_utf8(text) {
         Ok(text) => whole(seed, serde_json::Deserializer::from_str(text)),
-        Err(_) => whole(seed, serde_json::Deserializer::from_slice(json)),
+        Err(_) => whole(seed, serde_json::Deserializer::from_slice(text)),
     };
     decoded.map_err(|error| DecodeError::at_root(json, &error))
 }
@@ -64,12 +101,13 @@ fn whole<'a, S: DeserializeSeed<'a>, R: serde_json::de::Read<'a>>(
 
 impl DecodeError {
     fn at_root(json: &[u8], error: &serde_json::Error) -> Self {
-        Self { pointer: String::new(), line: error.line(), column: error.column(), message: message(json, error) }
+        let line = error.line();
+        Self { pointer: String::new(), line, column: column(json, line, error.column()), message: message(error) }
     }
 }
 
-fn pointer_of_error<T: DeserializeOwned>(json: &[u8]) -> String {
-    with_path::<T>(json).err().map_or_else(String::new, |error| json_pointer(error.path()))
+fn pointer_of_error<T: FromJson>(json: &[u8]) -> String {
+    with_path::<T>(json).err().map_or_else(String::new, |error| json_pointer(error.path(), T::lists))
 }
 
 fn with_path<T: DeserializeOwned>(json: &[u8]) -> Result<T, serde_path_to_error::Error<serde_json::Error>> {
@@ -81,11 +119,12 @@ fn with_path<T: DeserializeOwned>(json: &[u8]) -> Result<T, serde_path_to_error:
         .map_err(|error| serde_path_to_error::Error::new(track.path(), error))
 }
 
-fn json_pointer(path: &Path) -> String {
+fn json_pointer(path: &Path, lists: fn(&str) -> bool) -> String {
     let mut pointer = String::new();
     for segment in path {
         match segment {
-            Segment::Map { key } => pointer.push_str(&format!("/{}", shown_token(&escaped_token(key)))),
+            Segment::Map { key } if lists(key) => pointer.push_str(&format!("/{}", escaped_token(key))),
+            Segment::Map { .. } => pointer.push_str("/*"),
             Segment::Seq { index } => pointer.push_str(&format!("/{index}")),
             Segment::Enum { .. } | Segment::Unknown => {}
         }
@@ -97,64 +136,71 @@ fn escaped_token(name: &str) -> String {
     name.replace('~', "~0").replace('/', "~1")
 }
 
-/// A token of a JSON pointer as it may be shown: the name of a member that no specification lists was chosen by whoever
-/// wrote the JSON, and may be personal.
-pub(crate) fn shown_token(token: &str) -> &str {
-    if LISTED.contains(token) { token } else { "*" }
-}
-
-/// The names of all members that a specification lists, as tokens of a JSON pointer.
-static LISTED: LazyLock<HashSet<String>> = LazyLock::new(|| {
-    fn list(schema: &Value, listed: &mut HashSet<String>) {
-        match schema {
-            Value::Object(members) => {
-                if let Some(Value::Object(properties)) = members.get("properties") {
-                    listed.extend(properties.keys().map(|name| escaped_token(name)));
-                }
-                members.values().for_each(|value| list(value, listed));
-            }
-            Value::Array(items) => items.iter().for_each(|item| list(item, listed)),
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-        }
-    }
-    let mut listed = HashSet::new();
-    crate::PROVIDERS.iter().for_each(|provider| list(&provider.bundle, &mut listed));
-    listed
-});
-
-/// serde's message without the value that it quotes.
-pub(crate) fn message(json: &[u8], error: &serde_json::Error) -> String {
-    if json.starts_with(b"\xef\xbb\xbf") {
-        return "the text begins with a byte order mark, which JSON must not have".to_owned();
-    }
+/// serde's message in the words of JSON, without the value that it quotes and without names of Rust.
+pub(crate) fn message(error: &serde_json::Error) -> String {
     let message = error.to_string();
     let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(message, _)| message);
-    match error.classify() {
-        Category::Io | Category::Syntax | Category::Eof => message.to_owned(),
-        Category::Data if message.starts_with("missing field `") || message.starts_with("duplicate field `") => {
-            message.to_owned()
-        }
-        Category::Data => match message.rsplit_once(", expected ") {
-            Some((found, expected)) => match kind(found) {
-                Some(kind) => format!("found {kind}, expected {expected}"),
-                None => format!("expected {expected}"),
-            },
-            None => "the value does not fit".to_owned(),
-        },
+    if error.classify() != Category::Data {
+        return message.to_owned();
     }
+    if let Some((what @ ("missing" | "duplicate"), name)) =
+        message.split_once(" field `").or_else(|| message.split_once(" member `"))
+    {
+        return format!("{what} member `{name}");
+    }
+    let Some((found, expected)) = message.rsplit_once(", expected ") else {
+        return "the value does not fit".to_owned();
+    };
+    let expected = expectation(expected);
+    match kind(found) {
+        Some("a number") if expected.contains("number") || expected.contains("integer") => {
+            format!("expected {expected}, found another number")
+        }
+        Some(kind) => format!("expected {expected}, found {kind}"),
+        None => format!("expected {expected}"),
+    }
+}
+
+/// What serde expects: `struct Order with 11 elements`, `a sequence`, `u16`.
+fn expectation(expected: &str) -> &str {
+    let kinds = [
+        ("struct ", "an object"),
+        ("a map", "an object"),
+        ("a sequence", "an array"),
+        ("a tuple", "an array"),
+        ("tuple ", "an array"),
+        ("unit", "null"),
+        ("i8", "an integer"),
+        ("i16", "an integer"),
+        ("i32", "an integer"),
+        ("i64", "an integer"),
+        ("isize", "an integer"),
+        ("u8", "an integer"),
+        ("u16", "an integer"),
+        ("u32", "an integer"),
+        ("u64", "an integer"),
+        ("usize", "an integer"),
+        ("f32", "a number"),
+        ("f64", "a number"),
+    ];
+    kinds.iter().find(|(start, _)| expected.starts_with(start)).map_or(expected, |(_, kind)| kind)
 }
 
 /// The kind of value that serde quotes: `invalid type: string "Brenda"`.
 fn kind(found: &str) -> Option<&'static str> {
-    let found = found.strip_prefix("invalid type: ").or_else(|| found.strip_prefix("invalid value: "))?;
     let kinds = [
+        ("invalid length", "an array of another length"),
+        ("unknown field", "a member of another name"),
+        ("unknown variant", "another string"),
         ("string", "a string"),
-        ("integer", "an integer"),
-        ("floating point", "a number with a fraction or an exponent"),
+        ("integer", "a number"),
+        ("floating point", "a number"),
+        ("number", "a number"),
         ("boolean", "a boolean"),
         ("null", "null"),
         ("map", "an object"),
         ("sequence", "an array"),
     ];
+    let found = ["invalid type: ", "invalid value: "].iter().find_map(|it| found.strip_prefix(it)).unwrap_or(found);
     kinds.iter().find(|(start, _)| found.starts_with(start)).map(|(_, kind)| *kind)
 }

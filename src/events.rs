@@ -113,7 +113,7 @@ fn members_as_written<'a, const N: usize>(
     paths: [&[&str]; N],
     first: impl Fn(&str) -> bool,
 ) -> Result<[Option<&'a str>; N], DecodeError> {
-    if json.trim_ascii_start().first() == Some(&b'{') {
+    if crate::decode::without_mark(json).trim_ascii_start().first() == Some(&b'{') {
         decode_seed(Members { paths, first }, json)
     } else {
         decode_seed(PhantomData::<IgnoredAny>, json).map(|_| [None; N])
@@ -152,7 +152,7 @@ impl<'de, const N: usize, F: Fn(&str) -> bool> Visitor<'de> for Members<'_, N, F
             for ((path, seen), found) in self.paths.iter().zip(&mut seen).zip(&mut found) {
                 let Some((_, rest)) = path.split_first().filter(|(first, _)| **first == name) else { continue };
                 if std::mem::replace(seen, true) {
-                    return Err(A::Error::custom(format_args!("duplicate field `{name}`")));
+                    return Err(A::Error::custom(format_args!("duplicate member `{name}`")));
                 }
                 *found = if rest.is_empty() {
                     Some(value)
@@ -219,8 +219,8 @@ mod tests {
         let expected = [Some(r#"{"b": {"c": "\u0061"}}"#), Some(r#"{"c": "\u0061"}"#), Some(r#""a""#), None];
         assert_eq!(all, expected.map(|text| text.map(String::from)));
         for twice in [r#"{"a": 1, "a": {"b": 2}}"#, r#"{"a": {"b": 1}, "a": 1}"#] {
-            assert_eq!(found(twice).unwrap_err(), "duplicate field `a`");
+            assert_eq!(found(twice).unwrap_err(), "duplicate member `a`");
         }
-        assert_eq!(found(r#"{"a": {"b": {"c": 1, "c": 2}}}"#).unwrap_err(), "duplicate field `c`");
+        assert_eq!(found(r#"{"a": {"b": {"c": 1, "c": 2}}}"#).unwrap_err(), "duplicate member `c`");
     }
 }

@@ -44,6 +44,9 @@ pub mod client;
 mod counted;
 mod decode;
 mod events;
+#[cfg(feature = "validate")]
+#[path = "../build/formats.rs"]
+mod formats;
 mod json_schema;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;

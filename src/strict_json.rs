@@ -1,9 +1,12 @@
 //! JSON text to a value, where every reader comes to the same one.
 //!
 //! RFC 8259 leaves open which of two members of one name counts and what becomes of a number that a double cannot hold;
-//! readers differ. Both are errors here.
+//! readers differ. Both are errors here. A number that merely has more digits than a double is none.
 
+use std::borrow::Cow;
 use std::cell::Cell;
+use std::cmp::Ordering;
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::LazyLock;
 
@@ -11,42 +14,59 @@ use serde::Deserializer;
 use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
+use crate::decode::{column, without_mark};
 use crate::validate::NotJson;
 
 /// Whether another crate has switched on `serde_json/arbitrary_precision`. What is valid must not depend on it.
 static ARBITRARY_PRECISION: LazyLock<bool> = LazyLock::new(|| serde_json::from_str::<Value>("1e400").is_ok());
 
-pub(crate) fn parse(json: &[u8]) -> Result<Value, NotJson> {
-    let found_zero = Cell::new(false);
-    let tree = Tree { found_zero: &found_zero, names_first: false };
-    let value = tree.parse(json).map_err(|error| {
+pub(crate) struct Parsed {
+    pub value: Value,
+    /// How a number is written in the text, by what is in its place in the value.
+    pub written: HashMap<String, String>,
+}
+
+pub(crate) fn parse(json: &[u8]) -> Result<Parsed, NotJson> {
+    let text = without_mark(json);
+    let found = Found::default();
+    let tree = Tree { found: &found, names_first: false };
+    let not_json = |error| NotJson::new(json, &error);
+    let value = tree.parse(text).map_err(|error| {
         if !error.is_data() {
-            return NotJson::new(json, &error);
+            return not_json(error);
         }
         // Once more, for the place of the name; that of the error is behind the member.
-        let found = Tree { names_first: true, ..tree }.parse(json);
-        let error = found.err().unwrap_or(error);
-        NotJson { line: error.line(), column: error.column(), message: DUPLICATE.to_owned() }
+        let found = Tree { names_first: true, ..tree }.parse(text);
+        NotJson { message: DUPLICATE.to_owned(), ..not_json(found.err().unwrap_or(error)) }
     })?;
-    if (*ARBITRARY_PRECISION || found_zero.get())
-        && let Some((line, column)) = beyond_double(json)
-    {
-        return Err(NotJson { line, column, message: "number out of range".to_owned() });
+    let mut written = HashMap::new();
+    if !(*ARBITRARY_PRECISION || found.tiny.get() || found.doubles.get() && may_have_long_numbers(text)) {
+        return Ok(Parsed { value, written });
     }
-    if *ARBITRARY_PRECISION {
-        // Numbers come to the visitor in a form that only serde_json's own understands.
-        return serde_json::from_slice(json).map_err(|error| NotJson::new(json, &error));
+    let at = |(line, at)| NotJson { line, column: column(json, line, at), message: "number out of range".to_owned() };
+    let text = with_doubles(text, &mut written).map_err(at)?;
+    if !*ARBITRARY_PRECISION && written.is_empty() {
+        return Ok(Parsed { value, written });
     }
-    Ok(value)
+    // With that feature, numbers come to the visitor in a form that only serde_json's own understands.
+    let value = serde_json::from_slice(&text).map_err(not_json)?;
+    Ok(Parsed { value, written })
 }
 
 const DUPLICATE: &str = "the name of a member comes twice in its object";
 
+#[derive(Default)]
+struct Found {
+    /// Numbers that were read as doubles, which they may not be equal to.
+    doubles: Cell<bool>,
+    /// Doubles that are zero, or so near to it that they have fewer digits than others.
+    tiny: Cell<bool>,
+}
+
 /// Makes the value that serde_json's own visitor makes.
 #[derive(Clone, Copy)]
 struct Tree<'a> {
-    /// Set where a number with a fraction or an exponent was read as zero, which it may not be.
-    found_zero: &'a Cell<bool>,
+    found: &'a Found,
     /// Looks for a name before its value is read. That takes time.
     names_first: bool,
 }
@@ -93,8 +113,9 @@ impl<'de> Visitor<'de> for Tree<'_> {
     }
 
     fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
-        if value == 0.0 {
-            self.found_zero.set(true);
+        self.found.doubles.set(true);
+        if value.abs() < f64::MIN_POSITIVE {
+            self.found.tiny.set(true);
         }
         Ok(value.into())
     }
@@ -127,9 +148,20 @@ impl<'de> Visitor<'de> for Tree<'_> {
     }
 }
 
-/// Line and column of the end of the first number that as a double would be infinite, or zero without being it.
-fn beyond_double(json: &[u8]) -> Option<(usize, usize)> {
+/// Whether the text may have a number of 17 characters or more. One that is shorter has at most 15 digits that count, and
+/// the double that is read for it is written the same, unless it is a tiny one.
+fn may_have_long_numbers(json: &[u8]) -> bool {
+    let is_numeric = |byte: &u8| matches!(byte, b'0'..=b'9' | b'.' | b'-' | b'+' | b'e' | b'E');
+    // Wherever 17 bytes are, they contain one of these windows.
+    json.windows(9).step_by(8).any(|window| window.iter().all(is_numeric))
+}
+
+/// The text with every number that is not equal to the double which is read for it exchanged for one that is like it: on
+/// the same side of every limit, and an integer where the number is one. Otherwise line and column of the end of the
+/// first number that as a double would be infinite, or zero without being it.
+fn with_doubles<'a>(json: &'a [u8], written: &mut HashMap<String, String>) -> Result<Cow<'a, [u8]>, (usize, usize)> {
     let (mut in_string, mut escaped, mut start) = (false, false, None);
+    let (mut exchanged, mut copied) = (Vec::new(), 0);
     for (at, byte) in json.iter().copied().chain([b'\n']).enumerate() {
         match (in_string, byte) {
             (true, _) => {
@@ -140,22 +172,103 @@ fn beyond_double(json: &[u8]) -> Option<(usize, usize)> {
             (false, b'+' | b'.' | b'e' | b'E') => {}
             (false, _) => {
                 in_string = byte == b'"';
-                let number = start.take().and_then(|start| json.get(start..at));
-                if !number.is_none_or(fits_double) {
-                    let before = json.get(..at).unwrap_or_default();
+                let Some(start) = start.take() else { continue };
+                let Some(number) = json.get(start..at).and_then(|number| str::from_utf8(number).ok()) else { continue };
+                let before = json.get(..at).unwrap_or_default();
+                let place = || {
                     let line = before.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
-                    return Some((1 + before.iter().filter(|byte| **byte == b'\n').count(), line.len()));
+                    (1 + before.iter().filter(|byte| **byte == b'\n').count(), line.len())
+                };
+                if let Some(like) = like(number).map_err(|OutOfRange| place())? {
+                    exchanged.extend(json.get(copied..start).unwrap_or_default());
+                    exchanged.extend(like.to_string().as_bytes());
+                    written.insert(like.to_string(), number.to_owned());
+                    copied = at;
                 }
             }
         }
     }
-    None
+    if copied == 0 {
+        return Ok(Cow::Borrowed(json));
+    }
+    exchanged.extend(json.get(copied..).unwrap_or_default());
+    Ok(Cow::Owned(exchanged))
 }
 
-fn fits_double(number: &[u8]) -> bool {
-    let Some(value) = str::from_utf8(number).ok().and_then(|number| number.parse::<f64>().ok()) else {
-        return true;
+struct OutOfRange;
+
+/// A number that is read as a double without loss, in the place of one that is not.
+fn like(number: &str) -> Result<Option<Value>, OutOfRange> {
+    let (exact, double) = match (Digits::of(number), number.parse::<f64>()) {
+        (Some(exact), Ok(double)) => (exact, double),
+        _ => return Err(OutOfRange),
     };
-    let digits = number.split(|byte| matches!(byte, b'e' | b'E')).next().unwrap_or_default();
-    value.is_finite() && (value != 0.0 || !digits.iter().any(|digit| matches!(digit, b'1'..=b'9')))
+    if double.is_infinite() || double == 0.0 && !exact.digits.is_empty() {
+        return Err(OutOfRange);
+    }
+    if number.parse::<i64>().is_ok() || number.parse::<u64>().is_ok() {
+        return Ok(None);
+    }
+    let order = |text: String| Digits::of(&text).map_or(Ordering::Equal, |other| exact.cmp(&other));
+    // The shortest text of a double counts for its value, as it does for a limit; that of an integer is not exact.
+    let mut found = order(format!("{double:e}"));
+    if found.is_ne() && double.fract() == 0.0 {
+        found = order(format!("{double:.0}"));
+    }
+    let beside = match found {
+        Ordering::Less => double.abs().next_down(),
+        Ordering::Equal => return Ok(None),
+        Ordering::Greater => double.abs().next_up().min(f64::MAX),
+    };
+    if let Some(integer) = exact.integer() {
+        return Ok(Some(integer));
+    }
+    let like = if exact.is_integer() {
+        beside
+    } else {
+        // From 2^52 on every double is an integer.
+        const LARGEST_FRACTION: f64 = 4_503_599_627_370_495.5;
+        [beside, double.abs()].into_iter().find(|like| like.fract() != 0.0).unwrap_or(LARGEST_FRACTION)
+    };
+    Ok(Some(Value::from(like.copysign(double))))
+}
+
+/// A number as `0.DIGITS` and a power of ten.
+struct Digits {
+    negative: bool,
+    /// Without zeros at either end.
+    digits: String,
+    exponent: i64,
+}
+
+impl Digits {
+    fn of(number: &str) -> Option<Self> {
+        let (digits, exponent) = number.split_once(['e', 'E']).unwrap_or((number, "0"));
+        let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+        let all = format!("{}{fraction}", whole.trim_start_matches('-'));
+        let digits = all.trim_start_matches('0');
+        let leading = i64::try_from(all.len() - digits.len()).ok()?;
+        let places = i64::try_from(all.len() - fraction.len()).ok()?;
+        // Zero is zero, whatever its exponent.
+        let exponent =
+            if digits.is_empty() { 0 } else { exponent.parse::<i64>().ok()?.checked_add(places - leading)? };
+        Some(Self { negative: whole.starts_with('-'), digits: digits.trim_end_matches('0').to_owned(), exponent })
+    }
+
+    fn is_integer(&self) -> bool {
+        i64::try_from(self.digits.len()).is_ok_and(|count| count <= self.exponent)
+    }
+
+    /// The integer, where it is one of 64 bits.
+    fn integer(&self) -> Option<Value> {
+        let zeros = u32::try_from(self.exponent - i64::try_from(self.digits.len()).ok()?).ok()?;
+        let magnitude = self.digits.parse::<i128>().ok()?.checked_mul(10_i128.checked_pow(zeros)?)?;
+        let integer = if self.negative { -magnitude } else { magnitude };
+        i64::try_from(integer).map(Value::from).or_else(|_| u64::try_from(integer).map(Value::from)).ok()
+    }
+
+    /// Of magnitudes.
+    fn cmp(&self, other: &Self) -> Ordering {
+        (self.exponent, &self.digits).cmp(&(other.exponent, &other.digits))
+    }
 }

@@ -4,6 +4,7 @@
 //! enum value tomorrow still delivers a payment. Do not let it decide whether a delivery is accepted.
 
 use std::cell::Cell;
+use std::collections::{HashMap, HashSet};
 use std::fmt::{self, Write as _};
 use std::ops::Deref;
 use std::sync::OnceLock;
@@ -14,6 +15,8 @@ use serde_json::Value;
 
 use crate::catalogue::{Parameter, Provider, UnknownName};
 use crate::counted::{Counted, CountedValue};
+use crate::formats::FORMATS;
+use crate::strict_json::Parsed;
 
 /// Most violations that are told of one payload.
 pub const MAX_VIOLATIONS: usize = 10_000;
@@ -27,9 +30,10 @@ impl Provider {
     ///
     /// The schema is prepared at first use and kept.
     ///
-    /// An integer is what JSON Schema takes for one: `25800.0` and `2.58e4` are integers as `25800` is. Numbers are read as
-    /// doubles; one that a double cannot hold (`1e400`, `1e-400`) is an error, and so is a member whose name comes twice in
-    /// an object, since readers differ in what they make of them.
+    /// An integer is what JSON Schema takes for one: `25800.0` and `2.58e4` are integers as `25800` is, and
+    /// `100.00000000000000000001` is none. A number that a double cannot hold at all (`1e400`, `1e-400`) is an error, and so
+    /// is a member whose name comes twice in an object, since readers differ in what they make of them. A byte order mark
+    /// is skipped.
     ///
     /// # Errors
     ///
@@ -50,7 +54,8 @@ impl Provider {
     /// ```
     pub fn validate(&'static self, name: &str, json: &[u8]) -> Result<(), Invalid> {
         let validators = self.validators(name)?;
-        validators.check(&crate::strict_json::parse(json).map_err(Invalid::NotJson)?)
+        let parsed = crate::strict_json::parse(json).map_err(Invalid::NotJson)?;
+        validators.check(&parsed, |name| self.members.contains(name))
     }
 
     fn validators(&'static self, name: &str) -> Result<&'static Validators, Invalid> {
@@ -83,11 +88,12 @@ impl Parameter {
     /// ```
     pub fn validate(&self, text: &str) -> Result<(), Invalid> {
         let schema: Value = serde_json::from_str(self.schema).map_err(|error| Invalid::Schema(error.to_string()))?;
-        let value = match schema.get("type").and_then(Value::as_str) {
-            Some("string") => Value::from(text),
-            _ => serde_json::from_str(text).unwrap_or_else(|_| Value::from(text)),
+        let json = match schema.get("type").and_then(Value::as_str) {
+            Some("string") => None,
+            _ => crate::strict_json::parse(text.as_bytes()).ok().filter(|_| !text.starts_with('\u{feff}')),
         };
-        Validators::new(schema)?.check(&value)
+        let value = json.unwrap_or_else(|| Parsed { value: Value::from(text), written: HashMap::new() });
+        Validators::new(schema)?.check(&value, |_| false)
     }
 }
 
@@ -101,11 +107,14 @@ pub(crate) struct Validators {
 }
 
 impl Validators {
-    fn new(schema: Value) -> Result<Self, Invalid> {
+    fn new(mut schema: Value) -> Result<Self, Invalid> {
+        restore_formats(&mut schema);
         Ok(Self { whether: prepare(jsonschema::options(), &schema)?, which: OnceLock::new(), schema })
     }
 
-    fn check(&self, value: &Value) -> Result<(), Invalid> {
+    /// `lists` says whether the specification lists a member of that name.
+    fn check(&self, parsed: &Parsed, lists: impl Fn(&str) -> bool) -> Result<(), Invalid> {
+        let value = &parsed.value;
         if self.whether.is_valid(value) {
             return Ok(());
         }
@@ -116,11 +125,33 @@ impl Validators {
                 self.which.get_or_init(|| which)
             }
         };
-        // One more, to know whether there are more.
-        let wanted = Cell::new(MAX_VIOLATIONS + 1);
-        let mut errors = which.iter_errors(CountedValue { value, wanted: &wanted });
-        let found = errors.by_ref().take(MAX_VIOLATIONS).map(|error| Violation::new(&error, value)).collect();
-        Err(Invalid::Violations(Violations { found, truncated: errors.next().is_some() || wanted.get() == 0 }))
+        // One more, to know whether there are more; each may be found by an event's own schema, too.
+        let wanted = Cell::new(2 * (MAX_VIOLATIONS + 1));
+        let errors = which.iter_errors(CountedValue { value, wanted: &wanted });
+        let mut seen = HashSet::new();
+        let mut errors = errors.map(|error| Violation::new(&error, parsed, &lists)).filter(|violation| {
+            seen.insert((violation.pointer.clone(), violation.keyword.clone(), violation.message.clone()))
+        });
+        let found = errors.by_ref().take(MAX_VIOLATIONS).collect();
+        let truncated = errors.next().is_some() || wanted.get() == 0;
+        Err(Invalid::Violations(Violations { found, truncated }))
+    }
+}
+
+/// Puts formats of our own in the place of the patterns that stand for them in what is given out: a format knows the
+/// calendar.
+fn restore_formats(schema: &mut Value) {
+    match schema {
+        Value::Object(members) => {
+            let pattern = members.get("pattern").and_then(Value::as_str);
+            if let Some((format, _)) = FORMATS.iter().find(|(_, known)| Some(*known) == pattern) {
+                members.remove("pattern");
+                members.insert("format".to_owned(), Value::from(*format));
+            }
+            members.values_mut().for_each(restore_formats);
+        }
+        Value::Array(items) => items.iter_mut().for_each(restore_formats),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 
@@ -231,7 +262,7 @@ impl fmt::Display for Violations {
 pub struct NotJson {
     /// Line, counted from 1.
     pub line: usize,
-    /// Column in bytes, counted from 1; 0 at the very end of a line.
+    /// Column in bytes, counted from 1; 0 at the very end of a line. A byte order mark counts three.
     pub column: usize,
     /// What is wrong. It quotes nothing of the text.
     pub message: String,
@@ -239,14 +270,15 @@ pub struct NotJson {
 
 impl NotJson {
     pub(crate) fn new(json: &[u8], error: &serde_json::Error) -> Self {
-        Self { line: error.line(), column: error.column(), message: crate::decode::message(json, error) }
+        let (line, column) = (error.line(), crate::decode::column(json, error.line(), error.column()));
+        Self { line, column, message: crate::decode::message(error) }
     }
 }
 
 /// One way in which JSON departs from a schema.
 ///
-/// Neither `Display` nor `Debug` shows a value. They show the pointer with `*` for the names of members that a provider
-/// chooses itself: such a name may be a customer's data.
+/// Neither `Display` nor `Debug` shows a value. They show the pointer with `*` for the names of members that the provider's
+/// specification does not list: such a name may be a customer's data.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Violation {
@@ -261,13 +293,16 @@ pub struct Violation {
 }
 
 impl Violation {
-    fn new(error: &ValidationError<'_>, root: &Value) -> Self {
+    fn new(error: &ValidationError<'_>, parsed: &Parsed, lists: &impl Fn(&str) -> bool) -> Self {
         let pointer = error.instance_path().to_string();
+        let instance = error.instance();
+        let written = instance.as_number().and_then(|number| parsed.written.get(&number.to_string()));
+        let value = written.map_or_else(|| bounded(instance), |written| bounded(written));
         Self {
             keyword: error.kind().keyword().to_owned(),
             message: error.masked().to_string(),
-            message_with_value: error.masked_with(bounded(error.instance())).to_string(),
-            shown_pointer: shown(&pointer, root),
+            message_with_value: error.masked_with(value).to_string(),
+            shown_pointer: shown(&pointer, &parsed.value, lists),
             pointer,
         }
     }
@@ -279,7 +314,7 @@ impl Violation {
 }
 
 /// The value's JSON, cut off where it is long.
-fn bounded(value: &Value) -> String {
+fn bounded(value: &impl fmt::Display) -> String {
     struct Bounded(String);
     impl fmt::Write for Bounded {
         fn write_str(&mut self, text: &str) -> fmt::Result {
@@ -295,13 +330,14 @@ fn bounded(value: &Value) -> String {
 }
 
 /// A pointer as it may be shown.
-fn shown(pointer: &str, root: &Value) -> String {
+fn shown(pointer: &str, root: &Value, lists: &impl Fn(&str) -> bool) -> String {
     let mut at = Some(root);
     let mut shown = String::new();
     for token in pointer.split('/').skip(1) {
         let shown_token = match at {
             Some(Value::Array(_)) => token,
-            _ => crate::decode::shown_token(token),
+            _ if lists(&token.replace("~1", "/").replace("~0", "~")) => token,
+            _ => "*",
         };
         shown.push('/');
         shown.push_str(shown_token);

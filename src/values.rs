@@ -6,7 +6,8 @@ use std::marker::PhantomData;
 use std::str::FromStr;
 
 use rust_decimal::Decimal;
-use serde::de::{Error, Unexpected, Visitor};
+use rust_decimal::prelude::ToPrimitive as _;
+use serde::de::{DeserializeSeed, Error, MapAccess, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
@@ -103,7 +104,8 @@ impl From<i64> for Number {
 impl<'de> Deserialize<'de> for Number {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let raw = Box::<RawValue>::deserialize(deserializer)?;
-        Self::from_raw(raw).ok_or_else(|| serde::de::Error::custom("not a number"))
+        let found = unexpected(raw.get());
+        Self::from_raw(raw).ok_or_else(|| D::Error::invalid_type(found, &"a number"))
     }
 }
 
@@ -183,6 +185,72 @@ macro_rules! raw_text {
 raw_text!(Number);
 raw_text!(Json);
 
+/// The kind of a JSON value, for an error that shows nothing of it.
+fn unexpected(json: &str) -> Unexpected<'static> {
+    match json.as_bytes().first() {
+        Some(b'{') => Unexpected::Map,
+        Some(b'[') => Unexpected::Seq,
+        Some(b'"') => Unexpected::Str(""),
+        Some(b't' | b'f') => Unexpected::Bool(json == "true"),
+        Some(b'n') => Unexpected::Unit,
+        _ => Unexpected::Other("number"),
+    }
+}
+
+/// Decodes a struct from a JSON object only; what serde derives takes an array for one, too.
+pub(crate) struct Object<D>(pub(crate) D);
+
+impl<'de, D: Deserializer<'de>> Deserializer<'de> for Object<D> {
+    type Error = D::Error;
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        members: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, D::Error> {
+        self.0.deserialize_struct(name, members, Members(visitor))
+    }
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
+        self.0.deserialize_any(Members(visitor))
+    }
+
+    serde::forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct
+        newtype_struct seq tuple tuple_struct map enum identifier ignored_any
+    }
+}
+
+struct Members<V>(V);
+
+impl<'de, V: Visitor<'de>> Visitor<'de> for Members<V> {
+    type Value = V::Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<V::Value, A::Error> {
+        self.0.visit_map(members)
+    }
+}
+
+/// Decodes a list or map that may be left out: null is as good as nothing.
+pub(crate) fn optional<'de, T: Deserialize<'de> + Default, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
+/// As [`optional`], of [`integers`].
+#[cfg_attr(not(test), allow(dead_code, reason = "no provider has any at present"))]
+pub(crate) fn optional_integers<'de, T: Integers + Default, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    Ok(Option::decode(deserializer)?.unwrap_or_default())
+}
+
 /// Decodes what is an integer to JSON Schema: beside `25800` also `25800.0` and `2.58e4`.
 pub(crate) fn integers<'de, T: Integers, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
     T::decode(deserializer)
@@ -195,7 +263,9 @@ pub(crate) trait Integers: Sized {
 
 impl Integers for i64 {
     fn decode<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_i64(IntegerVisitor)
+        // The number's text: as a double `100.00000000000000000001` would be 100. Other formats than JSON do not know the
+        // name, and give the number itself.
+        deserializer.deserialize_newtype_struct("$serde_json::private::RawValue", IntegerVisitor)
     }
 }
 
@@ -228,11 +298,19 @@ impl<'de, T: Integers> Deserialize<'de> for Within<T> {
 
 struct IntegerVisitor;
 
-impl Visitor<'_> for IntegerVisitor {
+impl<'de> Visitor<'de> for IntegerVisitor {
     type Value = i64;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a 64-bit integer")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut raw: A) -> Result<i64, A::Error> {
+        raw.next_value_seed(IntegerText)
+    }
+
+    fn visit_newtype_struct<D: Deserializer<'de>>(self, deserializer: D) -> Result<i64, D::Error> {
+        deserializer.deserialize_i64(self)
     }
 
     fn visit_i64<E: Error>(self, value: i64) -> Result<i64, E> {
@@ -250,6 +328,34 @@ impl Visitor<'_> for IntegerVisitor {
             return Ok(value as i64);
         }
         Err(E::invalid_value(Unexpected::Float(value), &self))
+    }
+}
+
+/// The text of a JSON value that is to be an integer.
+struct IntegerText;
+
+impl<'de> DeserializeSeed<'de> for IntegerText {
+    type Value = i64;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<i64, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for IntegerText {
+    type Value = i64;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        IntegerVisitor.expecting(f)
+    }
+
+    fn visit_str<E: Error>(self, json: &str) -> Result<i64, E> {
+        let exact = || decimal(json).filter(Decimal::is_integer)?.to_i64();
+        let integer = json
+            .parse()
+            .ok()
+            .or_else(|| json.starts_with(|first: char| first == '-' || first.is_ascii_digit()).then(exact).flatten());
+        integer.ok_or_else(|| E::invalid_type(unexpected(json), &self))
     }
 }
 
@@ -403,5 +509,21 @@ impl<T: for<'a> From<&'a str>> Visitor<'_> for Text<T> {
 
     fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<T, E> {
         Ok(text.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    /// No specification has an optional list of integers yet.
+    #[test]
+    fn null_for_an_optional_list_of_integers_is_an_empty_one() {
+        #[derive(serde::Deserialize)]
+        struct Payment {
+            #[serde(default, deserialize_with = "super::optional_integers")]
+            ids: Vec<i64>,
+        }
+        for (json, ids) in [("{}", vec![]), (r#"{"ids":null}"#, vec![]), (r#"{"ids":[1,2.0]}"#, vec![1, 2])] {
+            assert_eq!(serde_json::from_str::<Payment>(json).unwrap().ids, ids, "{json}");
+        }
     }
 }

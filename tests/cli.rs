@@ -257,7 +257,7 @@ mod validate {
             ("nested arrays", deep_array.into_bytes(), 128),
             ("nested objects", deep_object.into_bytes(), 636),
             ("1e400", VALID.replace("10.10", "1e400").into_bytes(), 66),
-            ("byte order mark", format!("\u{feff}{VALID}").into_bytes(), 1),
+            ("two byte order marks", format!("\u{feff}\u{feff}{VALID}").into_bytes(), 4),
             ("lone surrogate", br#"{"ID":"\ud800"}"#.to_vec(), 14),
             ("NUL", b"\0".to_vec(), 1),
             ("two payloads", format!("{VALID} {VALID}").into_bytes(), VALID.len() + 2),
@@ -290,6 +290,17 @@ mod validate {
         let done = feed(validate(&["--ndjson", "--format", "json"]), &input);
         assert_eq!((done.status, outcomes(&done.out)), (1, expected));
         assert!(objects(&done.out).iter().all(|object| object["error"]["line"] == json!(1) || object["valid"] == true));
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_skipped() {
+        let payload = format!("\u{feff}{VALID}");
+        let done = feed(validate(&[]), payload.as_bytes());
+        assert_eq!((done.status, done.out.as_str()), (0, "-: valid\n"));
+        let done = feed(validate(&["--ndjson"]), format!("{payload}\n{VALID}\n").as_bytes());
+        assert_eq!((done.status, done.out.as_str()), (0, "2 valid, 0 invalid\n"));
+        let done = feed(validate(&[]), "\u{feff}{x".as_bytes());
+        assert_eq!((done.status, done.out.as_str()), (1, "-:1:5: key must be a string\n"));
     }
 
     #[test]

@@ -652,7 +652,7 @@ fn what_does_not_decode_is_1_with_its_place() {
     let number = payload.replacen("\"Amount\":", "\"Amount\":\"Brenda\",\"Was\":", 1);
     let error = decode(&created, number.as_bytes());
     assert!(error.contains(" at /Amount (line 1, column "), "{error}");
-    assert!(decode(&created, b"{}").contains("missing field `"));
+    assert!(decode(&created, b"{}").contains("missing member `"));
     for call in [&created[..], &["vipps"], &["mypos", "--event", "a"], &["mipos", "--event", "ORDER"]] {
         assert!(decode(call, b"{\n").ends_with("(line 2, column 0)\n"), "{call:?}");
         assert!(decode(call, b"").contains("(line 1, column 0)"), "{call:?}");

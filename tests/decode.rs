@@ -51,16 +51,115 @@ fn an_integer_may_be_written_with_a_point_or_an_exponent() {
         ("-0", 0),
         ("-0.0", 0),
         ("9007199254740991.0", 9_007_199_254_740_991),
+        ("9007199254740993.0", 9_007_199_254_740_993),
         ("9223372036854775807", i64::MAX),
+        ("9223372036854775807.00", i64::MAX),
         ("-9223372036854775808", i64::MIN),
     ] {
         let amount = amount(text).unwrap();
         assert_eq!(amount.value, value, "{text}");
         assert_eq!(serde_json::to_value(&amount).unwrap()["value"], value);
     }
-    for text in ["0.5", "258.001e2", "9007199254740993.0", "9223372036854775808", "1e19", "null", "\"1\"", "true"] {
+    for text in ["0.5", "258.001e2", "9223372036854775808", "1e19", "null", "\"1\"", "true"] {
         assert!(amount(text).is_err(), "{text}");
     }
+}
+
+#[test]
+fn what_a_double_would_round_to_an_integer_is_none() {
+    for text in [
+        "100.00000000000000000001",
+        "99.99999999999999999999",
+        "9007199254740993.5",
+        "123456789012345678.9",
+        "1e-400",
+        "-1e-400",
+        "100.0000000000000000000000000000000000000000000001",
+    ] {
+        assert!(amount(text).is_err(), "{text}");
+        let json = format!(r#"{{"currency":"NOK","value":{text}}}"#);
+        let error = vipps::PROVIDER.schema("Amount").unwrap().decode(json.as_bytes()).unwrap_err();
+        let expected = ("/value", "expected a 64-bit integer, found another number");
+        assert_eq!((error.pointer.as_str(), error.message.as_str()), expected, "{text}");
+    }
+}
+
+#[test]
+fn an_integer_decodes_from_a_value_and_within_what_serde_buffers() {
+    #[derive(serde::Deserialize)]
+    struct Within {
+        #[serde(flatten)]
+        amount: vipps::models::Amount,
+    }
+    let object = |value: Value| json!({ "currency": "NOK", "value": value });
+    let within: Within = serde_json::from_str(&object(json!(25800)).to_string()).unwrap();
+    assert_eq!(within.amount.value, 25800);
+    for value in [json!(25800), json!(25800.0)] {
+        assert_eq!(serde_json::from_value::<vipps::models::Amount>(object(value)).unwrap(), within.amount);
+    }
+}
+
+/// The values of an object in the order of its names, which is that of the model's members.
+fn without_names(object: &Value) -> Value {
+    object.as_object().unwrap().values().cloned().collect()
+}
+
+#[test]
+fn an_array_is_never_an_object() {
+    let created = br#"[10.10,"2020-07-31","Hendry",null,"2020-07-01","1","2","Cash","2020.07.0001","Outlet1"]"#;
+    let error = dealpos::Event::decode(&dealpos::EventName::PaymentCreated, created).unwrap_err();
+    assert_eq!(error.to_string(), "expected an object, found an array (line 1, column 1)");
+    assert!(
+        serde_json::from_slice::<dealpos::models::CreatedPayment>(created).is_err(),
+        "without this crate's functions"
+    );
+
+    let name = vipps::EventName::EpaymentsPaymentCapturedV1;
+    let mut captured: Value = serde_json::from_str(name.examples()[0].json).unwrap();
+    captured["amount"] = without_names(&captured["amount"]);
+    let error = vipps::Event::decode(&name, captured.to_string().as_bytes()).unwrap_err();
+    assert_eq!((error.pointer.as_str(), error.message.as_str()), ("/amount", "expected an object, found an array"));
+    assert!(serde_json::from_value::<vipps::models::PaymentEvent>(captured).is_err(), "nor from a value");
+
+    for (provider, name) in [(&vipps::PROVIDER, "RegisterWebhook"), (&vipps::PROVIDER, "Problem")] {
+        let error = provider.schema(name).unwrap().decode(b"[]").unwrap_err();
+        assert_eq!(error.message, "expected an object, found an array", "{name}");
+    }
+}
+
+#[test]
+fn messages_are_in_the_words_of_json() {
+    let message = |member: &str, value: Value| payment(|payment| payment[member] = value).unwrap_err().message;
+    for (value, found) in [
+        (json!("Hendry, expected nothing"), "a string"),
+        (json!(true), "a boolean"),
+        (json!(null), "null"),
+        (json!([1]), "an array"),
+        (json!({ "Hendry": 1 }), "an object"),
+    ] {
+        assert_eq!(message("Amount", value), format!("expected a number, found {found}"));
+    }
+    assert_eq!(message("Outlet", json!(4711)), "expected a string, found a number");
+    assert_eq!(message("Outlet", json!(47.11)), "expected a string, found a number");
+    let whole = |json: &str| {
+        let decoded = dealpos::Event::decode(&dealpos::EventName::PaymentCreated, json.as_bytes());
+        decoded.unwrap_err().message
+    };
+    assert_eq!(whole("\"Hendry\""), "expected an object, found a string");
+    assert_eq!(whole("4711"), "expected an object, found a number");
+    assert_eq!(whole("{}"), "missing member `Amount`");
+    assert_eq!(whole(r#"{"Amount":1,"Amount":1}"#), "duplicate member `Amount`");
+    let addresses = r#"{"addresses":{}}"#;
+    let error = vipps::PROVIDER.schema("UserDetails").unwrap().decode(addresses.as_bytes()).unwrap_err();
+    assert_eq!(error.message, "expected an array, found an object");
+}
+
+#[test]
+fn null_for_an_optional_list_is_an_empty_one() {
+    let user = |json: &str| serde_json::from_str::<vipps::models::UserDetails>(json);
+    assert_eq!(user(r#"{"addresses":null}"#).unwrap(), user("{}").unwrap());
+    let list = vipps::PROVIDER.schema("WebhookList").unwrap();
+    assert_eq!(list.decode(br#"{"webhooks":null}"#).unwrap_err().message, "expected an array, found null");
 }
 
 #[test]
@@ -75,11 +174,11 @@ fn an_optional_integer_may_be_missing_null_or_written_so() {
 fn says_where_and_what_was_expected_but_never_the_value() {
     let error = |change: fn(&mut Value)| payment(change).unwrap_err();
     let missing = error(|payment| drop(payment.as_object_mut().unwrap().remove("Amount")));
-    assert_eq!((missing.pointer.as_str(), missing.message.as_str()), ("", "missing field `Amount`"));
+    assert_eq!((missing.pointer.as_str(), missing.message.as_str()), ("", "missing member `Amount`"));
     let mistyped = error(|payment| payment["Creator"] = json!(["Hendry, expected nothing"]));
     assert_eq!(
         (mistyped.pointer.as_str(), mistyped.message.as_str()),
-        ("/Creator", "found an array, expected a string")
+        ("/Creator", "expected a string, found an array")
     );
     let mistyped = error(|payment| payment["Amount"] = json!("Hendry"));
     assert_eq!(mistyped.pointer, "/Amount");
@@ -90,7 +189,7 @@ fn says_where_and_what_was_expected_but_never_the_value() {
     let error = vipps::Event::decode(&vipps::EventName::EpaymentsPaymentCreatedV1, nested).unwrap_err();
     assert_eq!(
         (error.pointer.as_str(), error.message.as_str(), error.line),
-        ("/amount/value", "found a string, expected a 64-bit integer", 2)
+        ("/amount/value", "expected a 64-bit integer, found a string", 2)
     );
 }
 
@@ -99,7 +198,13 @@ fn says_where_and_what_was_expected_but_never_the_value() {
 fn shows_no_name_that_the_specification_does_not_list() {
     let schema = pos_webhooks::mipos::PROVIDER.schema("FieldErrors").unwrap();
     for (json, pointer) in
-        [(r#"{"Hendry": "wrong"}"#, "/*"), (r#"{"a": [], "4711": ["a", 1]}"#, "/*/1"), (r#"{"url": [1]}"#, "/url/0")]
+        // One that only another provider lists is as good as any.
+        [
+            (r#"{"Hendry": "wrong"}"#, "/*"),
+            (r#"{"Creator": "wrong"}"#, "/*"),
+            (r#"{"a": [], "4711": ["a", 1]}"#, "/*/1"),
+            (r#"{"url": [1]}"#, "/url/0"),
+        ]
     {
         let error = schema.decode(json.as_bytes()).unwrap_err();
         assert_eq!(error.pointer, pointer);
@@ -109,10 +214,32 @@ fn shows_no_name_that_the_specification_does_not_list() {
 }
 
 #[test]
-fn says_when_a_text_begins_with_a_byte_order_mark() {
-    let error = dealpos::Event::decode(&dealpos::EventName::PaymentCreated, b"\xef\xbb\xbf{}").unwrap_err();
-    let expected = "the text begins with a byte order mark, which JSON must not have (line 1, column 1)";
-    assert_eq!(error.to_string(), expected);
+fn a_byte_order_mark_is_skipped() {
+    let with_mark = |json: &str| format!("\u{feff}{json}").into_bytes();
+    let json = dealpos::PROVIDER.events[0].payload.examples[0].json;
+    let decode = |json: &[u8]| dealpos::Event::decode(&dealpos::EventName::PaymentCreated, json);
+    let (plain, marked) = (decode(json.as_bytes()).unwrap(), decode(&with_mark(json)).unwrap());
+    assert_eq!((marked.idempotency_key(), &marked), (plain.idempotency_key(), &plain));
+
+    let name = vipps::EventName::EpaymentsPaymentCapturedV1;
+    let captured = name.examples()[0].json;
+    assert_eq!(vipps::EventName::identify(&with_mark(captured)).unwrap(), Some(name));
+    let receiver = vipps::Receiver::new("https://shop.example", ["secret"]).unwrap();
+    let (plain, marked) = (receiver.decode(captured.as_bytes()), receiver.decode(&with_mark(captured)));
+    assert_eq!(marked.unwrap(), plain.unwrap());
+    let unknown = vipps::Event::decode(&"orders.new.v1".into(), &with_mark("{\"a\":1}")).unwrap();
+    assert_eq!(serde_json::to_string(&unknown).unwrap(), "{\"a\":1}");
+    assert!(vipps::PROVIDER.schema("Amount").unwrap().decode(&with_mark(r#"{"currency":"NOK","value":1}"#)).is_ok());
+
+    // Columns are those of the text as it came.
+    let place = |json: &[u8]| decode(json).map(|_| ()).map_err(|error| (error.line, error.column)).unwrap_err();
+    assert_eq!(place(b"{x"), (1, 2));
+    assert_eq!(place("\u{feff}{x".as_bytes()), (1, 5));
+    assert_eq!(place("\u{feff}{\n x".as_bytes()), (2, 2));
+    // Nothing else is skipped.
+    for other in ["\u{feff}\u{feff}{}", " \u{feff}{}", "{}\u{feff}", "\u{fffe}{}", "\u{200b}{}", "\u{feff}"] {
+        assert!(vipps::EventName::identify(other.as_bytes()).is_err(), "{other:?}");
+    }
 }
 
 #[test]
@@ -123,6 +250,8 @@ fn never_panics() {
         deep.as_bytes(),
         b"\xff\xfe",
         b"\xef\xbb\xbf{}",
+        b"\xef\xbb\xbf",
+        b"\xef\xbb",
         b"1e400",
         b"null",
     ]);
@@ -134,7 +263,7 @@ fn never_panics() {
 #[test]
 fn a_registration_needs_its_url_and_a_list_entry_does_not() {
     let error = vipps::PROVIDER.schema("RegisterWebhook").unwrap().decode(br#"{"events":[]}"#).unwrap_err();
-    assert_eq!(error.message, "missing field `url`");
+    assert_eq!(error.message, "missing member `url`");
     let entry = vipps::PROVIDER.schema("Webhook").unwrap().decode(br#"{"id":"1","events":[]}"#);
     assert!(entry.is_ok());
 }

@@ -227,5 +227,5 @@ fn vipps_events_are_identified_by_their_payload() {
     }
     let twice = br#"{"name":"CAPTURED","n\u0061me":"REFUNDED"}"#;
     let refused = EventName::identify(twice).unwrap_err();
-    assert_eq!(refused.message, "duplicate field `name`", "decoding would refuse it too");
+    assert_eq!(refused.message, "duplicate member `name`", "decoding would refuse it too");
 }

@@ -84,6 +84,10 @@ fn run(input: &[u8]) {
 #[test]
 fn hold_for_the_seeds() {
     seeds().values().for_each(|seed| run(seed));
+    for seed in seeds().values() {
+        let body = seed.windows(2).position(|pair| pair == b"\n\n").unwrap() + 2;
+        run(&[&seed[..body], b"\xef\xbb\xbf", &seed[body..]].concat());
+    }
 }
 
 /// Where damage is done (as a share of the length), how many bytes go, and what comes in their place.
@@ -103,6 +107,8 @@ fn damage() -> impl Strategy<Value = Vec<(f64, usize, Vec<u8>)>> {
         b"0.10",
         b"\n\n",
         b"99999999999999999999",
+        b"100.00000000000000000001",
+        b"12345678901234567.89",
         b"9223372036854775807",
         b"\"\\ud800\"",
         b"\"\\u0000\"",

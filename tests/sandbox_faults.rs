@@ -260,6 +260,8 @@ async fn everything_can_be_asked_for_over_http() {
         (r#"{"answer": "reset", "delivery": "reset"}"#, "either `answer` or `delivery`"),
         (r#"{"answer": "duplicate"}"#, "expected one of `latency`, `status`, `reset`, `truncated`, `garbage`"),
         (r#"{"answer": "reset", "count": 1}"#, "expected one of `answer`, `delivery`"),
+        (r#"["reset"]"#, "expected an object, found an array"),
+        (r#"{"answer": "reset", "times": "1"}"#, "expected an integer, found a string at /times"),
         (r#"{"answer": "reset""#, "EOF"),
     ] {
         let (status, refusal) = ask(&sandbox, "POST", "/faults", wrong).await;

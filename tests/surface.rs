@@ -22,6 +22,7 @@ mod build {
     pub mod catalogue;
     pub mod events;
     pub mod facade;
+    pub mod formats;
     pub mod lint;
     pub mod load;
     pub mod models;
@@ -276,7 +277,18 @@ impl<'a> Scope<'a> {
 
     fn impls(&self, name: impl ToString) -> impl Iterator<Item = &'a ItemImpl> {
         let name = name.to_string();
-        self.0.iter().filter_map(move |item| match item {
+        let hidden = self.0.iter().flat_map(|item| match item {
+            Item::Const(syn::ItemConst { expr, .. }) => match &**expr {
+                syn::Expr::Block(block) => &block.block.stmts[..],
+                _ => &[],
+            },
+            _ => &[],
+        });
+        let hidden = hidden.filter_map(|statement| match statement {
+            syn::Stmt::Item(item) => Some(item),
+            _ => None,
+        });
+        self.0.iter().chain(hidden).filter_map(move |item| match item {
             Item::Impl(item) if text(&item.self_ty) == name => Some(item),
             _ => None,
         })
@@ -408,7 +420,8 @@ fn field_line(field: &syn::Field) -> Option<String> {
     let wire = wire.map(|note| note.replace("rename", "")).unwrap_or_default();
     let kind = text(&field.ty);
     let optional = kind.starts_with("Option<");
-    // How an integer is decoded goes without saying.
+    // How an integer is decoded goes without saying, and that null is decoded where nothing is.
+    told.retain(|note| !note.starts_with("deserialize_with = \"values::optional"));
     if let Some(at) = told.iter().position(|note| note == "deserialize_with = \"values::integers\"") {
         told.remove(at);
         match told.iter().position(|note| note == "default") {

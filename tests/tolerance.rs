@@ -15,6 +15,8 @@ struct Place<'a> {
     /// All schemas that the value has to fit.
     schemas: Vec<&'a Value>,
     required: bool,
+    /// Whether it is a value of a map, under a name that the provider chose.
+    of_map: bool,
 }
 
 impl Place<'_> {
@@ -36,8 +38,10 @@ impl Place<'_> {
     }
 
     fn is_time(&self) -> bool {
-        let formats = ["date", "date-time", "http-date", "local-date-time"];
-        self.schemas.iter().any(|schema| schema["format"].as_str().is_some_and(|format| formats.contains(&format)))
+        let formats = ["date", "date-time"];
+        let is_http_date = |schema: &Value| schema["pattern"].as_str().is_some_and(|it| it.ends_with(" GMT$"));
+        let has_format = |schema: &Value| schema["format"].as_str().is_some_and(|format| formats.contains(&format));
+        self.schemas.iter().any(|schema| has_format(schema) || is_http_date(schema))
     }
 
     /// Pointer of the object around it, and its name there; `None` for the root and for items.
@@ -60,36 +64,38 @@ fn flattened<'a>(root: &'a Value, schema: &'a Value, found: &mut Vec<&'a Value>)
 fn walk<'a>(
     root: &'a Value,
     described: &[&'a Value],
-    at: (String, bool),
+    at: (String, bool, bool),
     value: &'a Value,
     found: &mut Vec<Place<'a>>,
 ) {
     let mut schemas = Vec::new();
     described.iter().for_each(|schema| flattened(root, schema, &mut schemas));
-    let (pointer, required) = at;
+    let (pointer, required, of_map) = at;
     match value {
         Value::Object(members) => {
             for (name, member) in members {
                 let properties = schemas.iter().filter_map(|schema| schema["properties"].get(name));
-                let properties: Vec<&Value> = match properties.collect::<Vec<_>>() {
+                let properties: Vec<&Value> = properties.collect();
+                let of_map = properties.is_empty();
+                let properties: Vec<&Value> = match properties {
                     none if none.is_empty() => schemas.iter().filter_map(|it| it.get("additionalProperties")).collect(),
                     some => some,
                 };
                 let listed =
                     |schema: &&Value| schema["required"].as_array().is_some_and(|it| it.contains(&json!(name)));
                 let required = schemas.iter().any(listed);
-                walk(root, &properties, (format!("{pointer}/{name}"), required), member, found);
+                walk(root, &properties, (format!("{pointer}/{name}"), required, of_map), member, found);
             }
         }
         Value::Array(items) => {
             let described: Vec<&Value> = schemas.iter().filter_map(|schema| schema.get("items")).collect();
             for (index, item) in items.iter().enumerate() {
-                walk(root, &described, (format!("{pointer}/{index}"), true), item, found);
+                walk(root, &described, (format!("{pointer}/{index}"), true, false), item, found);
             }
         }
         _ => {}
     }
-    found.push(Place { pointer, value, schemas, required });
+    found.push(Place { pointer, value, schemas, required, of_map });
 }
 
 /// What is put in a place; `None` takes the member out.
@@ -166,8 +172,7 @@ fn other_numbers(place: &Place) -> Vec<Option<Value>> {
 }
 
 fn null(place: &Place) -> Vec<Option<Value>> {
-    // An optional list is a list that may be empty.
-    when(!place.required && place.member().is_some() && !place.has_type("array"), [Value::Null])
+    when(!place.required && !place.of_map && place.member().is_some(), [Value::Null])
 }
 
 fn missing(place: &Place, required: bool) -> Vec<Option<Value>> {
@@ -186,11 +191,11 @@ fn mistyped(place: &Place) -> Vec<Option<Value>> {
         ("object", json!({ PERSONAL: PERSONAL })),
         ("array", json!([PERSONAL, PERSONAL])),
     ];
-    // serde takes an array for an object where its items fit the members in their order.
-    let fits = |kind: &str| place.has_type(kind) || (kind == "array" && place.has_type("object"));
-    let others = kinds.into_iter().filter(|(kind, _)| !fits(kind)).map(|(_, value)| value);
-    let null = (place.required && !place.has_type("null")).then_some(Value::Null);
-    when(!place.is_free_form(), others.chain(null))
+    let others = kinds.into_iter().filter(|(kind, _)| !place.has_type(kind)).map(|(_, value)| value);
+    let null = ((place.required || place.of_map) && !place.has_type("null")).then_some(Value::Null);
+    // The members in their order, without their names.
+    let items = place.value.as_object().map(|members| members.values().cloned().collect());
+    when(!place.is_free_form(), others.chain(null).chain(items))
 }
 
 /// The bodies that a provider sends.
@@ -240,7 +245,7 @@ fn every_change_has_its_outcome_at_every_place_of_every_example() {
                 for example in body.examples {
                     let value: Value = serde_json::from_str(example.json).unwrap();
                     let mut places = Vec::new();
-                    walk(&root, &[&root], (String::new(), true), &value, &mut places);
+                    walk(&root, &[&root], (String::new(), true, false), &value, &mut places);
                     for (place, put) in
                         places.iter().flat_map(|place| change(place).into_iter().map(move |put| (place, put)))
                     {

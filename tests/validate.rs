@@ -203,22 +203,32 @@ fn validates_answers_without_a_model_of_their_own() {
 #[test]
 fn says_where_a_text_stops_being_json() {
     let deep = "[".repeat(100_000);
-    let cases: [(&[u8], usize, usize); 8] = [
+    let cases: [(&[u8], usize, usize); 12] = [
         (b"", 1, 0),
         (b"{\"ID\": ", 1, 7),
         (b"{\n  \"ID\": tru", 2, 11),
         (b"\xff", 1, 1),
         (b"{\"ID\": \"\xff\"}", 1, 9),
         (b"1e400", 1, 5),
-        (b"\xef\xbb\xbf{}", 1, 1),
+        (b"\xef\xbb\xbf", 1, 3),
+        (b"\xef\xbb\xbf\xef\xbb\xbf{}", 1, 4),
+        (b"\xef\xbb\xbf[1e400]", 1, 9),
+        (b"\xef\xbb\xbf[1e-400]", 1, 10),
+        (b"\xef\xbb\xbf{\"a\":1,\"a\":1}", 1, 13),
         (deep.as_bytes(), 1, 128),
     ];
     for (json, line, column) in cases {
         let error = not_json(json);
         assert_eq!((error.line, error.column), (line, column), "{error}");
     }
-    let expected = "not JSON: the text begins with a byte order mark, which JSON must not have (line 1, column 1)";
-    assert_eq!(not_json(b"\xef\xbb\xbf{}").to_string(), expected);
+}
+
+#[test]
+fn a_byte_order_mark_is_skipped() {
+    for event in dealpos::PROVIDER.events {
+        let json = event.payload.examples[0].json;
+        assert_eq!(violations(&dealpos::PROVIDER, event.name, &format!("\u{feff}{json}")), []);
+    }
 }
 
 #[test]
@@ -265,6 +275,97 @@ fn takes_for_an_integer_what_the_models_take() {
     }
     for value in ["0.5", "258.001e2", "9223372036854775808", "1e19", "null", "true", "\"1\"", "1e-400"] {
         assert!(vipps::PROVIDER.validate("Amount", amount(value).as_bytes()).is_err(), "{value}");
+    }
+}
+
+/// Pointers and keywords of what is wrong with an amount of this value.
+fn amount(value: &str) -> Vec<(String, String)> {
+    let found = violations(&vipps::PROVIDER, "Amount", &format!(r#"{{"currency":"NOK","value":{value}}}"#));
+    found.into_iter().map(|violation| (violation.pointer, violation.keyword)).collect()
+}
+
+#[test]
+fn what_a_double_would_round_is_taken_for_what_it_is() {
+    let is = |keyword: &str| vec![("/value".to_owned(), keyword.to_owned())];
+    for value in [
+        "100.00000000000000000001",
+        "99.99999999999999999999",
+        "100.0000000000000000000000000000000000000000000000000000001",
+        "6500000.000000000000000000001",
+        "0.00000000000000000000000000000000000000001",
+    ] {
+        assert_eq!(amount(value), is("type"), "{value}");
+    }
+    // Larger than any double that is no integer, and than the maximum.
+    for value in
+        ["4503599627370496.25", "9007199254740993.5", "12345678901234567.89", "123456789012345678901234567890.1"]
+    {
+        assert_eq!(amount(value), [is("type"), is("maximum")].concat(), "{value}");
+    }
+    for value in ["100.00000000000000000000", "100000000000000000000e-18", "0.0000000000000000000000000000000001e34"] {
+        assert_eq!(amount(value), [], "{value}");
+    }
+    // An integer, though one of more than 64 bits.
+    for value in ["10000000000000000000000001.0", "10000000000000000000000001", "18446744073709551616", "1e25"] {
+        assert_eq!(amount(value), is("maximum"), "{value}");
+    }
+    for value in ["1.7976931348623158e308", "-1.7976931348623158e308"] {
+        assert!(amount(value).iter().all(|(_, keyword)| keyword != "type"), "{value}");
+    }
+    assert_eq!(amount("3e-324"), is("type"));
+    // On the right side of a limit.
+    assert_eq!(amount("65000000.000000000000"), []);
+    assert_eq!(amount("65000000.0000000000000001"), [is("type"), is("maximum")].concat());
+    assert_eq!(amount("-0.000000000000000000001"), [is("type"), is("minimum")].concat());
+    let status = |value: &str| violations(&vipps::PROVIDER, "Problem", &format!(r#"{{"status":{value}}}"#));
+    assert_eq!(status("2147483647.00000000000"), []);
+    assert_eq!(status("2147483648.00000000000")[0].keyword, "maximum");
+    let big = |value: &str| violations(&mipos::PROVIDER, "Order", &format!(r#"{{"total":{value}}}"#));
+    let total = |value: &str| big(value).into_iter().filter(|it| it.pointer == "/total").count();
+    assert_eq!((total("9223372036854775807.0"), total("9223372036854775808.0")), (0, 1));
+    assert_eq!((total("-9223372036854775808.0"), total("-9223372036854775809.0")), (0, 1));
+    let shown = &violations(&vipps::PROVIDER, "Amount", r#"{"currency":"NOK","value":12345678901234567.890}"#)[0];
+    assert_eq!(shown.message_with_value(), r#"12345678901234567.890 is not of type "integer""#, "as it is written");
+    // Text is no number, and what is beside it is not touched.
+    let payment = changed(&dealpos::PROVIDER, "paymentCreated", |payment| {
+        payment["Number"] = json!("100.00000000000000000001 \\\" 1e-400");
+        payment["Method"] = json!(100.5);
+    });
+    let json = payment.to_string().replace("10.1", "12345678901234567890.123");
+    let found = violations(&dealpos::PROVIDER, "paymentCreated", &json);
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].message_with_value(), r#"100.5 is not of type "string""#);
+}
+
+#[test]
+fn a_violation_is_told_once() {
+    // The event's own schema asks for what the model's asks for, too.
+    let event = vipps::PROVIDER.events.iter().find(|event| event.name == "epayments.payment.captured.v1").unwrap();
+    let captured = changed(&vipps::PROVIDER, event.name, |payment| {
+        payment.as_object_mut().unwrap().remove("name");
+    });
+    assert_eq!(found(&vipps::PROVIDER, event.name, &captured), [" required"]);
+    for provider in [&mipos::PROVIDER, &mypos::PROVIDER, &dealpos::PROVIDER, &vipps::PROVIDER] {
+        for schema in provider.schemas {
+            for json in ["{}", "[]", "[{}]", "null", "0.5"] {
+                let mut told: Vec<String> =
+                    violations(provider, schema.name, json).iter().map(ToString::to_string).collect();
+                let count = told.len();
+                told.sort();
+                told.dedup();
+                assert_eq!(told.len(), count, "{} {} {json}", provider.name, schema.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn what_an_error_masks_follows_from_the_provider() {
+    let errors = r#"{"Creator": [1], "pspReference": [1], "is_active": [1]}"#;
+    let violations = violations(&mipos::PROVIDER, "FieldErrors", errors);
+    assert_eq!(violations.len(), 3);
+    for violation in violations {
+        assert!(violation.to_string().starts_with("/*/0: "), "listed by another provider: {violation}");
     }
 }
 

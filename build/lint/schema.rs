@@ -44,6 +44,8 @@ const TYPES: &[&str] = &["object", "array", "string", "integer", "number", "bool
 const NUMERIC: &[&str] = &["integer", "number"];
 const STRING_FORMATS: &[&str] =
     &["date", "date-time", "local-date-time", "http-date", "uuid", "uri", "email", "password", "byte"];
+/// Those that JSON Schema is given a pattern for.
+const OWN_FORMATS: &[&str] = &["local-date-time", "http-date"];
 const INTEGER_FORMATS: &[&str] = &["int32", "int64"];
 
 /// The types that a keyword says something about; keywords for all types are not listed.
@@ -341,6 +343,10 @@ impl<'a> Linter<'a> {
 
     fn pattern(&mut self, at: &At<'a>) {
         let Some(member) = at.get("pattern") else { return };
+        if let Some(format) = at.str("format").filter(|format| OWN_FORMATS.contains(format)) {
+            let message = format!("`pattern` beside the format `{format}`, which has a pattern of its own");
+            self.report(&member, message, "leave one of the two out");
+        }
         let help = "write a regular expression as JavaScript has them, in single quotes";
         match member.node.as_str() {
             None => self.report(&member, format!("the pattern is {}, not a string", member.node.kind()), help),

@@ -10,11 +10,11 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 use sha2::{Digest as _, Sha256};
 
 use crate::Secret;
 use crate::catalogue::{self, Operation, Provider};
+use crate::decode::FromJson;
 use crate::verify::ReceiverError;
 
 /// One simulated provider.
@@ -89,7 +89,7 @@ pub(super) struct Call<'a> {
 }
 
 impl Call<'_> {
-    pub fn body<T: DeserializeOwned>(&self) -> Result<T, Broken> {
+    pub fn body<T: FromJson>(&self) -> Result<T, Broken> {
         crate::decode::decode(self.body.as_bytes()).map_err(Broken::from)
     }
 
@@ -121,7 +121,7 @@ impl Call<'_> {
     }
 
     /// The documented example of an answer.
-    pub fn example<T: DeserializeOwned>(&self, status: StatusCode) -> Result<T, Broken> {
+    pub fn example<T: FromJson>(&self, status: StatusCode) -> Result<T, Broken> {
         let example = self.documented(status).and_then(|answer| answer.body.as_ref()?.examples.first());
         let example = example.ok_or_else(|| self.missing(status))?;
         crate::decode::decode(example.json.as_bytes()).map_err(Broken::from)

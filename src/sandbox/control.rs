@@ -12,10 +12,12 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{DeliverError, Delivery, Fault, Inner, RegisterError};
 use crate::Json as AnyJson;
+use crate::decode::FromJson;
+use crate::values::Object;
 
 /// What is to be registered in a back office.
 #[derive(Deserialize)]
@@ -24,6 +26,21 @@ struct NewRegistration {
     url: String,
     #[serde(default)]
     events: Vec<String>,
+}
+
+/// A request to the sandbox itself: no name in it is a customer's.
+struct Asked<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Asked<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        T::deserialize(Object(deserializer)).map(Self)
+    }
+}
+
+impl<T: DeserializeOwned> FromJson for Asked<T> {
+    fn lists(_: &str) -> bool {
+        true
+    }
 }
 
 type Shared = State<Arc<Inner>>;
@@ -92,7 +109,7 @@ fn refuse(status: StatusCode, error: &impl ToString) -> Response {
 }
 
 fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
-    crate::decode::decode(body).map_err(|error| error.to_string())
+    crate::decode::decode(body).map(|Asked(value)| value).map_err(|error| error.to_string())
 }
 
 /// The fields of a form of the page; `None` where it is JSON, whatever it is called: `curl -d` calls everything a form.

@@ -153,7 +153,9 @@ fn answer(
     let answer = if let Err(reason) = authenticate(provider, &backend.credentials(), received.headers) {
         let documented = call.documented(StatusCode::UNAUTHORIZED).is_some();
         let answer = match documented {
-            true => call.refuse(StatusCode::UNAUTHORIZED, &call.example::<Value>(StatusCode::UNAUTHORIZED)?, "")?,
+            true => {
+                call.refuse(StatusCode::UNAUTHORIZED, &call.example::<crate::Json>(StatusCode::UNAUTHORIZED)?, "")?
+            }
             false => backend.refuse(&call, StatusCode::UNAUTHORIZED, &[])?,
         };
         answer.noted(reason)

@@ -66,13 +66,13 @@ pub fn decode(input: &[u8]) {
 /// Validation never panics, points at what is there, and takes nothing that does not decode.
 pub fn validate(input: &[u8]) {
     let (provider, schema, json) = payload(input);
-    let value = serde_json::from_slice::<serde_json::Value>(json);
+    let value = serde_json::from_slice::<serde_json::Value>(json.strip_prefix(b"\xef\xbb\xbf").unwrap_or(json));
     match provider.validate(schema.name, json) {
         Ok(()) => {
             assert!(value.is_ok());
             if let Err(error) = schema.decode(json) {
                 // JSON Schema takes any number of digits for an integer.
-                assert!(error.message.ends_with("expected a 64-bit integer"), "valid, but: {error}");
+                assert_eq!(error.message, "expected a 64-bit integer, found another number", "valid, but: {error}");
             }
         }
         Err(Invalid::Violations(violations)) => {

@@ -109,7 +109,7 @@ fn decode(scheme: &dyn Scheme, named: Option<String>, body: &[u8]) -> Result<Dec
     let event = named.or(identified);
     let idempotency_key = scheme.decode(event.as_deref().unwrap_or_default(), body)?;
     // Models ignore unknown members, which need not even be text.
-    let payload: &RawValue = serde_json::from_slice(body)?;
+    let payload: &RawValue = serde_json::from_slice(body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body))?;
     let payload = RawValue::from_string(compact(payload.get()))?;
     let known = scheme.provider().events.iter().any(|known| Some(known.name) == event.as_deref());
     Ok(Decoded { event, known, idempotency_key, payload })

@@ -15,7 +15,8 @@ use crate::print;
 /// List what can be validated, or print one JSON Schema
 ///
 /// Without NAME, prints every event and schema with its kind and description. With NAME, prints its JSON Schema
-/// (draft-07), the one that `validate` uses. It refers to nothing outside itself.
+/// (draft-07). It refers to nothing outside itself, and other validators can use it as it is: a format that only these
+/// documents know is given as a pattern. `validate` also checks that the day of the week is the date's.
 #[derive(Args)]
 #[command(after_long_help = "\
 Kinds:
@@ -23,6 +24,8 @@ Kinds:
   sent      What is sent to the provider: requests, answers to deliveries, and parts of these
   received  What the provider sends: deliveries, answers to requests, and parts of these
   answer    An answer to a request that is no schema of its own, such as a bare array
+
+With ajv, `require(\"ajv-formats\")(ajv)` adds the formats, such as `date` and `uri`; ajv itself has none.
 
 Examples:
   pos-webhooks schema vipps

@@ -1,0 +1,26 @@
+//! Formats of strings that only the documents of this project know, and what stands for them in what is given out: a
+//! regular expression as ECMA-262 has them, which any validator of JSON Schema enforces. It admits a day of the week that
+//! is not the date's, and nothing else that the format does not. The library uses this file, too.
+
+/// Name and pattern.
+pub(crate) const FORMATS: [(&str, &str); 2] = [
+    (
+        "local-date-time",
+        concat!(
+            "^(?:[0-9]{4}-(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])",
+            "|(?:0[13-9]|1[0-2])-(?:29|30)|(?:0[13578]|1[02])-31)",
+            "|(?:[0-9]{2}(?:0[48]|[2468][048]|[13579][26])|(?:[02468][048]|[13579][26])00)-02-29)",
+            "T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\\.[0-9]+)?$",
+        ),
+    ),
+    (
+        "http-date",
+        concat!(
+            "^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), ",
+            "(?:(?:(?:0[1-9]|1[0-9]|2[0-8]) (?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)",
+            "|(?:29|30) (?:Jan|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)|31 (?:Jan|Mar|May|Jul|Aug|Oct|Dec)) [0-9]{4}",
+            "|29 Feb (?:[0-9]{2}(?:0[48]|[2468][048]|[13579][26])|(?:[02468][048]|[13579][26])00))",
+            " (?:[01][0-9]|2[0-3]):[0-5][0-9]:(?:[0-5][0-9]|60) GMT$",
+        ),
+    ),
+];
