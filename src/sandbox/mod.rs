@@ -1,9 +1,12 @@
 //! The providers on this machine, as they are documented: for tests of your own client and receiver.
 //!
 //! A [`Sandbox`] is an HTTP server on a loopback port. Below `/vipps`, `/mypos` and so on it answers the calls that a
-//! provider documents (and at the full path of the documented servers, such as `/webhooks/v1/webhooks`, for programs in
-//! which only the host can be set), with its state in memory; [`Sandbox::deliver`] sends events to what was registered, signed as the
+//! provider documents, with its state in memory; [`Sandbox::deliver`] sends events to what was registered, signed as the
 //! provider signs; [`Sandbox::fault`] makes either go wrong; and the page at [`Sandbox::url`] shows all of it.
+//!
+//! The calls are also at the full paths of the documented servers, such as `/webhooks/v1/webhooks`, for programs in which
+//! only the host can be set. Where two providers document the same path, only the first of
+//! [`PROVIDERS`](crate::PROVIDERS) has it there.
 //!
 //! ```
 //! # #[cfg(feature = "vipps")] {
