@@ -53,6 +53,8 @@ pub mod sandbox;
 #[cfg(feature = "validate")]
 mod strict_json;
 mod times;
+#[cfg(any(feature = "sandbox", feature = "vipps"))]
+mod urls;
 #[cfg(feature = "validate")]
 pub mod validate;
 mod values;

@@ -157,8 +157,8 @@ pub enum ReceiverError {
     /// A secret is empty.
     #[error("a secret is empty; look where it is read from")]
     EmptySecret,
-    /// The URL is not one that a webhook can be registered for.
-    #[error("the URL is not the registered one: {0}")]
+    /// No delivery is signed for the URL as it is written.
+    #[error("the URL cannot be used: {0}")]
     Url(&'static str),
     /// The time cannot be written as an HTTP date.
     #[error("the time cannot be written as an HTTP date")]

@@ -47,9 +47,13 @@ mod receiver {
         /// Several registrations may share a URL, and each has a secret of its own; while secrets are rotated, give the old
         /// and the new. Host, port and path are taken from this URL, never from a request.
         ///
+        /// What is signed is the URL that is requested, so a URL that HTTP clients rewrite is refused: write
+        /// `https://shop.example/b` for `https://shop.example/a/../b`. Upper case in the host and the scheme's own port
+        /// make no difference.
+        ///
         /// # Errors
         ///
-        /// When the URL is none that can be registered, or a secret is missing or empty.
+        /// When no delivery is signed for the URL as it is written, or a secret is missing or empty.
         pub fn new(url: &str, secrets: impl IntoIterator<Item = impl Into<Secret>>) -> Result<Self, ReceiverError> {
             let (_, signed) = signed_parts(url)?;
             Ok(Self { signed, keys: Keys::new(secrets)?, window: Some(Duration::from_secs(300)) })
@@ -140,7 +144,7 @@ mod receiver {
     ///
     /// # Errors
     ///
-    /// When the URL is none that can be registered, the secret is empty, or the time is before the year 0.
+    /// When no delivery is signed for the URL as it is written, the secret is empty, or the time is before the year 0.
     pub fn sign(
         url: &str,
         secret: &Secret,
@@ -200,38 +204,8 @@ mod receiver {
 
     /// Host, with the port where it is not the scheme's own, and what of the URL is signed before and after the date.
     fn signed_parts(url: &str) -> Result<(String, [String; 2]), ReceiverError> {
-        // The parser takes them, and the provider encodes them before it signs.
-        let to_encode = |byte: u8| !byte.is_ascii_graphic() || br#""<>\^`{|}"#.contains(&byte);
-        let uri = url.parse::<http::Uri>().ok().filter(|_| !url.bytes().any(to_encode));
-        let uri = uri.ok_or(ReceiverError::Url(
-            "it does not parse; write other characters than those of a URL in their encoded form",
-        ))?;
-        let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
-            return Err(ReceiverError::Url("it is not absolute"));
-        };
-        if authority.as_str().contains('@') {
-            return Err(ReceiverError::Url("it names a user"));
-        }
-        let own_port = match scheme {
-            "https" => 443,
-            "http" => 80,
-            _ => return Err(ReceiverError::Url("it is neither https nor http")),
-        };
-        let host = authority.host().to_ascii_lowercase();
-        if host.is_empty() {
-            return Err(ReceiverError::Url("it has no host"));
-        }
-        // The parser keeps a port that is none.
-        let port = authority.as_str().strip_prefix(authority.host()).unwrap_or_default().trim_start_matches(':');
-        let authority = match (port, port.parse::<u16>()) {
-            ("", _) => host,
-            (_, Ok(port)) if port == own_port => host,
-            (_, Ok(port)) => format!("{host}:{port}"),
-            (_, Err(_)) => return Err(ReceiverError::Url("its port is not one")),
-        };
-        // Not `path_and_query`, which has no slash where there is only a query.
-        let query = uri.query().map_or_else(String::new, |query| format!("?{query}"));
-        let signed = [format!("POST\n{}{query}\n", uri.path()), format!(";{authority};")];
+        let (authority, path) = crate::urls::on_the_wire(url).map_err(ReceiverError::Url)?;
+        let signed = [format!("POST\n{path}\n"), format!(";{authority};")];
         Ok((authority, signed))
     }
 }

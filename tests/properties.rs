@@ -16,8 +16,27 @@ fn secret() -> impl Strategy<Value = String> {
     prop_oneof!["[A-Za-z0-9+/]{86}==", "[ -~]{1,200}", "\\PC{1,40}"]
 }
 
+/// A URL as clients request it, so without `.` and `..` as segments.
 fn url() -> impl Strategy<Value = String> {
-    "https?://[a-z][a-z0-9-]{0,20}\\.test(:[1-9][0-9]{1,3})?(/[A-Za-z0-9._~%!$&'()*+,;=:@-]{0,10}){0,4}(\\?[A-Za-z0-9=&/%]{0,20})?"
+    "https?://[a-z][a-z0-9-]{0,20}\\.test(:[1-9][0-9]{1,3})?(/([A-Za-z0-9_~!$&'()*+,;=:@-][A-Za-z0-9._~%!$&'()*+,;=:@-]{0,9})?){0,4}(\\?[A-Za-z0-9=&/%]{0,20})?"
+}
+
+/// A URL that someone may write, whatever clients make of it.
+#[cfg(feature = "client")]
+fn odd_url() -> impl Strategy<Value = String> {
+    let scheme = prop_oneof!["https?", "HTTPS?", "hTTps"];
+    let host = prop_oneof![
+        3 => "[a-zA-Z0-9._~-]{1,12}",
+        1 => "[a-zA-Z0-9.!$&'()*+,;=%_~-]{1,12}",
+        1 => "xn--[a-z0-9-]{1,8}",
+        2 => "(0[xX])?[0-9a-f]{1,3}(\\.0?[0-9]{1,3}){0,4}\\.?",
+        2 => "\\[[0-9a-fA-F]{0,4}(:[0-9a-fA-F]{0,4}){1,7}(:127\\.0\\.0\\.1)?\\]",
+    ];
+    let port = prop_oneof!["", ":", ":0{0,2}443", ":0{0,3}80", ":[0-9]{1,5}", ":[+-]1"];
+    let path = "(/(\\.|\\.\\.|%2e|%2E\\.|[ -~ä]{0,6})){0,4}";
+    (scheme, host, port, path, "(\\?[ -~]{0,10})?", "(#[ -~]{0,4})?").prop_map(
+        |(scheme, host, port, path, query, fragment)| format!("{scheme}://{host}{port}{path}{query}{fragment}"),
+    )
 }
 
 fn body() -> impl Strategy<Value = Vec<u8>> {
@@ -83,6 +102,22 @@ proptest! {
         let mut mixed = headers.clone();
         mixed[2].1.clone_from(&other_body[2].1);
         prop_assert_eq!(&verify(&url, &secret, &mixed, &other), &mismatch);
+    }
+
+    /// The `Url` is that of an HTTP client.
+    #[test]
+    #[cfg(feature = "client")]
+    fn vipps_signs_the_url_that_is_requested(url in odd_url()) {
+        let Ok(headers) = vipps::sign(&url, &Secret::from("x"), b"", Timestamp::UNIX_EPOCH) else { return Ok(()) };
+        let Ok(requested) = reqwest::Url::parse(&url) else {
+            prop_assert!(url.contains("xn--"), "no client can request {}", url);
+            return Ok(());
+        };
+        let port = requested.port().map_or(String::new(), |port| format!(":{port}"));
+        prop_assert_eq!(&headers[0].1, &format!("{}{port}", requested.host_str().unwrap()));
+        let signed = vipps::Receiver::new(&url, ["x"]).unwrap().string_to_sign(&headers, b"").unwrap();
+        let query = requested.query().map_or(String::new(), |query| format!("?{query}"));
+        prop_assert_eq!(signed.lines().nth(1).unwrap(), format!("{}{query}", requested.path()));
     }
 
     #[test]

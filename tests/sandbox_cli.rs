@@ -15,7 +15,12 @@ struct Running {
 
 impl Running {
     fn start(arguments: &[&str]) -> Self {
+        Self::start_with(arguments, &[])
+    }
+
+    fn start_with(arguments: &[&str], environment: &[(&str, &str)]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pos-webhooks"));
+        command.envs(environment.iter().copied());
         let mut child = command.arg("sandbox").args(arguments).stdout(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines().take(4);
         let accounts = lines.map(|line| serde_json::from_str(&line.unwrap()).unwrap()).collect();
@@ -57,6 +62,26 @@ fn the_seed_repeats_the_credentials() {
     assert_eq!(first, credentials(&["--seed", "1"]));
     assert_ne!(first, credentials(&["--seed", "2"]));
     assert_ne!(first, credentials(&[]));
+}
+
+#[tokio::test]
+async fn no_delivery_goes_through_a_proxy() {
+    let proxy = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    proxy.set_nonblocking(true).unwrap();
+    let address = format!("http://{}", proxy.local_addr().unwrap());
+    let names = ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"];
+    let running = Running::start_with(&[], &names.map(|name| (name, address.as_str())));
+    let base = running.accounts[2]["base_url"].as_str().unwrap().strip_suffix("/dealpos").unwrap();
+    let receiver = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let post = async |path: &str, body: String| client.post(format!("{base}{path}")).body(body).send().await.unwrap();
+    let url = format!(r#"{{"url": "http://{}/hooks"}}"#, receiver.local_addr().unwrap());
+    assert_eq!(post("/_sandbox/dealpos/registrations", url).await.status(), 201);
+    tokio::spawn(async move { axum::serve(receiver, axum::Router::new().fallback(async || "got it")).await });
+    let attempts = post("/_sandbox/dealpos/deliver", r#"{"event": "paymentCreated"}"#.to_owned()).await;
+    let attempts: Value = serde_json::from_str(&attempts.text().await.unwrap()).unwrap();
+    assert_eq!((&attempts[0]["status"], &attempts[0]["answer"]["body"]), (&200.into(), &"got it".into()));
+    assert_eq!(proxy.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
 }
 
 #[test]

@@ -114,7 +114,13 @@ async fn every_event_of_every_provider_is_received() {
             assert!(attempt.is_acknowledged(), "{attempt:?}");
             assert_eq!((attempt.event, attempt.attempt, attempt.retry_in), (event.name, 1, None));
             let request = &endpoint.requests()[index];
-            assert_eq!(request.headers()["content-type"], "application/json");
+            let (media_type, id) = match provider.name {
+                // As observed.
+                "vipps" => ("application/json; charset=utf-8", Some(attempt.registration.as_bytes())),
+                _ => ("application/json", None),
+            };
+            assert_eq!(request.headers()["content-type"], media_type);
+            assert_eq!(request.headers().get("webhook-id").map(|id| id.as_bytes()), id);
             let name = receive(provider.name, &endpoint.url, event.name, &secret, request)
                 .unwrap_or_else(|error| panic!("{}: {error}", event.name));
             // The payload of a Donations event is free-form and names no event.
@@ -189,7 +195,11 @@ async fn tells_the_right_events_and_settings() {
     assert!(tokio::time::timeout(Duration::from_millis(100), slow).await.is_err(), "a wait without end, and no panic");
     let error = sandbox.register("dealpos", "http://localhost:1", &["paymentcreated"]).unwrap_err();
     assert!(matches!(error, RegisterError::Event(_)), "{error}");
-    assert_eq!(sandbox.register("dealpos", "nowhere", &[]).unwrap_err(), RegisterError::Url);
+    let error = sandbox.register("dealpos", "nowhere", &[]).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "nothing can be delivered to this URL: it is not absolute; begin with `https://` and the host"
+    );
     assert_eq!(sandbox.register("vipps", "http://localhost:1", &[]).unwrap_err(), RegisterError::ByCalls("vipps"));
 }
 
@@ -276,6 +286,119 @@ async fn without_a_time_scale_retries_go_on_in_the_background() {
     }
     let log = sandbox.log();
     assert_eq!((log[1].attempt, log[1].number, log[1].status), (2, 2, Some(200)));
+}
+
+#[tokio::test]
+async fn max_attempts_alone_makes_and_reports_that_many_attempts_at_the_documented_pace() {
+    let sandbox = Sandbox::start().await.unwrap();
+    let endpoint = Endpoint::answering(&[500; 9]).await;
+    register(&sandbox, "vipps", &endpoint.url).await;
+    let deliver = reqwest::Client::new().post(format!("{}/_sandbox/vipps/deliver", sandbox.url()));
+    let answer = deliver.body(r#"{"event": "user.checked-in.v1", "max_attempts": 2}"#).send().await.unwrap();
+    let reported: serde_json::Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
+    let reported: Vec<_> = reported.as_array().unwrap().iter().map(|it| (&it["attempt"], &it["status"])).collect();
+    assert_eq!(serde_json::json!(reported), serde_json::json!([[1, 500], [2, 500]]));
+    assert_eq!(endpoint.requests().len(), 2);
+    let times: Vec<_> = sandbox.log().iter().map(|attempt| attempt.at.to_timestamp().unwrap()).collect();
+    assert!(times[1].duration_since(times[0]).as_secs() >= 2, "{times:?}");
+}
+
+#[tokio::test]
+async fn the_log_says_how_much_it_keeps() {
+    let sandbox = Sandbox::start().await.unwrap();
+    let log = async || -> serde_json::Value {
+        let answer = reqwest::get(format!("{}/_sandbox/log", sandbox.url())).await.unwrap();
+        serde_json::from_str(&answer.text().await.unwrap()).unwrap()
+    };
+    assert_eq!(log().await, serde_json::json!({"limit": 1000, "dropped": 0, "attempts": []}));
+    // Not sent, since it is not this machine.
+    sandbox.register("dealpos", "http://192.0.2.1/hooks", &[]).unwrap();
+    for _ in 0..1003 {
+        sandbox.deliver("dealpos", "paymentCreated").await.unwrap();
+    }
+    let log = log().await;
+    assert_eq!((&log["limit"], &log["dropped"]), (&serde_json::json!(1000), &serde_json::json!(3)));
+    let attempts = log["attempts"].as_array().unwrap();
+    assert_eq!((attempts.len(), &attempts[0]["number"]), (1000, &serde_json::json!(4)));
+}
+
+#[tokio::test]
+async fn an_attempt_says_how_much_of_the_answer_it_keeps() {
+    let sandbox = Sandbox::start().await.unwrap();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let long = Router::new().fallback(async || "x".repeat(64 * 1024 + 7));
+    tokio::spawn(async move { axum::serve(listener, long).await });
+    sandbox.register("dealpos", &url, &[]).unwrap();
+    let attempts = sandbox.deliver("dealpos", "paymentCreated").await.unwrap();
+    let answer = attempts[0].answer.as_ref().unwrap();
+    assert_eq!((answer.body.len(), answer.omitted_bytes), (64 * 1024, 7));
+    assert_eq!(attempts[0].request.omitted_bytes, 0);
+}
+
+/// Registers a URL with Vipps MobilePay, and delivers to it; `None` where it is refused.
+async fn delivered_to(sandbox: &Sandbox, url: &str) -> Option<(Secret, Attempt)> {
+    let events = vec!["login.merchant-initiated.ping.v1".to_owned()];
+    let webhook = vipps::models::RegisterWebhook { url: url.into(), events };
+    let client = sandbox.vipps().unwrap();
+    let registered = client.register_webhook(&webhook).await.ok()?;
+    let attempts = sandbox.deliver("vipps", "login.merchant-initiated.ping.v1").await.unwrap();
+    client.delete_webhook(&registered.id).await.unwrap();
+    Some((registered.secret, attempts.into_iter().next().unwrap()))
+}
+
+#[tokio::test]
+async fn what_is_signed_is_the_url_that_is_requested() {
+    let sandbox = Sandbox::start().await.unwrap();
+    let endpoint = Endpoint::answering(&[]).await;
+    let base = endpoint.url.strip_suffix("/hooks?shop=1").unwrap();
+    for (registered, requested) in [
+        ("/a/../b", "/b"),
+        ("/a/%2E%2e/b/./c?x=/../y", "/b/c?x=/../y"),
+        ("", "/"),
+        ("?a=1", "/?a=1"),
+        ("/hooks?", "/hooks?"),
+        ("/hooks?a='b'#part", "/hooks?a=%27b%27"),
+    ] {
+        let (secret, attempt) = delivered_to(&sandbox, &format!("{base}{registered}")).await.unwrap();
+        assert!(attempt.is_acknowledged(), "{registered}: {attempt:?}");
+        let request = endpoint.requests().pop().unwrap();
+        assert_eq!(request.uri(), requested, "{registered}");
+        receive("vipps", &format!("{base}{requested}"), "", &secret, &request).unwrap();
+    }
+}
+
+#[test]
+fn a_delivery_to_any_url_that_a_receiver_takes_verifies() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let (sandbox, endpoint) =
+        runtime.block_on(async { (Sandbox::start().await.unwrap(), Endpoint::answering(&[]).await) });
+    let port = endpoint.url.split(':').nth(2).unwrap().split('/').next().unwrap();
+    let scheme = proptest::sample::select(vec!["http", "HTTP", "hTTp"]);
+    let host =
+        proptest::sample::select(vec!["127.0.0.1", "127.0.0.1.", "localhost", "LocalHost", "127.1", "0x7f.0.0.1"]);
+    let path = r"(/(\.|%2e|\.\.|\.%2E|[a-zA-Z0-9._~!$&'()*+,;=:@\[|^]{0,6}|%[0-9a-f]{2})){0,4}";
+    let query = r"(\?[a-z0-9=&/?.'|%~]{0,8})?(#[a-z]{0,3})?";
+    let config = proptest::test_runner::Config { failure_persistence: None, ..Default::default() };
+    proptest::proptest!(config, |(scheme in scheme, host in host, path in path, query in query)| {
+        let url = format!("{scheme}://{host}:{port}{path}{query}");
+        let receiver = |secret: &Secret| vipps::Receiver::new(&url, [secret.clone()]);
+        match runtime.block_on(delivered_to(&sandbox, &url)) {
+            Some((secret, attempt)) => {
+                assert!(attempt.is_acknowledged(), "{url}: {attempt:?}");
+                let request = endpoint.requests().pop().unwrap();
+                let host = request.headers()["host"].to_str().unwrap();
+                // By what arrived, and by what was registered where a receiver takes it.
+                receive("vipps", &format!("http://{host}{}", request.uri()), "", &secret, &request).unwrap();
+                if let Ok(receiver) = receiver(&secret) {
+                    receiver.receive(&request).unwrap_or_else(|error| panic!("{url}: {error}"));
+                }
+            }
+            // The specification wants a URI.
+            None => assert!(receiver(&"x".into()).is_err() || path.contains(['[', '|', '^']) || url.contains('%'), "{url}"),
+        }
+        endpoint.arrived.lock().unwrap().clear();
+    });
 }
 
 /// One delivery of `paymentCreated`, a captured payment and so on under a fault.

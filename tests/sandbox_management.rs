@@ -397,6 +397,184 @@ async fn refuses_every_call_without_the_token() {
     }
 }
 
+/// Everything that registers a URL: provider, method, path and body around the URL.
+const REGISTERING: [(&str, Method, &str, [&str; 2]); 6] = [
+    ("mipos", Method::POST, CREATE, ["{\"url\": ", "}"]),
+    ("mipos", Method::POST, UPDATE, ["{\"current_url\": \"https://a.test\", \"new_url\": ", "}"]),
+    ("mypos", Method::POST, "/v1/webhooks", ["secret=x&payload_url=", ""]),
+    ("mypos", Method::PATCH, "/v1/webhooks/{id}", ["payload_url=", ""]),
+    ("dealpos", Method::POST, "/_sandbox/dealpos/registrations", ["{\"url\": ", "}"]),
+    ("vipps", Method::POST, "/v1/webhooks", ["{\"events\": [], \"url\": ", "}"]),
+];
+
+/// Makes one of these calls in a sandbox where miPOS and myPOS have a webhook already.
+async fn register_at(sandbox: &Sandbox, call: &(&str, Method, &str, [&str; 2]), url: &str) -> Raw {
+    let (provider, method, path, [before, after]) = call;
+    if provider == &"dealpos" {
+        let body = format!("{before}{}{after}", json!(url));
+        return send(reqwest::Client::new().post(format!("{}{path}", sandbox.url())).body(body)).await;
+    }
+    let path = match sandbox.registrations("mypos").unwrap().first() {
+        Some(webhook) => path.replace("{id}", &webhook.id),
+        None => (*path).to_owned(),
+    };
+    let call = request(sandbox, provider, method.clone(), &path);
+    let call = if *provider == "mypos" {
+        let url: String = form_urlencoded::byte_serialize(url.as_bytes()).collect();
+        call.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(format!("{before}{url}{after}"))
+    } else {
+        call.header(CONTENT_TYPE, "application/json").body(format!("{before}{}{after}", json!(url)))
+    };
+    send(call).await
+}
+
+async fn with_webhooks() -> Sandbox {
+    let sandbox = Sandbox::start().await.unwrap();
+    let webhook = mypos::models::CreateWebhook { payload_url: "https://a.test".into(), secret: "x".into() };
+    sandbox.mypos().unwrap().create_webhook(&webhook).await.unwrap();
+    let webhook = mipos::models::CreateWebhook { url: "https://a.test".into(), type_: None };
+    sandbox.mipos().unwrap().create_webhook(&webhook).await.unwrap();
+    sandbox
+}
+
+fn registered(sandbox: &Sandbox) -> Vec<String> {
+    let urls = |provider: &&pos_webhooks::catalogue::Provider| sandbox.registrations(provider.name).unwrap();
+    PROVIDERS.iter().flat_map(urls).map(|registration| registration.url).collect()
+}
+
+#[tokio::test]
+async fn a_url_to_which_nothing_could_be_delivered_is_refused_by_every_call() {
+    let sandbox = with_webhooks().await;
+    let before = registered(&sandbox);
+    for call in &REGISTERING {
+        for url in [
+            "",
+            "https://",
+            "https:///hooks",
+            "https://?a=1",
+            "https://:8443/hooks",
+            "https://user@a.test/hooks",
+            "https://user:pass@a.test/hooks",
+            "https://a.test:0/hooks",
+            "https://a.test:65536/hooks",
+            "https://300.1.1.1/hooks",
+            "https://[::1/hooks",
+            "ftp://a.test/hooks",
+            "file:///etc/hooks",
+            "mailto:hooks@a.test",
+            "/hooks",
+            "a.test/hooks",
+            "//a.test/hooks",
+            " https://a.test/hooks",
+            "https://a.test/ho\toks",
+        ] {
+            let answer = register_at(&sandbox, call, url).await;
+            let expected = if call.0 == "mipos" { 422 } else { 400 };
+            assert_eq!(answer.status.as_u16(), expected, "{call:?} {url:?}: {}", answer.body);
+            let reason = answer.note().to_owned() + &answer.body;
+            assert!(reason.contains("url") || reason.contains("URL"), "{call:?} {url:?}: {reason}");
+        }
+    }
+    assert_eq!(registered(&sandbox), before);
+}
+
+#[tokio::test]
+async fn scheme_and_host_of_a_url_are_taken_in_any_case() {
+    for call in &REGISTERING {
+        let sandbox = with_webhooks().await;
+        let answer = register_at(&sandbox, call, "HTTPS://EXAMPLE.com/Hooks").await;
+        assert!(answer.status.is_success(), "{call:?}: {}{}", answer.note(), answer.body);
+        assert!(
+            registered(&sandbox).contains(&"HTTPS://EXAMPLE.com/Hooks".to_owned()),
+            "{call:?}: it is kept as given"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_blank_secret_is_refused() {
+    let sandbox = with_webhooks().await;
+    let id = sandbox.registrations("mypos").unwrap()[0].id.clone();
+    for (method, path) in [(Method::POST, "/v1/webhooks".to_owned()), (Method::PATCH, format!("/v1/webhooks/{id}"))] {
+        for secret in ["", "+", "%09%0A", "%C2%A0"] {
+            let call = request(&sandbox, "mypos", method.clone(), &path);
+            let call = call.header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+            let answer = send(call.body(format!("payload_url=https%3A%2F%2Fb.test&secret={secret}"))).await;
+            assert_eq!((answer.status.as_u16(), answer.note()), (400, "secret: it is blank"), "{method} {secret}");
+        }
+    }
+    let webhooks = sandbox.registrations("mypos").unwrap();
+    assert_eq!((webhooks.len(), webhooks[0].url.as_str()), (1, "https://a.test"));
+}
+
+#[tokio::test]
+async fn members_that_are_not_documented_are_refused_where_the_provider_does() {
+    let sandbox = with_webhooks().await;
+    let call = request(&sandbox, "vipps", Method::POST, "/v1/webhooks").header(CONTENT_TYPE, "application/json");
+    let body = r#"{"url": "https://a.test", "events": [], "Url": "https://b.test", "secret": "mine"}"#;
+    let answer = send(call.body(body)).await;
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+    let details = answer.json()["extraDetails"].clone();
+    let names: BTreeSet<_> = details.as_array().unwrap().iter().map(|it| it["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["Url", "secret"].into(), "each is named");
+    assert!(!answer.body.contains("mine") && !answer.note().contains("mine"));
+    assert_eq!(sandbox.registrations("vipps").unwrap().len(), 0);
+    // Of the others nothing is known.
+    let call = request(&sandbox, "mipos", Method::POST, CREATE).header(CONTENT_TYPE, "application/json");
+    assert_eq!(send(call.body(r#"{"url": "https://b.test", "secret": "mine"}"#)).await.status, StatusCode::CREATED);
+    let call = request(&sandbox, "mypos", Method::POST, "/v1/webhooks");
+    let call = call.header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+    assert!(send(call.body("payload_url=https%3A%2F%2Fb.test&secret=x&other=1")).await.status.is_success());
+}
+
+#[tokio::test]
+async fn ids_are_compared_without_case() {
+    let sandbox = with_webhooks().await;
+    let client = sandbox.mypos().unwrap();
+    let id = sandbox.registrations("mypos").unwrap()[0].id.to_uppercase();
+    client.get_webhook(&id).await.unwrap();
+    let off = mypos::models::UpdateWebhook { is_active: Some(0), payload_url: None, secret: None };
+    client.update_webhook(&id, &off).await.unwrap();
+    client.delete_webhook(&id).await.unwrap();
+    let client = sandbox.vipps().unwrap();
+    let webhook = vipps::models::RegisterWebhook { url: "https://a.test".into(), events: Vec::new() };
+    let id = client.register_webhook(&webhook).await.unwrap().id;
+    client.delete_webhook(&id.to_uppercase()).await.unwrap();
+    assert_eq!(registered(&sandbox), ["https://a.test"], "what is left is of miPOS");
+}
+
+#[tokio::test]
+async fn the_documented_paths_are_there_without_the_name_of_the_provider() {
+    let sandbox = Sandbox::start().await.unwrap();
+    for provider in PROVIDERS {
+        let token = sandbox.account(provider.name).unwrap().credentials.get("token").cloned();
+        for server in provider.servers {
+            let documented = server.url.split_once("://").unwrap().1;
+            let path = documented.find('/').map_or("", |at| &documented[at..]).trim_end_matches('/');
+            for operation in provider.operations {
+                let id = "6217960c-2a2e-4188-9025-af11abf47d5e";
+                let url = format!("{}{path}{}", sandbox.url(), operation.path.replace("{id}", id));
+                let call = reqwest::Client::new().request(operation.method.parse().unwrap(), &url);
+                let answer = send(call.bearer_auth("another")).await;
+                assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{} {url}", operation.method);
+                let call = reqwest::Client::new().request(operation.method.parse().unwrap(), &url);
+                let answer = send(call.bearer_auth(token.as_ref().unwrap().expose())).await;
+                assert_ne!(answer.status, StatusCode::UNAUTHORIZED, "{} {url}", operation.method);
+            }
+        }
+    }
+    // The state is that of the provider.
+    let credentials = || vipps::Credentials::new(sandbox.account("vipps").unwrap().credentials["token"].clone());
+    let client = vipps::Client::new(&format!("{}/webhooks", sandbox.url()), credentials()).unwrap();
+    let webhook = vipps::models::RegisterWebhook { url: "https://a.test".into(), events: Vec::new() };
+    let id = client.register_webhook(&webhook).await.unwrap().id;
+    assert_eq!(sandbox.vipps().unwrap().list_webhooks().await.unwrap().webhooks.len(), 0, "it is of no sales unit");
+    assert_eq!(sandbox.registrations("vipps").unwrap()[0].id, id);
+    let unknown = reqwest::Client::new().post(format!("{}/webhooks/v1/webhooks", sandbox.url()));
+    let unknown = unknown.bearer_auth(sandbox.account("vipps").unwrap().credentials["token"].expose());
+    assert_eq!(send(unknown.body("{}")).await.json()["instance"], "/v1/webhooks", "below the server, as documented");
+}
+
 #[tokio::test]
 async fn tells_what_there_is_where_there_is_nothing() {
     let sandbox = Sandbox::start().await.unwrap();

@@ -408,6 +408,8 @@ fn same_url(_: Scheme, delivery: Delivery) -> Vec<Delivery> {
         ["https://a.test:0443/x#y", "HTTPS://a.test:/x"],
         ["https://a.test?x=1", "https://a.test/?x=1"],
         ["https://[2001:DB8::1]:443/x", "https://[2001:db8::1]/x"],
+        ["https://[2001:db8:0:0::1]/x", "https://[2001:db8::1]/x"],
+        ["https://[::ffff:127.0.0.1]/x", "https://[::ffff:7f00:1]/x"],
     ];
     let both = pairs.iter().flat_map(|[one, other]| [[one, other], [other, one]]);
     both.flat_map(|[registered, signed]| {
@@ -560,7 +562,26 @@ fn vipps_takes_only_urls_that_can_be_registered() {
     let urls = ["", "/x", "a.test/x", "ftp://a.test/x", "https://u:p@a.test/", "https://ä.test/", "https://a.test/ x"];
     // These would be signed in another form, or for another port.
     let altered = ["https://a.test/ä", "https://a.test/{x}", "https://a.test:99999/x", "https://:443/x"];
-    for url in urls.into_iter().chain(altered) {
+    // An HTTP client would request another URL, or none at all.
+    let rewritten = [
+        "https://a.test/a/../b",
+        "https://a.test/..",
+        "https://a.test/./b",
+        "https://a.test/a/%2e%2E/b",
+        "https://a.test/a/.%2e",
+        "https://a.test/x?a='b'",
+        "https://a.test\\x",
+        "https://127.1/x",
+        "https://0x7f000001/x",
+        "https://2130706433/x",
+        "https://127.0.0.01/x",
+        "https://127.0.0.1./x",
+        "https://[::1%25eth0]/x",
+        "https://a%2etest/x",
+        "https://a.test:0/x",
+        "https://a.test:+443/x",
+    ];
+    for url in urls.into_iter().chain(altered).chain(rewritten) {
         assert!(matches!(vipps::Receiver::new(url, ["s"]), Err(ReceiverError::Url(_))), "{url}");
         assert!(matches!(vipps::sign(url, &"s".into(), b"", at(NOW)), Err(ReceiverError::Url(_))), "{url}");
     }

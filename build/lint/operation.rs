@@ -32,7 +32,7 @@ impl Body {
         match self {
             Body::Request => &["application/json", "application/jsonc", FORM],
             Body::Answer => &["application/json", "application/problem+json"],
-            Body::Delivery => &["application/json"],
+            Body::Delivery => &["application/json", "application/json; charset=utf-8"],
         }
     }
 }

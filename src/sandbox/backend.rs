@@ -45,7 +45,9 @@ pub(super) trait Backend: Send {
 
 /// What is to be signed.
 pub(super) struct Signing<'a> {
+    pub registration: &'a str,
     pub event: &'static str,
+    /// As it is requested.
     pub url: &'a str,
     pub secret: &'a Secret,
     pub body: &'a [u8],
@@ -93,8 +95,9 @@ impl Call<'_> {
         crate::decode::decode(self.body.as_bytes()).map_err(Broken::from)
     }
 
-    pub fn parameter(&self, name: &str) -> &str {
-        self.parameters.get(name).map_or("", String::as_str)
+    /// Whether this is the id in the path. Ids are UUIDs, in which case does not count.
+    pub fn is_of(&self, id: &str) -> bool {
+        self.parameters.get("id").is_some_and(|asked| asked.eq_ignore_ascii_case(id))
     }
 
     /// The documented success with this body.

@@ -14,7 +14,7 @@ use axum::routing::{get, post};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::{DeliverError, Delivery, Fault, Inner, RegisterError};
+use super::{Attempt, DeliverError, Delivery, Fault, Inner, RegisterError};
 use crate::Json as AnyJson;
 use crate::decode::FromJson;
 use crate::values::Object;
@@ -43,12 +43,30 @@ impl<T: DeserializeOwned> FromJson for Asked<T> {
     }
 }
 
+/// The attempts that are kept.
+#[derive(Serialize)]
+struct Log {
+    /// How many are kept at most.
+    limit: usize,
+    /// How many older ones are gone.
+    dropped: u64,
+    attempts: Vec<Attempt>,
+}
+
+impl Log {
+    fn of(inner: &Inner) -> Self {
+        let attempts = inner.log();
+        let dropped = attempts.first().map_or(0, |first| first.number - 1);
+        Self { limit: super::LOG, dropped, attempts }
+    }
+}
+
 type Shared = State<Arc<Inner>>;
 
 pub(super) fn routes() -> Router<Arc<Inner>> {
     Router::new()
         .route("/_sandbox", get(async |State(inner): Shared| Json(inner.accounts.clone())))
-        .route("/_sandbox/log", get(async |State(inner): Shared| Json(inner.log())))
+        .route("/_sandbox/log", get(async |State(inner): Shared| Json(Log::of(&inner))))
         .route("/_sandbox/{provider}/registrations", get(registrations).post(register))
         .route("/_sandbox/{provider}/deliver", post(deliver))
         .route("/_sandbox/faults", get(faults).post(arm).delete(clear))
@@ -93,7 +111,8 @@ async fn same_site(request: Request, next: Next) -> Response {
 
 async fn unknown(uri: Uri) -> Response {
     let reason = format!(
-        "there is nothing at {}; `/` is a page for people, `/_sandbox` tells how to call the providers",
+        "there is nothing at {}; `/` is a page for people, `/_sandbox` says how to call the providers, and the documented \
+         paths of their calls are here as well",
         uri.path()
     );
     refuse(StatusCode::NOT_FOUND, &reason)

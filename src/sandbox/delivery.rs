@@ -69,9 +69,9 @@ impl Delivery {
 
     /// How much faster than documented a failed delivery is retried: with 3600 an hour takes a second.
     ///
-    /// Then the report waits until the provider would give up. Without a scale, it has the first attempt at each
-    /// registration, and retries go on in the background at the documented pace; [`Sandbox::log`](super::Sandbox::log)
-    /// has them.
+    /// Then the report waits until the provider would give up. With neither a scale nor
+    /// [`max_attempts`](Self::max_attempts), it has the first attempt at each registration, and retries go on in the
+    /// background at the documented pace; [`Sandbox::log`](super::Sandbox::log) has them.
     #[must_use]
     pub fn time_scale(mut self, scale: f64) -> Self {
         self.time_scale = Some(scale);
@@ -79,6 +79,9 @@ impl Delivery {
     }
 
     /// How often the same registration is tried at most; the documented number without it.
+    ///
+    /// The report waits for all of these attempts and has each of them. Without a [`time_scale`](Self::time_scale) they
+    /// come at the documented pace.
     #[must_use]
     pub fn max_attempts(mut self, attempts: u32) -> Self {
         self.max_attempts = Some(attempts);
@@ -175,6 +178,8 @@ pub struct Message {
     pub headers: Vec<(String, String)>,
     /// The body; of an answer, its first 64 KiB.
     pub body: String,
+    /// How many bytes of the answer's body were longer than that, and are not kept.
+    pub omitted_bytes: usize,
 }
 
 /// One delivery to one registration.
@@ -204,6 +209,8 @@ impl Inner {
             return Err(DeliverError::NoAttempt);
         }
         let example = || event.payload.examples.iter().min_by_key(|example| example.origin);
+        // A report of several attempts is only complete once they are made.
+        let time_scale = time_scale.or(max_attempts.map(|_| 1.0));
         let body = match payload {
             Some(payload) => payload.as_str().to_owned(),
             None => example().map_or_else(String::new, |example| example.json.to_owned()),
@@ -297,7 +304,7 @@ impl Inner {
         let prepared = self.prepare(job, &faults, at);
         let (url, request, outcome) = match prepared {
             Ok(Prepared { url, headers, body }) => {
-                let request = Message { headers: shown(&headers), body: body.clone() };
+                let request = Message { headers: shown(&headers), body: body.clone(), omitted_bytes: 0 };
                 let outcome = match faults.iter().find_map(|fault| match fault {
                     DeliveryFault::Reset => Some(true),
                     DeliveryFault::Truncated => Some(false),
@@ -344,7 +351,7 @@ impl Inner {
 
     fn prepare(&self, job: &Job, faults: &[DeliveryFault], at: jiff::Timestamp) -> Result<Prepared, String> {
         let Job { provider, registration, event, body, .. } = job;
-        let mut url = Url::parse(&registration.url).map_err(|error| format!("the URL is no URL: {error}"))?;
+        let mut url = target(&registration.url)?;
         if !self.anywhere && !is_loopback(&registration.url) {
             return Err(format!(
                 "not sent: {} is not this machine, and the sandbox delivers to loopback only, so that no test reaches \
@@ -361,7 +368,8 @@ impl Inner {
         let wrong = Secret::from(WRONG_SECRET);
         let secret = if faults.contains(&DeliveryFault::WrongSignature) { &wrong } else { &registration.secret };
         let at = if faults.contains(&DeliveryFault::StaleDate) { at - STALE } else { at };
-        let signing = Signing { event: event.name, url: &registration.url, secret, body: body.as_bytes(), at };
+        let (registration, body) = (&registration.id, body.to_owned());
+        let signing = Signing { registration, event: event.name, url: url.as_str(), secret, body: body.as_bytes(), at };
         let mut state = self.state();
         let signed = state.backends.find(provider).map_err(|broken| broken.0)?.sign(&signing);
         let media_type = ("Content-Type", event.payload.media_type.to_owned());
@@ -370,7 +378,7 @@ impl Inner {
             let name = HeaderName::from_bytes(name.as_bytes()).map_err(|error| error.to_string())?;
             headers.insert(name, HeaderValue::from_str(&value).map_err(|error| error.to_string())?);
         }
-        Ok(Prepared { url, headers, body: body.to_owned() })
+        Ok(Prepared { url, headers, body })
     }
 
     async fn send(
@@ -384,11 +392,13 @@ impl Inner {
         let request = self.http.post(url).headers(headers).timeout(limit).body(body);
         let mut response = request.send().await.map_err(failure)?;
         let (status, headers) = (response.status(), shown(response.headers()));
-        let mut body = Vec::new();
+        let (mut body, mut length) = (Vec::new(), 0);
         while let Some(chunk) = response.chunk().await.map_err(failure)? {
+            length += chunk.len();
             body.extend(chunk.iter().take(MAX_ANSWER.saturating_sub(body.len())));
         }
-        Ok((status, Message { headers, body: String::from_utf8_lossy(&body).into_owned() }))
+        let omitted_bytes = length - body.len();
+        Ok((status, Message { headers, body: String::from_utf8_lossy(&body).into_owned(), omitted_bytes }))
     }
 }
 
@@ -450,6 +460,21 @@ async fn send_half(url: &Url, request: &Message, reset: bool) -> io::Result<()> 
     let half = request.body.as_bytes().get(..length / 2).unwrap_or_default();
     stream.write_all(half).await?;
     if reset { stream.set_zero_linger() } else { stream.shutdown().await }
+}
+
+/// A registered URL as it is requested, or why nothing could ever be delivered to it.
+pub(super) fn target(url: &str) -> Result<Url, &'static str> {
+    // What a client would silently repair.
+    if url.contains(|c: char| c.is_control() || c == ' ') {
+        return Err("it has white space; write `%20` for a space");
+    }
+    let (_, rest) = url.split_once("://").ok_or("it is not absolute; begin with `https://` and the host")?;
+    if rest.is_empty() || rest.starts_with(['/', '\\', '?', '#']) {
+        return Err("it has no host");
+    }
+    let url = Url::parse(url).map_err(|_| "its host or port does not parse")?;
+    crate::urls::on_the_wire(url.as_str())?;
+    Ok(url)
 }
 
 /// Whether a URL leads to this machine.

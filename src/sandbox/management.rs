@@ -1,6 +1,6 @@
 //! The providers' own calls: routes, authentication, and everything else that the specification says of a request.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use axum::Router;
@@ -13,6 +13,7 @@ use axum::routing::{MethodFilter, on};
 use serde_json::{Map, Value};
 
 use super::backend::{Answer, Broken, Call, Problem};
+use super::delivery::target;
 use super::fault::{AnswerFault, latency};
 use super::server::{Break, Connection};
 use super::{Backends, Inner};
@@ -30,18 +31,38 @@ const PROXY_PAGE: &str = "<html><head><title>502 Bad Gateway</title></head><body
 
 pub(super) fn routes() -> Router<Arc<Inner>> {
     let mut router = Router::new();
+    // Where two providers document the same path, the first one has it, and the other only the one below its name.
+    let mut taken = BTreeMap::new();
     for provider in crate::PROVIDERS.iter().copied() {
         for operation in provider.operations {
             let method = Method::from_bytes(operation.method.as_bytes()).ok();
             let Some(method) = method.and_then(|method| MethodFilter::try_from(method).ok()) else { continue };
-            let handler =
-                move |State(inner), ConnectInfo(connection): ConnectInfo<_>, path: RawPathParams, request: Request| {
-                    serve(inner, provider, operation, connection, path, request)
+            for prefix in prefixes(provider) {
+                let path = format!("{prefix}{}", operation.path);
+                let shape = path.split('/').map(|part| if part.starts_with('{') { "{}" } else { part });
+                if *taken.entry(shape.collect::<Vec<_>>().join("/")).or_insert(provider.name) != provider.name {
+                    continue;
+                }
+                let below = prefix.len();
+                let handler = move |State(inner),
+                                    ConnectInfo(connection): ConnectInfo<_>,
+                                    path: RawPathParams,
+                                    request: Request| {
+                    serve(inner, provider, operation, connection, path, (below, request))
                 };
-            router = router.route(&format!("/{}{}", provider.name, operation.path), on(method, handler));
+                router = router.route(&path, on(method, handler));
+            }
         }
     }
     router
+}
+
+/// What the paths of a provider's calls begin with: its name, and the path of each documented server, for programs in
+/// which only the host can be set.
+fn prefixes(provider: &'static Provider) -> BTreeSet<String> {
+    let path = |url: &'static str| Some(url.split_once("://")?.1.split_once('/').map_or("", |(_, path)| path));
+    let of_servers = provider.servers.iter().filter_map(|server| path(server.url));
+    of_servers.chain([provider.name]).map(|path| format!("/{path}").trim_end_matches('/').to_owned()).collect()
 }
 
 async fn serve(
@@ -50,7 +71,7 @@ async fn serve(
     operation: &'static Operation,
     connection: Connection,
     path: RawPathParams,
-    request: Request,
+    (below, request): (usize, Request),
 ) -> Response {
     let faults = inner.state().answer_faults(provider.name, operation.id);
     if !faults.is_empty() {
@@ -75,7 +96,7 @@ async fn serve(
     let (head, body) = request.into_parts();
     let query = form_urlencoded::parse(head.uri.query().unwrap_or_default().as_bytes()).into_owned().collect();
     let received = Received {
-        path: head.uri.path().strip_prefix(&format!("/{}", provider.name)).unwrap_or_default(),
+        path: head.uri.path().get(below..).unwrap_or_default(),
         parameters,
         query,
         headers: &head.headers,
@@ -260,14 +281,8 @@ fn read(provider: &'static Provider, operation: &Operation, received: &Received<
     match provider.validate(expected.schema, text.as_bytes()) {
         Ok(()) => {}
         Err(Invalid::Violations(violations)) => {
-            let missing = missing(&schema, &text);
-            let others = violations.iter().filter(|it| !(it.keyword == "required" && it.pointer.is_empty()));
-            problems.extend(missing.map(|name| Problem {
-                in_body: true,
-                name,
-                missing: true,
-                reason: "it is required".to_owned(),
-            }));
+            // Those of the body as a whole are named one by one below.
+            let others = violations.iter().filter(|it| !(ONE_BY_ONE.contains(&&*it.keyword) && it.pointer.is_empty()));
             problems.extend(others.map(|violation| Problem {
                 in_body: true,
                 name: violation.pointer.trim_start_matches('/').to_owned(),
@@ -276,6 +291,12 @@ fn read(provider: &'static Provider, operation: &Operation, received: &Received<
             }));
         }
         Err(other) => return Err(whole(other.to_string())),
+    }
+    let sent: Value = serde_json::from_str(&text).unwrap_or_default();
+    for (name, missing, reason) in objections(&schema, &sent) {
+        if !problems.iter().any(|problem| problem.in_body && problem.name == name) {
+            problems.push(Problem { in_body: true, name: name.to_owned(), missing, reason: reason.to_owned() });
+        }
     }
     Ok(ReadBody { text, problems })
 }
@@ -286,13 +307,29 @@ fn is_of_type(sent: &str, documented: &str) -> bool {
     sent.eq_ignore_ascii_case(documented) || (is_json(&sent.to_ascii_lowercase()) && is_json(documented))
 }
 
-/// The required members that are not there.
-fn missing(schema: &Value, text: &str) -> impl Iterator<Item = String> {
-    let sent: Value = serde_json::from_str(text).unwrap_or_default();
-    let required = schema.get("required").and_then(Value::as_array).cloned().unwrap_or_default();
-    required
-        .into_iter()
-        .filter_map(move |name| name.as_str().filter(|name| sent.get(name).is_none()).map(str::to_owned))
+/// Keywords whose violation does not name the member.
+const ONE_BY_ONE: [&str; 2] = ["required", "additionalProperties"];
+
+/// The members that are required and not there, those that a closed schema does not know, and those with which nothing
+/// could ever be delivered or verified: which, whether it is missing, and why it is refused.
+fn objections<'a>(schema: &'a Value, sent: &'a Value) -> impl Iterator<Item = (&'a str, bool, &'static str)> {
+    let required = schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+    let missing = required.filter(|name| sent.get(name).is_none()).map(|name| (name, true, "it is required"));
+    let is_closed = schema.get("additionalProperties") == Some(&Value::Bool(false));
+    let described = |name: &str| schema.get("properties")?.get(name);
+    let members = sent.as_object().into_iter().flatten().filter_map(move |(name, value)| {
+        let reason = match (described(name), value.as_str()) {
+            (None, _) if is_closed => "there is no member of this name",
+            (Some(member), Some(text)) => match member.get("format").and_then(Value::as_str) {
+                Some("uri") => target(text).err()?,
+                Some("password") if text.trim().is_empty() => "it is blank",
+                _ => return None,
+            },
+            _ => return None,
+        };
+        Some((name.as_str(), false, reason))
+    });
+    missing.chain(members)
 }
 
 /// The fields of a form as an object; a field that is a number by the schema becomes one.

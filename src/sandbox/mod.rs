@@ -4,6 +4,10 @@
 //! provider documents, with its state in memory; [`Sandbox::deliver`] sends events to what was registered, signed as the
 //! provider signs; [`Sandbox::fault`] makes either go wrong; and the page at [`Sandbox::url`] shows all of it.
 //!
+//! The calls are also at the full paths of the documented servers, such as `/webhooks/v1/webhooks`, for programs in which
+//! only the host can be set. Where two providers document the same path, only the first of
+//! [`PROVIDERS`](crate::PROVIDERS) has it there.
+//!
 //! ```
 //! # #[cfg(feature = "vipps")] {
 //! use pos_webhooks::sandbox::{AnswerFault, Sandbox};
@@ -34,8 +38,18 @@
 //!
 //! Requests are held against the specification, answers too (in debug builds: a sandbox that would depart from it answers
 //! 500 and says how). Where a provider documents no answer, the sandbox answers with the usual status, in the provider's
-//! form as far as there is one: 401 without a token, 404 for an unknown id, 400 for a request that departs from the
+//! form as far as there is one: 401 without a token, 404 for an unknown id, 400 for a request that does not match the
 //! specification. The header `x-sandbox-note` of a refusal says to people why.
+//!
+//! A URL to which nothing could ever be delivered is refused in the same way, and so is a secret of white space: a URL
+//! without a host, with a user, with another scheme than `http` and `https`, or one that is not absolute. Whether the
+//! providers refuse these at registration is not documented. A URL that HTTP clients rewrite, such as
+//! `https://shop.example/a/../b`, is taken; deliveries go to, and are signed for, the URL that is requested.
+//!
+//! Members of a request that are not documented are refused by Vipps MobilePay, whose platform does so, and ignored by
+//! the others, of which nothing is known. Vipps MobilePay refuses names of events that are not in the specification:
+//! only second-hand reports say that the platform refuses names that it does not know, and whether case counts is
+//! assumed (it does). No sandbox provider looks at the port, or at whether the URL answers.
 //!
 //! A failed delivery is retried as [`Provider::redelivery`](crate::catalogue::Provider::redelivery) says. myPOS documents no
 //! interval; here it doubles from a minute to six hours. Not simulated is that Vipps MobilePay holds back later events of
@@ -245,9 +259,9 @@ pub enum RegisterError {
     /// The provider documents calls for it.
     #[error("{0} documents calls to register webhooks; use its client")]
     ByCalls(&'static str),
-    /// The URL is none.
-    #[error("the URL is not an absolute http or https URL")]
-    Url,
+    /// Nothing could ever be delivered to the URL.
+    #[error("nothing can be delivered to this URL: {0}")]
+    Url(&'static str),
     /// There is no such event.
     #[error(transparent)]
     Event(crate::catalogue::UnknownName),
@@ -355,7 +369,7 @@ impl Sandbox {
     ///
     /// # Errors
     ///
-    /// When the provider documents calls, or has no such event, or the URL is none.
+    /// When the provider documents calls, or has no such event, or nothing could be delivered to the URL.
     pub fn register(&self, provider: &str, url: &str, events: &[&str]) -> Result<Registration, RegisterError> {
         self.inner.register(provider, url, events)
     }
@@ -379,7 +393,8 @@ impl Sandbox {
         self.inner.deliver(provider, delivery.into()).await
     }
 
-    /// The attempts at deliveries, oldest first, background retries included; the last 1000.
+    /// The attempts at deliveries, oldest first, background retries included; the last 1000. The number of the first one
+    /// tells how many are gone.
     pub fn log(&self) -> Vec<Attempt> {
         self.inner.log()
     }
@@ -458,10 +473,7 @@ impl Inner {
         if !provider.operations.is_empty() {
             return Err(by_calls());
         }
-        let parsed = reqwest::Url::parse(url).map_err(|_| RegisterError::Url)?;
-        if !matches!(parsed.scheme(), "http" | "https") {
-            return Err(RegisterError::Url);
-        }
+        delivery::target(url).map_err(RegisterError::Url)?;
         let known: Vec<_> = provider.events.iter().map(|event| event.name).collect();
         if let Some(unknown) = events.iter().find(|name| !known.contains(name)) {
             let unknown = crate::catalogue::UnknownName { provider: provider.name, name: (*unknown).to_owned(), known };

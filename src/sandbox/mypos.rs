@@ -79,7 +79,7 @@ impl Backend for Mypos {
     }
 
     fn handle(&mut self, call: &Call<'_>) -> Result<Answer, Broken> {
-        let position = self.webhooks.iter().position(|stored| stored.webhook.id == call.parameter("id"));
+        let position = self.webhooks.iter().position(|stored| call.is_of(&stored.webhook.id));
         let stored = position.and_then(|position| self.webhooks.get_mut(position));
         match (call.operation.id, stored) {
             ("create_webhook", _) => call.answer(&WebhookEnvelope { webhook: self.create(call.body()?) }),
@@ -98,7 +98,7 @@ impl Backend for Mypos {
                 call.answer(&WebhookEnvelope { webhook: webhook.clone() })
             }
             ("delete_webhook", Some(_)) => {
-                self.webhooks.retain(|stored| stored.webhook.id != call.parameter("id"));
+                self.webhooks.retain(|stored| !call.is_of(&stored.webhook.id));
                 call.answer_as_documented()
             }
             _ => Err(Broken::not_simulated(call)),

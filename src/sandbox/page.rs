@@ -221,6 +221,7 @@ fn message(message: &Message) -> Markup {
         pre tabindex="0" {
             @for (name, value) in &message.headers { (name) ": " (value) "\n" }
             "\n" (message.body)
+            @if message.omitted_bytes > 0 { "\n(" (message.omitted_bytes) " bytes more)" }
         }
     }
 }

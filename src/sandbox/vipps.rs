@@ -49,7 +49,8 @@ impl Vipps {
             problems.push(Problem { in_body: true, name: name.to_owned(), missing: false, reason });
         };
         // Deliveries of the sandbox go to loopback, where there is no certificate.
-        if !new.url.starts_with("https:") && !super::delivery::is_loopback(&new.url) {
+        let is_https = new.url.get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https:"));
+        if !is_https && !super::delivery::is_loopback(&new.url) {
             problem("url", "The URL must use https, except to this machine.".to_owned());
         }
         for (index, event) in new.events.iter().enumerate() {
@@ -145,9 +146,8 @@ impl Backend for Vipps {
                 call.answer(&RegisteredWebhook { id, secret })
             }
             "delete_webhook" => {
-                let id = call.parameter("id");
                 let before = self.webhooks.len();
-                self.webhooks.retain(|stored| stored.id != id || !is_of_unit(stored));
+                self.webhooks.retain(|stored| !call.is_of(&stored.id) || !is_of_unit(stored));
                 if self.webhooks.len() == before {
                     let answer = self.refuse(call, StatusCode::NOT_FOUND, &[])?;
                     return Ok(answer.noted("no webhook of this sales unit has this id"));
@@ -178,12 +178,14 @@ impl Backend for Vipps {
         self.webhooks.iter().map(registration).collect()
     }
 
-    /// Observed beside what is documented: the signature once more, for web servers that strip `Authorization`.
+    /// Observed beside what is documented: the id of the registration, and the signature once more for web servers that
+    /// strip `Authorization`.
     fn sign(&self, delivery: &Signing<'_>) -> Result<Vec<(&'static str, String)>, ReceiverError> {
         let mut signed = sign(delivery.url, delivery.secret, delivery.body, delivery.at)?;
         let copy = signed.iter().find(|(name, _)| AUTHORIZATION.as_str().eq_ignore_ascii_case(name));
         let copy = copy.map(|(_, value)| (headers::X_VIPPS_AUTHORIZATION, value.clone()));
         signed.extend(copy);
+        signed.push((headers::WEBHOOK_ID, delivery.registration.to_owned()));
         Ok(signed)
     }
 

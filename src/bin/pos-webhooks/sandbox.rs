@@ -10,7 +10,8 @@ use pos_webhooks::sandbox::Sandbox;
 /// Run all providers on this machine, as they are documented
 ///
 /// Prints one JSON line per provider: `base_url` stands for the documented server, and `credentials` are what a client or
-/// a receiver needs. Then it runs until it is ended. Nothing is kept.
+/// a receiver needs. The documented paths are at the address itself as well, for programs in which only the host can be
+/// set. Then it runs until it is ended. Nothing is kept.
 ///
 /// A browser at the address without a path shows what is registered, delivers events and shows what became of them. For
 /// scripts there are `/_sandbox/PROVIDER/deliver`, `/_sandbox/PROVIDER/registrations`, `/_sandbox/faults` and
