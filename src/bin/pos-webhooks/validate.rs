@@ -50,13 +50,15 @@ Exit status:
   0  Everything was valid, or there was nothing to validate.
   1  Something was invalid: violations, no JSON, or longer than --max-bytes.
   2  Wrong usage, or a file could not be read. The other files are validated all the same.
-Where the output is closed early (`| head`), the status tells of what was validated until then.")]
+Where the output is closed early (`| head`), the status is that of what was validated until then.")]
 pub struct Arguments {
     /// Whose payload it is
     #[arg(value_parser = crate::provider())]
     provider: &'static Provider,
 
-    /// Event or schema that it is to be; `pos-webhooks schema PROVIDER` lists them
+    /// Event or schema that it is to be
+    ///
+    /// `pos-webhooks schema PROVIDER` lists them.
     name: String,
 
     /// Files to read; none, or -, is standard input
@@ -116,7 +118,7 @@ struct Run<'a> {
 
 pub fn run(arguments: &Arguments) -> io::Result<ExitCode> {
     let Arguments { provider, name, files, format, show_values, .. } = arguments;
-    crate::check_name("validate", name, provider.schemas.iter().map(|schema| schema.name));
+    crate::check_value("validate", "name", name, provider.schemas.iter().map(|schema| schema.name));
     // The first use prepares the schema, which shows whether it can be used.
     if let Err(error @ (Invalid::UnknownName(_) | Invalid::Schema(_))) = provider.validate(name, b"null") {
         crate::complain(format_args!("{error}"));
