@@ -187,7 +187,7 @@ fn an_example_is_bare_json() {
             let warning = match values.len() {
                 1 => String::new(),
                 count => format!(
-                    "warning: this is the first of {count} examples; --example prints another, --format raw all of them\n"
+                    "warning: this is the first of {count} examples; --example prints another, and --format raw all of them\n"
                 ),
             };
             assert_eq!((done.err, all.err), (warning, String::new()), "{name}");

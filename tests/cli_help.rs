@@ -229,7 +229,7 @@ fn every_error_has_one_form() {
             &["validate", "dealpos", "paymentCreated", "broken.json"],
             &["schema", "dealpos"],
             &["spec", "dealpos"],
-            &["example", "dealpos", "paymentCreated"],
+            &["example", "dealpos", "paymentCreated", "--format", "raw"],
             &["sandbox"],
         ] {
             let mut command = command_in(call);

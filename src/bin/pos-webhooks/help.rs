@@ -45,13 +45,13 @@ pub fn laid_out(command: Command) -> Command {
 /// Breaks the lines of a text anew.
 ///
 /// Lines that are not indented are prose; what is indented by two spaces is a line of its own. Its text may be in a column,
-/// behind two spaces or more, and goes on below. Under `Examples:` it is a command, which is broken as a shell reads it.
+/// behind two spaces or more, and goes on below. Under `Examples:` it is a command, which is broken as a shell reads it,
+/// where it is broken already and where it is too long.
 fn lay_out(text: &str, width: usize) -> String {
-    let whole = text.split(" \\\n").map(str::trim_start).collect::<Vec<_>>().join(" ");
     // Each with the column that it goes on in; a command has none.
     let mut blocks: Vec<(Option<usize>, String)> = Vec::new();
     let mut examples = false;
-    for line in whole.lines() {
+    for line in text.lines() {
         let unindented = line.trim_start();
         let indent = line.len() - unindented.len();
         if indent == 0 && !line.is_empty() {
@@ -60,6 +60,10 @@ fn lay_out(text: &str, width: usize) -> String {
         match blocks.last_mut() {
             Some((Some(column), last)) if *column == indent && indent != 2 && !last.is_empty() && !line.is_empty() => {
                 *last += " ";
+                *last += unindented;
+            }
+            Some((None, last)) if last.ends_with(" \\") => {
+                last.push('\n');
                 *last += unindented;
             }
             _ if examples && indent == 2 => blocks.push((None, unindented.to_owned())),
@@ -84,8 +88,13 @@ pub fn fill(text: &str, width: usize, column: usize) -> String {
 }
 
 fn command(text: &str, width: usize) -> String {
-    let options = options(width - 2, "  ", "      ", |line| Box::new(words(line, &['\'', '"'])));
-    textwrap::wrap(text, options).join(" \\\n")
+    let mut lines = Vec::new();
+    for part in text.split(" \\\n") {
+        let first = if lines.is_empty() { "  " } else { "      " };
+        let options = options(width - 2, first, "      ", |line| Box::new(words(line, &['\'', '"'])));
+        lines.extend(textwrap::wrap(part, options));
+    }
+    lines.join(" \\\n")
 }
 
 type Words = for<'a> fn(&'a str) -> Box<dyn Iterator<Item = Word<'a>> + 'a>;

@@ -56,9 +56,9 @@ pub struct Spec {
 #[derive(Args)]
 #[command(after_long_help = "\
 Examples:
-  pos-webhooks example dealpos paymentCreated > body.json
+  pos-webhooks example dealpos paymentCreated --example original > body.json
   pos-webhooks example mipos create_webhook.409 --format human
-  pos-webhooks example mipos create_webhook.409 --example url_missing
+  pos-webhooks example mipos create_webhook.422 --example url_missing
   pos-webhooks example vipps epayments.payment.captured.v1 | \\
       pos-webhooks validate vipps epayments.payment.captured.v1 --ndjson")]
 pub struct Example {
@@ -143,7 +143,7 @@ pub fn example(Example { provider, name, example, format }: &Example) -> io::Res
         if examples.len() > 1 {
             let count = examples.len();
             warn(format_args!(
-                "this is the first of {count} examples; --example prints another, --format raw all of them"
+                "this is the first of {count} examples; --example prints another, and --format raw all of them"
             ));
             examples.truncate(1);
         }

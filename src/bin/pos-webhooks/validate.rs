@@ -44,7 +44,8 @@ Output with --format json, an object per payload in the order of the input:
 Examples:
   pos-webhooks validate dealpos paymentCreated payment.json
   curl -s https://example.org/log | pos-webhooks validate vipps epayments.payment.captured.v1
-  pos-webhooks validate mipos ORDER --ndjson --format json orders.ndjson | jq 'select(.valid | not)'
+  pos-webhooks validate mipos ORDER --ndjson --format json orders.ndjson | \\
+      jq 'select(.valid | not)'
 
 Exit status:
   0  Everything was valid, or there was nothing to validate.

@@ -52,7 +52,7 @@ Examples:
   pos-webhooks verify vipps --secret-file secret.txt --url https://shop.example/hooks/vipps \\
       --headers headers.txt --at 2026-11-21T12:00:00Z body.json
   pos-webhooks verify mypos --secret-file new.txt --secret-file old.txt \\
-      --headers headers.txt body.json
+      --headers headers.txt < body.json
 
 Exit status:
   0  Verified; the output says what that proves.
@@ -171,19 +171,21 @@ fn verify(scheme: &dyn Scheme, delivery: &Delivery<'_>, secrets: &[Secret]) -> R
 
 fn refused(scheme: &dyn Scheme, delivery: &Delivery<'_>, secrets: &[Secret], error: &VerifyError) -> String {
     let step = Step::of(error);
-    let mut text = format!("refused\nfailed step: {}\nerror: {error}\n", step.name());
     let signed = scheme.signed(delivery);
-    if step == Step::Signature {
-        text += match signed {
-            Signed::Text(_) => {
-                "check: whether the secret is that of this registration, and the URL the registered one with its query; \
-                 the body is right, since the hash in the headers is that of it\n"
-            }
-            _ => {
-                "check: whether the secret is that of this registration, and the body as it was received, byte for byte\n"
-            }
-        };
-    }
+    let mut text = format!("refused\nfailed step: {}\n", step.name());
+    text += &match (error, &signed) {
+        (VerifyError::SignatureMismatch, Signed::Text(_)) => {
+            "error: the signature does not match; look whether the secret is that of this registration, and whether the URL is \
+             the registered one with its query. The body is right: the hash in the headers is that of it\n"
+                .to_owned()
+        }
+        (VerifyError::SignatureMismatch, _) => {
+            "error: the signature does not match; look whether the secret is that of this registration, and whether the body is \
+             as it was received, byte for byte\n"
+                .to_owned()
+        }
+        _ => format!("error: {error}\n"),
+    };
     text += "signed string: ";
     match &signed {
         Signed::Body => text += "the body as it is, nothing before or after it\n",
