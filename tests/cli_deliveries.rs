@@ -812,6 +812,23 @@ fn an_event_that_nobody_has_documented_decodes() {
 }
 
 #[test]
+fn an_event_is_found_in_every_form_of_captured_headers() {
+    let files = Files::new("captured event");
+    for (provider, event, headers) in [
+        ("mypos", "pos.new", "HTTP_X_MYPOS_EVENT=pos.new\nPATH=/bin\n"),
+        ("mypos", "pos.new", "> POST /hooks HTTP/1.1\n> X-myPOS-Event: pos.new\n>\n< HTTP/1.1 200 OK\n"),
+        ("mypos", "pos.new", "POST /hooks HTTP/2\nx-mypos-event: pos.new\n\n{\"a\": \"X-myPOS-Event: b\"}"),
+        ("dealpos", "paymentNew", "REQUEST_METHOD=POST\nREQUEST_URI=/hooks/paymentNew?a=b\n"),
+        ("dealpos", "paymentNew", ":method: POST\n:path: /hooks/paymentNew?a=b\n:authority: shop.example\n"),
+        ("dealpos", "paymentNew", "* Trying\n> POST /hooks/paymentNew HTTP/1.1\n> Host: a\n>\n"),
+    ] {
+        files.write("headers.txt", headers);
+        let done = files.feed(&["decode", provider, "--headers", "headers.txt"], b"{}");
+        assert!(done.out.starts_with(&format!("{{\"event\":\"{event}\",")), "{headers}: {}{}", done.out, done.err);
+    }
+}
+
+#[test]
 fn what_does_not_decode_is_1_with_its_place() {
     let files = Files::new("undecodable");
     let decode = |call: &[&str], payload: &[u8]| {

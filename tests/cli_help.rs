@@ -162,6 +162,15 @@ fn an_example_can_be_pasted() {
 }
 
 #[test]
+fn the_sandbox_leaves_the_default_address_of_listen_free() {
+    let listen = help(&["listen".to_owned()], "--help", 100);
+    let (_, default) = listen.split_once("[default: 127.0.0.1:").unwrap();
+    let (port, _) = default.split_once(']').unwrap();
+    let sandbox = help(&["sandbox".to_owned()], "--help", 100);
+    assert!(sandbox.contains("--listen 127.0.0.1:") && !sandbox.contains(&format!(":{port}")), "{sandbox}");
+}
+
+#[test]
 fn every_error_has_one_form() {
     let folder = directory("errors");
     fs::write(folder.join("secret.txt"), "secret").unwrap();
@@ -286,14 +295,9 @@ mod terminal {
         let calls = [
             ("demo", 0, None),
             ("verify mypos --secret-file secret.txt --headers headers.txt body.json", 0, None),
-            (
-                "verify mypos --secret-file secret.txt --headers headers.txt payment.json --at 2026-11-21T12:00:00Z",
-                0,
-                None,
-            ),
+            ("verify mypos --secret-file secret.txt --headers headers.txt orders.ndjson", 1, None),
             ("sign mipos --secret-file secret.txt body.json", 0, None),
             ("decode vipps captured.json", 0, None),
-            ("listen mypos --secret-file secret.txt --listen 127.0.0.1:0", 0, Some("127.0.0.1:")),
             ("validate dealpos paymentCreated payment.json", 0, None),
             ("validate dealpos paymentCreated orders.ndjson --ndjson", 1, None),
             ("schema vipps", 0, None),
@@ -302,10 +306,11 @@ mod terminal {
             ("sandbox", 130, Some("\"provider\":\"vipps\"")),
             ("hooks vipps list --base-url http://127.0.0.1:9 --credentials-file token.json", 1, None),
             (
-                "hooks vipps delete 497f6eca-6276-4993-bfeb-53cbbbba6f08 --credentials-file token.json",
+                "hooks vipps delete 497f6eca-6276-4993-bfeb-53cbbbba6f08 --base-url http://127.0.0.1:9 --credentials-file token.json",
                 130,
                 Some("elete"),
             ),
+            ("listen mypos --secret-file secret.txt --listen 127.0.0.1:0", 0, Some("127.0.0.1:")),
         ];
         fs::write(folder.join("token.json"), r#"{"token":"t"}"#).unwrap();
         for (call, status, until) in calls {
