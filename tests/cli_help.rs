@@ -263,9 +263,10 @@ mod terminal {
 
     /// Presses Ctrl-C once `until` is seen, where it does not end by itself.
     fn on_a_terminal(folder: &PathBuf, call: &str, until: Option<&str>) -> Seen {
-        let mut script = Command::new("script");
+        // Where the tests run in the background, Ctrl-C is ignored by what they start.
+        let mut script = Command::new("env");
         script
-            .args(["-qec", call, "/dev/null"])
+            .args(["--default-signal=INT", "script", "-qec", call, "/dev/null"])
             .current_dir(folder)
             .env("SHELL", "/bin/sh")
             .env("TERM", "xterm-256color");
@@ -273,7 +274,7 @@ mod terminal {
             script.env_remove(name);
         }
         script.stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut child = script.spawn().expect("`script` of util-linux");
+        let mut child = script.spawn().unwrap();
         let (mut keyboard, mut screen) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
         let (mut text, mut pressed) = (Vec::new(), false);
         let mut bytes = [0; 4096];

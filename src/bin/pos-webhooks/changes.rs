@@ -31,10 +31,10 @@ pub fn changes(scheme: &dyn Scheme, delivery: &Delivery<'_>, secrets: &[Secret],
 }
 
 fn of_head(head: &Head) -> Option<Change> {
-    let from_cgi = head.from_cgi();
-    (from_cgi != *head).then(|| Change {
+    let with_cgi = head.with_cgi();
+    (with_cgi != *head).then(|| Change {
         what: "with the headers for the CGI variables, such as `x-ms-date` for `HTTP_X_MS_DATE`".to_owned(),
-        with: With::Head(from_cgi),
+        with: With::Head(with_cgi),
     })
 }
 

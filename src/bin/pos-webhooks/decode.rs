@@ -79,7 +79,7 @@ struct Decoded {
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
     let Arguments { scheme, event, headers, body: file, .. } = arguments;
     input::standard_input_once(headers.iter().chain([file]))?;
-    let head = headers.as_deref().map_or_else(|| Ok(Head::default()), input::head)?.from_cgi();
+    let head = headers.as_deref().map_or_else(|| Ok(Head::default()), input::head)?.with_cgi();
     let named = match event {
         Some(event) => Some(event.clone()),
         None => name(arguments, &head)?,

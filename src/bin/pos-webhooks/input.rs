@@ -32,8 +32,8 @@ impl Head {
         self.headers.iter().filter(same).map(|(_, value)| value.as_slice())
     }
 
-    /// With the headers that CGI variables stand for: `HTTP_X_MS_DATE` is `x-ms-date`.
-    pub fn from_cgi(&self) -> Self {
+    /// With the headers for CGI variables as well: `x-ms-date` for `HTTP_X_MS_DATE`.
+    pub fn with_cgi(&self) -> Self {
         let mut head = self.clone();
         for (name, value) in &self.headers {
             let name = name.strip_prefix("http_").unwrap_or(name).replace('_', "-");
