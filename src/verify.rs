@@ -123,8 +123,8 @@ pub enum VerifyError {
     ContentHashMismatch,
     /// No secret gives the signature.
     #[error(
-        "the signature does not match; look whether the body is as it was received, whether the URL is the registered one \
-         with its query, and whether the secret is of this registration"
+        "the signature does not match; look whether the secret is that of this registration, and whether all that is signed \
+         is as the provider sent it"
     )]
     SignatureMismatch,
     /// The delivery was signed too long ago.

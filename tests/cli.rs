@@ -175,6 +175,33 @@ fn every_example_can_be_had_as_it_is() {
     }
 }
 
+/// `pos-webhooks example … > body.json` gives a body.
+#[test]
+fn an_example_is_bare_json() {
+    for provider in PROVIDERS {
+        for name in listed(&run(&["example", provider.name, "nothing at all"]).err) {
+            let done = run(&["example", provider.name, &name]);
+            let all = run(&["example", provider.name, &name, "--format", "raw"]);
+            let values = objects(&all.out);
+            assert_eq!((done.status, objects(&done.out)), (0, values[..1].to_vec()), "{name}");
+            let warning = match values.len() {
+                1 => String::new(),
+                count => format!(
+                    "warning: this is the first of {count} examples; --example prints another, and --format raw all of them\n"
+                ),
+            };
+            assert_eq!((done.err, all.err), (warning, String::new()), "{name}");
+            for object in objects(&run(&["example", provider.name, &name, "--format", "json"]).out) {
+                let example = object["example"].as_str().unwrap();
+                let done = run(&["example", provider.name, &name, "--example", example, "--format", "raw"]);
+                let found = objects(&done.out);
+                assert!(done.status == 0 && found.contains(&object["value"]), "{name} {example}: {}", done.out);
+                assert!(found.len() < values.len() || values.len() == 1 || !name.contains('.'), "{name} {example}");
+            }
+        }
+    }
+}
+
 #[cfg(feature = "dealpos")]
 mod validate {
     use std::io::{BufRead, BufReader, Write};
@@ -382,8 +409,8 @@ mod validate {
         assert_eq!(done.status, 2);
         assert_eq!(done.out, "valid.json: valid\namount.json: /Amount: value is not of type \"number\" (type)\n");
         let errors: Vec<_> = done.err.lines().collect();
-        assert!(errors[0].starts_with("pos-webhooks: missing.json: "), "{errors:?}");
-        assert!(errors[1].starts_with("pos-webhooks: .: ") && errors.len() == 2, "{errors:?}");
+        assert!(errors[0].starts_with("error: missing.json: "), "{errors:?}");
+        assert!(errors[1].starts_with("error: .: ") && errors.len() == 2, "{errors:?}");
         assert_eq!(run(&["missing.json", "valid.json"]).status, 2);
         assert_eq!(run(&["valid.json", "amount.json", "valid.json"]).status, 1);
         let done = run(&["--ndjson", "valid.json", "missing.json", "amount.json", "valid.json"]);
@@ -473,7 +500,9 @@ mod validate {
             let Output { status, stderr, .. } = child.wait_with_output().unwrap();
             assert_eq!((status.code(), stderr.as_slice()), (Some(1), &b""[..]));
         }
-        for arguments in [&["spec", "dealpos"][..], &["schema", "dealpos"], &["example", "dealpos", "paymentCreated"]] {
+        for arguments in
+            [&["spec", "dealpos"][..], &["schema", "dealpos"], &["example", "mypos", "pos.payment.completed"]]
+        {
             let mut child = command(arguments).spawn().unwrap();
             drop(child.stdout.take());
             let Output { status, stderr, .. } = child.wait_with_output().unwrap();
@@ -489,7 +518,7 @@ mod validate {
             command.stdout(fs::OpenOptions::new().write(true).open("/dev/full").unwrap());
             let done = feed(command, VALID.as_bytes());
             assert_eq!(done.status, 2);
-            assert!(done.err.starts_with("pos-webhooks: standard output: "), "{}", done.err);
+            assert!(done.err.starts_with("error: standard output: "), "{}", done.err);
         }
     }
 }
@@ -520,6 +549,7 @@ mod look {
             &["validate", "deal", "paymentCreated"][..],
             &["validate", "dealpos", "paymentcreated"],
             &["example", "mipos", "create_webhook.400"],
+            &["example", "mipos", "create_webhook.409", "--example", "url_mising"],
             &["validate", "dealpos", "paymentCreated", "--max-bytes", "-1"],
         ];
         let errors = calls.map(|call| format!("$ pos-webhooks {}\n{}", call.join(" "), run(call).err));
@@ -532,10 +562,10 @@ mod look {
             &["schema", "dealpos"][..],
             &["schema", "mipos"],
             &["schema", "vipps", "user.checked-in.v1"],
-            &["example", "mipos", "ORDER"],
-            &["example", "mipos", "create_webhook.409"],
+            &["example", "mipos", "ORDER", "--format", "human"],
+            &["example", "mipos", "create_webhook.409", "--format", "human"],
             &["example", "mipos", "create_webhook.409", "--format", "json"],
-            &["example", "dealpos", "paymentWriteoff", "--format", "raw"],
+            &["example", "dealpos", "paymentWriteoff"],
         ];
         let outputs = calls.map(|call| format!("$ pos-webhooks {}\n{}", call.join(" "), run(call).out));
         insta::assert_snapshot!("output", outputs.join("\n"));

@@ -121,6 +121,23 @@ impl Use {
         files.write("headers.txt", headers);
     }
 
+    /// A delivery of which another body is left than the one that was signed.
+    fn deliver_changed(&self, files: &Files, signed: impl AsRef<[u8]>, left: impl AsRef<[u8]>) {
+        files.write("body.json", signed);
+        let options = self.sign.unwrap();
+        let signed =
+            files.run(&[&["sign", self.provider, "--secret-file", "secret.txt"], options, &["body.json"]].concat());
+        assert_eq!((signed.status, signed.err.as_str()), (0, ""));
+        files.write("headers.txt", signed.out);
+        files.write("body.json", left);
+    }
+
+    fn hints(&self, files: &Files) -> Vec<String> {
+        let done = self.verify(files, &["--secret-file", "secret.txt"]);
+        assert_eq!(done.status, 1, "{}: {}{}", self.provider, done.out, done.err);
+        done.out.lines().filter_map(|line| line.strip_prefix("hint: ")).map(str::to_owned).collect()
+    }
+
     fn verify(&self, files: &Files, options: &[&str]) -> Done {
         let options = [&["verify", self.provider, "--headers", "headers.txt"], self.verify, options].concat();
         files.run(&if options.contains(&"-") { options } else { [&options[..], &["body.json"]].concat() })
@@ -261,13 +278,7 @@ fn a_hint_is_what_would_be_accepted() {
     }
 
     // Bodies that lost what was signed.
-    let signed = |it: &Use, files: &Files, signed: &str, delivered: &str| {
-        files.write("body.json", signed);
-        let options =
-            [&["sign", it.provider, "--secret-file", "secret.txt"], it.sign.unwrap(), &["body.json"]].concat();
-        files.write("headers.txt", files.run(&options).out);
-        files.write("body.json", delivered);
-    };
+    let signed = |it: &Use, files: &Files, signed: &str, left: &str| it.deliver_changed(files, signed, left);
     let lost = |signed_with: &'static str, left: &'static str| {
         move |files: &Files, _: &str| signed(&mipos, files, signed_with, left)
     };
@@ -333,6 +344,144 @@ fn a_hint_is_what_would_be_accepted() {
     let expected =
         "hint: without the newline at the end of the body, it passes this step and then fails at: replay window\n";
     assert!(done.out.ends_with(expected), "{}", done.out);
+}
+
+#[test]
+fn a_body_that_was_written_anew_is_recognised() {
+    let minimal = "no escapes but those that JSON needs";
+    let slash = "`\\/` for each `/`";
+    let php = "`\\/` for each `/` and `\\u` escapes for all but ASCII, as PHP writes JSON";
+    let python = "`\\u` escapes for all but ASCII, as Python writes JSON";
+    let dotnet = "`\\u` escapes for all but ASCII and for quotes, `<`, `>`, `&` and `+`, as .NET writes JSON";
+    let go = "`\\u` escapes for `<`, `>` and `&`, as Go writes JSON";
+    let all = r#"{"n":2.50,"at/é":"https://a/<b>&\"Zoë\"\n\\/","pay":"🍺"}"#;
+    let all_php = r#"{"n":2.50,"at\/\u00e9":"https:\/\/a\/<b>&\"Zo\u00eb\"\n\\\/","pay":"\ud83c\udf7a"}"#;
+    let all_python = r#"{"n":2.50,"at/\u00e9":"https://a/<b>&\"Zo\u00eb\"\n\\/","pay":"\ud83c\udf7a"}"#;
+    let all_dotnet =
+        r#"{"n":2.50,"at/\u00E9":"https://a/\u003Cb\u003E\u0026\u0022Zo\u00EB\u0022\n\\/","pay":"\uD83C\uDF7A"}"#;
+    let all_go = r#"{"n":2.50,"at/é":"https://a/\u003cb\u003e\u0026\"Zoë\"\n\\/","pay":"🍺"}"#;
+    let pretty = |json: &str| json.replace("{\"", "{\n  \"").replace(",\"", ",\n  \"").replace('}', "\n}\n");
+    for it in USES.iter().filter(|it| it.sign.is_some()) {
+        let files = Files::new(&format!("written anew {}", it.provider));
+        for (signed, left, what) in [
+            (r#"{"a":"b/c"}"#, r#"{"a":"b\/c"}"#, minimal),
+            (r#"{"a":"b\/c"}"#, r#"{"a":"b/c"}"#, slash),
+            (r#"{"a":"\u00e6"}"#, r#"{"a":"æ"}"#, python),
+            (r#"{"a":"æ"}"#, r#"{"a":"\u00e6"}"#, minimal),
+            (r#"{"a":"æ"}"#, r#"{"a":"\u00E6"}"#, minimal),
+            (all, all_php, minimal),
+            (all, all_dotnet, minimal),
+            (all_php, all, php),
+            (all_python, all, python),
+            (all_dotnet, all, dotnet),
+            (all_go, all, go),
+            (all_php, all_dotnet, php),
+        ] {
+            it.deliver_changed(&files, signed, left);
+            assert_eq!(it.hints(&files), [format!("with {what}, it passes")], "{}: {left}", it.provider);
+            if signed != all {
+                it.deliver_changed(&files, signed, pretty(left));
+                let hint = format!("with {what}, and no white space between the values, it passes");
+                let plain = "without the white space between the values of the body, it passes";
+                assert!(
+                    matches!(&it.hints(&files)[..], [one] if *one == hint || one == plain),
+                    "{}: {left}",
+                    it.provider
+                );
+            }
+        }
+        it.deliver_changed(&files, r#"{"a": ["b,c:d", 1]}"#, r#"{"a":["b,c:d",1]}"#);
+        assert_eq!(it.hints(&files), ["with a space after each `:` and `,` of the body, it passes"]);
+        // What is not known any more gives no hint, and is no panic.
+        for left in [r#"{"a":"\ud800"}"#, r#"{"a":"\"#, r#"{"a":"b"#, "\"", "\\", ""] {
+            it.deliver_changed(&files, r#"{"b":1,"a":2}"#, left);
+            assert!(it.hints(&files).is_empty(), "{left}");
+        }
+    }
+}
+
+#[test]
+fn a_body_that_was_stored_in_another_form_is_recognised() {
+    use base64::Engine as _;
+    for it in USES.iter().filter(|it| it.sign.is_some()) {
+        let files = Files::new(&format!("stored {}", it.provider));
+        let json = r#"{"name":"Zoë & Søn","n":1}"#;
+        let base64 = base64::engine::general_purpose::STANDARD.encode(json);
+        let wide = |unit: fn(u16) -> [u8; 2]| format!("\u{feff}{json}\r\n").encode_utf16().flat_map(unit).collect();
+        for (left, hint) in [
+            (base64.clone().into_bytes(), "decoded from Base64"),
+            (format!("{}\n{}\r\n", &base64[..8], &base64[8..]).into_bytes(), "decoded from Base64"),
+            (serde_json::to_string(json).unwrap().into_bytes(), "as the text of which the body is a JSON string"),
+            (wide(u16::to_le_bytes), "in UTF-8 in place of UTF-16"),
+            (wide(u16::to_be_bytes), "in UTF-8 in place of UTF-16"),
+            (json.chars().map(|character| character as u8).collect(), "in UTF-8 in place of Latin-1"),
+            (
+                format!("POST /hooks HTTP/1.1\r\nHost: shop.example\r\n\r\n{json}").into_bytes(),
+                "without the head of the request in front of the body",
+            ),
+            (
+                format!("POST /hooks HTTP/1.1\nHost: shop.example\n\n{json}").into_bytes(),
+                "without the head of the request in front of the body",
+            ),
+        ] {
+            it.deliver_changed(&files, json, &left);
+            assert_eq!(it.hints(&files), [format!("{hint}, it passes")], "{}", it.provider);
+        }
+
+        for (magic, name) in
+            [(&b"\x1f\x8b\x08\0"[..], "gzip"), (b"\x28\xb5\x2f\xfd\0", "zstd"), (b"\x78\x9c\0", "zlib")]
+        {
+            it.deliver_changed(&files, json, magic);
+            let hint = format!("the body is compressed ({name}); decompress it, and verify that");
+            assert_eq!(it.hints(&files), [hint], "{}", it.provider);
+        }
+        // What was compressed on the way cannot be made again here.
+        it.deliver_changed(&files, b"\x1f\x8b\x08\0\x01", json);
+        assert!(it.hints(&files).is_empty());
+        let headers = fs::read_to_string(files.0.join("headers.txt")).unwrap();
+        files.write("headers.txt", format!("{headers}Content-Encoding: gzip\n"));
+        let hints = it.hints(&files);
+        assert!(matches!(&hints[..], [one] if one.starts_with("the headers have `content-encoding`, ")), "{hints:?}");
+    }
+}
+
+#[test]
+fn headers_from_cgi_variables_are_recognised() {
+    for it in USES {
+        let files = Files::new(&format!("cgi {}", it.provider));
+        it.deliver(&files);
+        let headers = fs::read_to_string(files.0.join("headers.txt")).unwrap();
+        let variables = |separator: &str, prefix: &str| -> String {
+            let lines = headers.lines().filter_map(|line| line.split_once(": "));
+            let variable = |(name, value): (&str, &str)| {
+                format!("{prefix}{}{separator}{value}\n", name.to_uppercase().replace('-', "_"))
+            };
+            lines.map(variable).collect()
+        };
+        for text in [variables("=", "HTTP_"), variables(": ", "HTTP_"), variables(": ", ""), variables("=", "")] {
+            files.write("headers.txt", format!("CONTENT_TYPE=application/json\nPATH=/usr/bin:/bin\n{text}"));
+            let hint = "with the headers for the CGI variables, such as `x-ms-date` for `HTTP_X_MS_DATE`, it passes";
+            assert_eq!(it.hints(&files), [hint], "{}: {text}", it.provider);
+        }
+    }
+}
+
+#[test]
+fn a_signature_that_does_not_match_names_only_what_may_be_wrong() {
+    for it in USES.iter().filter(|it| it.sign.is_some()) {
+        let files = Files::new(&format!("what may be wrong {}", it.provider));
+        it.deliver(&files);
+        files.write("secret.txt", "another");
+        let out = it.refused(&files, "signature");
+        let error = out.lines().find(|line| line.starts_with("error: ")).unwrap();
+        let signs_url = it.provider == "vipps";
+        assert!(error.contains("secret"), "{error}");
+        assert_eq!(error.contains("the URL"), signs_url, "{error}");
+        assert_eq!(error.contains("The body is right"), signs_url, "{error}");
+        assert_eq!(error.contains("as it was received"), !signs_url, "{error}");
+        let tried = out.lines().find(|line| line.starts_with("tried in vain: ")).unwrap();
+        assert_eq!(tried.contains("of the body"), !signs_url, "nothing is tried of a body that is right: {tried}");
+    }
 }
 
 #[test]
@@ -426,6 +575,11 @@ fn one_newline_of_a_secret_file_is_not_part_of_the_secret() {
     assert_eq!(files.feed(&piped, format!("{SECRET}\n").as_bytes()).status, 0);
 }
 
+fn lower_name(line: &str) -> String {
+    let (name, value) = line.split_once(':').unwrap();
+    format!("{}:{value}", name.to_lowercase())
+}
+
 #[test]
 fn headers_are_read_as_they_are_written() {
     let files = Files::new("headers");
@@ -451,6 +605,25 @@ fn headers_are_read_as_they_are_written() {
         format!("POST /hooks HTTP/1.1\r\n{crlf}\r\n"),
         format!("\u{feff}\n\n{headers}\nX-Name: \u{e9}\n"),
         headers.replace("Thu,", "Thu,\r\n\t").replace("Sat, 21", "Sat,\r\n\t 21"),
+        // A whole request, and two of which the last one counts.
+        format!("POST /hooks HTTP/1.1\r\n{crlf}\r\n{{\"a\":1}}"),
+        format!("POST /hooks HTTP/1.1\n{headers}\n{{\n  \"a\": \"POST / HTTP/1.1\"\n}}\n"),
+        format!("POST /hooks HTTP/1.1\nx-ms-date: never\n\nPOST /hooks HTTP/1.1\n{headers}\na=b&c: d"),
+        // HTTP/2.
+        format!(
+            ":method: POST\n:scheme: https\n:authority: shop.example:8443\n:path: /hooks/paymentCreated?shop=1\n{}",
+            headers
+                .lines()
+                .filter(|line| !line.starts_with("Host"))
+                .map(|line| format!("{}\n", lower_name(line)))
+                .collect::<String>()
+        ),
+        // `curl -v`.
+        format!(
+            "* Connected to shop.example port 8443\n* using HTTP/1.x\n> POST /hooks HTTP/1.1\r\n{}> \r\n\
+             }} [280 bytes data]\n* upload completely sent off\n< HTTP/1.1 401 Unauthorized\r\n< x-ms-date: never\r\n< \r\n",
+            crlf.split_inclusive('\n').map(|line| format!("> {line}")).collect::<String>()
+        ),
     ];
     for text in accepted {
         files.write("headers.txt", &text);
@@ -476,7 +649,7 @@ fn headers_are_read_as_they_are_written() {
         files.write("headers.txt", text);
         let done = vipps.verify(&files, &["--secret-file", "secret.txt"]);
         assert_eq!((done.status, done.out.as_str()), (2, ""));
-        assert_eq!(done.err, format!("pos-webhooks: headers.txt: {error}\n"));
+        assert_eq!(done.err, format!("error: headers.txt: {error}\n"));
     }
 }
 
@@ -568,7 +741,7 @@ fn wrong_usage_says_what_to_give() {
     ] {
         let done = files.run(call);
         assert_eq!((done.status, done.out.as_str()), (2, ""), "{call:?}");
-        assert!(done.err.starts_with("pos-webhooks: missing: "), "{call:?}: {}", done.err);
+        assert!(done.err.starts_with("error: missing: "), "{call:?}: {}", done.err);
     }
 }
 
@@ -606,7 +779,7 @@ fn an_option_that_makes_no_difference_is_noted() {
         let notes: Vec<_> = done.err.lines().collect();
         assert_eq!(notes.len(), noted.len(), "{call:?}: {notes:?}");
         for (note, option) in notes.iter().zip(noted) {
-            assert!(note.starts_with(&format!("pos-webhooks: {option} makes no difference ")), "{call:?}: {note}");
+            assert!(note.starts_with(&format!("warning: {option} makes no difference ")), "{call:?}: {note}");
         }
     }
     for provider in ["mypos", "mipos", "dealpos"] {
@@ -650,6 +823,23 @@ fn an_event_that_nobody_has_documented_decodes() {
 }
 
 #[test]
+fn an_event_is_found_in_every_form_of_captured_headers() {
+    let files = Files::new("captured event");
+    for (provider, event, headers) in [
+        ("mypos", "pos.new", "HTTP_X_MYPOS_EVENT=pos.new\nPATH=/bin\n"),
+        ("mypos", "pos.new", "> POST /hooks HTTP/1.1\n> X-myPOS-Event: pos.new\n>\n< HTTP/1.1 200 OK\n"),
+        ("mypos", "pos.new", "POST /hooks HTTP/2\nx-mypos-event: pos.new\n\n{\"a\": \"X-myPOS-Event: b\"}"),
+        ("dealpos", "paymentNew", "REQUEST_METHOD=POST\nREQUEST_URI=/hooks/paymentNew?a=b\n"),
+        ("dealpos", "paymentNew", ":method: POST\n:path: /hooks/paymentNew?a=b\n:authority: shop.example\n"),
+        ("dealpos", "paymentNew", "* Trying\n> POST /hooks/paymentNew HTTP/1.1\n> Host: a\n>\n"),
+    ] {
+        files.write("headers.txt", headers);
+        let done = files.feed(&["decode", provider, "--headers", "headers.txt"], b"{}");
+        assert!(done.out.starts_with(&format!("{{\"event\":\"{event}\",")), "{headers}: {}{}", done.out, done.err);
+    }
+}
+
+#[test]
 fn what_does_not_decode_is_1_with_its_place() {
     let files = Files::new("undecodable");
     let decode = |call: &[&str], payload: &[u8]| {
@@ -676,7 +866,7 @@ fn what_does_not_decode_is_1_with_its_place() {
     let captured = USES[0].body();
     let done = files.feed(&["decode", "vipps", "--event", "epayments.payment.refunded.v1"], captured.as_bytes());
     assert_eq!(done.status, 0);
-    assert_eq!(done.err, "pos-webhooks: the payload is that of epayments.payment.captured.v1, not of --event\n");
+    assert_eq!(done.err, "warning: the payload is that of epayments.payment.captured.v1, not of --event\n");
 }
 
 #[test]
@@ -693,7 +883,7 @@ fn an_endless_input_is_too_long() {
     ] {
         let done = files.run(call);
         assert_eq!((done.status, done.out.as_str()), (2, ""));
-        assert!(done.err.starts_with("pos-webhooks: /dev/zero: longer than "), "{}", done.err);
+        assert!(done.err.starts_with("error: /dev/zero: longer than "), "{}", done.err);
     }
 }
 

@@ -92,5 +92,5 @@ fn an_address_that_is_taken_is_told() {
         Command::new(env!("CARGO_BIN_EXE_pos-webhooks")).args(["sandbox", "--listen", &address]).output().unwrap();
     assert_eq!(done.status.code(), Some(2));
     let complaint = String::from_utf8(done.stderr).unwrap();
-    assert!(complaint.starts_with(&format!("pos-webhooks: cannot listen on {address}: ")), "{complaint}");
+    assert!(complaint.starts_with(&format!("error: cannot listen on {address}: ")), "{complaint}");
 }

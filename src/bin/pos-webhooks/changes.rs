@@ -1,29 +1,75 @@
 //! What usually happens to a delivery between its provider and a file.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use pos_webhooks::Secret;
 use pos_webhooks::verify::VerifyError;
 
+use crate::input::{Head, after_head};
 use crate::schemes::{Change, Delivery, Scheme, With};
 
 /// Everything that may explain why a delivery is refused, each once.
 pub fn changes(scheme: &dyn Scheme, delivery: &Delivery<'_>, secrets: &[Secret], error: &VerifyError) -> Vec<Change> {
     let mut changes = scheme.changes(delivery);
-    changes.extend(of_body(delivery.body));
+    changes.extend(of_head(delivery.head));
+    changes.extend(of_bytes(delivery.body));
+    changes.extend(std::str::from_utf8(delivery.body).ok().into_iter().flat_map(of_text));
     changes.extend(of_secrets(secrets));
     changes.extend(of_clock(delivery, error));
-    let mut seen = vec![With::Body(delivery.body.to_vec())];
-    seen.extend(delivery.url.map(|url| With::Url(url.to_owned())));
-    changes.retain(|change| {
-        let is_new = !seen.contains(&change.with);
-        seen.push(change.with.clone());
-        is_new
-    });
-    changes
+    let mut each: Vec<Change> = Vec::new();
+    for change in changes {
+        let is_none = match &change.with {
+            With::Body(body) => body == delivery.body,
+            With::Url(url) => Some(url.as_str()) == delivery.url,
+            _ => false,
+        };
+        if !is_none && each.iter().all(|other| other.with != change.with) {
+            each.push(change);
+        }
+    }
+    each
 }
 
-fn of_body(body: &[u8]) -> impl Iterator<Item = Change> {
-    let text = std::str::from_utf8(body).unwrap_or_default();
+fn of_head(head: &Head) -> Option<Change> {
+    let with_cgi = head.with_cgi();
+    (with_cgi != *head).then(|| Change {
+        what: "with the headers for the CGI variables, such as `x-ms-date` for `HTTP_X_MS_DATE`".to_owned(),
+        with: With::Head(with_cgi),
+    })
+}
+
+fn to_body((what, body): (&str, Vec<u8>)) -> Change {
+    Change { what: what.to_owned(), with: With::Body(body) }
+}
+
+/// A body that was stored in another form than it came in.
+fn of_bytes(body: &[u8]) -> impl Iterator<Item = Change> {
+    let wide = match body {
+        [0xff, 0xfe, text @ ..] => Some((text, u16::from_le_bytes as fn([u8; 2]) -> u16)),
+        [0xfe, 0xff, text @ ..] => Some((text, u16::from_be_bytes as fn([u8; 2]) -> u16)),
+        _ => None,
+    };
+    let wide = wide.and_then(|(text, unit)| {
+        let units = text.as_chunks().0.iter().map(|pair| unit(*pair));
+        char::decode_utf16(units).collect::<Result<String, _>>().ok()
+    });
+    let latin = || body.iter().copied().map(char::from).collect::<String>();
+    let latin = (wide.is_none() && std::str::from_utf8(body).is_err()).then(latin);
+    let encoded: Vec<_> = body.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
+    let decoded = BASE64.decode(encoded).ok().filter(|decoded| !decoded.is_empty());
+    let changes = [
+        ("without the head of the request in front of the body", after_head(body).map(<[u8]>::to_vec)),
+        ("decoded from Base64", decoded),
+        // What writes UTF-16 ends its lines too.
+        ("in UTF-8 in place of UTF-16", wide.map(|text| text.trim_end().into())),
+        ("in UTF-8 in place of Latin-1", latin.map(String::into)),
+    ];
+    changes.into_iter().filter_map(|(what, body)| Some(to_body((what, body?))))
+}
+
+fn of_text(text: &str) -> impl Iterator<Item = Change> {
     let unended = text.strip_suffix('\n').map(|text| text.strip_suffix('\r').unwrap_or(text));
+    let compacted = compact(text);
     let changes = [
         ("without the newline at the end of the body", unended.map(str::to_owned)),
         ("with a newline (LF) at the end of the body", Some(format!("{text}\n"))),
@@ -31,12 +77,106 @@ fn of_body(body: &[u8]) -> impl Iterator<Item = Change> {
         ("with LF for each CR LF in the body", Some(text.replace("\r\n", "\n"))),
         ("with CR LF for each LF in the body", Some(text.replace("\r\n", "\n").replace('\n', "\r\n"))),
         ("without the byte order mark of the body", text.strip_prefix('\u{feff}').map(str::to_owned)),
-        ("without the white space between the values of the body", Some(compact(text))),
+        ("with a space after each `:` and `,` of the body", Some(spaced(&compacted))),
+        ("as the text of which the body is a JSON string", serde_json::from_str(text).ok()),
     ];
-    let known = |(what, body): (&str, Option<String>)| {
-        Some(Change { what: what.to_owned(), with: With::Body(body?.into_bytes()) })
-    };
-    changes.into_iter().filter(move |_| !text.is_empty()).filter_map(known)
+    let mut changes: Vec<_> =
+        changes.into_iter().filter_map(|(what, body)| Some(to_body((what, body?.into_bytes())))).collect();
+    let forms = [("", unended.unwrap_or(text)), (", and no white space between the values", &compacted)];
+    for (space, text) in forms {
+        if !space.is_empty() {
+            changes.push(to_body(("without the white space between the values of the body", text.into())));
+        }
+        if text.len() <= REWRITTEN_BYTES {
+            changes.extend(WRITERS.iter().map(|writer| Change {
+                what: format!("with {}{space}", writer.what),
+                with: With::Body(writer.write(text).into_bytes()),
+            }));
+        }
+    }
+    changes.into_iter().filter(move |_| !text.is_empty())
+}
+
+/// Far more than any provider delivers, and little enough to be written in many ways.
+const REWRITTEN_BYTES: usize = 1 << 20;
+
+/// How the texts of JSON can be written, all of which mean the same.
+struct Writer {
+    what: &'static str,
+    slash: &'static str,
+    /// What is escaped though it need not be.
+    escaped: fn(char) -> bool,
+    upper: bool,
+}
+
+/// Of two that write a body alike, the first is named.
+static WRITERS: [Writer; 6] = [
+    Writer { what: "no escapes but those that JSON needs", slash: "/", escaped: |_| false, upper: false },
+    Writer {
+        what: "`\\u` escapes for all but ASCII, as Python writes JSON",
+        slash: "/",
+        escaped: |character| !character.is_ascii(),
+        upper: false,
+    },
+    Writer { what: "`\\/` for each `/`", slash: "\\/", escaped: |_| false, upper: false },
+    Writer {
+        what: "`\\/` for each `/` and `\\u` escapes for all but ASCII, as PHP writes JSON",
+        slash: "\\/",
+        escaped: |character| !character.is_ascii(),
+        upper: false,
+    },
+    Writer {
+        what: "`\\u` escapes for all but ASCII and for quotes, `<`, `>`, `&` and `+`, as .NET writes JSON",
+        slash: "/",
+        escaped: |character| !character.is_ascii() || matches!(character, '"' | '\'' | '`' | '<' | '>' | '&' | '+'),
+        upper: true,
+    },
+    Writer {
+        what: "`\\u` escapes for `<`, `>` and `&`, as Go writes JSON",
+        slash: "/",
+        escaped: |character| matches!(character, '<' | '>' | '&' | '\u{2028}' | '\u{2029}'),
+        upper: false,
+    },
+];
+
+impl Writer {
+    fn write(&self, json: &str) -> String {
+        let mut written = String::with_capacity(json.len());
+        for (is_text, part) in parts(json) {
+            match serde_json::from_str::<String>(part) {
+                Ok(text) if is_text => {
+                    written.push('"');
+                    text.chars().for_each(|character| self.escape(character, &mut written));
+                    written.push('"');
+                }
+                _ => written += part,
+            }
+        }
+        written
+    }
+
+    fn escape(&self, character: char, written: &mut String) {
+        let short = match character {
+            '/' => self.slash,
+            '"' => "\\\"",
+            '\\' => "\\\\",
+            '\u{8}' => "\\b",
+            '\t' => "\\t",
+            '\n' => "\\n",
+            '\u{c}' => "\\f",
+            '\r' => "\\r",
+            _ => "",
+        };
+        if (self.escaped)(character) || character < ' ' && short.is_empty() {
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                *written += &if self.upper { format!("\\u{unit:04X}") } else { format!("\\u{unit:04x}") };
+            }
+        } else if short.is_empty() {
+            written.push(character);
+        } else {
+            *written += short;
+        }
+    }
 }
 
 /// What editors, shells and copying put around a secret.
@@ -62,11 +202,34 @@ fn of_clock(delivery: &Delivery<'_>, error: &VerifyError) -> Option<Change> {
 
 /// JSON without the white space that means nothing; all else, numbers too, stays as it is.
 pub fn compact(json: &str) -> String {
-    let (mut quoted, mut escaped) = (false, false);
-    let keep = |character: &char| {
-        quoted ^= *character == '"' && !escaped;
-        escaped = quoted && *character == '\\' && !escaped;
-        quoted || !character.is_ascii_whitespace()
-    };
-    json.chars().filter(keep).collect()
+    let white = |character: char| character.is_ascii_whitespace();
+    parts(json).map(|(is_text, part)| if is_text { part.to_owned() } else { part.replace(white, "") }).collect()
+}
+
+/// Compact JSON with a space between its values.
+fn spaced(json: &str) -> String {
+    let spaced = |part: &str| part.replace(':', ": ").replace(',', ", ");
+    parts(json).map(|(is_text, part)| if is_text { part.to_owned() } else { spaced(part) }).collect()
+}
+
+/// The texts of JSON with their quotes, and what is between them.
+fn parts(json: &str) -> impl Iterator<Item = (bool, &str)> {
+    let mut rest = json;
+    std::iter::from_fn(move || {
+        let is_text = rest.starts_with('"');
+        let end = if is_text {
+            let mut escaped = true;
+            rest.find(|character| {
+                let ends = character == '"' && !escaped;
+                escaped = character == '\\' && !escaped;
+                ends
+            })
+            .map(|quote| quote + 1)
+        } else {
+            rest.find('"')
+        };
+        let (part, after) = rest.split_at_checked(end.unwrap_or(rest.len()))?;
+        rest = after;
+        (!part.is_empty()).then_some((is_text, part))
+    })
 }

@@ -14,11 +14,11 @@ use crate::changes::compact;
 use crate::input::{self, Head};
 use crate::report::Plain;
 use crate::schemes::{Scheme, unknown_event};
-use crate::{Stop, complain, print};
+use crate::{Stop, complain, print, warn};
 
 /// Decode a payload: which event it is, and what identifies it
 ///
-/// Decodes as a receiver does: members, values and events that nobody has documented are accepted. It proves nothing
+/// Decodes as a receiver does: members, values and events that are not documented are accepted. It proves nothing
 /// about where the payload comes from; that is what `verify` is for.
 #[derive(Args)]
 #[command(after_long_help = "\
@@ -41,7 +41,7 @@ Examples:
   pos-webhooks decode mypos --headers headers.txt < body.json
 
 Exit status:
-  0  It decodes, though perhaps as an event that nobody has documented yet.
+  0  It decodes, though perhaps as an event that is not documented yet.
   1  It does not: no JSON, or a member is missing or of another type. The error has its place.
   2  Wrong usage, or an input could not be read or the output not be written.")]
 pub struct Arguments {
@@ -79,14 +79,14 @@ struct Decoded {
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
     let Arguments { scheme, event, headers, body: file, .. } = arguments;
     input::standard_input_once(headers.iter().chain([file]))?;
-    let head = headers.as_deref().map_or_else(|| Ok(Head::default()), input::head)?;
+    let head = headers.as_deref().map_or_else(|| Ok(Head::default()), input::head)?.with_cgi();
     let named = match event {
         Some(event) => Some(event.clone()),
         None => name(arguments, &head)?,
     };
     note_unused(arguments);
     if let Some(unknown) = event.as_deref().and_then(|event| unknown_event(scheme.provider(), event)) {
-        complain(format_args!("--event: {unknown}"));
+        warn(format_args!("--event: {unknown}"));
     }
     let body = input::payload(file)?;
     let decoded = decode(*scheme, named, &body).and_then(|decoded| Ok(serde_json::to_string(&decoded)?));
@@ -104,7 +104,7 @@ fn decode(scheme: &dyn Scheme, named: Option<String>, body: &[u8]) -> Result<Dec
     if let (Some(named), Some(identified)) = (&named, &identified)
         && named != identified
     {
-        complain(format_args!("the payload is that of {identified}, not of --event"));
+        warn(format_args!("the payload is that of {identified}, not of --event"));
     }
     let event = named.or(identified);
     let idempotency_key = scheme.decode(event.as_deref().unwrap_or_default(), body)?;
@@ -153,7 +153,7 @@ fn note_unused(Arguments { scheme, event, url, headers, .. }: &Arguments) {
     let in_headers = matches!(place, Some(EventNamePlace::Header(_))) || in_path && url.is_none();
     for (option, unused) in [("--url", url.is_some() && !in_path), ("--headers", headers.is_some() && !in_headers)] {
         if unused {
-            complain(format_args!("{option} makes no difference to which event this is"));
+            warn(format_args!("{option} makes no difference to which event this is"));
         }
     }
 }

@@ -255,7 +255,7 @@ impl Life<'_> {
         self.provider.validate(event.name, body)?;
         let example = event.payload.examples.iter().find(|example| example.json.as_bytes() == body);
         let origin = example.map_or_else(|| "unknown".to_owned(), |example| example.origin.to_string());
-        let kept = if told { "" } else { "; kept as it came, since the payload does not tell its event" };
+        let kept = if told { "" } else { "; kept as it came, since the payload does not say which event it is" };
         Ok((attempt.clone(), format!("{origin} example of {} bytes{kept}", body.len())))
     }
 

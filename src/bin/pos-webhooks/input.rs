@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use http::header::HOST;
 use http::{HeaderName, HeaderValue};
 use pos_webhooks::Secret;
 
@@ -18,7 +19,7 @@ const SECRET_BYTES: u64 = 64 << 10;
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// The head of a captured delivery.
-#[derive(Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Head {
     /// Path and query of the request line, where there is one.
     pub target: Option<String>,
@@ -29,6 +30,20 @@ impl Head {
     pub fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
         let same = move |(candidate, _): &&(String, _)| candidate.eq_ignore_ascii_case(name);
         self.headers.iter().filter(same).map(|(_, value)| value.as_slice())
+    }
+
+    /// With the headers for CGI variables as well: `x-ms-date` for `HTTP_X_MS_DATE`.
+    pub fn with_cgi(&self) -> Self {
+        let mut head = self.clone();
+        for (name, value) in &self.headers {
+            let name = name.strip_prefix("http_").unwrap_or(name).replace('_', "-");
+            match std::str::from_utf8(value) {
+                Ok(target) if name == "request-uri" => head.target = Some(target.to_owned()),
+                _ if head.values(&name).next().is_none() => head.headers.push((name, value.clone())),
+                _ => {}
+            }
+        }
+        head
     }
 }
 
@@ -75,29 +90,75 @@ fn unusable(file: &Path, why: impl Display) -> Stop {
 }
 
 /// The last block of `Name: value` lines; or the line at fault and what is wrong with it, without its text.
+///
+/// Other forms of captures are read as well: a whole request, of which the body is left out, what `curl -v` shows of one, the
+/// pseudo-headers of HTTP/2, and CGI variables as `env` lists them.
 fn parse_head(text: &[u8]) -> Result<Head, (usize, &'static str)> {
-    let mut head = Head::default();
+    let (mut head, mut authority, mut ended) = (Head::default(), None, false);
     let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
+    let sent = |line: &'_ [u8]| line.strip_prefix(b"> ").is_some_and(|line| start_line(line).is_some());
+    let verbose = text.split(|byte| *byte == b'\n').any(sent);
+    let mut request = false;
     for (number, line) in (1..).zip(text.split(|byte| *byte == b'\n')) {
+        let line = match line.strip_prefix(b">") {
+            Some(line) if verbose => line.strip_prefix(b" ").unwrap_or(line),
+            None if verbose => continue,
+            _ => line,
+        };
         if line.trim_ascii().is_empty() {
+            ended |= request;
             continue;
         }
         if let Some(target) = start_line(line) {
+            (request, ended) = (target.is_some(), false);
             head = Head { target, headers: Vec::new() };
+        } else if ended {
+            break;
         } else if line.starts_with(b" ") || line.starts_with(b"\t") {
             let (_, value) = head.headers.last_mut().ok_or((number, "continues no header"))?;
             value.push(b' ');
             value.extend(line.trim_ascii());
+        } else if let Some((name, value)) = pseudo_header(line) {
+            match name {
+                "path" => head.target = Some(value.to_owned()),
+                "authority" => authority = Some(value.as_bytes().to_vec()),
+                _ => {}
+            }
         } else {
-            let (name, value) = line.split_at(line.iter().position(|byte| *byte == b':').unwrap_or_default());
+            let end = variable_name(line).or_else(|| line.iter().position(|byte| *byte == b':')).unwrap_or_default();
+            let (name, value) = line.split_at(end);
             let name = HeaderName::from_bytes(name)
                 .map_err(|_| (number, "not of the form `Name: value`; a body belongs into a file of its own"))?;
-            let value = value.strip_prefix(b":").unwrap_or(value).trim_ascii();
+            let value = value.get(1..).unwrap_or_default().trim_ascii();
             HeaderValue::from_bytes(value).map_err(|_| (number, "a control character in the value"))?;
             head.headers.push((name.as_str().to_owned(), value.to_vec()));
         }
     }
+    let host = authority.filter(|_| head.values(HOST.as_str()).next().is_none());
+    head.headers.extend(host.map(|host| (HOST.as_str().to_owned(), host)));
     Ok(head)
+}
+
+/// A line such as `:path: /hooks`, without the colon in front.
+fn pseudo_header(line: &[u8]) -> Option<(&str, &str)> {
+    let (name, value) = std::str::from_utf8(line).ok()?.strip_prefix(':')?.split_once(':')?;
+    let known = matches!(name, "method" | "scheme" | "authority" | "path" | "protocol" | "status");
+    known.then(|| (name, value.trim()))
+}
+
+/// Where the name of a line such as `HTTP_X_MS_DATE=Sat, 21 Nov 2026 12:00:00 GMT` ends.
+fn variable_name(line: &[u8]) -> Option<usize> {
+    let end = line.iter().position(|byte| *byte == b'=')?;
+    let name = line.get(..end)?;
+    name.iter().all(|byte| matches!(byte, b'A'..=b'Z' | b'0'..=b'9' | b'_')).then_some(end)
+}
+
+/// Where the body begins in a whole request.
+pub fn after_head(request: &[u8]) -> Option<&[u8]> {
+    start_line(request.split(|byte| *byte == b'\n').next()?)?;
+    let blank = |ending: &[u8]| request.windows(ending.len()).position(|it| it == ending).map(|at| at + ending.len());
+    let body = blank(b"\r\n\r\n").into_iter().chain(blank(b"\n\n")).min()?;
+    request.get(body..)
 }
 
 /// Whether a status or request line begins a new block here; of a request line the path and query.

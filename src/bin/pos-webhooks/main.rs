@@ -9,6 +9,7 @@
 mod changes;
 mod decode;
 mod demo;
+mod help;
 mod hooks;
 mod input;
 mod lines;
@@ -27,7 +28,7 @@ use std::process::ExitCode;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, Str, TypedValueParser};
 use clap::error::ErrorKind as Misuse;
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use pos_webhooks::PROVIDERS;
 use pos_webhooks::catalogue::Provider;
 
@@ -38,8 +39,8 @@ const UNUSABLE: u8 = 2;
 /// Manage, receive, verify, validate and look up the webhooks of point-of-sale and payment providers
 ///
 /// Every provider is described by one OpenAPI document. This program manages webhooks at the providers, receives
-/// deliveries, finds out whether a captured one is genuine, and if not why; it decodes payloads, holds them against the
-/// document and reports every departure; and it shows what the document says: the specification itself, JSON Schemas, and
+/// deliveries, finds out whether a captured one is genuine, and if not why; it decodes payloads, validates them against
+/// the document and reports every violation; and it shows what the document says: the specification itself, JSON Schemas, and
 /// example payloads.
 ///
 /// Secrets come from files, tokens from files or the environment, and neither from the command line.
@@ -56,7 +57,7 @@ Examples:
   pos-webhooks schema dealpos
       What can be validated, and what it is.
   pos-webhooks validate dealpos paymentCreated payment.json
-      Every way in which a stored payload departs from the specification.
+      Every way in which a stored payload does not match the specification.
   pos-webhooks example dealpos paymentCreated --format raw | \\
       pos-webhooks validate dealpos paymentCreated --ndjson
       The examples of the specification are valid.
@@ -98,7 +99,9 @@ enum Stop {
 }
 
 fn main() -> ExitCode {
-    let done = match Cli::parse().command {
+    let matches = help::laid_out(Cli::command()).get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.format(&mut Cli::command()).exit());
+    let done = match cli.command {
         Command::Demo(arguments) => explained("demo", demo::run(&arguments)),
         Command::Verify(arguments) => explained("verify", verify::run(&arguments)),
         Command::Sign(arguments) => explained("sign", sign::run(&arguments)),
@@ -160,9 +163,14 @@ fn print_to(mut out: impl Write, text: &str, status: ExitCode) -> io::Result<Exi
     }
 }
 
-/// Says on standard error what went wrong; where even that fails there is nobody to tell.
+/// Says on standard error what went wrong, in the form of clap's errors. Where that cannot be written nothing can be said.
 fn complain(message: std::fmt::Arguments<'_>) {
-    let _ = writeln!(io::stderr(), "pos-webhooks: {message}");
+    let _ = clap::Error::raw(Misuse::Io, format_args!("{message}\n")).with_cmd(&Cli::command()).print();
+}
+
+/// Says on standard error what need not be wrong.
+fn warn(message: std::fmt::Arguments<'_>) {
+    let _ = writeln!(io::stderr(), "warning: {message}");
 }
 
 fn provider() -> impl TypedValueParser<Value = &'static Provider> {
@@ -182,14 +190,15 @@ fn one_of<T: Copy + Send + Sync>(
         .try_map(move |name| known.iter().copied().find(|it| provider(it).name == name).ok_or("no such provider"))
 }
 
-/// Ends the program where `name` is not among `known`. Only here is the provider known whose names clap is to suggest.
-fn check_name(subcommand: &str, name: &str, known: impl IntoIterator<Item = impl Into<Str>>) {
+/// Ends the program where the value of an argument is not among `known`. clap, which suggests what is close to it, cannot
+/// know them, since they depend on the provider.
+fn check_value(subcommand: &str, argument: &str, value: &str, known: impl IntoIterator<Item = impl Into<Str>>) {
     let mut cli = Cli::command();
     cli.build();
     if let Some(command) = cli.find_subcommand(subcommand) {
-        let argument = command.get_positionals().find(|argument| argument.get_id() == "name");
+        let argument = command.get_arguments().find(|it| it.get_id() == argument);
         let known = PossibleValuesParser::new(known.into_iter().map(PossibleValue::new));
-        if let Err(error) = known.parse_ref(command, argument, OsStr::new(name)) {
+        if let Err(error) = known.parse_ref(command, argument, OsStr::new(value)) {
             error.exit();
         }
     }

@@ -9,7 +9,7 @@ use pos_webhooks::sandbox::Sandbox;
 
 /// Run all providers on this machine, as they are documented
 ///
-/// Prints one JSON line per provider: `base_url` stands for the documented server, and `credentials` are what a client or
+/// Prints one JSON line per provider: `base_url` takes the place of the documented server, and `credentials` are what a client or
 /// a receiver needs. The documented paths are at the address itself as well, for programs in which only the host can be
 /// set. Then it runs until it is ended. Nothing is kept.
 ///
@@ -19,11 +19,11 @@ use pos_webhooks::sandbox::Sandbox;
 #[derive(Args)]
 #[command(after_long_help = "\
 Examples:
-  pos-webhooks sandbox --listen 127.0.0.1:8080 --seed 1
+  pos-webhooks sandbox --listen 127.0.0.1:4010 --seed 1
       The same address, tokens and ids every time.
-  curl http://127.0.0.1:8080/_sandbox/vipps/deliver --json '{\"event\": \"epayments.payment.captured.v1\"}'
-      Delivers the documented example to whatever is registered for it, and tells each attempt.
-  curl http://127.0.0.1:8080/_sandbox/faults --json '{\"answer\": {\"status\": {\"status\": 503}}, \"times\": 2}'
+  curl http://127.0.0.1:4010/_sandbox/vipps/deliver --json '{\"event\": \"epayments.payment.captured.v1\"}'
+      Delivers the documented example to whatever is registered for it, and reports each attempt.
+  curl http://127.0.0.1:4010/_sandbox/faults --json '{\"answer\": {\"status\": {\"status\": 503}}, \"times\": 2}'
       The next two calls fail.")]
 pub struct Arguments {
     /// Where to listen; port 0 takes a free one

@@ -103,6 +103,7 @@ pub struct Change {
 
 #[derive(Clone, PartialEq)]
 pub enum With {
+    Head(Head),
     Body(Vec<u8>),
     Url(String),
     Secrets(Vec<Secret>),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::io;
+use std::io::{self, IsTerminal as _};
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
@@ -10,7 +10,7 @@ use pos_webhooks::catalogue::{self, Body, Provider, SchemaKind};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::print;
+use crate::{print, warn};
 
 /// List what can be validated, or print one JSON Schema
 ///
@@ -23,7 +23,7 @@ Kinds:
   event     What the provider delivers
   sent      What is sent to the provider: requests, answers to deliveries, and parts of these
   received  What the provider sends: deliveries, answers to requests, and parts of these
-  answer    An answer to a request that is no schema of its own, such as a bare array
+  answer    An answer to a request that is not a schema of its own, such as a bare array
 
 With ajv, `require(\"ajv-formats\")(ajv)` adds the formats, such as `date` and `uri`; ajv itself has none.
 
@@ -41,7 +41,7 @@ pub struct Schema {
 
 /// Print a provider's OpenAPI document
 ///
-/// It is OpenAPI 3.0 in YAML, comments included, as this program was built with it. Deliveries stand under `x-webhooks`.
+/// It is OpenAPI 3.0 in YAML, comments included, as this program was built with it. Deliveries are under `x-webhooks`.
 #[derive(Args)]
 #[command(after_long_help = "\
 Examples:
@@ -55,13 +55,14 @@ pub struct Spec {
 /// Print example payloads, requests or answers
 ///
 /// Every example says where it comes from: `documented` by the provider, `observed` in its traffic, or `constructed` in
-/// the documented form.
+/// the documented form. A terminal shows that with the example; a file or another program gets the JSON alone.
 #[derive(Args)]
 #[command(after_long_help = "\
 Examples:
-  pos-webhooks example dealpos paymentCreated
-  pos-webhooks example mipos create_webhook.409
-  pos-webhooks example vipps epayments.payment.captured.v1 --format raw | \\
+  pos-webhooks example dealpos paymentCreated --example original > body.json
+  pos-webhooks example mipos create_webhook.409 --format human
+  pos-webhooks example mipos create_webhook.422 --example url_missing
+  pos-webhooks example vipps epayments.payment.captured.v1 | \\
       pos-webhooks validate vipps epayments.payment.captured.v1 --ndjson")]
 pub struct Example {
     /// Whose example
@@ -75,18 +76,24 @@ pub struct Example {
     /// every body of that schema. A wrong name lists the right ones.
     name: String,
 
+    /// Only the example of this name; `human` and `json` show the names
+    #[arg(long, value_name = "EXAMPLE")]
+    example: Option<String>,
+
     /// How examples are written
-    #[arg(long, value_enum, default_value_t = ExampleFormat::Human)]
-    format: ExampleFormat,
+    ///
+    /// If it is not given, a terminal gets `human`. A file or another program gets one example, the first, as `raw` writes it.
+    #[arg(long, value_enum)]
+    format: Option<ExampleFormat>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
 enum ExampleFormat {
-    /// Indented, under its origin and source
+    /// Indented, under its name, origin and source
     Human,
     /// One JSON object per example and line: body, example, summary, origin, source, media_type, schema, value
     Json,
-    /// The examples alone, one per line, to be read by `validate --ndjson`
+    /// The examples alone, one per line, as `validate --ndjson` reads them
     Raw,
 }
 
@@ -111,7 +118,7 @@ pub fn schema(Schema { provider, name }: &Schema) -> io::Result<ExitCode> {
         }
         return print(&list, ExitCode::SUCCESS);
     };
-    crate::check_name("schema", name, schemas.iter().map(|schema| schema.name));
+    crate::check_value("schema", "name", name, schemas.iter().map(|schema| schema.name));
     let schema = provider.json_schema(name).map_err(io::Error::other)?;
     print(&format!("{schema:#}\n"), ExitCode::SUCCESS)
 }
@@ -120,33 +127,51 @@ pub fn spec(Spec { provider }: &Spec) -> io::Result<ExitCode> {
     print(provider.spec, ExitCode::SUCCESS)
 }
 
-pub fn example(Example { provider, name, format }: &Example) -> io::Result<ExitCode> {
+pub fn example(Example { provider, name, example, format }: &Example) -> io::Result<ExitCode> {
     let bodies = bodies(provider);
     let known: BTreeSet<_> = bodies.iter().flat_map(|(place, body)| [place.clone(), body.schema.to_owned()]).collect();
-    crate::check_name("example", name, known);
-    let mut text = String::new();
-    for (place, body) in bodies.iter().filter(|(place, body)| place == name || body.schema == name) {
-        let Body { media_type, schema, examples, .. } = body;
-        for catalogue::Example { name, summary, origin, source, json, .. } in *examples {
-            let _ = match format {
-                ExampleFormat::Human => {
-                    let space = if text.is_empty() { "" } else { "\n" };
-                    let json = indented(json);
-                    writeln!(
-                        text,
-                        "{space}# {place}: {summary}\n# {origin}: {source}\n# {media_type}, schema {schema}\n{json}"
-                    )
-                }
-                ExampleFormat::Raw => writeln!(text, "{json}"),
-                ExampleFormat::Json => {
-                    let value: &RawValue = serde_json::from_str(json)?;
-                    let origin = origin.to_string();
-                    let object =
-                        Object { body: place, example: name, summary, origin, source, media_type, schema, value };
-                    writeln!(text, "{}", serde_json::to_string(&object)?)
-                }
-            };
+    crate::check_value("example", "name", name, known);
+    let bodies = bodies.iter().filter(|(place, body)| place == name || body.schema == name);
+    let mut examples: Vec<_> =
+        bodies.flat_map(|(place, body)| body.examples.iter().map(move |example| (place, *body, example))).collect();
+    if let Some(wanted) = example {
+        let known: BTreeSet<_> = examples.iter().map(|(_, _, example)| example.name).collect();
+        crate::check_value("example", "example", wanted, known);
+        examples.retain(|(_, _, example)| example.name == wanted);
+    }
+    let format = format.unwrap_or_else(|| {
+        if io::stdout().is_terminal() {
+            return ExampleFormat::Human;
         }
+        if examples.len() > 1 {
+            let count = examples.len();
+            warn(format_args!(
+                "this is the first of {count} examples; --example prints another, and --format raw all of them"
+            ));
+            examples.truncate(1);
+        }
+        ExampleFormat::Raw
+    });
+    let mut text = String::new();
+    for (place, Body { media_type, schema, .. }, example) in examples {
+        let catalogue::Example { name, summary, origin, source, json, .. } = example;
+        let _ = match format {
+            ExampleFormat::Human => {
+                let space = if text.is_empty() { "" } else { "\n" };
+                let json = indented(json);
+                writeln!(
+                    text,
+                    "{space}# {place}, {name}: {summary}\n# {origin}: {source}\n# {media_type}, schema {schema}\n{json}"
+                )
+            }
+            ExampleFormat::Raw => writeln!(text, "{json}"),
+            ExampleFormat::Json => {
+                let value: &RawValue = serde_json::from_str(json)?;
+                let origin = origin.to_string();
+                let object = Object { body: place, example: name, summary, origin, source, media_type, schema, value };
+                writeln!(text, "{}", serde_json::to_string(&object)?)
+            }
+        };
     }
     print(&text, ExitCode::SUCCESS)
 }

@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::input::{self, Head};
 use crate::schemes::{Delivery, Refusal, Scheme, unknown_event};
-use crate::{Stop, complain, print};
+use crate::{Stop, print, warn};
 
 /// Print the headers of a genuine delivery, to test your own endpoint with
 ///
@@ -49,7 +49,7 @@ pub struct Arguments {
     #[arg(long)]
     url: Option<String>,
 
-    /// Event; needed where a header names it. It may be one that nobody has documented yet
+    /// Event; needed where a header names it. It may be one that is not documented yet
     #[arg(long, value_name = "NAME")]
     event: Option<String>,
 
@@ -75,7 +75,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
         Refusal::Verify(error) => Stop::Usage(error.to_string()),
     })?;
     if headers.iter().any(|(_, value)| HeaderValue::from_str(value).is_err()) {
-        return Err(Stop::Usage("the value of --event cannot stand in a header".to_owned()));
+        return Err(Stop::Usage("the value of --event cannot be sent in a header".to_owned()));
     }
     let another_time = now.checked_sub(SignedDuration::from_secs(1)).unwrap_or(now);
     for (option, given, without) in [
@@ -84,11 +84,11 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
         ("--at", at.is_some(), Delivery { at: another_time, ..delivery }),
     ] {
         if given && scheme.sign(&without, &secret).is_ok_and(|same| same == headers) {
-            complain(format_args!("{option} makes no difference with {}", scheme.provider().name));
+            warn(format_args!("{option} makes no difference with {}", scheme.provider().name));
         }
     }
     if let Some(unknown) = event.as_deref().and_then(|event| unknown_event(scheme.provider(), event)) {
-        complain(format_args!("--event: {unknown}"));
+        warn(format_args!("--event: {unknown}"));
     }
     let lines = headers.iter().map(|(name, value)| format!("{name}: {value}\n"));
     Ok(print(&lines.collect::<String>(), ExitCode::SUCCESS)?)

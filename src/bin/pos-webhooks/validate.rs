@@ -44,19 +44,22 @@ Output with --format json, an object per payload in the order of the input:
 Examples:
   pos-webhooks validate dealpos paymentCreated payment.json
   curl -s https://example.org/log | pos-webhooks validate vipps epayments.payment.captured.v1
-  pos-webhooks validate mipos ORDER --ndjson --format json orders.ndjson | jq 'select(.valid | not)'
+  pos-webhooks validate mipos ORDER --ndjson --format json orders.ndjson | \\
+      jq 'select(.valid | not)'
 
 Exit status:
   0  Everything was valid, or there was nothing to validate.
   1  Something was invalid: violations, no JSON, or longer than --max-bytes.
   2  Wrong usage, or a file could not be read. The other files are validated all the same.
-Where the output is closed early (`| head`), the status tells of what was validated until then.")]
+Where the output is closed early (`| head`), the status is that of what was validated until then.")]
 pub struct Arguments {
     /// Whose payload it is
     #[arg(value_parser = crate::provider())]
     provider: &'static Provider,
 
-    /// Event or schema that it is to be; `pos-webhooks schema PROVIDER` lists them
+    /// Event or schema that it is to be
+    ///
+    /// `pos-webhooks schema PROVIDER` lists them.
     name: String,
 
     /// Files to read; none, or -, is standard input
@@ -116,7 +119,7 @@ struct Run<'a> {
 
 pub fn run(arguments: &Arguments) -> io::Result<ExitCode> {
     let Arguments { provider, name, files, format, show_values, .. } = arguments;
-    crate::check_name("validate", name, provider.schemas.iter().map(|schema| schema.name));
+    crate::check_value("validate", "name", name, provider.schemas.iter().map(|schema| schema.name));
     // The first use prepares the schema, which shows whether it can be used.
     if let Err(error @ (Invalid::UnknownName(_) | Invalid::Schema(_))) = provider.validate(name, b"null") {
         crate::complain(format_args!("{error}"));

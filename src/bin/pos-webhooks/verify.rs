@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use http::header::CONTENT_ENCODING;
 use jiff::Timestamp;
 use pos_webhooks::Secret;
 use pos_webhooks::verify::VerifyError;
@@ -13,11 +14,11 @@ use crate::changes::changes;
 use crate::input;
 use crate::report::Plain;
 use crate::schemes::{Change, Delivery, Refusal, Scheme, Signed, With};
-use crate::{Stop, complain, print};
+use crate::{Stop, print, warn};
 
 /// Find out whether a captured delivery comes from its provider, and if not why
 ///
-/// Takes the delivery's headers and its body as they were received. Of a refused delivery it tells the step that failed,
+/// Takes the delivery's headers and its body as they were received. Of a refused delivery it reports the step that failed,
 /// the string whose signature was looked for, and which usual changes on the way would explain it. It never shows a
 /// secret, a signature or the body.
 #[derive(Args)]
@@ -39,7 +40,13 @@ Providers:
 An option that makes no difference is noted on standard error.
 
 HEADERS holds `Name: value` lines, as `curl -D` and `pos-webhooks sign` write them. They may end in LF or CR LF and be \
-folded; blank lines are skipped. A status or request line starts anew, so that of several blocks the last one counts.
+folded; blank lines are skipped. A status or request line starts anew, so that of several blocks the last one counts. \
+A whole request is read up to its body, and of the output of `curl -v` the lines after `>`. Pseudo-headers of HTTP/2 and CGI \
+variables (`NAME=value`) are read as well.
+
+Hints come from what was tried: other line ends, white space, escapes and encodings of the body, Base64, a request in front of \
+it, other hosts and paths, and what is around a secret. What is not tried is another order of members or form of numbers, \
+which cannot be found again once a body was parsed.
 
 Examples:
   pos-webhooks verify vipps --secret-file secret.txt --url https://shop.example/hooks/vipps \\
@@ -128,7 +135,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
     if matches!(scheme.signed(&delivery), Signed::Body | Signed::Nothing) {
         for (option, given) in [("--url", url.is_some()), ("--at", at.is_some())] {
             if given {
-                complain(format_args!("{option} makes no difference with {}", scheme.provider().name));
+                warn(format_args!("{option} makes no difference with {}", scheme.provider().name));
             }
         }
     }
@@ -164,8 +171,21 @@ fn verify(scheme: &dyn Scheme, delivery: &Delivery<'_>, secrets: &[Secret]) -> R
 
 fn refused(scheme: &dyn Scheme, delivery: &Delivery<'_>, secrets: &[Secret], error: &VerifyError) -> String {
     let step = Step::of(error);
-    let mut text = format!("refused\nfailed step: {}\nerror: {error}\n", step.name());
     let signed = scheme.signed(delivery);
+    let mut text = format!("refused\nfailed step: {}\n", step.name());
+    text += &match (error, &signed) {
+        (VerifyError::SignatureMismatch, Signed::Text(_)) => {
+            "error: the signature does not match; look whether the secret is that of this registration, and whether the URL is \
+             the registered one with its query. The body is right: the hash in the headers is that of it\n"
+                .to_owned()
+        }
+        (VerifyError::SignatureMismatch, _) => {
+            "error: the signature does not match; look whether the secret is that of this registration, and whether the body is \
+             as it was received, byte for byte\n"
+                .to_owned()
+        }
+        _ => format!("error: {error}\n"),
+    };
     text += "signed string: ";
     match &signed {
         Signed::Body => text += "the body as it is, nothing before or after it\n",
@@ -183,13 +203,45 @@ fn refused(scheme: &dyn Scheme, delivery: &Delivery<'_>, secrets: &[Secret], err
     }
     let mut changes = changes(scheme, delivery, secrets, error);
     changes.retain(|change| explains(step, &signed, &change.with));
+    if of_body(step, &signed) {
+        text += &compressed(delivery);
+    }
     text + &hints(scheme, delivery, secrets, step, changes)
+}
+
+/// Whether another body could make the step pass.
+fn of_body(step: Step, signed: &Signed) -> bool {
+    step == Step::ContentHash || step == Step::Signature && matches!(signed, Signed::Body)
+}
+
+/// What cannot be tried here: the body before it was compressed, or after.
+fn compressed(delivery: &Delivery<'_>) -> String {
+    let format = match delivery.body {
+        [0x1f, 0x8b, ..] => Some("gzip"),
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => Some("zstd"),
+        [0x78, 0x01 | 0x5e | 0x9c | 0xda, ..] => Some("zlib"),
+        _ => None,
+    };
+    if let Some(format) = format {
+        return format!("hint: the body is compressed ({format}); decompress it, and verify that\n");
+    }
+    let encodings =
+        delivery.head.values(CONTENT_ENCODING.as_str()).filter(|value| !value.eq_ignore_ascii_case(b"identity"));
+    match encodings.count() {
+        0 => String::new(),
+        _ => {
+            "hint: the headers have `content-encoding`, and the body is not compressed; verify it as it was received, \
+              before anything decompresses it\n"
+                .to_owned()
+        }
+    }
 }
 
 /// Whether such a change could make the step fail.
 fn explains(step: Step, signed: &Signed, with: &With) -> bool {
     match with {
-        With::Body(_) => step == Step::ContentHash || step == Step::Signature && matches!(signed, Signed::Body),
+        With::Head(_) => step == Step::Headers,
+        With::Body(_) => of_body(step, signed),
         With::Url(_) => step == Step::Signature,
         With::Secrets(_) => matches!(step, Step::Signature | Step::Key),
         With::At(_) => step == Step::ReplayWindow,
@@ -210,12 +262,13 @@ fn description(body: &[u8]) -> String {
     text
 }
 
-/// Verifies again with what may have been changed on the way, and tells what comes farther.
+/// Verifies again with what may have been changed on the way, and reports what comes farther.
 fn hints(scheme: &dyn Scheme, delivery: &Delivery<'_>, secrets: &[Secret], step: Step, changes: Vec<Change>) -> String {
     let (mut text, mut in_vain) = (String::new(), Vec::new());
     for Change { what, with } in changes {
         let (mut changed, mut tried) = (*delivery, secrets);
         match &with {
+            With::Head(head) => changed.head = head,
             With::Body(body) => changed.body = body,
             With::Url(url) => changed.url = Some(url),
             With::At(at) => changed.at = *at,
@@ -231,7 +284,7 @@ fn hints(scheme: &dyn Scheme, delivery: &Delivery<'_>, secrets: &[Secret], step:
         }
     }
     if text.is_empty() && !in_vain.is_empty() {
-        text = format!("no hint; tried in vain: {}\n", in_vain.join("; "));
+        text = format!("tried in vain: {}\n", in_vain.join("; "));
     }
     text
 }

@@ -8,6 +8,7 @@ use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table};
 use pos_webhooks::PROVIDERS;
 
 use super::{Outcome, Step, count, tells_its_event};
+use crate::help;
 
 /// A table with colours. Events that went well are one row for each group, unless each is asked for.
 pub fn render(sandbox: &str, inbox: &str, steps: &[Step], took: Duration, verbose: bool) -> String {
@@ -34,10 +35,10 @@ pub fn render(sandbox: &str, inbox: &str, steps: &[Step], took: Duration, verbos
         let name = if is_new { Cell::new(provider).add_attribute(Attribute::Bold) } else { Cell::new("") };
         table.add_row([name, Cell::new(step.step), result, Cell::new(detail)]);
     }
-    let mut text = format!(
-        "The providers are simulated at {sandbox}, the receiver is at {inbox}.\n\
-         Each event is sent as its provider sends it, verified, strictly validated, decoded and acknowledged.\n\n"
-    );
+    let width = help::width();
+    let begun = format!("The providers are simulated at {sandbox}, the receiver is at {inbox}.");
+    let what = "Each event is sent as its provider does, verified, strictly validated, decoded and acknowledged.";
+    let mut text = format!("{}\n{}\n\n", help::fill(&begun, width, 0), help::fill(what, width, 0));
     for line in table.lines() {
         text += line.trim_end();
         text.push('\n');
@@ -66,7 +67,10 @@ fn next() -> String {
         (format!("listen {} --help", last.name), "receive deliveries, one line of JSON each".to_owned()),
         (format!("verify {} --help", last.name), "find out why a delivery is refused".to_owned()),
     ]);
-    let lines = commands.map(|(command, what)| format!("  pos-webhooks {command:<21}  {what}\n"));
+    let lines = commands.map(|(command, what)| {
+        let command = format!("  pos-webhooks {command:<21}  ");
+        help::fill(&format!("{command}{what}"), help::width(), command.len()) + "\n"
+    });
     format!("\nNext, with credentials of your own:\n{}", lines.collect::<String>())
 }
 
@@ -105,6 +109,6 @@ fn detail(chunk: &[Step], steps: &[Step], verbose: bool) -> String {
         let event = provider.events.iter().find(|known| known.name == event);
         event.is_some_and(|event| !tells_its_event(provider, event))
     });
-    let kept = if untold { "; kept as they came, since payloads do not tell the event" } else { "" };
+    let kept = if untold { "; kept as they came, since payloads do not say which event they are" } else { "" };
     format!("{} of {all}: {names}{kept}", chunk.len())
 }

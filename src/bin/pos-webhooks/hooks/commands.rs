@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::credentials::Credential;
 use super::reasons;
 use super::schema::{Place, Schema};
+use crate::help;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Verb {
@@ -191,7 +192,7 @@ pub fn parameter_id(parameter: &Parameter) -> String {
 
 /// A command per provider, with a command per call.
 pub fn providers(command: Command) -> Command {
-    command.subcommand_required(true).subcommands(PROVIDERS.iter().copied().map(provider))
+    command.subcommand_required(true).subcommands(PROVIDERS.iter().copied().map(provider).map(help::laid_out))
 }
 
 fn provider(provider: &'static Provider) -> Command {

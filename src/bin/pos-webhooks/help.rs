@@ -1,0 +1,132 @@
+//! Text that fits the terminal. clap wraps lines as well, but knows of no columns and of no commands.
+
+use std::env;
+
+use clap::Command;
+use textwrap::core::Word;
+use textwrap::{Options, WordSeparator, WordSplitter};
+
+/// The widest word of an example fits in it. A narrower terminal wraps by itself, which keeps a command whole.
+const NARROWEST: usize = 60;
+
+/// Where the output is not a terminal.
+const DEFAULT: usize = 100;
+
+pub fn width() -> usize {
+    let given = || env::var("COLUMNS").ok()?.parse().ok();
+    let terminal = terminal_size::terminal_size().map(|(width, _)| width.0.into());
+    terminal.or_else(given).unwrap_or(DEFAULT).max(NARROWEST)
+}
+
+/// Lays out the texts of a command and of its subcommands.
+pub fn laid_out(command: Command) -> Command {
+    let width = width();
+    let mut command = command.term_width(width);
+    if let Some(text) = command.get_long_about().map(|text| lay_out(&text.to_string(), width)) {
+        command = command.long_about(text);
+    }
+    if let Some(text) = command.get_after_help().map(|text| lay_out(&text.to_string(), width)) {
+        command = command.after_help(text);
+    }
+    if let Some(text) = command.get_after_long_help().map(|text| lay_out(&text.to_string(), width)) {
+        command = command.after_long_help(text);
+    }
+    let command = command.mut_args(|arg| {
+        let short = || arg.get_help().filter(|help| help.to_string().contains('`'));
+        // clap indents it by 10.
+        match arg.get_long_help().or_else(short).map(|text| lay_out(&text.to_string(), width - 10)) {
+            Some(text) => arg.long_help(text),
+            None => arg,
+        }
+    });
+    command.mut_subcommands(laid_out)
+}
+
+/// Breaks the lines of a text anew.
+///
+/// Lines that are not indented are prose; what is indented by two spaces is a line of its own. Its text may be in a column,
+/// behind two spaces or more, and goes on below. Under `Examples:` it is a command, which is broken as a shell reads it,
+/// where it is broken already and where it is too long.
+fn lay_out(text: &str, width: usize) -> String {
+    // Each with the column that it goes on in; a command has none.
+    let mut blocks: Vec<(Option<usize>, String)> = Vec::new();
+    let mut examples = false;
+    for line in text.lines() {
+        let unindented = line.trim_start();
+        let indent = line.len() - unindented.len();
+        if indent == 0 && !line.is_empty() {
+            examples = line == "Examples:";
+        }
+        match blocks.last_mut() {
+            Some((Some(column), last)) if *column == indent && indent != 2 && !last.is_empty() && !line.is_empty() => {
+                *last += " ";
+                *last += unindented;
+            }
+            Some((None, last)) if last.ends_with(" \\") => {
+                last.push('\n');
+                *last += unindented;
+            }
+            _ if examples && indent == 2 => blocks.push((None, unindented.to_owned())),
+            _ => {
+                let text = unindented.split_once("  ").filter(|_| indent == 2).map(|(_, text)| text.trim_start());
+                blocks.push((Some(line.len() - text.unwrap_or(unindented).len()), line.to_owned()));
+            }
+        }
+    }
+    let lines = blocks.iter().map(|(column, text)| match column {
+        Some(column) => fill(text, width, *column),
+        None => command(text, width),
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// What is not in the first column goes on in the given one. A command in grave accents stays on its line.
+pub fn fill(text: &str, width: usize, column: usize) -> String {
+    let (start, text) = text.split_at_checked(column).unwrap_or(("", text));
+    let indent = " ".repeat(column);
+    textwrap::fill(text, options(width, start, &indent, |line| Box::new(words(line, &['`']))))
+}
+
+fn command(text: &str, width: usize) -> String {
+    let mut lines = Vec::new();
+    for part in text.split(" \\\n") {
+        let first = if lines.is_empty() { "  " } else { "      " };
+        let options = options(width - 2, first, "      ", |line| Box::new(words(line, &['\'', '"'])));
+        lines.extend(textwrap::wrap(part, options));
+    }
+    lines.join(" \\\n")
+}
+
+type Words = for<'a> fn(&'a str) -> Box<dyn Iterator<Item = Word<'a>> + 'a>;
+
+fn options<'a>(width: usize, first: &'a str, indent: &'a str, words: Words) -> Options<'a> {
+    Options::new(width)
+        .initial_indent(first)
+        .subsequent_indent(indent)
+        .break_words(false)
+        .word_separator(WordSeparator::Custom(words))
+        .word_splitter(WordSplitter::NoHyphenation)
+}
+
+/// Words with the spaces after them. What is between quotes is one word.
+fn words<'a>(line: &'a str, quotes: &'static [char]) -> impl Iterator<Item = Word<'a>> + 'a {
+    let (mut rest, mut quote) = (line, None);
+    std::iter::from_fn(move || {
+        let mut spaced = false;
+        let end = rest.char_indices().find(|(_, character)| {
+            if spaced && *character != ' ' {
+                return true;
+            }
+            match quote {
+                None if quotes.contains(character) => quote = Some(*character),
+                Some(open) if open == *character => quote = None,
+                _ => {}
+            }
+            spaced = *character == ' ' && quote.is_none();
+            false
+        });
+        let (word, after) = rest.split_at_checked(end.map_or(rest.len(), |(end, _)| end))?;
+        rest = after;
+        (!word.is_empty()).then(|| Word::from(word))
+    })
+}

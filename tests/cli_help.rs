@@ -1,0 +1,350 @@
+//! What all commands of the binary have in common: help, errors, and terminals.
+
+#![cfg(all(feature = "cli", feature = "mipos", feature = "mypos", feature = "dealpos", feature = "vipps"))]
+
+#[path = "cli/run.rs"]
+mod run;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::run::{Done, command, directory, feed, run};
+
+const BINARY: &str = env!("CARGO_BIN_EXE_pos-webhooks");
+
+fn help(path: &[String], option: &str, width: usize) -> String {
+    let arguments: Vec<_> = path.iter().map(String::as_str).chain([option]).collect();
+    let mut command = command(&arguments);
+    command.env("COLUMNS", width.to_string());
+    let done = feed(command, b"");
+    assert_eq!((done.status, done.err.as_str()), (0, ""), "{path:?}");
+    done.out
+}
+
+/// The subcommands that a help lists.
+fn subcommands(help: &str) -> Vec<String> {
+    let lines = help.lines().skip_while(|line| !matches!(*line, "Commands:" | "Providers:")).skip(1);
+    let names =
+        lines.take_while(|line| !line.is_empty()).filter(|line| line.starts_with("  ") && !line.starts_with("   "));
+    names.filter_map(|line| line.split_whitespace().next()).filter(|name| *name != "help").map(str::to_owned).collect()
+}
+
+/// Every command that there is help for, found through the help itself.
+fn commands() -> Vec<Vec<String>> {
+    let mut commands = vec![Vec::new()];
+    let mut next = 0;
+    while let Some(path) = commands.get(next).cloned() {
+        next += 1;
+        // Other helps have a section on providers that are no commands.
+        if path.is_empty() || path[0] == "hooks" {
+            let names = subcommands(&help(&path, "--help", 100));
+            commands.extend(names.into_iter().map(|name| [&path[..], &[name]].concat()));
+            // No call is documented, so there is nothing to help with.
+            commands.retain(|path| path.join(" ") != "hooks dealpos");
+        }
+    }
+    assert!(commands.iter().any(|path| path.join(" ") == "hooks vipps create"), "{commands:?}");
+    commands
+}
+
+/// The examples of a help, as they are on the lines.
+fn examples(help: &str) -> Vec<String> {
+    let lines = help.lines().skip_while(|line| *line != "Examples:").skip(1).take_while(|line| !line.is_empty());
+    let mut examples: Vec<String> = Vec::new();
+    for line in lines {
+        match examples.last_mut() {
+            Some(last) if last.ends_with('\\') => *last += &format!("\n{line}"),
+            // What explains an example is indented further.
+            _ if line.starts_with("      ") => {}
+            _ => examples.push(line.to_owned()),
+        }
+    }
+    examples
+}
+
+/// As it was before it was broken.
+fn whole(example: &str) -> String {
+    example.split(" \\\n").map(str::trim).collect::<Vec<_>>().join(" ")
+}
+
+fn words(text: &str) -> Vec<&str> {
+    text.split_whitespace().filter(|word| *word != "\\").collect()
+}
+
+#[test]
+fn text_wraps_at_the_width_and_never_inside_a_word_or_a_command() {
+    for path in commands() {
+        for option in ["-h", "--help"] {
+            let reference = help(&path, option, 1000);
+            for width in [60, 80, 120] {
+                let text = help(&path, option, width);
+                // What clap puts below its option or beside it is the same text.
+                assert_eq!(words(&text), words(&reference), "{path:?} {option} {width}");
+                for line in text.lines().filter(|line| !line.starts_with("Usage: ")) {
+                    let one_word = words(line).len() <= 1;
+                    assert!(line.chars().count() <= width || one_word, "{path:?} {option} {width}: {line}");
+                    assert!(line.matches('`').count() % 2 == 0 || option == "-h", "{path:?} {width}: {line}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn an_example_is_the_same_at_every_width() {
+    for path in commands() {
+        let reference: Vec<_> = examples(&help(&path, "--help", 1000)).iter().map(|example| whole(example)).collect();
+        for width in [20, 60, 80, 100, 120] {
+            let text = help(&path, "--help", width);
+            let found: Vec<_> = examples(&text).iter().map(|example| whole(example)).collect();
+            assert_eq!(found, reference, "{path:?} {width}: {text}");
+        }
+    }
+}
+
+/// What the examples of the help read, and programs that stand for those of others.
+fn prepare(folder: &Path) {
+    let bin = folder.join("bin");
+    fs::create_dir_all(&bin).unwrap();
+    let write = |name: &str, content: &str| fs::write(folder.join(name), content).unwrap();
+    let example = |provider: &str, name: &str| run(&["example", provider, name]).out;
+    let sign = |options: &[&str]| {
+        let mut command = command(&[&["sign"], options, &["--secret-file", "secret.txt", "body.json"]].concat());
+        command.current_dir(folder);
+        feed(command, b"").out
+    };
+    for name in ["secret.txt", "old.txt", "new.txt"] {
+        write(name, "c2VjcmV0");
+    }
+    let payment = example("dealpos", "paymentCreated");
+    write("body.json", &payment);
+    write("payment.json", &payment);
+    write("orders.ndjson", &example("mipos", "ORDER"));
+    let url = "https://shop.example/hooks/vipps";
+    let vipps = sign(&["vipps", "--url", url, "--at", "2026-11-21T12:00:00Z"]);
+    write("headers.txt", &format!("{vipps}{}", sign(&["mypos", "--event", "pos.payment.completed"])));
+
+    let program = |name: &str, script: &str| {
+        let file = bin.join(name);
+        fs::write(&file, format!("#!/bin/sh\n{script}\n")).unwrap();
+        assert!(Command::new("chmod").arg("+x").arg(file).status().unwrap().success());
+    };
+    write("captured.json", &example("vipps", "epayments.payment.captured.v1"));
+    program("curl", "cat captured.json");
+    program("jq", "cat");
+    // What waits for others, or calls a provider, only reads its arguments.
+    let scripts =
+        format!("case $1 in listen | sandbox | hooks) exec {BINARY} \"$@\" --help ;; esac\nexec {BINARY} \"$@\"");
+    program("pos-webhooks", &scripts);
+}
+
+#[test]
+fn an_example_can_be_pasted() {
+    let folder = directory("examples of the help");
+    let mut count = 0;
+    for path in commands() {
+        for example in examples(&help(&path, "--help", 60)) {
+            prepare(&folder);
+            let search = format!("{}:{}", folder.join("bin").display(), std::env::var("PATH").unwrap());
+            let mut shell = Command::new("bash");
+            shell.args(["-euo", "pipefail", "-c", &example]).current_dir(&folder).env("PATH", search);
+            shell.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+            let done = feed(shell, b"");
+            assert_eq!((done.status, done.err.as_str()), (0, ""), "{example}\n{}", done.out);
+            count += 1;
+        }
+    }
+    assert!(count > 20, "{count} examples");
+}
+
+#[test]
+fn the_sandbox_leaves_the_default_address_of_listen_free() {
+    let listen = help(&["listen".to_owned()], "--help", 100);
+    let (_, default) = listen.split_once("[default: 127.0.0.1:").unwrap();
+    let (port, _) = default.split_once(']').unwrap();
+    let sandbox = help(&["sandbox".to_owned()], "--help", 100);
+    assert!(sandbox.contains("--listen 127.0.0.1:") && !sandbox.contains(&format!(":{port}")), "{sandbox}");
+}
+
+#[test]
+fn every_error_has_one_form() {
+    let folder = directory("errors");
+    fs::write(folder.join("secret.txt"), "secret").unwrap();
+    fs::write(folder.join("headers.txt"), "Host: a\n").unwrap();
+    fs::write(folder.join("broken.json"), "{").unwrap();
+    fs::write(folder.join("credentials.json"), r#"{"token":"t"}"#).unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let closed = {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        format!("http://127.0.0.1:{port}")
+    };
+    let secret = ["--secret-file", "secret.txt"];
+    let hooks = ["hooks", "vipps", "list", "--credentials-file"];
+    let calls: Vec<(i32, Vec<&str>)> = vec![
+        (2, vec!["nothing"]),
+        (2, vec!["demo", "--verbose", "--format", "json"]),
+        (2, vec!["demo", "--nothing"]),
+        (2, vec!["verify", "mypos"]),
+        (2, [&["verify", "mypos", "--headers", "headers.txt"], &secret[..], &["missing"]].concat()),
+        (2, [&["verify", "vipps", "--headers", "headers.txt"], &secret[..], &["broken.json"]].concat()),
+        (2, vec!["sign", "mipos", "--secret-file", "missing"]),
+        (2, [&["sign", "dealpos"], &secret[..]].concat()),
+        (2, vec!["decode", "mypos"]),
+        (1, vec!["decode", "vipps", "broken.json"]),
+        (2, vec!["decode", "vipps", "missing"]),
+        (2, vec!["listen", "mypos"]),
+        (2, vec!["listen", "mypos", "--secret-file", "missing"]),
+        (2, [&["listen", "vipps"], &secret[..]].concat()),
+        (2, [&["listen", "mypos", "--listen", &address], &secret[..]].concat()),
+        (2, [&["listen", "mypos", "--append", "."], &secret[..]].concat()),
+        (2, vec!["validate", "dealpos", "nothing"]),
+        (2, vec!["validate", "dealpos", "paymentCreated", "missing"]),
+        (2, vec!["schema", "dealpos", "nothing"]),
+        (2, vec!["spec", "nobody"]),
+        (2, vec!["example", "dealpos", "nothing"]),
+        (2, vec!["example", "dealpos", "paymentCreated", "--example", "nothing"]),
+        (2, vec!["sandbox", "--listen", &address]),
+        (2, vec!["sandbox", "--listen", "nowhere"]),
+        (2, vec!["hooks", "nobody"]),
+        (2, vec!["hooks", "dealpos", "list"]),
+        (2, [&hooks[..], &["missing"]].concat()),
+        (1, [&hooks[..], &["credentials.json", "--base-url", &closed]].concat()),
+    ];
+    let check = |call: &[&str], status: i32, done: Done| {
+        assert_eq!(done.status, status, "{call:?}: {}", done.err);
+        assert!(done.err.starts_with("error: ") && !done.err.contains("pos-webhooks: "), "{call:?}: {}", done.err);
+        assert_eq!(done.err.lines().filter(|line| line.starts_with("error: ")).count(), 1, "{call:?}: {}", done.err);
+    };
+    let command_in = |call: &[&str]| {
+        let mut command = command(call);
+        command.current_dir(&folder);
+        command
+    };
+    for (status, call) in &calls {
+        check(call, *status, feed(command_in(call), b""));
+    }
+    // What is written cannot be.
+    if cfg!(target_os = "linux") {
+        for call in [
+            &["demo"][..],
+            &["verify", "mipos", "--headers", "headers.txt", "broken.json"],
+            &["sign", "mipos", "--secret-file", "secret.txt", "broken.json"],
+            &["decode", "vipps", "credentials.json"],
+            &["validate", "dealpos", "paymentCreated", "broken.json"],
+            &["schema", "dealpos"],
+            &["spec", "dealpos"],
+            &["example", "dealpos", "paymentCreated", "--format", "raw"],
+            &["sandbox"],
+        ] {
+            let mut command = command_in(call);
+            command.stdout(fs::OpenOptions::new().write(true).open("/dev/full").unwrap());
+            check(call, 2, feed(command, b""));
+        }
+    }
+    let tested: BTreeSet<_> =
+        calls.iter().map(|(_, call)| call[0].to_owned()).filter(|name| name != "nothing").collect();
+    assert_eq!(tested, subcommands(&help(&[], "--help", 100)).into_iter().collect());
+}
+
+/// A program that is run on a terminal of its own, by `script` of util-linux.
+#[cfg(target_os = "linux")]
+mod terminal {
+    use super::*;
+
+    struct Seen {
+        status: Option<i32>,
+        text: String,
+    }
+
+    /// Presses Ctrl-C once `until` is seen, where it does not end by itself.
+    fn on_a_terminal(folder: &PathBuf, call: &str, until: Option<&str>) -> Seen {
+        // Where the tests run in the background, Ctrl-C is ignored by what they start.
+        let mut script = Command::new("env");
+        script
+            .args(["--default-signal=INT", "script", "-qec", call, "/dev/null"])
+            .current_dir(folder)
+            .env("SHELL", "/bin/sh")
+            .env("TERM", "xterm-256color");
+        for name in ["COLUMNS", "NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "CI"] {
+            script.env_remove(name);
+        }
+        script.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = script.spawn().unwrap();
+        let (mut keyboard, mut screen) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+        let (mut text, mut pressed) = (Vec::new(), false);
+        let mut bytes = [0; 4096];
+        // Reading fails once the other end is gone.
+        while let Ok(read @ 1..) = screen.read(&mut bytes) {
+            text.extend(&bytes[..read]);
+            if !pressed && until.is_some_and(|until| String::from_utf8_lossy(&text).contains(until)) {
+                keyboard.write_all(b"\x03").unwrap();
+                pressed = true;
+            }
+        }
+        Seen { status: child.wait().unwrap().code(), text: String::from_utf8_lossy(&text).replace('\r', "") }
+    }
+
+    #[test]
+    fn every_subcommand_runs_on_a_terminal() {
+        let folder = directory("terminal");
+        prepare(&folder);
+        let calls = [
+            ("demo", 0, None),
+            ("verify mypos --secret-file secret.txt --headers headers.txt body.json", 0, None),
+            ("verify mypos --secret-file secret.txt --headers headers.txt orders.ndjson", 1, None),
+            ("sign mipos --secret-file secret.txt body.json", 0, None),
+            ("decode vipps captured.json", 0, None),
+            ("validate dealpos paymentCreated payment.json", 0, None),
+            ("validate dealpos paymentCreated orders.ndjson --ndjson", 1, None),
+            ("schema vipps", 0, None),
+            ("spec mypos", 0, None),
+            ("example mipos create_webhook.409", 0, None),
+            ("sandbox", 130, Some("\"provider\":\"vipps\"")),
+            ("hooks vipps list --base-url http://127.0.0.1:9 --credentials-file token.json", 1, None),
+            (
+                "hooks vipps delete 497f6eca-6276-4993-bfeb-53cbbbba6f08 --base-url http://127.0.0.1:9 --credentials-file token.json",
+                130,
+                Some("elete"),
+            ),
+            ("listen mypos --secret-file secret.txt --listen 127.0.0.1:0", 0, Some("127.0.0.1:")),
+        ];
+        fs::write(folder.join("token.json"), r#"{"token":"t"}"#).unwrap();
+        for (call, status, until) in calls {
+            let seen = on_a_terminal(&folder, &format!("{BINARY} {call}"), until);
+            assert!(!seen.text.contains("panicked"), "{call}: {}", seen.text);
+            assert_eq!(seen.status, Some(status), "{call}: {}", seen.text);
+        }
+        let tested: BTreeSet<_> = calls.iter().filter_map(|(call, ..)| call.split(' ').next()).collect();
+        let names = subcommands(&help(&[], "--help", 100));
+        assert_eq!(tested, names.iter().map(String::as_str).collect());
+    }
+
+    #[test]
+    fn help_is_as_wide_as_the_terminal() {
+        let folder = directory("terminal width");
+        for width in [66, 93, 140] {
+            for call in ["verify --help", "hooks --help", "demo"] {
+                let seen = on_a_terminal(&folder, &format!("stty cols {width} rows 24; {BINARY} {call}"), None);
+                let text = anstream::adapter::strip_str(&seen.text).to_string();
+                let widest =
+                    text.lines().filter(|line| !line.starts_with("Usage")).map(|line| line.chars().count()).max();
+                let least = if call == "demo" { 0 } else { width - 12 };
+                assert!(widest.is_some_and(|widest| (least..=width).contains(&widest)), "{width}: {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_example_has_a_heading_on_a_terminal_only() {
+        let folder = directory("terminal example");
+        let call = format!("{BINARY} example dealpos paymentCreated");
+        let seen = on_a_terminal(&folder, &call, None);
+        assert!(seen.text.starts_with("# paymentCreated, original: "), "{}", seen.text);
+        assert!(on_a_terminal(&folder, &format!("{call} 2>&- | cat"), None).text.starts_with("{\"ID\":"), "{call}");
+    }
+}
