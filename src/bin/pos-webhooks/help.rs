@@ -46,18 +46,19 @@ pub fn laid_out(command: Command) -> Command {
 ///
 /// Lines that are not indented are prose; what is indented by two spaces is a line of its own. Its text may be in a column,
 /// behind two spaces or more, and goes on below. Under `Examples:` it is a command, which is broken as a shell reads it,
-/// where it is broken already and where it is too long.
+/// where it is broken already and where it is too long. Under `Configuration…:` it stays as it is.
 fn lay_out(text: &str, width: usize) -> String {
     // Each with the column that it goes on in; a command has none.
     let mut blocks: Vec<(Option<usize>, String)> = Vec::new();
-    let mut examples = false;
+    let mut heading = "";
     for line in text.lines() {
         let unindented = line.trim_start();
         let indent = line.len() - unindented.len();
         if indent == 0 && !line.is_empty() {
-            examples = line == "Examples:";
+            heading = line;
         }
         match blocks.last_mut() {
+            _ if indent > 0 && heading.starts_with("Configuration") => blocks.push((Some(line.len()), line.to_owned())),
             Some((Some(column), last)) if *column == indent && indent != 2 && !last.is_empty() && !line.is_empty() => {
                 *last += " ";
                 *last += unindented;
@@ -66,7 +67,7 @@ fn lay_out(text: &str, width: usize) -> String {
                 last.push('\n');
                 *last += unindented;
             }
-            _ if examples && indent == 2 => blocks.push((None, unindented.to_owned())),
+            _ if heading == "Examples:" && indent == 2 => blocks.push((None, unindented.to_owned())),
             _ => {
                 let text = unindented.split_once("  ").filter(|_| indent == 2).map(|(_, text)| text.trim_start());
                 blocks.push((Some(line.len() - text.unwrap_or(unindented).len()), line.to_owned()));
@@ -74,6 +75,7 @@ fn lay_out(text: &str, width: usize) -> String {
         }
     }
     let lines = blocks.iter().map(|(column, text)| match column {
+        Some(column) if *column >= text.len() => text.clone(),
         Some(column) => fill(text, width, *column),
         None => command(text, width),
     });
@@ -84,14 +86,14 @@ fn lay_out(text: &str, width: usize) -> String {
 pub fn fill(text: &str, width: usize, column: usize) -> String {
     let (start, text) = text.split_at_checked(column).unwrap_or(("", text));
     let indent = " ".repeat(column);
-    textwrap::fill(text, options(width, start, &indent, |line| Box::new(words(line, &['`']))))
+    textwrap::fill(text, options(width, start, &indent, |line| Box::new(words(line, &['`'], false))))
 }
 
 fn command(text: &str, width: usize) -> String {
     let mut lines = Vec::new();
     for part in text.split(" \\\n") {
         let first = if lines.is_empty() { "  " } else { "      " };
-        let options = options(width - 2, first, "      ", |line| Box::new(words(line, &['\'', '"'])));
+        let options = options(width - 2, first, "      ", |line| Box::new(words(line, &['\'', '"'], true)));
         lines.extend(textwrap::wrap(part, options));
     }
     lines.join(" \\\n")
@@ -108,25 +110,32 @@ fn options<'a>(width: usize, first: &'a str, indent: &'a str, words: Words) -> O
         .word_splitter(WordSplitter::NoHyphenation)
 }
 
-/// Words with the spaces after them. What is between quotes is one word.
-fn words<'a>(line: &'a str, quotes: &'static [char]) -> impl Iterator<Item = Word<'a>> + 'a {
-    let (mut rest, mut quote) = (line, None);
+/// Words with the spaces after them. What is between quotes is one word; in a command, so are an option and its value.
+fn words<'a>(line: &'a str, quotes: &'static [char], command: bool) -> impl Iterator<Item = Word<'a>> + 'a {
+    let mut rest = line;
     std::iter::from_fn(move || {
-        let mut spaced = false;
-        let end = rest.char_indices().find(|(_, character)| {
-            if spaced && *character != ' ' {
-                return true;
-            }
-            match quote {
-                None if quotes.contains(character) => quote = Some(*character),
-                Some(open) if open == *character => quote = None,
-                _ => {}
-            }
-            spaced = *character == ' ' && quote.is_none();
-            false
-        });
-        let (word, after) = rest.split_at_checked(end.map_or(rest.len(), |(end, _)| end))?;
+        let (mut word, mut after) = rest.split_at_checked(end_of_word(rest, quotes))?;
+        if command && (word.starts_with("--") || word == "| ") && !after.starts_with(['-', '|', '>', '<']) {
+            (word, after) = rest.split_at_checked(word.len() + end_of_word(after, quotes))?;
+        }
         rest = after;
         (!word.is_empty()).then(|| Word::from(word))
     })
+}
+
+fn end_of_word(text: &str, quotes: &[char]) -> usize {
+    let (mut spaced, mut quote) = (false, None);
+    let end = text.char_indices().find(|(_, character)| {
+        if spaced && *character != ' ' {
+            return true;
+        }
+        match quote {
+            None if quotes.contains(character) => quote = Some(*character),
+            Some(open) if open == *character => quote = None,
+            _ => {}
+        }
+        spaced = *character == ' ' && quote.is_none();
+        false
+    });
+    end.map_or(text.len(), |(end, _)| end)
 }

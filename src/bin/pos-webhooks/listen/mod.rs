@@ -57,29 +57,32 @@ Answers:
   413  It is longer than --max-bytes
   503  It could not be written
 
-Rotation of the --append file:
-  Rename it within its folder; the next event goes into a new file of the name, or into one that
-  was made in its place. SIGHUP does the same at once. For logrotate:
+Rotation:
 
-      /var/lib/hooks/events.ndjson {
-          daily
-          rotate 30
-          compress
-          delaycompress
-          create 0600 hooks hooks
-          postrotate
-              pkill -HUP -f 'pos-webhooks listen'
-          endscript
-      }
+Rename the --append file within its folder: the next event goes into a new file of the name, or into one that was made in \
+its place. SIGHUP reopens the name at once, and never ends the program. Rotated files beside it, such as events.ndjson.1, are \
+read at start for the keys of events that may come again, unless they are compressed.
 
-  Rotated files beside it, such as events.ndjson.1, are read at start for the keys of events that may
-  come again, unless they are compressed. Do not use copytruncate: what is written between its
-  copy and its cut is lost, which no writer can prevent. A file that has become shorter is reported.
+copytruncate loses what is written between its copy and its cut, which no writer can prevent: do not use it. A file that has \
+become shorter is reported in the log.
+
+Configuration for logrotate:
+  /var/lib/hooks/events.ndjson {
+      daily
+      rotate 30
+      compress
+      delaycompress
+      create 0600 hooks hooks
+      postrotate
+          pkill -HUP -f 'pos-webhooks listen'
+      endscript
+  }
 
 Examples:
   pos-webhooks listen vipps --secret-file secret.txt --url https://shop.example/hooks/vipps \\
       --append events.ndjson
-  pos-webhooks listen mypos --secret-file old.txt --secret-file new.txt | jq .event
+  pos-webhooks listen mypos --secret-file old.txt --secret-file new.txt \\
+      | jq .event
 
 Exit status:
   0  Ended by SIGTERM or Ctrl-C.
