@@ -186,7 +186,6 @@ fn method(index: usize, operation: &Operation) -> TokenStream {
         Some(body) => (rust_type(&body.shape), quote!(answer.decode())),
         None => (quote!(()), quote!(answer.nothing())),
     };
-    let success_pattern = success.map(pattern);
     let refusals = documented_errors(operation).map(|answer| {
         let (pattern, variant) = (pattern(answer), variant(answer));
         match answer.body {
@@ -212,7 +211,7 @@ fn method(index: usize, operation: &Operation) -> TokenStream {
             };
             let answer = connection.call(operation, send).await?;
             match answer.status.as_u16() {
-                #success_pattern => #accept,
+                200..=299 => #accept,
                 #(#refusals)*
                 _ => Err(answer.undocumented()),
             }

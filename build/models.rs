@@ -69,12 +69,12 @@ pub fn models(bundle: &Bundle) -> Result<TokenStream, String> {
     });
     let mut space = TypeSpace::new(&settings);
     space.add_ref_types(schemas.collect::<Result<Vec<_>, _>>()?).map_err(|error| error.to_string())?;
-    let types = decode_integers(space.to_stream())?;
+    let types = decode_scalars(space.to_stream())?;
     Ok(quote! { #types #enums })
 }
 
-/// Has every integer decoded by `crate::values::integers`; typify cannot be told to.
-fn decode_integers(types: TokenStream) -> Result<TokenStream, String> {
+/// Has every integer and boolean decoded by `crate::values::scalars`; typify cannot be told to.
+fn decode_scalars(types: TokenStream) -> Result<TokenStream, String> {
     let mut types: syn::File = syn::parse2(types).map_err(|error| error.to_string())?;
     let fields = types.items.iter_mut().filter_map(|item| match item {
         syn::Item::Struct(item) => Some(item.fields.iter_mut()),
@@ -82,7 +82,7 @@ fn decode_integers(types: TokenStream) -> Result<TokenStream, String> {
     });
     for field in fields.flatten() {
         let kind = field.ty.to_token_stream().to_string();
-        if !kind.split(' ').any(|token| token == "i64") {
+        if !kind.split(' ').any(|token| matches!(token, "i64" | "bool")) {
             continue;
         }
         // Of a member that is required and may be null.
@@ -92,7 +92,7 @@ fn decode_integers(types: TokenStream) -> Result<TokenStream, String> {
             _ => None,
         });
         if let Some((text, list)) = told.find(|(text, _)| text.contains(own)) {
-            let text = text.replace(own, "\"crate::values::integers\"");
+            let text = text.replace(own, "\"crate::values::scalars\"");
             list.tokens = text.parse().map_err(|error: proc_macro2::LexError| error.to_string())?;
             continue;
         }
@@ -100,7 +100,7 @@ fn decode_integers(types: TokenStream) -> Result<TokenStream, String> {
         let mut serde = field.attrs.iter().filter(|attribute| attribute.path().is_ident("serde"));
         let has_default = serde.any(|attribute| attribute.to_token_stream().to_string().contains("default"));
         let default = (kind.starts_with(":: std :: option :: Option") && !has_default).then(|| quote!(, default));
-        field.attrs.push(syn::parse_quote!(#[serde(deserialize_with = "crate::values::integers" #default)]));
+        field.attrs.push(syn::parse_quote!(#[serde(deserialize_with = "crate::values::scalars" #default)]));
     }
     Ok(types.into_token_stream())
 }

@@ -183,35 +183,42 @@ macro_rules! raw_text {
 raw_text!(Number);
 raw_text!(Json);
 
-/// Decodes what is an integer to JSON Schema: beside `25800` also `25800.0` and `2.58e4`.
-pub(crate) fn integers<'de, T: Integers, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+/// Decodes what is an integer to JSON Schema, beside `25800` also `25800.0` and `2.58e4`; and booleans, also as `0` and
+/// `1`, which servers in PHP send.
+pub(crate) fn scalars<'de, T: Scalars, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
     T::decode(deserializer)
 }
 
-/// The integers of the models: alone, optional, in lists and in maps.
-pub(crate) trait Integers: Sized {
+/// The integers and booleans of the models: alone, optional, in lists and in maps.
+pub(crate) trait Scalars: Sized {
     fn decode<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error>;
 }
 
-impl Integers for i64 {
+impl Scalars for i64 {
     fn decode<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_i64(IntegerVisitor)
     }
 }
 
-impl<T: Integers> Integers for Option<T> {
+impl Scalars for bool {
+    fn decode<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(BooleanVisitor)
+    }
+}
+
+impl<T: Scalars> Scalars for Option<T> {
     fn decode<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Ok(Option::<Within<T>>::deserialize(deserializer)?.map(|Within(value)| value))
     }
 }
 
-impl<T: Integers> Integers for Vec<T> {
+impl<T: Scalars> Scalars for Vec<T> {
     fn decode<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Ok(Vec::<Within<T>>::deserialize(deserializer)?.into_iter().map(|Within(value)| value).collect())
     }
 }
 
-impl<T: Integers> Integers for BTreeMap<String, T> {
+impl<T: Scalars> Scalars for BTreeMap<String, T> {
     fn decode<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let members = BTreeMap::<String, Within<T>>::deserialize(deserializer)?;
         Ok(members.into_iter().map(|(name, Within(value))| (name, value)).collect())
@@ -220,7 +227,7 @@ impl<T: Integers> Integers for BTreeMap<String, T> {
 
 struct Within<T>(T);
 
-impl<'de, T: Integers> Deserialize<'de> for Within<T> {
+impl<'de, T: Scalars> Deserialize<'de> for Within<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         T::decode(deserializer).map(Self)
     }
@@ -250,6 +257,28 @@ impl Visitor<'_> for IntegerVisitor {
             return Ok(value as i64);
         }
         Err(E::invalid_value(Unexpected::Float(value), &self))
+    }
+}
+
+struct BooleanVisitor;
+
+impl Visitor<'_> for BooleanVisitor {
+    type Value = bool;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a boolean")
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<bool, E> {
+        Ok(value)
+    }
+
+    fn visit_u64<E: Error>(self, value: u64) -> Result<bool, E> {
+        match value {
+            0 => Ok(false),
+            1 => Ok(true),
+            _ => Err(E::invalid_type(Unexpected::Unsigned(value), &self)),
+        }
     }
 }
 

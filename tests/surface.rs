@@ -408,8 +408,8 @@ fn field_line(field: &syn::Field) -> Option<String> {
     let wire = wire.map(|note| note.replace("rename", "")).unwrap_or_default();
     let kind = text(&field.ty);
     let optional = kind.starts_with("Option<");
-    // How an integer is decoded goes without saying.
-    if let Some(at) = told.iter().position(|note| note == "deserialize_with = \"values::integers\"") {
+    // How an integer or a boolean is decoded goes without saying.
+    if let Some(at) = told.iter().position(|note| note == "deserialize_with = \"values::scalars\"") {
         told.remove(at);
         match told.iter().position(|note| note == "default") {
             Some(at) if optional => drop(told.remove(at)),

@@ -24,36 +24,83 @@ pub enum Answer {
     Object(BTreeMap<String, Answer>),
 }
 
-impl Answer {
-    /// Reads JSON, and hands out its secrets by their schema. They are masked unless they are to be shown.
-    pub fn read(json: &str, place: &Place<'_>, show: bool, secrets: &mut Vec<Secret>) -> serde_json::Result<Self> {
-        let json = json.trim();
-        Ok(match json.bytes().next() {
-            Some(b'n') => Self::Null,
-            Some(b'"') => {
-                let text: String = serde_json::from_str(json)?;
-                if !place.is_secret() {
-                    return Ok(Self::Text(text));
-                }
-                secrets.push(Secret::from(text.as_str()));
-                Self::Text(if show { text } else { MASK.to_owned() })
-            }
+/// Reads answers, and finds their secrets by the schema.
+pub struct Reader {
+    /// Secrets are shown, not masked.
+    pub show: bool,
+    /// A member that the schema does not have may be a secret too: its name says so.
+    pub by_name: bool,
+    told: Vec<Secret>,
+    named: Vec<Secret>,
+}
+
+impl Reader {
+    pub fn new(show: bool, by_name: bool) -> Self {
+        Self { show, by_name, told: Vec::new(), named: Vec::new() }
+    }
+
+    /// The first secret that was read; one that the schema has is preferred.
+    pub fn secret(&self) -> Option<&Secret> {
+        self.told.iter().chain(&self.named).find(|secret| !secret.expose().trim().is_empty())
+    }
+
+    pub fn read(&mut self, json: &str, place: &Place<'_>) -> serde_json::Result<Answer> {
+        self.value(json.trim(), place, false, 0)
+    }
+
+    fn value(&mut self, json: &str, place: &Place<'_>, named: bool, depth: usize) -> serde_json::Result<Answer> {
+        // As deep as serde_json itself goes.
+        if depth > 128 {
+            return Err(serde::de::Error::custom("the answer is nested too deeply"));
+        }
+        match json.bytes().next() {
             Some(b'[') => {
                 let items: Vec<&RawValue> = serde_json::from_str(json)?;
                 let place = place.items();
-                let items = items.into_iter().map(|item| Self::read(item.get(), &place, show, secrets));
-                Self::List(items.collect::<Result<_, _>>()?)
+                let items = items.into_iter().map(|item| self.value(item.get(), &place, named, depth + 1));
+                return Ok(Answer::List(items.collect::<Result<_, _>>()?));
             }
             Some(b'{') => {
                 let members: BTreeMap<String, &RawValue> = serde_json::from_str(json)?;
                 let read = |(name, value): (String, &RawValue)| {
-                    let value = Self::read(value.get(), &place.member(&name), show, secrets)?;
+                    let named = named || (self.by_name && is_named_secret(&name));
+                    let value = self.value(value.get(), &place.member(&name), named, depth + 1)?;
                     Ok((name, value))
                 };
-                Self::Object(members.into_iter().map(read).collect::<serde_json::Result<_>>()?)
+                return Ok(Answer::Object(members.into_iter().map(read).collect::<serde_json::Result<_>>()?));
             }
-            _ => Self::Plain(serde_json::from_str(json)?),
-        })
+            _ if json == "null" => return Ok(Answer::Null),
+            _ => {}
+        }
+        let (text, answer) = match json.starts_with('"') {
+            true => {
+                let text: String = serde_json::from_str(json)?;
+                (text.clone(), Answer::Text(text))
+            }
+            false => (json.to_owned(), Answer::Plain(serde_json::from_str(json)?)),
+        };
+        let found = match (place.is_secret(), named) {
+            (true, _) => &mut self.told,
+            (false, true) => &mut self.named,
+            (false, false) => return Ok(answer),
+        };
+        found.push(Secret::from(text));
+        Ok(if self.show { answer } else { Answer::Text(MASK.to_owned()) })
+    }
+}
+
+fn is_named_secret(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    ["secret", "token", "password", "key"].iter().any(|part| name.contains(part))
+}
+
+impl Answer {
+    /// A body that is not JSON.
+    pub fn text(body: &[u8], show: bool) -> Self {
+        match String::from_utf8_lossy(body) {
+            text if text.trim().is_empty() => Self::Null,
+            text => Self::Text(if show { text.into_owned() } else { MASK.to_owned() }),
+        }
     }
 
     /// Masks these texts wherever they are: a refusal may repeat what was sent.
