@@ -186,6 +186,11 @@ fn method(index: usize, operation: &Operation) -> TokenStream {
         Some(body) => (rust_type(&body.shape), quote!(answer.decode())),
         None => (quote!(()), quote!(answer.nothing())),
     };
+    // Another success with the documented body is one as well.
+    let success_pattern = match success.map(pattern) {
+        Some(documented) if success.is_some_and(|answer| answer.status != "2XX") => quote!(#documented | 200..=299),
+        _ => quote!(200..=299),
+    };
     let refusals = documented_errors(operation).map(|answer| {
         let (pattern, variant) = (pattern(answer), variant(answer));
         match answer.body {
@@ -211,7 +216,7 @@ fn method(index: usize, operation: &Operation) -> TokenStream {
             };
             let answer = connection.call(operation, send).await?;
             match answer.status.as_u16() {
-                200..=299 => #accept,
+                #success_pattern => #accept,
                 #(#refusals)*
                 _ => Err(answer.undocumented()),
             }

@@ -317,6 +317,7 @@ pub(crate) fn is_loopback(url: &reqwest::Url) -> bool {
 /// A credential without a byte order mark in front, which editors put at the start of files. Whatever else does not belong
 /// to it was not meant to be sent: what is wrong with it.
 fn credential(text: &str) -> Result<&str, &'static str> {
+    const QUOTES: [char; 12] = ['"', '\'', '`', '´', '“', '”', '„', '‘', '’', '‚', '«', '»'];
     let text = text.trim_start_matches('\u{feff}');
     if text.trim().is_empty() {
         return Err("is empty");
@@ -327,7 +328,7 @@ fn credential(text: &str) -> Result<&str, &'static str> {
     if text.trim() != text {
         return Err("has white space at its beginning or end");
     }
-    if text.starts_with(['"', '\'', '`']) || text.ends_with(['"', '\'', '`']) {
+    if text.starts_with(QUOTES) || text.ends_with(QUOTES) {
         return Err("has quotation marks around it, which do not belong to it");
     }
     Ok(text)
@@ -337,7 +338,8 @@ fn credential(text: &str) -> Result<&str, &'static str> {
 fn checked_token(token: &str) -> Result<&str, &'static str> {
     let token = credential(token)?;
     match token.split_once(|character: char| character.is_whitespace()) {
-        None => Ok(token),
+        None if token.is_ascii() => Ok(token),
+        None => Err("has characters that no token has"),
         Some((scheme, _)) if scheme.eq_ignore_ascii_case("bearer") => {
             Err("begins with `Bearer`, which is added when it is sent: give the token alone")
         }
@@ -713,10 +715,23 @@ pub struct AnyAnswer {
     model: Option<Box<dyn Model>>,
 }
 
-/// An answer with which the operation documents that the provider refuses; [`Error::body`] has it as JSON.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Refused;
+/// An answer by which the provider refuses, in a way that it documents for the operation. `Debug` shows none of it.
+pub struct Refused {
+    model: Option<Box<dyn Model>>,
+}
+
+impl Refused {
+    /// The body as its documented model; `None` where no body is documented.
+    pub fn model(&self) -> Option<&dyn Model> {
+        self.model.as_deref()
+    }
+}
+
+impl fmt::Debug for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Refused(..)")
+    }
+}
 
 impl AnyAnswer {
     /// The body as it was received, with what is not documented.
@@ -827,7 +842,7 @@ impl AnyClient {
         let schema = documented.body.as_ref().and_then(|body| self.provider.schema(body.schema).ok());
         let model = schema.map(|schema| schema.decode(answer.json())).transpose();
         match model {
-            Ok(_) if !answer.status.is_success() => Err(answer.error(ErrorKind::Answer(Refused))),
+            Ok(model) if !answer.status.is_success() => Err(answer.error(ErrorKind::Answer(Refused { model }))),
             Ok(Some(model)) => Ok(AnyAnswer { body: answer.body, model: Some(model) }),
             Ok(None) if answer.body.trim_ascii().is_empty() => Ok(AnyAnswer { body: answer.body, model: None }),
             Ok(None) => Err(answer.undocumented()),

@@ -7,6 +7,7 @@ mod credentials;
 mod kept;
 mod schema;
 
+use std::fmt::Display;
 use std::io::{self, IsTerminal, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -50,9 +51,9 @@ Examples:
 
 Exit status:
   0  Done.
-  1  The provider refused, could not be reached or answered something else than it documents; its answer
-     has no secret where there has to be one; or the question before deleting was not answered with yes.
-     A list or a webhook that is not as documented is shown as it came, with a warning, and is not an error.
+  1  The provider refused, could not be reached or answered something else than it documents; its
+     answer has no secret where it should; or the question before deleting was not answered with yes.
+     What `list` and `get` find is shown even where it is not as documented, with a warning and 0.
   2  Wrong usage; nothing was sent.";
 
 /// `hooks` with what follows it.
@@ -238,6 +239,10 @@ fn body_of(
         if member.kind == Kind::Secret {
             for file in matches.get_many::<PathBuf>(&member.id()).into_iter().flatten() {
                 let secret = input::secret(file)?;
+                if secret.expose().contains(char::is_control) {
+                    let what = "the secret has a line break or another control character in it";
+                    return Err(Stop::Input(format!("{}: {what}; nothing was sent", file.display())));
+                }
                 values.push(Value::from(secret.expose()));
                 hidden.push(secret);
             }
@@ -300,13 +305,13 @@ fn finish(
     // First of all: whatever fails from here on, the secret is kept.
     let saved = save.is_some();
     let mut status = match save {
-        Some(file) if once => keep(file, &reader, body, done.is_ok()),
+        Some(file) if once => keep(common, file, &reader, body, done.is_ok()),
         Some(file) => {
             file.discard();
             ExitCode::SUCCESS
         }
         None if once && reader.secret().is_none() => {
-            complain(format_args!("{NO_SECRET}"));
+            note(common, NO_SECRET);
             ExitCode::FAILURE
         }
         None => ExitCode::SUCCESS,
@@ -320,12 +325,12 @@ fn finish(
     came.redact(if common.show_secrets { call.credentials.secrets() } else { &call.hidden });
     let answer = match done {
         Ok(_) if common.raw => came,
-        Ok(answer) => match answer.model().map(|model| model.to_json()).transpose() {
-            Ok(None) => Answer::Null,
-            Ok(Some(json)) => Reader::new(common.show_secrets, false)
-                .read(&json, &schema.root())
-                .map_err(|error| Stop::Output(error.into()))?,
-            Err(error) => return Err(Stop::Output(error.into())),
+        Ok(answer) => match answer.model() {
+            None => Answer::Null,
+            Some(model) => {
+                let json = model.to_json().map_err(|error| Stop::Output(error.into()))?;
+                Reader::new(common.show_secrets, false).read(&json, &schema.root()).unwrap_or(came)
+            }
         },
         Err(error) if matches!(error.kind(), Failure::Token(_) | Failure::Request(_)) => {
             let mut message = with_causes(&error);
@@ -336,7 +341,8 @@ fn finish(
         }
         // Nothing was lost: what cannot be decoded can be looked at.
         Err(error) if is_json && (call.operation.method == "GET" || once && reader.secret().is_some()) && succeeded => {
-            complain(format_args!("warning: {}; it is shown as it came", with_causes(&error)));
+            let prefix = if common.format == Format::Human { "warning: " } else { "" };
+            note(common, format_args!("{prefix}{}; it is shown as it came", with_causes(&error)));
             came
         }
         Err(error) => {
@@ -357,7 +363,7 @@ fn finish(
     if once && !saved {
         let mut out = io::stdout().lock();
         if let Err(error) = out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-            complain(format_args!("standard output: {error}; the answer is not given again:\n{text}"));
+            note(common, format_args!("standard output: {error}; the answer is not given again:\n{text}"));
             status = ExitCode::FAILURE;
         }
         return Ok(status);
@@ -368,32 +374,38 @@ fn finish(
 const NO_SECRET: &str = "the answer has no secret: delete the webhook, and create it again";
 
 /// Saves the secret, and the answer where it is not what is documented.
-fn keep(mut file: SecretFile, reader: &Reader, body: &[u8], decoded: bool) -> ExitCode {
-    let secret = reader.secret();
-    let mut status = ExitCode::SUCCESS;
+fn keep(common: &Common, mut file: SecretFile, reader: &Reader, body: &[u8], decoded: bool) -> ExitCode {
     let path = file.path.display().to_string();
-    match secret.map(|secret| file.write(secret)) {
-        Some(Ok(())) if !decoded => complain(format_args!("the secret is in {path}")),
-        Some(Ok(())) => {}
+    let secret = reader.secret();
+    let kept = match secret.map(|secret| file.write(secret)) {
+        Some(Ok(())) => {
+            if !decoded {
+                note(common, format_args!("the secret is in {path}"));
+            }
+            true
+        }
         Some(Err(error)) => {
-            complain(format_args!("{path}: {error}; the secret is lost: delete the webhook, and create it again"));
-            status = ExitCode::FAILURE;
+            let lost = "the secret is lost: delete the webhook, and create it again";
+            note(common, format_args!("{path}: {error}; {lost}"));
+            false
         }
         None => {
-            complain(format_args!("{NO_SECRET}"));
-            status = ExitCode::FAILURE;
+            note(common, NO_SECRET);
+            false
         }
-    }
+    };
     if !decoded || secret.is_none() {
         match file.write_answer(body) {
-            Ok(beside) => complain(format_args!("the answer, which is not as documented, is in {}", beside.display())),
-            Err(error) => complain(format_args!("the answer could not be kept beside {path}: {error}")),
+            Ok(beside) => {
+                note(common, format_args!("the answer, which is not as documented, is in {}", beside.display()));
+            }
+            Err(error) => note(common, format_args!("the answer could not be kept beside {path}: {error}")),
         }
     }
     if secret.is_none() {
         file.discard();
     }
-    status
+    if kept { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 impl Call {
@@ -463,11 +475,18 @@ fn refused(call: &Call, common: &Common, error: &Error<Refused>, answer: Option<
 
 /// The documented answer, decoded, so that it has nothing but what is documented.
 fn modelled(call: &Call, error: &Error<Refused>, schema: &Schema) -> Option<Answer> {
-    error.answer()?;
-    let documented = call.documented(Some(error))?;
-    let body = error.body().strip_prefix(input::BYTE_ORDER_MARK).unwrap_or(error.body());
-    let json = call.provider.schema(documented.schema).ok()?.decode(body).ok()?.to_json().ok()?;
+    let json = error.answer()?.model()?.to_json().ok()?;
     let mut answer = Reader::new(false, false).read(&json, &schema.root()).ok()?;
     answer.redact(&call.hidden);
     Some(answer)
+}
+
+/// What goes wrong beside the call, in the form that is asked for.
+fn note(common: &Common, message: impl Display) {
+    match common.format {
+        Format::Human => complain(format_args!("{message}")),
+        Format::Json => {
+            let _ = writeln!(io::stderr(), "{}", json!({ "warning": { "message": message.to_string() } }));
+        }
+    }
 }

@@ -57,12 +57,6 @@ pub fn secret(file: &Path) -> Result<Secret, Stop> {
     if secret.trim().is_empty() {
         return Err(unusable(file, "there is no secret in it"));
     }
-    if secret.contains(char::is_control) {
-        return Err(unusable(
-            file,
-            "the secret has a line break or another control character in it; give the secret alone",
-        ));
-    }
     Ok(Secret::from(secret))
 }
 

@@ -28,7 +28,7 @@ pub enum Answer {
 pub struct Reader {
     /// Secrets are shown, not masked.
     pub show: bool,
-    /// A member that the schema does not have may be a secret too: its name says so.
+    /// A member that the schema does not have may be a secret too, if its name says so.
     pub by_name: bool,
     told: Vec<Secret>,
     named: Vec<Secret>,
@@ -45,53 +45,65 @@ impl Reader {
     }
 
     pub fn read(&mut self, json: &str, place: &Place<'_>) -> serde_json::Result<Answer> {
-        self.value(json.trim(), place, false, 0)
+        self.value(json.trim(), place, Name::Other, 0)
     }
 
-    fn value(&mut self, json: &str, place: &Place<'_>, named: bool, depth: usize) -> serde_json::Result<Answer> {
-        // As deep as serde_json itself goes.
+    fn value(&mut self, json: &str, place: &Place<'_>, name: Name, depth: usize) -> serde_json::Result<Answer> {
+        let plain = |json| serde_json::from_str(json).map(Answer::Plain);
+        // As deep as serde_json itself goes, and no place where a secret is to be expected.
         if depth > 128 {
-            return Err(serde::de::Error::custom("the answer is nested too deeply"));
+            return if self.show { plain(json) } else { Ok(Answer::Text(MASK.to_owned())) };
         }
-        match json.bytes().next() {
+        let (text, answer) = match json.bytes().next() {
             Some(b'[') => {
                 let items: Vec<&RawValue> = serde_json::from_str(json)?;
                 let place = place.items();
-                let items = items.into_iter().map(|item| self.value(item.get(), &place, named, depth + 1));
+                let items = items.into_iter().map(|item| self.value(item.get(), &place, name, depth + 1));
                 return Ok(Answer::List(items.collect::<Result<_, _>>()?));
             }
             Some(b'{') => {
                 let members: BTreeMap<String, &RawValue> = serde_json::from_str(json)?;
-                let read = |(name, value): (String, &RawValue)| {
-                    let named = named || (self.by_name && is_named_secret(&name));
-                    let value = self.value(value.get(), &place.member(&name), named, depth + 1)?;
-                    Ok((name, value))
+                let read = |(member, value): (String, &RawValue)| {
+                    let name = if self.by_name { name.max(Name::of(&member)) } else { name };
+                    let value = self.value(value.get(), &place.member(&member), name, depth + 1)?;
+                    Ok((member, value))
                 };
                 return Ok(Answer::Object(members.into_iter().map(read).collect::<serde_json::Result<_>>()?));
             }
-            _ if json == "null" => return Ok(Answer::Null),
-            _ => {}
-        }
-        let (text, answer) = match json.starts_with('"') {
-            true => {
+            Some(b'"') => {
                 let text: String = serde_json::from_str(json)?;
                 (text.clone(), Answer::Text(text))
             }
-            false => (json.to_owned(), Answer::Plain(serde_json::from_str(json)?)),
+            _ if json == "null" => return Ok(Answer::Null),
+            _ => (json.to_owned(), plain(json)?),
         };
-        let found = match (place.is_secret(), named) {
-            (true, _) => &mut self.told,
-            (false, true) => &mut self.named,
-            (false, false) => return Ok(answer),
-        };
-        found.push(Secret::from(text));
+        match (place.is_secret(), name) {
+            (true, _) => self.told.push(Secret::from(text)),
+            (false, Name::Secret) => self.named.push(Secret::from(text)),
+            (false, Name::Confidential) => {}
+            (false, Name::Other) => return Ok(answer),
+        }
         Ok(if self.show { answer } else { Answer::Text(MASK.to_owned()) })
     }
 }
 
-fn is_named_secret(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    ["secret", "token", "password", "key"].iter().any(|part| name.contains(part))
+/// What the name of a member, or of one around it, says of its value.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Name {
+    Other,
+    Confidential,
+    Secret,
+}
+
+impl Name {
+    fn of(name: &str) -> Self {
+        let name = name.to_ascii_lowercase();
+        match ["secret", "token", "password", "key"].iter().position(|part| name.contains(part)) {
+            Some(0) => Self::Secret,
+            Some(_) => Self::Confidential,
+            None => Self::Other,
+        }
+    }
 }
 
 impl Answer {

@@ -95,7 +95,7 @@ pub struct Common {
 pub enum Format {
     /// A table or a line per member; errors as text
     Human,
-    /// The answer on one line, null where it is empty; errors as an object, on standard error
+    /// The answer on one line, null where it is empty; errors and warnings as objects, on standard error
     Json,
 }
 
