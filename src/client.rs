@@ -933,9 +933,9 @@ impl<E> Error<E> {
         self.answer.as_ref()?.retry_after
     }
 
-    /// Whether the provider may have executed the call although it failed: it was sent and not answered, it was answered
-    /// with a status of success or of a failing server, or all of this holds for an earlier try. Reading changes nothing,
-    /// so that a `GET` never counts as executed.
+    /// Whether the provider may have executed the call although it failed: this try or an earlier one was sent and not
+    /// answered, or was answered with a status of success or of a failing server. Reading changes nothing, so that a `GET`
+    /// never counts as executed.
     pub fn may_have_been_executed(&self) -> bool {
         !matches!(self.operation.method, "GET" | "HEAD" | "OPTIONS") && (self.lost || self.is_in_doubt())
     }

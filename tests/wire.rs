@@ -186,7 +186,6 @@ async fn any_client_refuses_what_the_typed_ones_do() {
         let client = |server| AnyClient::new(provider, server, "", [], once());
         client("http://shop.example").unwrap_err();
         let client = client("https://shop.example").unwrap();
-        assert_eq!(format!("{client:?}").contains("shop"), true);
         for operation in provider.operations {
             let error: Error<Refused> = client.call(operation, &[], Some("{}")).await.unwrap_err();
             let parameter = !operation.path_parameters.is_empty();
