@@ -793,10 +793,11 @@ impl AnyClient {
             let value = segment(operation, parameter.name, value(parameter.name).unwrap_or_default())?;
             url = url.replace(&format!("{{{}}}", parameter.name), &encode_path(value));
         }
-        let query: Vec<_> =
-            operation.query_parameters.iter().filter_map(|it| Some((it.name, value(it.name)?))).collect();
+        let given = |it: &catalogue::Parameter| Some((it.name, value(it.name)?));
+        let query: Vec<_> = operation.query_parameters.iter().filter_map(given).collect();
+        let headers: Vec<_> = operation.headers.iter().filter(|it| !it.constant).filter_map(given).collect();
         let send = |session: Session| {
-            let request = self.request(operation, &url, &query, body);
+            let request = self.request(operation, &url, &query, &headers, body);
             async move {
                 let mut request = request?;
                 session.prepare(&mut request);
@@ -813,6 +814,7 @@ impl AnyClient {
         operation: &Operation,
         url: &str,
         query: &[(&str, &str)],
+        headers: &[(&str, &str)],
         body: Option<&str>,
     ) -> Result<reqwest::Request, progenitor_client::Error<()>> {
         let invalid = |_| progenitor_client::Error::InvalidRequest("the body is not JSON".to_owned());
@@ -820,6 +822,9 @@ impl AnyClient {
         let mut request = self.connection.http.request(method, url);
         if !query.is_empty() {
             request = request.query(query);
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
         }
         if let (Some(documented), Some(body)) = (&operation.request, body) {
             request = match documented.media_type {
