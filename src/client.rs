@@ -787,6 +787,7 @@ impl AnyClient {
         parameters: &[(&str, &str)],
         body: Option<&str>,
     ) -> Result<AnyAnswer, Error<Refused>> {
+        use progenitor_client::Error as Sent;
         let value = |name: &str| parameters.iter().find(|(known, _)| *known == name).map(|(_, value)| *value);
         let mut url = format!("{}{}", self.connection.base_url(), operation.path);
         for parameter in operation.path_parameters {
@@ -799,10 +800,10 @@ impl AnyClient {
         let send = |session: Session| {
             let request = self.request(operation, &url, &query, &headers, body);
             async move {
-                let mut request = request?;
+                let mut request = request.map_err(|reason: &str| Sent::InvalidRequest(reason.to_owned()))?;
                 session.prepare(&mut request);
                 let sent = self.connection.http.execute(request).await;
-                sent.map(ResponseValue::stream).map_err(progenitor_client::Error::CommunicationError)
+                sent.map(ResponseValue::stream).map_err(Sent::CommunicationError)
             }
         };
         let answer = self.connection.call(operation, send).await?;
@@ -816,8 +817,7 @@ impl AnyClient {
         query: &[(&str, &str)],
         headers: &[(&str, &str)],
         body: Option<&str>,
-    ) -> Result<reqwest::Request, progenitor_client::Error<()>> {
-        let invalid = |_| progenitor_client::Error::InvalidRequest("the body is not JSON".to_owned());
+    ) -> Result<reqwest::Request, &'static str> {
         let method = reqwest::Method::from_bytes(operation.method.as_bytes()).unwrap_or_default();
         let mut request = self.connection.http.request(method, url);
         if !query.is_empty() {
@@ -829,12 +829,15 @@ impl AnyClient {
         if let (Some(documented), Some(body)) = (&operation.request, body) {
             request = match documented.media_type {
                 "application/x-www-form-urlencoded" => {
-                    request.form_urlencoded(&serde_json::from_str::<serde_json::Map<_, _>>(body).map_err(invalid)?)?
+                    let fields: serde_json::Map<_, _> =
+                        serde_json::from_str(body).map_err(|_| "the body is not a JSON object")?;
+                    let form: Result<_, progenitor_client::Error<()>> = request.form_urlencoded(&fields);
+                    form.map_err(|_| "the body does not make a form")?
                 }
                 _ => request.body(body.to_owned()),
             };
         }
-        Ok(request.build()?)
+        request.build().map_err(|_| "the arguments do not make a request")
     }
 
     /// As the typed clients tell answers apart.

@@ -348,7 +348,8 @@ impl<'a> Scope<'a> {
         }
         let mut errors: Vec<String> = Vec::new();
         for arm in arms(method) {
-            let (status, outcome) = (text(&arm.pat).replace("u16", ""), text(&arm.body));
+            let guard = arm.guard.as_ref().map_or(String::new(), |(_, guard)| format!(" if {}", text(guard)));
+            let (status, outcome) = (text(&arm.pat).replace("u16", "") + &guard, text(&arm.body));
             let outcome = outcome.trim_matches([' ', '{', '}']);
             let variant = error.variants.iter().find(|variant| outcome.ends_with(&format!("::{}))", variant.ident)));
             match variant {
