@@ -53,7 +53,7 @@ Exit status:
   0  Done.
   1  The provider refused, could not be reached or answered something else than it documents; its
      answer has no secret where it should; or the question before deleting was not answered with yes.
-     What `list` and `get` find is shown even where it is not as documented, with a warning and 0.
+     With `list` and `get`, what is not as documented is shown with a warning, and the status is 0.
   2  Wrong usage; nothing was sent.";
 
 /// `hooks` with what follows it.
