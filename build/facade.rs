@@ -186,7 +186,10 @@ fn method(index: usize, operation: &Operation) -> TokenStream {
         Some(body) => (rust_type(&body.shape), quote!(answer.decode())),
         None => (quote!(()), quote!(answer.nothing())),
     };
+    // Another success with the documented body is one as well.
     let success_pattern = success.map(pattern);
+    let other_success =
+        success.filter(|answer| answer.status != "2XX").map(|_| quote!(_ if answer.status.is_success() => #accept,));
     let refusals = documented_errors(operation).map(|answer| {
         let (pattern, variant) = (pattern(answer), variant(answer));
         match answer.body {
@@ -214,6 +217,7 @@ fn method(index: usize, operation: &Operation) -> TokenStream {
             match answer.status.as_u16() {
                 #success_pattern => #accept,
                 #(#refusals)*
+                #other_success
                 _ => Err(answer.undocumented()),
             }
         }

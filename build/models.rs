@@ -93,17 +93,17 @@ fn decoded(types: TokenStream) -> Result<TokenStream, String> {
     Ok(out)
 }
 
-/// Has integers decoded from all that is one, and null taken for a list or map that was left out.
+/// Has integers and booleans decoded from all that is one, and null taken for a list or map that was left out.
 fn decode_member(field: &mut syn::Field) -> Result<(), String> {
     let kind = field.ty.to_token_stream().to_string();
     let is_option = kind.starts_with(":: std :: option :: Option");
     let serde = |attribute: &&syn::Attribute| attribute.path().is_ident("serde");
     let mut attributes = field.attrs.iter().filter(serde);
     let has_default = attributes.any(|attribute| attribute.to_token_stream().to_string().contains("default"));
-    let has_integers = kind.split(' ').any(|token| token == "i64");
-    let by = match (has_integers, has_default && !is_option) {
-        (true, true) => "crate::values::optional_integers",
-        (true, false) => "crate::values::integers",
+    let has_scalars = kind.split(' ').any(|token| matches!(token, "i64" | "bool"));
+    let by = match (has_scalars, has_default && !is_option) {
+        (true, true) => "crate::values::optional_scalars",
+        (true, false) => "crate::values::scalars",
         (false, true) => "crate::values::optional",
         (false, false) => return Ok(()),
     };

@@ -31,17 +31,17 @@ use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use backon::{ExponentialBuilder, Retryable as _};
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use progenitor_client::{ByteStream, ResponseValue};
+use progenitor_client::{ByteStream, RequestBuilderExt as _, ResponseValue, encode_path};
 use tokio::time::{Instant, timeout_at};
 
-use crate::catalogue::Operation;
+use crate::catalogue::{self, Model, Operation, Provider};
 use crate::decode::FromJson;
-use crate::{DecodeError, Secret, times};
+use crate::{DecodeError, Secret};
 
 /// What a source of tokens may fail with.
 pub type BoxError = Box<dyn StdError + Send + Sync>;
@@ -183,8 +183,8 @@ impl Options {
 
     /// Uses an HTTP client of your own, for a proxy, a certificate or a shared pool.
     ///
-    /// This gives up what this crate sets on its own client: [`Options::connect_timeout`], the user agent, and that
-    /// redirects are not followed. A client that follows them sends the body and all headers of a call except
+    /// This gives up what this crate sets on its own client: [`Options::connect_timeout`], the user agent, that a server
+    /// on this machine is called without a proxy, and that redirects are not followed. A client that follows them sends the body and all headers of a call except
     /// `Authorization` to whichever host an answer names: make yours with `redirect::Policy::none()`.
     /// [`Options::timeout`] and [`Options::max_answer_bytes`] still hold.
     #[must_use]
@@ -199,7 +199,7 @@ impl Options {
 /// Tried again is what may pass by itself and does no harm when it happens twice: an operation with an idempotent method
 /// (`GET`, `PUT`, `DELETE`) whose connection failed or whose answer has the status 408, 429, 502, 503 or 504. A `POST` is
 /// tried again only where no connection could be made, so that it cannot have been executed. A `DELETE` whose first
-/// answer was lost may find nothing on its second try.
+/// answer was lost may find nothing on its second try: [`Error::may_have_been_executed`] says so.
 ///
 /// A provider's `Retry-After` lengthens the delay. A try that [`Options::timeout`] leaves no time for is not made, and
 /// the call ends with the error of the last one.
@@ -254,12 +254,13 @@ impl Retries {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SetupError {
-    /// The server is no base URL. It is not repeated here, since it may contain a password.
-    #[error("the server is no base URL: {0}")]
+    /// The server cannot be used as base URL. It is not repeated here, since it may contain a password.
+    /// [`Options::allow_plain_http`] allows `http://` in a network of your own.
+    #[error("the server is not a base URL that can be called: {0}")]
     Server(&'static str),
-    /// A credential cannot be sent as a header.
-    #[error("the credential for the header `{0}` has characters that a header cannot carry")]
-    Header(HeaderName),
+    /// A credential cannot be sent as a header, for this reason.
+    #[error("the credential for the header `{0}` {1}")]
+    Header(HeaderName, &'static str),
     /// The HTTP client could not be made, for example because no TLS roots were found.
     #[error("the HTTP client could not be made")]
     HttpClient(#[source] reqwest::Error),
@@ -282,18 +283,16 @@ pub(crate) struct Connection {
 #[derive(Clone)]
 pub(crate) enum Scheme {
     Bearer,
-    #[allow(dead_code, reason = "no provider with a client has an API key at present")]
     Header(HeaderName),
 }
 
-fn check_server(server: &str, plain_http: bool) -> Result<(), &'static str> {
+fn check_server(server: &str, plain_http: bool) -> Result<reqwest::Url, &'static str> {
     let url = reqwest::Url::parse(server).map_err(|_| "it is not absolute, or does not parse")?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err("it is neither https nor http");
     }
     if url.scheme() == "http" && !plain_http && !is_loopback(&url) {
-        return Err("it is http:// and not on this machine, so that the token would be sent in clear; \
-            use https://, or Options::allow_plain_http in a network of your own");
+        return Err("it is http:// and not on this machine, so that the token would be sent in clear; use https://");
     }
     if url.query().is_some() || url.fragment().is_some() {
         return Err("it has a query or a fragment");
@@ -304,46 +303,85 @@ fn check_server(server: &str, plain_http: bool) -> Result<(), &'static str> {
     if server.contains(|c: char| c.is_whitespace() || c.is_control() || matches!(c, '{' | '}')) {
         return Err("it has white space, or braces where a value is to be filled in");
     }
-    Ok(())
+    Ok(url)
 }
 
-fn is_loopback(url: &reqwest::Url) -> bool {
-    let host = url.host_str().unwrap_or_default();
-    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
-    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+/// Whether a URL leads to this machine.
+pub(crate) fn is_loopback(url: &reqwest::Url) -> bool {
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    host == "localhost"
+        || host.ends_with(".localhost")
+        || host.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback())
+}
+
+/// A credential without a byte order mark in front, which editors put at the start of files. Whatever else does not belong
+/// to it was not meant to be sent: what is wrong with it.
+fn credential(text: &str) -> Result<&str, &'static str> {
+    const QUOTES: [char; 12] = ['"', '\'', '`', '´', '“', '”', '„', '‘', '’', '‚', '«', '»'];
+    let text = text.trim_start_matches('\u{feff}');
+    if text.trim().is_empty() {
+        return Err("is empty");
+    }
+    if HeaderValue::from_str(text).is_err() {
+        return Err("has characters that a header cannot carry");
+    }
+    if text.trim() != text {
+        return Err("has white space at its beginning or end");
+    }
+    if text.starts_with(QUOTES) || text.ends_with(QUOTES) {
+        return Err("has quotation marks around it, which do not belong to it");
+    }
+    Ok(text)
+}
+
+/// As [`credential`]; a token is a single word, and its scheme is sent with it anyway.
+fn checked_token(token: &str) -> Result<&str, &'static str> {
+    let token = credential(token)?;
+    match token.split_once(|character: char| character.is_whitespace()) {
+        None if token.is_ascii() => Ok(token),
+        None => Err("has characters that no token has"),
+        Some((scheme, _)) if scheme.eq_ignore_ascii_case("bearer") => {
+            Err("begins with `Bearer`, which is added when it is sent: give the token alone")
+        }
+        Some(_) => Err("has white space in it"),
+    }
 }
 
 /// A header that is the same for every call.
-pub(crate) struct ConstantHeader {
-    pub(crate) name: &'static str,
+pub(crate) struct ConstantHeader<'a> {
+    pub(crate) name: &'a str,
     pub(crate) value: Option<Secret>,
 }
 
 impl Connection {
-    pub(crate) fn new(
+    pub(crate) fn new<'a>(
         server: &str,
         token: Token,
         scheme: Scheme,
-        constant: impl IntoIterator<Item = ConstantHeader>,
+        constant: impl IntoIterator<Item = ConstantHeader<'a>>,
         options: Options,
     ) -> Result<Self, SetupError> {
-        check_server(server, options.plain_http).map_err(SetupError::Server)?;
+        let url = check_server(server, options.plain_http).map_err(SetupError::Server)?;
         let mut headers = HeaderMap::new();
         for ConstantHeader { name, value } in constant {
             let (Some(value), Ok(name)) = (value, HeaderName::from_bytes(name.as_bytes())) else {
                 continue;
             };
-            let value = sensitive(value.expose()).ok_or_else(|| SetupError::Header(name.clone()))?;
+            let value = credential(value.expose()).and_then(sensitive);
+            let value = value.map_err(|reason| SetupError::Header(name.clone(), reason))?;
             headers.insert(name, value);
         }
         let http = match options.http_client {
             Some(client) => client,
-            None => reqwest::Client::builder()
-                .user_agent(concat!("pos-webhooks/", env!("CARGO_PKG_VERSION")))
-                .connect_timeout(options.connect_timeout)
-                .redirect(reqwest::redirect::Policy::none())
-                .build()
-                .map_err(SetupError::HttpClient)?,
+            None => {
+                let builder = reqwest::Client::builder()
+                    .user_agent(concat!("pos-webhooks/", env!("CARGO_PKG_VERSION")))
+                    .connect_timeout(options.connect_timeout)
+                    .redirect(reqwest::redirect::Policy::none());
+                // A proxy of the environment is on another machine, and would get the credentials in clear.
+                let builder = if is_loopback(&url) { builder.no_proxy() } else { builder };
+                builder.build().map_err(SetupError::HttpClient)?
+            }
         };
         Ok(Self {
             base_url: server.trim_end_matches('/').to_owned(),
@@ -386,15 +424,18 @@ impl Connection {
                 Err(error) => Err(Unfinished::Error(error)),
             }
         };
-        let tried = once.retry(self.retries.backoff()).when(|unfinished| unfinished.may_be_repeated(operation)).adjust(
-            |unfinished, delay| {
+        let mut lost = false;
+        let tried = once
+            .retry(self.retries.backoff())
+            .when(|unfinished| unfinished.may_be_repeated(operation))
+            .adjust(|unfinished, delay| {
                 let delay = delay?.max(unfinished.retry_after().unwrap_or_default());
                 (delay < time_left()).then_some(delay)
-            },
-        );
+            })
+            .notify(|unfinished, _| lost |= unfinished.is_in_doubt());
         match tried.await {
-            Ok(answer) | Err(Unfinished::Answer(answer)) => Ok(answer),
-            Err(Unfinished::Error(error)) => Err(error),
+            Ok(answer) | Err(Unfinished::Answer(answer)) => Ok(RawAnswer { lost, ..answer }),
+            Err(Unfinished::Error(error)) => Err(Error { lost, ..error }),
         }
     }
 
@@ -410,16 +451,11 @@ impl Connection {
             None => self.token.get().await,
         };
         let token = token.map_err(|error| fail(ErrorKind::Token(error)))?;
-        let (name, value) = match &self.scheme {
-            Scheme::Bearer => (AUTHORIZATION, format!("Bearer {}", token.expose())),
-            Scheme::Header(name) => (name.clone(), token.expose().to_owned()),
-        };
-        if token.expose().trim().is_empty() {
-            return Err(fail(ErrorKind::Request("the token is empty".to_owned())));
-        }
-        let value = sensitive(&value).ok_or_else(|| {
-            fail(ErrorKind::Request("the token has characters that a header cannot carry".to_owned()))
-        })?;
+        let value = checked_token(token.expose()).and_then(|token| match &self.scheme {
+            Scheme::Bearer => Ok((AUTHORIZATION, sensitive(&format!("Bearer {token}"))?)),
+            Scheme::Header(name) => Ok((name.clone(), sensitive(token)?)),
+        });
+        let (name, value) = value.map_err(|reason| fail(ErrorKind::Request(format!("the token {reason}"))))?;
         let mut headers: HeaderMap = operation
             .headers
             .iter()
@@ -473,15 +509,16 @@ impl Connection {
             content_type: header(CONTENT_TYPE).map(str::to_owned),
             retry_after: header(RETRY_AFTER).and_then(delay),
             body: Vec::new(),
+            lost: false,
         };
         let mut stream = response.into_inner_stream();
         while let Some(chunk) = poll_fn(|context| stream.as_mut().poll_next(context)).await {
             let chunk = match chunk {
                 Ok(chunk) => chunk,
-                Err(error) => return Err(answer.incomplete(transport(error))),
+                Err(error) => return Err(answer.error(transport(error))),
             };
             if answer.body.len() + chunk.len() > self.max_answer_bytes {
-                return Err(answer.incomplete(ErrorKind::TooLarge { limit: self.max_answer_bytes }));
+                return Err(answer.error(ErrorKind::TooLarge { limit: self.max_answer_bytes }));
             }
             answer.body.extend_from_slice(&chunk);
         }
@@ -495,10 +532,10 @@ impl fmt::Debug for Connection {
     }
 }
 
-fn sensitive(text: &str) -> Option<HeaderValue> {
-    let mut value = HeaderValue::from_str(text).ok()?;
+fn sensitive(text: &str) -> Result<HeaderValue, &'static str> {
+    let mut value = HeaderValue::from_str(text).map_err(|_| "has characters that a header cannot carry")?;
     value.set_sensitive(true);
-    Some(value)
+    Ok(value)
 }
 
 /// Statuses that say that the same may succeed later.
@@ -506,15 +543,15 @@ fn is_passing(status: StatusCode) -> bool {
     matches!(status.as_u16(), 408 | 429 | 502 | 503 | 504)
 }
 
-/// The value of `Retry-After`: seconds or an HTTP date.
+/// The value of `Retry-After`: seconds, of which there may be more than fit, or an HTTP date in any of its three forms.
 fn delay(text: &str) -> Option<Duration> {
     let text = text.trim();
-    if let Ok(seconds) = text.parse() {
-        return Some(Duration::from_secs(seconds));
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Some(Duration::from_secs(text.parse().unwrap_or(u64::MAX)));
     }
-    let until = times::http_date(text)?.duration_since(jiff::Timestamp::now());
+    let until = httpdate::parse_http_date(text).ok()?;
     // What is over needs no waiting.
-    Some(until.try_into().unwrap_or_default())
+    Some(until.duration_since(SystemTime::now()).unwrap_or_default())
 }
 
 /// How a try ended after which another one may be made.
@@ -536,12 +573,24 @@ impl<E> Unfinished<E> {
         }
     }
 
+    fn is_in_doubt(&self) -> bool {
+        match self {
+            Self::Answer(answer) => is_in_doubt(answer.status),
+            Self::Error(error) => error.is_in_doubt(),
+        }
+    }
+
     fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Answer(answer) => answer.retry_after,
             Self::Error(error) => error.retry_after(),
         }
     }
+}
+
+/// Whether a call that failed with such a status may have been executed: a gateway may have answered for the provider.
+fn is_in_doubt(status: StatusCode) -> bool {
+    status.is_success() || status.is_server_error()
 }
 
 fn transport<E>(error: reqwest::Error) -> ErrorKind<E> {
@@ -596,13 +645,24 @@ pub(crate) struct RawAnswer {
     content_type: Option<String>,
     retry_after: Option<Duration>,
     body: Vec<u8>,
+    /// Whether the answer to an earlier try was lost.
+    lost: bool,
 }
 
 impl RawAnswer {
-    /// The documented success.
+    /// What the operation documents for the status.
+    fn documented(&self) -> Option<&'static catalogue::Answer> {
+        let status = self.status.as_str();
+        let answers = self.operation.answers;
+        let exact = answers.iter().find(|answer| answer.status == status);
+        exact.or_else(|| answers.iter().find(|answer| answer.status.strip_suffix("XX") == status.get(..1)))
+    }
+
+    /// A success. Its status may be another one than the documented, as long as the body is what is documented.
     pub(crate) fn decode<T: FromJson, E>(self) -> Result<T, Error<E>> {
         match crate::decode::decode(&self.body) {
             Ok(answer) => Ok(answer),
+            Err(_) if self.documented().is_none() => Err(self.undocumented()),
             Err(error) => Err(self.error(ErrorKind::Undecodable(error))),
         }
     }
@@ -632,12 +692,166 @@ impl RawAnswer {
     }
 
     fn error<E>(self, kind: ErrorKind<E>) -> Error<E> {
-        Error { operation: self.operation, answer: Some(Box::new(self)), kind }
+        Error { operation: self.operation, lost: self.lost, answer: Some(Box::new(self)), kind }
+    }
+}
+
+/// A client for any operation of any provider, for programs that learn only when they run what to call. The clients of the
+/// providers' modules are typed; this one takes and gives JSON.
+#[derive(Clone, Debug)]
+pub struct AnyClient {
+    provider: &'static Provider,
+    connection: Connection,
+}
+
+/// What a call by [`AnyClient`] gave. `Debug` shows none of it.
+pub struct AnyAnswer {
+    body: Vec<u8>,
+    model: Option<Box<dyn Model>>,
+}
+
+/// An answer by which the provider refuses, in a way that it documents for the operation. `Debug` shows none of it.
+pub struct Refused {
+    model: Option<Box<dyn Model>>,
+}
+
+impl Refused {
+    /// The body as its documented model; `None` where no body is documented.
+    pub fn model(&self) -> Option<&dyn Model> {
+        self.model.as_deref()
+    }
+}
+
+impl fmt::Debug for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Refused(..)")
+    }
+}
+
+impl AnyAnswer {
+    /// The body as it was received, with what is not documented.
+    pub fn body(&self) -> &[u8] {
+        &self.body
     }
 
-    /// An error that shows no part of the body.
-    fn incomplete<E>(self, kind: ErrorKind<E>) -> Error<E> {
-        Self { body: Vec::new(), ..self }.error(kind)
+    /// The body as its documented model; `None` where no body is documented, and none came.
+    pub fn model(&self) -> Option<&dyn Model> {
+        self.model.as_deref()
+    }
+}
+
+impl fmt::Debug for AnyAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AnyAnswer(..)")
+    }
+}
+
+impl AnyClient {
+    /// A client for the operations of a provider. `headers` are the constant ones of its operations
+    /// ([`Parameter::constant`](catalogue::Parameter::constant)), each sent with every call that documents it.
+    ///
+    /// # Errors
+    ///
+    /// As the constructor of a typed client.
+    pub fn new<'a>(
+        provider: &'static Provider,
+        server: &str,
+        token: impl Into<Token>,
+        headers: impl IntoIterator<Item = (&'a str, Secret)>,
+        options: Options,
+    ) -> Result<Self, SetupError> {
+        let scheme = match provider.credential.as_ref().map(|credential| credential.scheme) {
+            Some(catalogue::Scheme::Header(name)) => HeaderName::from_bytes(name.as_bytes()).map(Scheme::Header),
+            Some(catalogue::Scheme::Bearer) | None => Ok(Scheme::Bearer),
+        };
+        let scheme = scheme.unwrap_or(Scheme::Bearer);
+        let headers = headers.into_iter().map(|(name, value)| ConstantHeader { name, value: Some(value) });
+        let connection = Connection::new(server, token.into(), scheme, headers, options)?;
+        Ok(Self { provider, connection })
+    }
+
+    /// Calls an operation of the provider with its parameters, by their names, and its body as JSON; a form is made of an
+    /// object. Neither is validated.
+    ///
+    /// # Errors
+    ///
+    /// As the methods of a typed client.
+    pub async fn call(
+        &self,
+        operation: &'static Operation,
+        parameters: &[(&str, &str)],
+        body: Option<&str>,
+    ) -> Result<AnyAnswer, Error<Refused>> {
+        use progenitor_client::Error as Sent;
+        let value = |name: &str| parameters.iter().find(|(known, _)| *known == name).map(|(_, value)| *value);
+        let mut url = format!("{}{}", self.connection.base_url(), operation.path);
+        for parameter in operation.path_parameters {
+            let value = segment(operation, parameter.name, value(parameter.name).unwrap_or_default())?;
+            url = url.replace(&format!("{{{}}}", parameter.name), &encode_path(value));
+        }
+        let given = |it: &catalogue::Parameter| Some((it.name, value(it.name)?));
+        let query: Vec<_> = operation.query_parameters.iter().filter_map(given).collect();
+        let headers: Vec<_> = operation.headers.iter().filter(|it| !it.constant).filter_map(given).collect();
+        let send = |session: Session| {
+            let request = self.request(operation, &url, &query, &headers, body);
+            async move {
+                let mut request = request.map_err(|reason: &str| Sent::InvalidRequest(reason.to_owned()))?;
+                session.prepare(&mut request);
+                let sent = self.connection.http.execute(request).await;
+                sent.map(ResponseValue::stream).map_err(Sent::CommunicationError)
+            }
+        };
+        let answer = self.connection.call(operation, send).await?;
+        self.sorted(answer)
+    }
+
+    fn request(
+        &self,
+        operation: &Operation,
+        url: &str,
+        query: &[(&str, &str)],
+        headers: &[(&str, &str)],
+        body: Option<&str>,
+    ) -> Result<reqwest::Request, &'static str> {
+        let method = reqwest::Method::from_bytes(operation.method.as_bytes()).unwrap_or_default();
+        let mut request = self.connection.http.request(method, url);
+        if !query.is_empty() {
+            request = request.query(query);
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        if let (Some(documented), Some(body)) = (&operation.request, body) {
+            request = match documented.media_type {
+                "application/x-www-form-urlencoded" => {
+                    let fields: serde_json::Map<_, _> =
+                        serde_json::from_str(body).map_err(|_| "the body is not a JSON object")?;
+                    let form: Result<_, progenitor_client::Error<()>> = request.form_urlencoded(&fields);
+                    form.map_err(|_| "the body does not make a form")?
+                }
+                _ => request.body(body.to_owned()),
+            };
+        }
+        request.build().map_err(|_| "the arguments do not make a request")
+    }
+
+    /// As the typed clients tell answers apart.
+    fn sorted(&self, answer: RawAnswer) -> Result<AnyAnswer, Error<Refused>> {
+        let documented = match answer.status.is_success() {
+            true => answer.operation.answers.iter().find(|documented| documented.status.starts_with('2')),
+            false => answer.documented(),
+        };
+        let Some(documented) = documented else { return Err(answer.undocumented()) };
+        let schema = documented.body.as_ref().and_then(|body| self.provider.schema(body.schema).ok());
+        let model = schema.map(|schema| schema.decode(&answer.body)).transpose();
+        match model {
+            Ok(model) if !answer.status.is_success() => Err(answer.error(ErrorKind::Answer(Refused { model }))),
+            Ok(Some(model)) => Ok(AnyAnswer { body: answer.body, model: Some(model) }),
+            Ok(None) if answer.body.trim_ascii().is_empty() => Ok(AnyAnswer { body: answer.body, model: None }),
+            Ok(None) => Err(answer.undocumented()),
+            Err(_) if answer.documented().is_none() => Err(answer.undocumented()),
+            Err(error) => Err(answer.error(ErrorKind::Undecodable(error))),
+        }
     }
 }
 
@@ -647,6 +861,8 @@ impl RawAnswer {
 pub struct Error<E> {
     operation: &'static Operation,
     answer: Option<Box<RawAnswer>>,
+    /// Whether the answer to an earlier try was lost.
+    lost: bool,
     kind: ErrorKind<E>,
 }
 
@@ -678,7 +894,7 @@ pub enum ErrorKind<E> {
 
 impl<E> Error<E> {
     fn new(operation: &'static Operation, kind: ErrorKind<E>) -> Self {
-        Self { operation, answer: None, kind }
+        Self { operation, answer: None, lost: false, kind }
     }
 
     /// The operation that was called.
@@ -709,7 +925,8 @@ impl<E> Error<E> {
         }
     }
 
-    /// The body of the answer as it was received; empty where it was not read to its end. It may be personal or secret; it is never part of a message.
+    /// The body of the answer as it was received, and as far as it was. It may be personal or secret, such as the secret of
+    /// a webhook that was created though the rest of the answer is not what is documented; it is never part of a message.
     pub fn body(&self) -> &[u8] {
         self.answer.as_ref().map_or(&[], |answer| &answer.body)
     }
@@ -717,6 +934,24 @@ impl<E> Error<E> {
     /// How long to wait before the next call, where the answer says so (`Retry-After`).
     pub fn retry_after(&self) -> Option<Duration> {
         self.answer.as_ref()?.retry_after
+    }
+
+    /// Whether the provider may have executed the call although it failed: this try or an earlier one was sent and not
+    /// answered, or was answered with a status of success or of a failing server. Reading changes nothing, so that a `GET`
+    /// never counts as executed.
+    pub fn may_have_been_executed(&self) -> bool {
+        !matches!(self.operation.method, "GET" | "HEAD" | "OPTIONS") && (self.lost || self.is_in_doubt())
+    }
+
+    fn is_in_doubt(&self) -> bool {
+        match &self.kind {
+            ErrorKind::Timeout(_) => true,
+            ErrorKind::Connection(error) => !error.is_connect(),
+            ErrorKind::Token(_) | ErrorKind::Request(_) => false,
+            ErrorKind::Answer(_) | ErrorKind::Undocumented | ErrorKind::Undecodable(_) | ErrorKind::TooLarge { .. } => {
+                self.status().is_some_and(is_in_doubt)
+            }
+        }
     }
 
     /// Whether the same call may succeed later: the connection failed, it took too long, or the status says so (408,
@@ -757,7 +992,11 @@ impl<E> fmt::Display for Error<E> {
                 write!(f, " (its content type is `{content_type}`)")
             }
             _ => Ok(()),
+        }?;
+        if self.lost && self.may_have_been_executed() {
+            f.write_str("; an earlier try was sent but its answer was lost, so that it may have been executed")?;
         }
+        Ok(())
     }
 }
 
@@ -800,7 +1039,9 @@ pub struct AnyError(Box<dyn Erased>);
 trait Erased: StdError + Send + Sync {
     fn operation(&self) -> &'static Operation;
     fn status(&self) -> Option<StatusCode>;
+    fn body(&self) -> &[u8];
     fn is_retryable(&self) -> bool;
+    fn may_have_been_executed(&self) -> bool;
     fn retry_after(&self) -> Option<Duration>;
     fn as_any(&self) -> &dyn Any;
     fn into_any(self: Box<Self>) -> Box<dyn Any>;
@@ -815,8 +1056,16 @@ impl<E: Send + Sync + 'static> Erased for Error<E> {
         self.status()
     }
 
+    fn body(&self) -> &[u8] {
+        self.body()
+    }
+
     fn is_retryable(&self) -> bool {
         self.is_retryable()
+    }
+
+    fn may_have_been_executed(&self) -> bool {
+        self.may_have_been_executed()
     }
 
     fn retry_after(&self) -> Option<Duration> {
@@ -843,9 +1092,19 @@ impl AnyError {
         self.0.status()
     }
 
+    /// As [`Error::body`].
+    pub fn body(&self) -> &[u8] {
+        self.0.body()
+    }
+
     /// As [`Error::is_retryable`].
     pub fn is_retryable(&self) -> bool {
         self.0.is_retryable()
+    }
+
+    /// As [`Error::may_have_been_executed`].
+    pub fn may_have_been_executed(&self) -> bool {
+        self.0.may_have_been_executed()
     }
 
     /// As [`Error::retry_after`].

@@ -7,7 +7,8 @@ use jiff::fmt::rfc2822::{DateTimeParser, DateTimePrinter};
 
 use crate::verify::VerifyError;
 
-/// The fixed form of an HTTP date: `Mon, 15 Apr 2019 07:50:54 GMT`.
+/// The fixed form of an HTTP date: `Mon, 15 Apr 2019 07:50:54 GMT`. It is the only one that may be sent, so that the time of
+/// a signature has no other; what `Retry-After` may be is wider.
 pub(crate) fn http_date(text: &str) -> Option<Timestamp> {
     // RFC 2822 is wider: one digit for the day, no day of the week, other zones, any case, comments.
     const FORM: &[u8] = b"Aaa, 00 Aaa 0000 00:00:00 GMT";

@@ -243,25 +243,26 @@ pub(crate) fn optional<'de, T: Deserialize<'de> + Default, D: Deserializer<'de>>
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
-/// As [`optional`], of [`integers`].
+/// As [`optional`], of [`scalars`].
 #[cfg_attr(not(test), allow(dead_code, reason = "no provider has any at present"))]
-pub(crate) fn optional_integers<'de, T: Integers + Default, D: Deserializer<'de>>(
+pub(crate) fn optional_scalars<'de, T: Scalars + Default, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<T, D::Error> {
     Ok(Option::decode(deserializer)?.unwrap_or_default())
 }
 
-/// Decodes what is an integer to JSON Schema: beside `25800` also `25800.0` and `2.58e4`.
-pub(crate) fn integers<'de, T: Integers, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+/// Decodes what is an integer to JSON Schema, beside `25800` also `25800.0` and `2.58e4`; and booleans, also as `0` and
+/// `1`, which servers in PHP send.
+pub(crate) fn scalars<'de, T: Scalars, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
     T::decode(deserializer)
 }
 
-/// The integers of the models: alone, optional, in lists and in maps.
-pub(crate) trait Integers: Sized {
+/// The integers and booleans of the models: alone, optional, in lists and in maps.
+pub(crate) trait Scalars: Sized {
     fn decode<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error>;
 }
 
-impl Integers for i64 {
+impl Scalars for i64 {
     fn decode<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         // The number's text: as a double `100.00000000000000000001` would be 100. Other formats than JSON do not know the
         // name, and give the number itself.
@@ -269,19 +270,25 @@ impl Integers for i64 {
     }
 }
 
-impl<T: Integers> Integers for Option<T> {
+impl Scalars for bool {
+    fn decode<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(BooleanVisitor)
+    }
+}
+
+impl<T: Scalars> Scalars for Option<T> {
     fn decode<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Ok(Option::<Within<T>>::deserialize(deserializer)?.map(|Within(value)| value))
     }
 }
 
-impl<T: Integers> Integers for Vec<T> {
+impl<T: Scalars> Scalars for Vec<T> {
     fn decode<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Ok(Vec::<Within<T>>::deserialize(deserializer)?.into_iter().map(|Within(value)| value).collect())
     }
 }
 
-impl<T: Integers> Integers for BTreeMap<String, T> {
+impl<T: Scalars> Scalars for BTreeMap<String, T> {
     fn decode<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let members = BTreeMap::<String, Within<T>>::deserialize(deserializer)?;
         Ok(members.into_iter().map(|(name, Within(value))| (name, value)).collect())
@@ -290,7 +297,7 @@ impl<T: Integers> Integers for BTreeMap<String, T> {
 
 struct Within<T>(T);
 
-impl<'de, T: Integers> Deserialize<'de> for Within<T> {
+impl<'de, T: Scalars> Deserialize<'de> for Within<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         T::decode(deserializer).map(Self)
     }
@@ -356,6 +363,28 @@ impl Visitor<'_> for IntegerText {
             .ok()
             .or_else(|| json.starts_with(|first: char| first == '-' || first.is_ascii_digit()).then(exact).flatten());
         integer.ok_or_else(|| E::invalid_type(unexpected(json), &self))
+    }
+}
+
+struct BooleanVisitor;
+
+impl Visitor<'_> for BooleanVisitor {
+    type Value = bool;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a boolean")
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<bool, E> {
+        Ok(value)
+    }
+
+    fn visit_u64<E: Error>(self, value: u64) -> Result<bool, E> {
+        match value {
+            0 => Ok(false),
+            1 => Ok(true),
+            _ => Err(E::invalid_type(Unexpected::Other("number"), &self)),
+        }
     }
 }
 
@@ -519,7 +548,7 @@ mod tests {
     fn null_for_an_optional_list_of_integers_is_an_empty_one() {
         #[derive(serde::Deserialize)]
         struct Payment {
-            #[serde(default, deserialize_with = "super::optional_integers")]
+            #[serde(default, deserialize_with = "super::optional_scalars")]
             ids: Vec<i64>,
         }
         for (json, ids) in [("{}", vec![]), (r#"{"ids":null}"#, vec![]), (r#"{"ids":[1,2.0]}"#, vec![1, 2])] {

@@ -7,14 +7,16 @@ mod run;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
-use std::net::TcpListener;
+use std::io::{BufRead, BufReader, Read as _, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use pos_webhooks::PROVIDERS;
 use pos_webhooks::sandbox::{AnswerFault, Registration, Sandbox};
 use serde_json::{Value, json};
+use wiremock::matchers::any;
+use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use crate::run::{Done, command, directory, feed, run};
 
@@ -82,6 +84,17 @@ impl Shell {
         done
     }
 
+    /// `hooks PROVIDER …` with the sandbox's credentials at a server that answers every call so; what it received is
+    /// with the server.
+    fn at(&self, answer: ResponseTemplate) -> Elsewhere<'_> {
+        let server = self._runtime.block_on(async {
+            let server = MockServer::start().await;
+            Mock::given(any()).respond_with(answer).mount(&server).await;
+            server
+        });
+        Elsewhere { shell: self, server }
+    }
+
     fn run(&self, provider: &str, arguments: &[&str]) -> Done {
         let file = format!("{provider}.json");
         self.done(self.command(provider, &[arguments, &["--credentials-file", &file]].concat()))
@@ -102,6 +115,55 @@ impl Shell {
         let mut error: Value = serde_json::from_str(&done.err).unwrap();
         error["error"].take()
     }
+}
+
+/// A server that is not the sandbox.
+struct Elsewhere<'a> {
+    shell: &'a Shell,
+    server: MockServer,
+}
+
+impl Elsewhere<'_> {
+    fn command(&self, provider: &str, arguments: &[&str]) -> Command {
+        let file = format!("{provider}.json");
+        let server = self.server.uri();
+        let more = ["--credentials-file", &file, "--base-url", &server];
+        let mut command = command(&[&["hooks", provider], arguments, &more].concat());
+        command.current_dir(&self.shell.directory);
+        command
+    }
+
+    fn run(&self, provider: &str, arguments: &[&str]) -> Done {
+        self.shell.done(self.command(provider, arguments))
+    }
+
+    fn requests(&self) -> Vec<wiremock::Request> {
+        self.shell._runtime.block_on(self.server.received_requests()).unwrap()
+    }
+}
+
+fn answer(status: u16, body: impl Into<Vec<u8>>) -> ResponseTemplate {
+    ResponseTemplate::new(status).set_body_raw(body, "application/json")
+}
+
+/// Does that to one connection after another, once the request has come; where it is.
+fn connections(handle: Vec<&'static str>) -> (String, std::thread::JoinHandle<usize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let handled = std::thread::spawn(move || {
+        for text in &handle {
+            let (mut stream, _): (TcpStream, _) = listener.accept().unwrap();
+            let _ = stream.read(&mut [0; 8192]);
+            stream.write_all(text.as_bytes()).unwrap();
+        }
+        handle.len()
+    });
+    (address, handled)
+}
+
+#[cfg(unix)]
+fn mode(file: &std::path::Path) -> u32 {
+    std::os::unix::fs::PermissionsExt::mode(&file.metadata().unwrap().permissions()) & 0o777
 }
 
 /// The commands that the help of a provider lists.
@@ -349,6 +411,136 @@ mod a_secret_that_is_told_once {
         assert_eq!(done.status, 1, "{}", done.err);
         assert!(!shell.directory.join("s.txt").exists());
     }
+
+    /// Kept, and shown as it came: whatever of it the documentation does not have.
+    const TOLD: &str = "told-only-once";
+
+    #[cfg(unix)]
+    #[test]
+    fn is_kept_of_every_success() {
+        let id = "497f6eca-6276-4993-bfeb-53cbbbba6f08";
+        let documented = format!(r#"{{"id":"{id}","secret":"{TOLD}"}}"#);
+        for (name, answer, decoded) in [
+            ("201", answer(201, documented.as_str()), true),
+            ("200", answer(200, documented.as_str()), true),
+            ("202", answer(202, documented.as_str()), true),
+            ("mark", answer(201, format!("\u{feff}{documented}")), true),
+            ("text", ResponseTemplate::new(201).set_body_raw(documented.as_str(), "text/plain"), true),
+            ("number", answer(201, format!(r#"{{"id":7,"secret":"{TOLD}"}}"#)), false),
+            ("envelope", answer(201, format!(r#"{{"data":{{"id":"{id}","secret":"{TOLD}"}}}}"#)), false),
+            ("alone", answer(202, format!(r#"{{"secret":"{TOLD}"}}"#)), false),
+            ("odd", answer(299, format!("\u{feff}\r\n[{{\"Client_Secret\":\"{TOLD}\"}}]\r\n")), false),
+        ] {
+            let shell = Shell::new(&format!("kept-{name}"));
+            let at = shell.at(answer);
+            // Nobody else can read it, whatever the shell's files are like.
+            let create = at.command("vipps", &[&CREATE[..], &["--save-secret", "s.txt"]].concat());
+            let mut command = Command::new("sh");
+            command.args(["-c", "umask 0; exec \"$@\"", "sh"]).arg(create.get_program()).args(create.get_args());
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).current_dir(&shell.directory);
+            let done = shell.done(command);
+            assert_eq!(done.status, 0, "{name}: {}", done.err);
+            assert!(done.out.contains("***") && !done.out.contains(TOLD) && !done.err.contains(TOLD), "{name}");
+            let (file, beside) = (shell.directory.join("s.txt"), shell.directory.join("s.txt.answer"));
+            assert_eq!(fs::read_to_string(&file).unwrap(), format!("{TOLD}\n"), "{name}");
+            assert_eq!(mode(&file), 0o600);
+            assert_eq!(beside.exists(), !decoded, "{name}: {}", done.err);
+            if decoded {
+                assert_eq!(done.err, "", "{name}");
+                continue;
+            }
+            assert!(fs::read_to_string(&beside).unwrap().contains(TOLD));
+            assert_eq!(mode(&beside), 0o600);
+            let says = ["the secret is in s.txt\n", "is in s.txt.answer\n", "warning: ", "shown as it came"];
+            assert!(says.iter().all(|text| done.err.contains(text)), "{name}: {}", done.err);
+            let shown = at.run("vipps", &[&CREATE[..], &["--show-secrets"]].concat());
+            assert!(shown.status == 0 && shown.out.contains(TOLD), "{name}: {}", shown.err);
+        }
+    }
+
+    #[test]
+    fn is_kept_of_an_answer_that_breaks_off() {
+        let shell = Shell::new("kept-torn");
+        let torn = "HTTP/1.1 201 Created\r\ncontent-length: 999\r\n\r\n{\"id\":\"7\",\"secret\":\"told-only-once\"}";
+        let (address, handled) = connections(vec![torn]);
+        let arguments =
+            [&["hooks", "vipps"], &CREATE[..], &["--save-secret", "s.txt", "--base-url", &address]].concat();
+        let mut command = command(&[&arguments[..], &["--credentials-file", "vipps.json"]].concat());
+        command.current_dir(&shell.directory);
+        let done = shell.done(command);
+        assert_eq!((done.status, handled.join().unwrap()), (0, 1), "{}", done.err);
+        assert_eq!(fs::read_to_string(shell.directory.join("s.txt")).unwrap(), format!("{TOLD}\n"));
+    }
+
+    #[test]
+    fn that_is_not_there_is_a_failure() {
+        for (name, answer) in [
+            ("empty", answer(201, r#"{"id":"7","secret":""}"#)),
+            ("blank", answer(201, r#"{"id":"7","secret":" "}"#)),
+            ("null", answer(201, r#"{"id":"7","secret":null}"#)),
+            ("missing", answer(201, r#"{"id":"7"}"#)),
+            ("other", answer(200, r#"{"error":{"key":"invalid_url"}}"#)),
+            ("html", answer(200, "<html>created</html>")),
+            ("latin", answer(201, b"{\"id\":\"7\",\"secret\":\"\xe5\"}")),
+            ("deep", answer(201, "[".repeat(100_000))),
+            ("nothing", ResponseTemplate::new(204)),
+        ] {
+            let shell = Shell::new(&format!("none-{name}"));
+            let at = shell.at(answer);
+            let done = at.run("vipps", &[&CREATE[..], &["--save-secret", "s.txt"]].concat());
+            assert_eq!(done.status, 1, "{name}: {}", done.out);
+            let says = ["the answer has no secret: delete the webhook", "is in s.txt.answer\n"];
+            assert!(says.iter().all(|text| done.err.contains(text)), "{name}: {}", done.err);
+            assert!(!shell.directory.join("s.txt").exists(), "{name}");
+            assert!(shell.directory.join("s.txt.answer").exists(), "{name}");
+            for line in at.run("vipps", &[&CREATE[..], &["--show-secrets", "--format", "json"]].concat()).err.lines() {
+                let object: Value = serde_json::from_str(line).unwrap();
+                assert!(object["warning"]["message"].is_string() || object["error"]["message"].is_string(), "{line}");
+            }
+            let done = at.run("vipps", &[&CREATE[..], &["--show-secrets"]].concat());
+            assert!(done.status == 1 && done.err.contains("the answer has no secret"), "{name}: {}", done.err);
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn is_not_asked_for_where_it_could_not_be_kept() {
+        let shell = Shell::new("nowhere");
+        let at = shell.at(answer(201, format!(r#"{{"id":"7","secret":"{TOLD}"}}"#)));
+        shell.write("taken.txt.answer", "something else");
+        for (file, before) in [("none/s.txt", ""), ("taken.txt", ""), ("full.txt", "trap '' XFSZ; ulimit -f 0; ")] {
+            let create = at.command("vipps", &[&CREATE[..], &["--save-secret", file]].concat());
+            let mut command = Command::new("sh");
+            command.arg("-c").arg(format!("{before}exec \"$@\"")).arg("sh");
+            command.arg(create.get_program()).args(create.get_args()).current_dir(&shell.directory);
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+            let done = shell.done(command);
+            assert_eq!(done.status, 2, "{file}: {}", done.err);
+            assert!(done.err.contains(file) && done.err.contains("nothing was sent"), "{}", done.err);
+            assert!(!shell.directory.join(file).exists(), "{file}");
+        }
+        assert_eq!(fs::read_to_string(shell.directory.join("taken.txt.answer")).unwrap(), "something else");
+        for output in ["exec \"$@\" >&-", "exec \"$@\" >/dev/null"] {
+            let create = at.command("vipps", &[&CREATE[..], &["--show-secrets"]].concat());
+            let mut command = Command::new("sh");
+            command.args(["-c", output, "sh"]).arg(create.get_program()).args(create.get_args());
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).current_dir(&shell.directory);
+            let done = shell.done(command);
+            assert!(done.status == 2 && done.err.contains("standard output is discarded"), "{}", done.err);
+        }
+        assert!(at.requests().is_empty());
+    }
+
+    #[test]
+    fn is_shown_on_standard_error_where_nobody_reads_the_output() {
+        let shell = Shell::new("unread");
+        let at = shell.at(answer(201, format!(r#"{{"id":"7","secret":"{TOLD}"}}"#)));
+        let mut child = at.command("vipps", &[&CREATE[..], &["--show-secrets"]].concat()).spawn().unwrap();
+        drop(child.stdout.take());
+        let done = child.wait_with_output().unwrap();
+        assert_eq!(done.status.code(), Some(1));
+        assert!(String::from_utf8(done.stderr).unwrap().contains(TOLD));
+    }
 }
 
 mod credentials {
@@ -370,6 +562,107 @@ mod credentials {
                 assert!(help.contains(&variable), "{variable}");
             }
         }
+    }
+
+    /// Whatever the specifications have among their constant headers is asked for, and arrives.
+    #[test]
+    fn are_those_of_the_specification_and_arrive() {
+        let shell = Shell::new("from-specification");
+        let at = shell.at(ResponseTemplate::new(500));
+        for provider in PROVIDERS.iter().filter(|provider| !provider.operations.is_empty()) {
+            let mut credentials = serde_json::Map::from_iter([("token".to_owned(), json!("the-token"))]);
+            for header in provider.operations.iter().flat_map(|it| it.headers).filter(|it| it.constant) {
+                let value = if header.validate("12345").is_ok() { "12345" } else { "a value" };
+                credentials.insert(header.name.to_lowercase().replace('-', "_"), json!(value));
+            }
+            shell.write(&format!("{}.json", provider.name), &Value::Object(credentials.clone()).to_string());
+            for operation in provider.operations {
+                let arguments = match (provider.name, operation.id) {
+                    ("mipos", "create_webhook") => &["create", "--url", "https://a.test"][..],
+                    ("mipos", "update_webhook") => {
+                        &["update", "--current-url", "https://a.test", "--new-url", "https://b.test"]
+                    }
+                    ("mipos", "delete_webhook") => &["delete", "--url", "https://a.test"],
+                    ("mypos", "create_webhook") => {
+                        &["create", "--payload-url", "https://a.test", "--secret-file", "secret.txt"]
+                    }
+                    ("mypos", "get_webhook") => &["get", UNKNOWN_ID],
+                    ("mypos", "update_webhook") => &["update", UNKNOWN_ID, "--is-active", "1"],
+                    ("mypos" | "vipps", "delete_webhook") => &["delete", UNKNOWN_ID],
+                    ("vipps", "register_webhook") => {
+                        &["create", "--url", "https://a.test", "--events", CAPTURED, "--show-secrets"]
+                    }
+                    (_, "list_webhooks") => &["list"],
+                    other => panic!("{other:?}"),
+                };
+                assert_eq!(at.run(provider.name, arguments).status, 1);
+                let request = at.requests().pop().unwrap();
+                assert_eq!(request.method.as_str(), operation.method);
+                assert_eq!(request.headers["authorization"], "Bearer the-token");
+                for header in operation.headers.iter().filter(|it| it.constant) {
+                    let sent = request.headers.get(header.name).and_then(|value| value.to_str().ok());
+                    let given = credentials[&header.name.to_lowercase().replace('-', "_")].as_str();
+                    assert_eq!(sent, given, "{}: {}", operation.id, header.name);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn with_a_byte_order_mark_are_sent_without_it() {
+        let shell = Shell::new("marked");
+        let token = shell.token("vipps").to_owned();
+        let key = shell.sandbox.account("vipps").unwrap().credentials["ocp_apim_subscription_key"].expose().to_owned();
+        let marked =
+            json!({"token": format!("\u{feff}{token}"), "ocp_apim_subscription_key": format!("\u{feff}{key}")});
+        shell.write("marked.json", &format!("\u{feff}{marked}"));
+        let done = shell.done(shell.command("vipps", &["list", "--credentials-file", "marked.json"]));
+        assert_eq!((done.status, done.err.as_str()), (0, ""));
+        let mut command = shell.command("vipps", &["list"]);
+        command.env("POS_WEBHOOKS_VIPPS_TOKEN", format!("\u{feff}{token}"));
+        assert_eq!(shell.done(command).status, 0);
+        let mut command = shell.command("vipps", &["list"]);
+        command.env("POS_WEBHOOKS_VIPPS_TOKEN", "\u{feff}");
+        assert!(shell.done(command).err.contains("vipps asks for `token`"), "there is none");
+    }
+
+    #[test]
+    fn that_were_copied_with_more_than_themselves_are_refused() {
+        let shell = Shell::new("copied");
+        let at = shell.at(answer(200, r#"{"webhooks":[]}"#));
+        for (token, why) in [
+            ("\"hush-hush\"", "the token has quotation marks around it"),
+            ("'hush-hush'", "the token has quotation marks around it"),
+            ("Bearer hush-hush", "the token begins with `Bearer`, which is added"),
+            ("bearer hush-hush", "the token begins with `Bearer`, which is added"),
+            (" hush-hush", "the token has white space at its beginning or end"),
+            ("hush-hush ", "the token has white space at its beginning or end"),
+            ("hush hush", "the token has white space in it"),
+            ("hush-hush\r", "the token has characters that a header cannot carry"),
+            ("„hush-hush“", "the token has quotation marks around it"),
+            ("hush\u{200b}hush", "the token has characters that no token has"),
+            (" ", "the token is empty"),
+        ] {
+            shell.write("vipps.json", &json!({ "token": token }).to_string());
+            let done = at.run("vipps", &["list"]);
+            assert_eq!((done.status, done.out.as_str()), (2, ""), "{token}");
+            assert!(done.err.contains(why) && done.err.contains("(it is from vipps.json)"), "{token}: {}", done.err);
+            assert!(!done.err.contains("hush"), "{}", done.err);
+            let mut command = at.command("mypos", &["list"]);
+            command.env("POS_WEBHOOKS_MYPOS_TOKEN", token);
+            shell.write("mypos.json", &json!({ "token": token }).to_string());
+            assert!(shell.done(command).err.contains(why), "{token}");
+        }
+        for (key, why) in [
+            ("'hush'", "the credential for the header `ocp-apim-subscription-key` has quotation marks around it"),
+            ("hush\n", "the credential for the header `ocp-apim-subscription-key` has characters that a header"),
+        ] {
+            shell.write("vipps.json", &json!({ "token": "t0ken", "ocp_apim_subscription_key": key }).to_string());
+            let done = at.run("vipps", &["list"]);
+            assert_eq!(done.status, 2);
+            assert!(done.err.contains(why) && !done.err.contains("hush"), "{key}: {}", done.err);
+        }
+        assert!(at.requests().is_empty());
     }
 
     /// The sandbox knows sales units apart, and refuses another subscription key.
@@ -561,12 +854,12 @@ fn requests_are_checked_before_they_are_sent() {
         ("mipos", &["create"], "--url <URL>"),
         ("mypos", &["update", UNKNOWN_ID, "--is-active", "2"], "/is_active: value is greater than the maximum of 1"),
         ("mypos", &["update", UNKNOWN_ID, "--is-active", "no"], "--is-active <IS_ACTIVE>"),
+        ("mypos", &["update", UNKNOWN_ID, "--is-active", "true"], "a whole number from 0 to 1 is expected"),
         ("mypos", &["update", UNKNOWN_ID], "--is-active <IS_ACTIVE>|--payload-url <PAYLOAD_URL>|--secret-file <FILE>"),
-        ("mypos", &["get", "7"], "value is not a \"uuid\""),
         ("mypos", &["create", "--payload-url", "https://a.test", "--secret-file", "none.txt"], "none.txt: "),
         ("mypos", &["create", "--payload-url", "https://a.test", "--secret", SECRET], "--secret"),
         ("vipps", &["create", "--url", "https://a.test", "--show-secrets"], "--events <EVENTS>"),
-        ("vipps", &["delete", "../v1"], "value is not a \"uuid\""),
+        ("vipps", &["delete", ".."], "the path parameter `id` must not be empty, `.` or `..`"),
     ] {
         let done = shell.run(provider, arguments);
         assert_eq!((done.status, done.out.as_str()), (2, ""), "{arguments:?}: {}", done.err);
@@ -604,13 +897,14 @@ fn what_a_provider_does_not_have_is_said() {
         ),
         (&["vipps", "list", "--test", "--base-url", "http://127.0.0.1:1"], "cannot be used with"),
         (&["vipps", "list", "--base-url", "http://shop.example/x"], "it is http:// and not on this machine"),
-        (&["vipps", "list", "--base-url", "nowhere"], "the server is no base URL"),
+        (&["vipps", "list", "--base-url", "nowhere"], "the server is not a base URL that can be called"),
     ] {
         let mut command = command(&[&["hooks"], arguments].concat());
         command.env("POS_WEBHOOKS_VIPPS_TOKEN", "x").env("POS_WEBHOOKS_MIPOS_TOKEN", "x");
         let done = feed(command, b"");
         assert_eq!((done.status, done.out.as_str()), (2, ""), "{arguments:?}: {}", done.err);
         assert!(done.err.contains(expected), "{arguments:?}: {}", done.err);
+        assert!(!done.err.contains("::"), "it names what is in the program: {}", done.err);
     }
 }
 
@@ -688,5 +982,238 @@ fn help() {
         let done = run(arguments);
         assert_eq!((done.status, done.err.as_str()), (0, ""));
         insta::assert_snapshot!(name, done.out);
+    }
+}
+
+/// Credentials must not go to whoever is named there in clear.
+#[test]
+fn a_server_on_this_machine_is_called_without_a_proxy() {
+    let shell = Shell::new("proxy");
+    let proxy = TcpListener::bind("127.0.0.1:0").unwrap();
+    proxy.set_nonblocking(true).unwrap();
+    let address = format!("http://{}", proxy.local_addr().unwrap());
+    let port = shell.sandbox.url().rsplit_once(':').unwrap().1.to_owned();
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let variables = ["http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "HTTP_PROXY"];
+    for (server, works) in [
+        (format!("http://127.0.0.1:{port}/mypos"), true),
+        (format!("http://localhost:{port}/mypos"), true),
+        (format!("http://[::1]:{free}"), false),
+        (format!("http://127.0.0.2:{free}"), false),
+        (format!("https://localhost:{free}"), false),
+    ] {
+        let mut command =
+            command(&["hooks", "mypos", "list", "--base-url", &server, "--credentials-file", "mypos.json"]);
+        command.current_dir(&shell.directory).env_remove("NO_PROXY").env_remove("no_proxy");
+        command.envs(variables.map(|name| (name, &address)));
+        let done = shell.done(command);
+        assert_eq!(done.status, i32::from(!works), "{server}: {}", done.err);
+        assert!(proxy.accept().is_err(), "{server} was called through the proxy");
+    }
+}
+
+/// What `list` shows can be given back as it is, though it has not the documented form.
+#[test]
+fn what_addresses_a_webhook_is_sent_as_it_is() {
+    let shell = Shell::new("addressed");
+    let at = shell.at(answer(200, r#"{"message":"done","data":null}"#));
+    for url in ["https://tienda.example/año", "https://a.test/orders ", "a.test", "http://[", "https://a.test/{id}"] {
+        assert_eq!(at.run("mipos", &["delete", "--url", url]).status, 0, "{url}");
+        let sent: Value = serde_json::from_slice(&at.requests().pop().unwrap().body).unwrap();
+        assert_eq!(sent, json!({ "url": url }));
+        let update = ["update", "--new-url", "https://b.test", "--current-url", url];
+        assert_eq!(at.run("mipos", &update).status, 0, "{url}");
+        let sent: Value = serde_json::from_slice(&at.requests().pop().unwrap().body).unwrap();
+        assert_eq!(sent["current_url"], url);
+        let update = at.run("mipos", &["update", "--current-url", "https://b.test", "--new-url", "a.test"]);
+        assert_eq!(update.status, 2, "a new one is checked: {}", update.out);
+    }
+    let at = shell.at(ResponseTemplate::new(204));
+    for provider in ["mypos", "vipps"] {
+        for (id, segment) in [("7", "7"), ("No 7/ä", "No%207%2F%C3%A4"), (" 7 ", "%207%20")] {
+            assert_eq!(at.run(provider, &["delete", id]).status, 0);
+            assert_eq!(at.requests().pop().unwrap().url.path(), format!("/v1/webhooks/{segment}"));
+        }
+    }
+}
+
+#[test]
+fn a_delete_whose_answer_was_lost_may_have_been_executed() {
+    const NONE: &str = "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+    const BUSY: &str = "HTTP/1.1 429 Too Many Requests\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+    const GATEWAY: &str = "HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+    let shell = Shell::new("lost");
+    for (first, verb, lost) in [
+        ("", "delete", true),
+        ("HTTP/1.1 20", "delete", true),
+        (GATEWAY, "delete", true),
+        (BUSY, "delete", false),
+        ("", "get", false),
+    ] {
+        for format in ["json", "human"] {
+            let (address, handled) = connections(vec![first, NONE]);
+            let arguments = ["hooks", "mypos", verb, UNKNOWN_ID, "--base-url", &address, "--format", format];
+            let mut command = command(&[&arguments[..], &["--credentials-file", "mypos.json"]].concat());
+            command.current_dir(&shell.directory);
+            let done = shell.done(command);
+            assert_eq!((done.status, handled.join().unwrap()), (1, 2), "{first}: {}", done.err);
+            let says = "an earlier try was sent but its answer was lost, so that it may have been executed";
+            assert_eq!(done.err.contains(says), lost, "{first}: {}", done.err);
+            if format == "json" {
+                let error: Value = serde_json::from_str(&done.err).unwrap();
+                assert_eq!(error["error"]["may_have_been_executed"], lost, "{first}: {error}");
+                assert_eq!(error["error"]["status"], 404);
+            } else {
+                assert_eq!(done.err.contains("look at what is there before trying again"), lost, "{}", done.err);
+            }
+        }
+    }
+}
+
+mod secrets_that_are_chosen {
+    use super::*;
+
+    const CREATE: [&str; 5] = ["create", "--payload-url", "https://a.test", "--secret-file", "chosen.txt"];
+
+    #[test]
+    fn have_no_byte_order_mark() {
+        let shell = Shell::new("chosen-mark");
+        for content in ["\u{feff}a b\n", "\u{feff}a b\r\n", "\u{feff}a b"] {
+            shell.write("chosen.txt", content);
+            assert_eq!(shell.run("mypos", &CREATE).status, 0);
+            assert_eq!(shell.registrations("mypos").last().unwrap().secret.expose(), "a b");
+        }
+    }
+
+    #[test]
+    fn are_on_one_line() {
+        let shell = Shell::new("chosen-lines");
+        for (content, why) in [
+            ("hush\nhush\n", "a line break or another control character"),
+            ("hush\n\n", "a line break or another control character"),
+            ("hush\0", "a line break or another control character"),
+            ("\u{feff}\n", "there is no secret in it"),
+            (" \n", "there is no secret in it"),
+        ] {
+            shell.write("chosen.txt", content);
+            let done = shell.run("mypos", &CREATE);
+            assert_eq!(done.status, 2, "{content:?}");
+            assert!(done.err.contains(why) && !done.err.contains("hush"), "{content:?}: {}", done.err);
+        }
+        assert!(shell.registrations("mypos").is_empty());
+    }
+}
+
+mod answers_that_are_not_as_documented {
+    use super::*;
+
+    fn webhook(id: &str, active: &str) -> String {
+        format!(r#"{{"id":{id},"is_active":{active},"payload_url":"https://a.test","secret":"hush-hush"}}"#)
+    }
+
+    fn list(webhooks: &[String]) -> String {
+        format!(r#"{{"webhooks":[{}],"pagination":{{"page":1,"size":20,"total":2}}}}"#, webhooks.join(","))
+    }
+
+    #[test]
+    fn have_flags_as_numbers() {
+        let shell = Shell::new("flags");
+        let at = shell.at(answer(200, list(&[webhook("\"a\"", "1"), webhook("\"b\"", "0"), webhook("\"c\"", "true")])));
+        let done = at.run("mypos", &["list", "--format", "json"]);
+        assert_eq!((done.status, done.err.as_str()), (0, ""));
+        let listed: Value = serde_json::from_str(&done.out).unwrap();
+        let active: Vec<_> = listed["webhooks"].as_array().unwrap().iter().map(|it| it["is_active"].clone()).collect();
+        assert_eq!(active, [json!(true), json!(false), json!(true)]);
+    }
+
+    /// One odd webhook does not hide the others.
+    #[test]
+    fn are_listed_all_the_same() {
+        let shell = Shell::new("odd");
+        let odd = [webhook("\"a\"", "true"), webhook("7", "\"yes\"")];
+        let at = shell.at(answer(200, list(&odd)));
+        let done = at.run("mypos", &["list"]);
+        assert_eq!(done.status, 0, "{}", done.err);
+        assert!(done.out.contains("\na ") && done.out.contains("\n7 ") && done.out.contains("yes"), "{}", done.out);
+        assert!(!done.out.contains("hush") && done.out.contains("***"), "{}", done.out);
+        let warning = "warning: list_webhooks: 200 OK: the answer is not what the provider documents: ";
+        assert!(done.err.contains(warning) && done.err.contains("at /webhooks/1/"), "{}", done.err);
+        let done = at.run("mypos", &["list", "--format", "json", "--show-secrets"]);
+        assert_eq!(
+            serde_json::from_str::<Value>(&done.out).unwrap(),
+            serde_json::from_str::<Value>(&list(&odd)).unwrap()
+        );
+        let at = shell.at(answer(200, r#"[{"url":"https://a.test"},"https://b.test",{"url":null}]"#));
+        let done = at.run("mipos", &["list", "--format", "json"]);
+        let expected = "[{\"url\":\"https://a.test\"},\"https://b.test\",{\"url\":null}]\n";
+        assert_eq!((done.status, done.out.as_str()), (0, expected));
+    }
+
+    /// It cannot be called again to see what was answered.
+    #[test]
+    fn are_shown_where_the_call_was_executed() {
+        let shell = Shell::new("executed");
+        let at = shell.at(answer(200, format!(r#"{{"webhook":{}}}"#, webhook("7", "true"))));
+        let done = at.run("mypos", &["update", UNKNOWN_ID, "--is-active", "1", "--format", "json"]);
+        let error: Value = serde_json::from_str(&done.err).unwrap();
+        assert_eq!((done.status, &error["error"]["may_have_been_executed"]), (1, &json!(true)));
+        assert_eq!(error["error"]["answer"]["webhook"]["id"], 7);
+        assert_eq!(error["error"]["answer"]["webhook"]["secret"], "***");
+    }
+
+    #[test]
+    fn are_shown_on_request() {
+        let shell = Shell::new("raw");
+        let more =
+            r#"{"webhook":{"id":"a","secret":"hush-hush","api_Key":"hush-hush","limits":{"rate":2.50}},"trace":"t-1"}"#;
+        let at = shell.at(answer(200, more));
+        let get = ["get", UNKNOWN_ID, "--format", "json"];
+        let documented = at.run("mypos", &get).out;
+        assert!(!documented.contains("limits") && !documented.contains("trace"), "{documented}");
+        let raw = at.run("mypos", &[&get[..], &["--raw"]].concat()).out;
+        let masked = r#"{"trace":"t-1","webhook":{"api_Key":"***","id":"a","limits":{"rate":2.50},"secret":"***"}}"#;
+        assert_eq!(raw, format!("{masked}\n"));
+        let shown = at.run("mypos", &[&get[..], &["--raw", "--show-secrets"]].concat()).out;
+        assert_eq!(shown, format!("{}\n", masked.replace("***", "hush-hush")));
+
+        // Of an error, and of one that is not JSON.
+        let token = shell.token("mypos").to_owned();
+        let problem = format!(r#"{{"code":17,"detail":"Bearer {token} is over its limit"}}"#);
+        let at = shell.at(answer(403, problem));
+        let list = ["list", "--format", "json"];
+        let error: Value = serde_json::from_str(&at.run("mypos", &list).err).unwrap();
+        assert_eq!(error["error"]["answer"], Value::Null);
+        assert!(at.run("mypos", &["list"]).err.contains("--raw shows such an answer"));
+        let error: Value = serde_json::from_str(&at.run("mypos", &[&list[..], &["--raw"]].concat()).err).unwrap();
+        assert_eq!(error["error"]["answer"], json!({"code": 17, "detail": "Bearer *** is over its limit"}));
+        let at = shell.at(ResponseTemplate::new(502).set_body_raw("<h1>Bad\ngateway\u{1b}</h1>", "text/html"));
+        let done = at.run("mypos", &["delete", UNKNOWN_ID, "--raw"]);
+        assert!(done.err.contains("\n<h1>Bad\\ngateway\\u{1b}</h1>\n"), "{}", done.err);
+
+        // Where nothing is documented.
+        let at = shell.at(answer(200, r#"{"deleted":true}"#));
+        let error: Value =
+            serde_json::from_str(&at.run("mypos", &["delete", UNKNOWN_ID, "--raw", "--format", "json"]).err).unwrap();
+        assert_eq!((&error["error"]["status"], &error["error"]["answer"]), (&json!(200), &json!({"deleted": true})));
+    }
+
+    #[test]
+    fn show_no_secret_where_it_cannot_be_told_from_the_rest() {
+        let shell = Shell::new("raw-text");
+        let at = shell.at(ResponseTemplate::new(200).set_body_raw("secret=hush-hush", "text/plain"));
+        let done = at.run("mypos", &["list", "--raw"]);
+        assert!(done.status == 1 && done.err.contains("***") && !done.err.contains("hush"), "{}", done.err);
+        assert!(at.run("mypos", &["list", "--raw", "--show-secrets"]).err.contains("secret=hush-hush"));
+    }
+
+    #[test]
+    fn nest_as_deeply_as_they_like() {
+        let shell = Shell::new("deep");
+        let deep = format!(r#"{{"message":"done","data":{}{}}}"#, "[".repeat(100_000), "]".repeat(100_000));
+        let at = shell.at(answer(201, deep));
+        for more in [&[][..], &["--raw"]] {
+            let done = at.run("mipos", &[&["create", "--url", "https://a.test"], more].concat());
+            assert_eq!((done.status, done.err.as_str()), (0, ""));
+        }
     }
 }

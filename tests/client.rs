@@ -68,6 +68,103 @@ async fn tells_when_no_token_could_be_had() {
 }
 
 #[tokio::test]
+async fn sends_a_token_without_what_is_not_part_of_it() {
+    let server = server(no_webhooks()).await;
+    for (token, why) in [
+        ("\"quoted\"", "the token has quotation marks around it, which do not belong to it"),
+        ("Bearer twice", "the token begins with `Bearer`, which is added when it is sent: give the token alone"),
+        (" around ", "the token has white space at its beginning or end"),
+        ("two words", "the token has white space in it"),
+        ("t\u{f8}ken", "the token has characters that no token has"),
+    ] {
+        let client = vipps::Client::new(&server.uri(), vipps::Credentials::new(token)).unwrap();
+        assert_eq!(client.list_webhooks().await.unwrap_err().to_string(), format!("list_webhooks: {why}"));
+    }
+    for (key, why) in [("'quoted'", "has quotation marks"), (" around", "has white space"), ("", "is empty")] {
+        let credentials = vipps::Credentials::new(TOKEN).ocp_apim_subscription_key(key);
+        let error = vipps::Client::new(vipps::TEST, credentials).unwrap_err();
+        assert!(error.to_string().contains(why), "{error}");
+    }
+    assert!(server.received_requests().await.unwrap().is_empty());
+    let marked = vipps::Credentials::new(format!("\u{feff}{TOKEN}")).ocp_apim_subscription_key("\u{feff}key");
+    vipps::Client::new(&server.uri(), marked.vipps_system_name("a shop")).unwrap().list_webhooks().await.unwrap();
+    let request = server.received_requests().await.unwrap().pop().unwrap();
+    assert_eq!(request.headers["authorization"], format!("Bearer {TOKEN}"));
+    assert_eq!(request.headers["ocp-apim-subscription-key"], "key");
+}
+
+/// A status that is not documented is a success too, as long as what came is what is documented.
+#[tokio::test]
+async fn takes_every_success_that_has_what_is_documented() {
+    let registered = r#"{"id":"497f6eca-6276-4993-bfeb-53cbbbba6f08","secret":"told-once"}"#;
+    let body = vipps::models::RegisterWebhook { url: "https://a.test".into(), events: Vec::new() };
+    for (status, text, media_type) in [
+        (200, registered.to_owned(), "application/json"),
+        (202, registered.to_owned(), "text/plain"),
+        (201, format!("\u{feff}{registered}"), "application/json"),
+    ] {
+        let server = server(ResponseTemplate::new(status).set_body_raw(text, media_type)).await;
+        let registered = vipps(&server.uri(), Options::default()).register_webhook(&body).await.unwrap();
+        assert_eq!(registered.secret.expose(), "told-once");
+    }
+    let gone = server(ResponseTemplate::new(200)).await;
+    vipps(&gone.uri(), Options::default()).delete_webhook("id").await.unwrap();
+    for status in [200, 202, 204, 206] {
+        let server = server(ResponseTemplate::new(status).set_body_raw("{}", "application/json")).await;
+        let error = vipps(&server.uri(), Options::default()).register_webhook(&body).await.unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::Undocumented), "{status}: {error}");
+        assert!(error.may_have_been_executed());
+    }
+}
+
+/// A secret that is told once is in it.
+#[tokio::test]
+async fn keeps_the_body_of_an_answer_that_is_not_what_is_documented() {
+    let body = vipps::models::RegisterWebhook { url: "https://a.test".into(), events: Vec::new() };
+    let answer = r#"{"id":7,"secret":"told-once"}"#;
+    let server = server(ResponseTemplate::new(201).set_body_raw(answer, "application/json")).await;
+    let error = vipps(&server.uri(), Options::default()).register_webhook(&body).await.unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Undecodable(_)), "{error}");
+    assert_eq!((error.body(), error.may_have_been_executed()), (answer.as_bytes(), true));
+    assert!(!format!("{error} {error:?}").contains("told-once"));
+    let error = AnyError::from(error);
+    assert_eq!((error.body(), error.may_have_been_executed()), (answer.as_bytes(), true));
+
+    // So it is where the rest does not come.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let _ = stream.read(&mut [0; 4096]);
+        let head = "HTTP/1.1 201 Created\r\ncontent-length: 999\r\n\r\n";
+        std::io::Write::write_all(&mut stream, format!("{head}{answer}").as_bytes()).unwrap();
+    });
+    let error = vipps(&address, Options::default()).register_webhook(&body).await.unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Connection(_)), "{error}");
+    assert_eq!(error.body(), answer.as_bytes());
+}
+
+#[tokio::test]
+async fn reads_flags_that_are_numbers() {
+    let webhooks = r#"{"webhooks":[{"id":"a","is_active":1},{"id":"b","is_active":0},{"id":"c","is_active":true}],
+        "pagination":{"page":1,"size":20,"total":3}}"#;
+    let server = server(ResponseTemplate::new(200).set_body_raw(webhooks, "application/json")).await;
+    let client = mypos::Client::new(&server.uri(), mypos::Credentials::new(TOKEN)).unwrap();
+    let listed = client.list_webhooks().await.unwrap();
+    let active: Vec<_> = listed.webhooks.iter().map(|webhook| webhook.is_active).collect();
+    assert_eq!(active, [Some(true), Some(false), Some(true)]);
+    assert!(
+        mypos::PROVIDER.validate("Webhook", br#"{"id":"a","is_active":1}"#).is_err(),
+        "it is not what is documented"
+    );
+    for odd in ["2", "-1", "1.0", "\"true\"", "[1]"] {
+        let webhook = format!(r#"{{"id":"a","is_active":{odd}}}"#);
+        let schema = mypos::PROVIDER.schema("Webhook").unwrap();
+        assert_eq!(schema.decode(webhook.as_bytes()).unwrap_err().pointer, "/is_active", "{odd}");
+    }
+}
+
+#[tokio::test]
 async fn tells_which_statuses_pass_by_themselves() {
     for (status, retryable) in [
         (400, false),

@@ -183,9 +183,14 @@ async fn retry_after_is_told_where_it_is_not_waited_for() {
         ("3600", Some(3600)),
         ("18446744073709551615", Some(u64::MAX)),
         ("Mon, 15 Apr 2019 07:50:54 GMT", Some(0)),
+        ("Monday, 15-Apr-19 07:50:54 GMT", Some(0)),
+        ("Sunday, 06-Nov-94 08:49:37 GMT", Some(0)),
+        ("Sun Nov  6 08:49:37 1994", Some(0)),
         ("soon", None),
         ("-1", None),
-        ("99999999999999999999", None),
+        ("1.5", None),
+        ("Monday, 06-Nov-94 08:49:37 GMT", None),
+        ("99999999999999999999", Some(u64::MAX)),
     ] {
         let server = weather(ResponseTemplate::new(503).insert_header("retry-after", value), 9).await;
         let options = Options::default().retries(quick()).timeout(Duration::from_secs(20));
@@ -195,6 +200,45 @@ async fn retry_after_is_told_where_it_is_not_waited_for() {
         assert_eq!(requests(&server).await, if waits { 1 } else { 3 }, "{value}");
         assert_eq!(pos_webhooks::AnyError::from(error).retry_after().map(|delay| delay.as_secs()), told);
     }
+}
+
+#[tokio::test]
+async fn retry_after_is_read_in_every_form_of_an_http_date() {
+    for form in ["%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"] {
+        let at = jiff::Timestamp::now() + Duration::from_secs(3600);
+        let at = at.strftime(form).to_string();
+        let server = weather(ResponseTemplate::new(503).insert_header("retry-after", at.as_str()), 9).await;
+        let error = client(&server.uri(), Options::default()).list_webhooks().await.unwrap_err();
+        let seconds = error.retry_after().unwrap().as_secs();
+        assert!((3000..=3600).contains(&seconds), "{at}: {seconds}");
+    }
+}
+
+/// A `DELETE` whose first answer was lost finds nothing on its second try.
+#[tokio::test]
+async fn what_an_earlier_try_may_have_done_is_told() {
+    const NONE: &str = "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n";
+    for (first, lost) in [
+        ("", true),
+        ("HTTP/1.1 504 Gateway Timeout\r\ncontent-length: 0\r\n\r\n", true),
+        ("HTTP/1.1 429 Too Many Requests\r\ncontent-length: 0\r\n\r\n", false),
+    ] {
+        let serve = move |stream, before| answer(stream, if before == 0 { first } else { NONE });
+        let (address, count) = raw(serve).await;
+        let client = client(&address, Options::default().retries(quick()));
+        let error = client.delete_webhook("id").await.unwrap_err();
+        assert_eq!((error.status().unwrap().as_u16(), count.load(Ordering::SeqCst)), (404, 2));
+        assert_eq!(error.may_have_been_executed(), lost, "{first}: {error}");
+        assert_eq!(error.to_string().contains("; an earlier try was sent but its answer was lost"), lost, "{error}");
+        assert_eq!(pos_webhooks::AnyError::from(error).may_have_been_executed(), lost);
+
+        let (address, _) = raw(serve).await;
+        let client = self::client(&address, Options::default().retries(quick()));
+        assert!(!client.list_webhooks().await.unwrap_err().may_have_been_executed(), "reading changes nothing");
+    }
+    let (address, _) = raw(|stream, _| answer(stream, NONE)).await;
+    let error = client(&address, Options::default()).delete_webhook("id").await.unwrap_err();
+    assert!(!error.may_have_been_executed());
 }
 
 #[tokio::test]
@@ -287,7 +331,7 @@ fn plain_http_is_for_this_machine() {
         "http://0.0.0.0",
     ] {
         let Err(SetupError::Server(reason)) = make(server, Options::default()) else { panic!("{server}") };
-        assert!(reason.contains("allow_plain_http"));
+        assert!(reason.contains("not on this machine"));
         make(server, Options::default().allow_plain_http()).unwrap();
     }
 }

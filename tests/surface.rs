@@ -360,7 +360,8 @@ impl<'a> Scope<'a> {
         }
         let mut errors: Vec<String> = Vec::new();
         for arm in arms(method) {
-            let (status, outcome) = (text(&arm.pat).replace("u16", ""), text(&arm.body));
+            let guard = arm.guard.as_ref().map_or(String::new(), |(_, guard)| format!(" if {}", text(guard)));
+            let (status, outcome) = (text(&arm.pat).replace("u16", "") + &guard, text(&arm.body));
             let outcome = outcome.trim_matches([' ', '{', '}']);
             let variant = error.variants.iter().find(|variant| outcome.ends_with(&format!("::{}))", variant.ident)));
             match variant {
@@ -420,9 +421,9 @@ fn field_line(field: &syn::Field) -> Option<String> {
     let wire = wire.map(|note| note.replace("rename", "")).unwrap_or_default();
     let kind = text(&field.ty);
     let optional = kind.starts_with("Option<");
-    // How an integer is decoded goes without saying, and that null is decoded where nothing is.
+    // How an integer or a boolean is decoded goes without saying, and that null is decoded where nothing is.
     told.retain(|note| !note.starts_with("deserialize_with = \"values::optional"));
-    if let Some(at) = told.iter().position(|note| note == "deserialize_with = \"values::integers\"") {
+    if let Some(at) = told.iter().position(|note| note == "deserialize_with = \"values::scalars\"") {
         told.remove(at);
         match told.iter().position(|note| note == "default") {
             Some(at) if optional => drop(told.remove(at)),

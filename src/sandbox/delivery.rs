@@ -1,7 +1,6 @@
 //! Deliveries: signed, sent, retried and recorded.
 
 use std::io;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -479,9 +478,5 @@ pub(super) fn target(url: &str) -> Result<Url, &'static str> {
 
 /// Whether a URL leads to this machine.
 pub(super) fn is_loopback(url: &str) -> bool {
-    let Ok(url) = Url::parse(url) else { return false };
-    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
-    host == "localhost"
-        || host.ends_with(".localhost")
-        || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+    Url::parse(url).is_ok_and(|url| crate::client::is_loopback(&url))
 }

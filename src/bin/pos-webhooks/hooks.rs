@@ -2,30 +2,31 @@
 //! specifications.
 
 mod answers;
-mod calls;
 mod commands;
 mod credentials;
+mod kept;
 mod schema;
 
-use std::fs::{self, File, OpenOptions};
+use std::fmt::Display;
 use std::io::{self, IsTerminal, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use pos_webhooks::catalogue::{Body, Operation, Provider};
+use pos_webhooks::client::{AnyAnswer, AnyClient, Error, ErrorKind as Failure, Options, Refused};
 use pos_webhooks::validate::Invalid;
 use pos_webhooks::{PROVIDERS, Secret};
 use serde_json::{Map, Value, json};
 
-use self::answers::Answer;
-use self::calls::{Call, Failed, Refusal};
+use self::answers::{Answer, Reader};
 use self::commands::{Common, Format, Kind, Member, Verb};
 use self::credentials::Credentials;
+use self::kept::SecretFile;
 use self::schema::Schema;
 use crate::report::Plain;
-use crate::{Stop, complain, input, print};
+use crate::{Stop, complain, input, print, warn};
 
 const ABOUT: &str = "List, create, change and delete webhooks at the providers";
 
@@ -45,13 +46,14 @@ Examples:
   pos-webhooks hooks vipps create --credentials-file credentials.json --save-secret secret.txt \\
       --url https://shop.example/hooks/vipps --events epayments.payment.captured.v1
   pos-webhooks hooks mypos update 6217960c-2a2e-4188-9025-af11abf47d5e --is-active 0
-  pos-webhooks hooks mypos list --base-url http://127.0.0.1:8080/mypos --format json
-      At a sandbox that `pos-webhooks sandbox --listen 127.0.0.1:8080` runs.
+  pos-webhooks hooks mypos list --base-url http://127.0.0.1:4010/mypos --format json
+      At a sandbox that `pos-webhooks sandbox --listen 127.0.0.1:4010` runs.
 
 Exit status:
   0  Done.
-  1  The provider refused, could not be reached or answered something else than it documents; or the
-     question before deleting was not answered with yes.
+  1  The provider refused, could not be reached or answered something else than it documents; its
+     answer has no secret where it should; or the question before deleting was not answered with yes.
+     With `list` and `get`, what is not as documented is shown with a warning, and the status is 0.
   2  Wrong usage; nothing was sent.";
 
 /// `hooks` with what follows it.
@@ -137,33 +139,62 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
         let value = matches.get_one::<String>(&commands::parameter_id(parameter))?;
         Some((parameter.name, value.clone()))
     });
-    let call = Call { operation, server, credentials, parameters: parameters.collect(), body };
-    if verb == Verb::Delete && !matches.get_flag("yes") && !is_confirmed(&call, provider) {
+    let call = Call { provider, operation, server, credentials, parameters: parameters.collect(), body, hidden };
+    let client = AnyClient::new(
+        provider,
+        &call.server,
+        call.credentials.token.clone(),
+        call.credentials.headers.iter().cloned(),
+        Options::default(),
+    );
+    let client = client.map_err(|error| Stop::Usage(with_causes(&error)))?;
+    if verb == Verb::Delete && !matches.get_flag("yes") && !is_confirmed(&call) {
         complain(format_args!("nothing was deleted"));
         return Ok(ExitCode::FAILURE);
     }
-    let save = match commands::tells_secret_once(provider, verb, operation) {
+    let once = commands::tells_secret_once(provider, verb, operation);
+    let save = match once {
         true => matches.get_one::<PathBuf>("save_secret").map(|file| SecretFile::create(file)).transpose()?,
         false => None,
     };
+    if once && save.is_none() && kept::is_output_discarded() {
+        return Err(Stop::Usage("standard output is discarded, and the secret with it; nothing was sent".to_owned()));
+    }
     // One thread is enough for one call.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Stop::Input(format!("no call can be made: {error}")))?;
-    match runtime.block_on(calls::send(provider, &call)) {
-        Ok(json) => answered(provider, operation, &common, &json, save),
-        Err(failed) => {
-            if let Some(file) = save {
-                file.discard();
-            }
-            match failed {
-                Failed::Unsent(message) => Err(Stop::Usage(message)),
-                Failed::Call(refusal) => {
-                    refused(provider, &call, &common, &refusal, &hidden);
-                    Ok(ExitCode::FAILURE)
-                }
-            }
+    let parameters: Vec<_> = call.parameters.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let body = call.operation.request.as_ref().map(|_| call.body.as_str());
+    let done = runtime.block_on(client.call(operation, &parameters, body));
+    finish(&call, &common, done, once, save)
+}
+
+/// A call with all that it needs.
+struct Call {
+    provider: &'static Provider,
+    operation: &'static Operation,
+    server: String,
+    credentials: Credentials,
+    /// Of the path and the query, by their names.
+    parameters: Vec<(&'static str, String)>,
+    /// Valid JSON; empty where nothing is sent.
+    body: String,
+    /// What an answer that repeats it must not show.
+    hidden: Vec<Secret>,
+}
+
+/// The message with those of its causes, each said once.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut message = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let text = error.to_string();
+        if !message.contains(&text) {
+            message = format!("{message}: {text}");
         }
+        cause = error.source();
     }
+    message
 }
 
 /// What is wrong with a single value.
@@ -208,6 +239,10 @@ fn body_of(
         if member.kind == Kind::Secret {
             for file in matches.get_many::<PathBuf>(&member.id()).into_iter().flatten() {
                 let secret = input::secret(file)?;
+                if secret.expose().contains(char::is_control) {
+                    let what = "the secret has a line break or another control character in it";
+                    return Err(Stop::Input(format!("{}: {what}; nothing was sent", file.display())));
+                }
                 values.push(Value::from(secret.expose()));
                 hidden.push(secret);
             }
@@ -225,90 +260,170 @@ fn body_of(
         Ok(()) => Ok(text),
         Err(Invalid::Violations(violations)) => {
             let lines: Vec<_> = violations.iter().map(|violation| format!("\n  {violation}")).collect();
-            Err(Stop::Usage(format!("the request departs from the specification, and was not sent:{}", lines.concat())))
+            Err(Stop::Usage(format!(
+                "the request does not match the specification, and was not sent:{}",
+                lines.concat()
+            )))
         }
         Err(other) => Err(Stop::Usage(other.to_string())),
     }
 }
 
 /// Asks before deleting, where there is somebody to ask.
-fn is_confirmed(call: &Call, provider: &'static Provider) -> bool {
+fn is_confirmed(call: &Call) -> bool {
     if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
         return true;
     }
     let mut what: Vec<_> = call.parameters.iter().map(|(_, value)| Plain(value).to_string()).collect();
-    let schema = call.operation.request.as_ref().and_then(|body| Schema::of(provider, body.schema));
-    let body = schema.and_then(|schema| Answer::read(&call.body, &schema.root(), false, &mut Vec::new()).ok());
+    let schema = call.operation.request.as_ref().and_then(|body| Schema::of(call.provider, body.schema));
+    let body = schema.and_then(|schema| Reader::new(false, false).read(&call.body, &schema.root()).ok());
     what.extend(body.map(|body| Plain(&body.json()).to_string()));
-    let _ = write!(io::stderr(), "{}: delete {} at {}? [y/N] ", provider.name, what.join(" "), Plain(&call.server));
+    let _ =
+        write!(io::stderr(), "{}: delete {} at {}? [y/N] ", call.provider.name, what.join(" "), Plain(&call.server));
     let mut line = String::new();
     io::stdin().read_line(&mut line).is_ok() && matches!(line.trim().to_ascii_lowercase().as_str(), "y" | "yes")
 }
 
-/// A file that is made before the call, so that no secret is lost for want of it.
-struct SecretFile {
-    path: PathBuf,
-    file: File,
-}
-
-impl SecretFile {
-    fn create(path: &Path) -> Result<Self, Stop> {
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        match options.open(path) {
-            Ok(file) => Ok(Self { path: path.to_owned(), file }),
-            Err(error) => Err(Stop::Input(format!("{}: {error}; nothing was sent", path.display()))),
-        }
-    }
-
-    fn write(mut self, secrets: &[Secret]) -> io::Result<()> {
-        for secret in secrets {
-            writeln!(self.file, "{}", secret.expose())?;
-        }
-        self.file.sync_all()
-    }
-
-    fn discard(self) {
-        // It is empty; that it stays does no harm.
-        let _ = fs::remove_file(self.path);
-    }
-}
-
-fn answered(
-    provider: &'static Provider,
-    operation: &'static Operation,
+/// Keeps and shows what came of a call.
+fn finish(
+    call: &Call,
     common: &Common,
-    json: &str,
+    done: Result<AnyAnswer, Error<Refused>>,
+    once: bool,
     save: Option<SecretFile>,
 ) -> Result<ExitCode, Stop> {
-    let success = operation.answers.iter().find(|answer| answer.status.starts_with('2'));
-    let mut secrets = Vec::new();
-    let answer = match success.and_then(|answer| Schema::of(provider, answer.body.as_ref()?.schema)) {
-        Some(schema) => Answer::read(json, &schema.root(), common.show_secrets, &mut secrets)
-            .map_err(|error| Stop::Output(error.into()))?,
-        None => Answer::Null,
+    let (succeeded, body) = match &done {
+        Ok(answer) => (true, answer.body()),
+        Err(error) => (error.status().is_some_and(|status| status.is_success()), error.body()),
     };
-    let mut status = ExitCode::SUCCESS;
-    if let Some(file) = save {
-        let path = file.path.clone();
-        if let Err(error) = file.write(&secrets) {
-            complain(format_args!(
-                "{}: {error}; the secret is lost: delete the webhook, and create it again",
-                path.display()
-            ));
-            status = ExitCode::FAILURE;
+    let body = body.strip_prefix(input::BYTE_ORDER_MARK).unwrap_or(body);
+    let once = once && succeeded;
+    let documented = call.documented(done.as_ref().err()).map(|body| body.schema);
+    let schema = documented.and_then(|name| Schema::of(call.provider, name)).unwrap_or_else(Schema::unknown);
+    let mut reader = Reader::new(common.show_secrets, true);
+    let json = std::str::from_utf8(body).ok().and_then(|text| reader.read(text, &schema.root()).ok());
+    // First of all: whatever fails from here on, the secret is kept.
+    let saved = save.is_some();
+    let mut status = match save {
+        Some(file) if once => keep(common, file, &reader, body, done.is_ok()),
+        Some(file) => {
+            file.discard();
+            ExitCode::SUCCESS
         }
-    }
+        None if once && reader.secret().is_none() => {
+            note(common, NO_SECRET);
+            ExitCode::FAILURE
+        }
+        None => ExitCode::SUCCESS,
+    };
+
+    let is_json = json.is_some();
+    let mut came = json.unwrap_or_else(|| {
+        // What is secret in it cannot be told from the rest.
+        Answer::text(body, common.show_secrets || !succeeded || !(once || schema.has_secret()))
+    });
+    came.redact(if common.show_secrets { call.credentials.secrets() } else { &call.hidden });
+    let answer = match done {
+        Ok(_) if common.raw => came,
+        Ok(answer) => match answer.model() {
+            None => Answer::Null,
+            Some(model) => {
+                let json = model.to_json().map_err(|error| Stop::Output(error.into()))?;
+                Reader::new(common.show_secrets, false).read(&json, &schema.root()).unwrap_or(came)
+            }
+        },
+        Err(error) if matches!(error.kind(), Failure::Token(_) | Failure::Request(_)) => {
+            let mut message = with_causes(&error);
+            if message.contains("the token") {
+                message += &format!(" (it is from {})", call.credentials.token_origin);
+            }
+            return Err(Stop::Usage(message));
+        }
+        // Nothing was lost: what cannot be decoded can be looked at.
+        Err(error) if is_json && (call.operation.method == "GET" || once && reader.secret().is_some()) && succeeded => {
+            let prefix = if common.format == Format::Human { "warning: " } else { "" };
+            note(common, format_args!("{prefix}{}; it is shown as it came", with_causes(&error)));
+            came
+        }
+        Err(error) => {
+            // A call that was executed cannot be repeated to see more.
+            let shown = common.raw || succeeded && (is_json || once && common.show_secrets);
+            let answer = if shown { Some(came) } else { modelled(call, &error, &schema) };
+            refused(call, common, &error, answer);
+            return Ok(ExitCode::FAILURE);
+        }
+    };
     let text = match common.format {
         Format::Json => format!("{}\n", answer.json()),
-        Format::Human => answer.human(&told_by(provider)).unwrap_or_else(|| {
-            let done = success.map_or("Done.", |answer| answer.description);
+        Format::Human => answer.human(&told_by(call.provider)).unwrap_or_else(|| {
+            let done = call.success().map_or("Done.", |answer| answer.description);
             format!("{}\n", done.split_inclusive(". ").next().unwrap_or_default().trim_end())
         }),
     };
+    if once && !saved {
+        let mut out = io::stdout().lock();
+        if let Err(error) = out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+            note(common, format_args!("standard output: {error}; the answer is not given again:\n{text}"));
+            status = ExitCode::FAILURE;
+        }
+        return Ok(status);
+    }
     Ok(print(&text, status)?)
+}
+
+const NO_SECRET: &str = "the answer has no secret: delete the webhook, and create it again";
+
+/// Saves the secret, and the answer where it is not what is documented.
+fn keep(common: &Common, mut file: SecretFile, reader: &Reader, body: &[u8], decoded: bool) -> ExitCode {
+    let path = file.path.display().to_string();
+    let secret = reader.secret();
+    let kept = match secret.map(|secret| file.write(secret)) {
+        Some(Ok(())) => {
+            if !decoded {
+                note(common, format_args!("the secret is in {path}"));
+            }
+            true
+        }
+        Some(Err(error)) => {
+            let lost = "the secret is lost: delete the webhook, and create it again";
+            note(common, format_args!("{path}: {error}; {lost}"));
+            false
+        }
+        None => {
+            note(common, NO_SECRET);
+            false
+        }
+    };
+    if !decoded || secret.is_none() {
+        match file.write_answer(body) {
+            Ok(beside) => {
+                note(common, format_args!("the answer, which is not as documented, is in {}", beside.display()));
+            }
+            Err(error) => note(common, format_args!("the answer could not be kept beside {path}: {error}")),
+        }
+    }
+    if secret.is_none() {
+        file.discard();
+    }
+    if kept { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+impl Call {
+    fn success(&self) -> Option<&'static pos_webhooks::catalogue::Answer> {
+        self.operation.answers.iter().find(|answer| answer.status.starts_with('2'))
+    }
+
+    /// The body that is documented for the answer.
+    fn documented(&self, error: Option<&Error<Refused>>) -> Option<&'static Body> {
+        let answer = match error.and_then(Error::status) {
+            Some(status) if !status.is_success() => {
+                let with = |wanted: &str| self.operation.answers.iter().find(|answer| answer.status == wanted);
+                with(status.as_str()).or_else(|| with(&format!("{}XX", status.as_u16() / 100)))
+            }
+            _ => self.success(),
+        };
+        answer?.body.as_ref()
+    }
 }
 
 /// The names of what the calls tell a webhook by.
@@ -316,9 +431,10 @@ fn told_by(provider: &'static Provider) -> Vec<&'static str> {
     provider.operations.iter().flat_map(|operation| operation.path_parameters).map(|parameter| parameter.name).collect()
 }
 
-fn refused(provider: &'static Provider, call: &Call, common: &Common, refusal: &Refusal, hidden: &[Secret]) {
-    let answer = documented(provider, call.operation, refusal, hidden);
-    let Refusal { message, status, retryable, retry_after, in_doubt, .. } = refusal;
+fn refused(call: &Call, common: &Common, error: &Error<Refused>, answer: Option<Answer>) {
+    let message = with_causes(error);
+    let status = error.status().map(|status| status.as_u16());
+    let (retryable, in_doubt) = (error.is_retryable(), error.may_have_been_executed());
     if common.format == Format::Json {
         let answer = answer.and_then(|answer| serde_json::to_value(answer).ok());
         let error = json!({
@@ -327,46 +443,50 @@ fn refused(provider: &'static Provider, call: &Call, common: &Common, refusal: &
             "message": message,
             "answer": answer,
             "retryable": retryable,
-            "retry_after_seconds": retry_after.map(|delay| delay.as_secs()),
+            "retry_after_seconds": error.retry_after().map(|delay| delay.as_secs()),
             "may_have_been_executed": in_doubt,
         });
         let _ = writeln!(io::stderr(), "{}", json!({ "error": error }));
         return;
     }
-    let mut text = Plain(message).to_string();
-    if let Some(answer) = answer.and_then(|answer| answer.human(&[])) {
-        text += "\n";
-        text += answer.trim_end();
+    let mut text = Plain(&message).to_string();
+    match answer.and_then(|answer| answer.human(&[])) {
+        Some(answer) => {
+            text += "\n";
+            text += answer.trim_end();
+        }
+        None if error.body().is_empty() || common.raw => {}
+        None => text += "\n--raw shows such an answer",
     }
     text += match (retryable, in_doubt) {
+        (_, true) => "\nThe call may have been executed: look at what is there before trying again",
         (true, false) => "\nThe same call may succeed later",
-        (true, true) => "\nThe call may have been executed: look at what is there before trying again",
-        (false, true) => "\nThe call may have been executed; trying again is not likely to help",
         (false, false) => "\nTrying again is not likely to help",
     };
-    if let Some(delay) = retry_after {
+    if let Some(delay) = error.retry_after() {
         text += &format!("; the provider asks to wait for {} s", delay.as_secs());
     }
     text += ".";
-    if *status == Some(401) {
+    if status == Some(401) {
         text += &format!("\nThe token is from {}.", call.credentials.token_origin);
     }
     complain(format_args!("{text}"));
 }
 
 /// The documented answer, decoded, so that it has nothing but what is documented.
-fn documented(
-    provider: &'static Provider,
-    operation: &Operation,
-    refusal: &Refusal,
-    hidden: &[Secret],
-) -> Option<Answer> {
-    let (status, body) = (refusal.status?.to_string(), refusal.documented.as_ref()?);
-    let class = format!("{}XX", status.get(..1)?);
-    let with = |wanted: &str| operation.answers.iter().find(|answer| answer.status == wanted);
-    let schema = with(&status).or_else(|| with(&class))?.body.as_ref()?.schema;
-    let json = provider.schema(schema).ok()?.decode(body).ok()?.to_json().ok()?;
-    let mut answer = Answer::read(&json, &Schema::of(provider, schema)?.root(), false, &mut Vec::new()).ok()?;
-    answer.redact(hidden);
+fn modelled(call: &Call, error: &Error<Refused>, schema: &Schema) -> Option<Answer> {
+    let json = error.answer()?.model()?.to_json().ok()?;
+    let mut answer = Reader::new(false, false).read(&json, &schema.root()).ok()?;
+    answer.redact(&call.hidden);
     Some(answer)
+}
+
+/// What goes wrong beside the call, in the form that is asked for.
+fn note(common: &Common, message: impl Display) {
+    match common.format {
+        Format::Human => warn(format_args!("{message}")),
+        Format::Json => {
+            let _ = writeln!(io::stderr(), "{}", json!({ "warning": { "message": message.to_string() } }));
+        }
+    }
 }

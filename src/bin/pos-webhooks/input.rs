@@ -16,7 +16,7 @@ const PAYLOAD_BYTES: u64 = 16 << 20;
 const HEADERS_BYTES: u64 = 1 << 20;
 const SECRET_BYTES: u64 = 64 << 10;
 
-const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+pub const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// The head of a captured delivery.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -64,11 +64,20 @@ pub fn payload(file: &Path) -> Result<Vec<u8>, Stop> {
     read(file, PAYLOAD_BYTES)
 }
 
-/// One newline at the end of the file is not part of the secret.
+/// One newline at the end of the file is not part of the secret, and a byte order mark at its beginning is not either.
 pub fn secret(file: &Path) -> Result<Secret, Stop> {
     let text = String::from_utf8(read(file, SECRET_BYTES)?).map_err(|_| unusable(file, "a secret is text in UTF-8"))?;
     let secret = text.strip_suffix('\n').map_or(text.as_str(), |text| text.strip_suffix('\r').unwrap_or(text));
-    if secret.is_empty() { Err(unusable(file, "there is no secret in it")) } else { Ok(Secret::from(secret)) }
+    let secret = without_mark(secret);
+    if secret.trim().is_empty() {
+        return Err(unusable(file, "there is no secret in it"));
+    }
+    Ok(Secret::from(secret))
+}
+
+/// Text as it was before an editor put a byte order mark in front.
+pub fn without_mark(text: &str) -> &str {
+    text.trim_start_matches('\u{feff}')
 }
 
 pub fn head(file: &Path) -> Result<Head, Stop> {

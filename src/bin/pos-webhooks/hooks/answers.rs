@@ -24,36 +24,95 @@ pub enum Answer {
     Object(BTreeMap<String, Answer>),
 }
 
-impl Answer {
-    /// Reads JSON, and hands out its secrets by their schema. They are masked unless they are to be shown.
-    pub fn read(json: &str, place: &Place<'_>, show: bool, secrets: &mut Vec<Secret>) -> serde_json::Result<Self> {
-        let json = json.trim();
-        Ok(match json.bytes().next() {
-            Some(b'n') => Self::Null,
-            Some(b'"') => {
-                let text: String = serde_json::from_str(json)?;
-                if !place.is_secret() {
-                    return Ok(Self::Text(text));
-                }
-                secrets.push(Secret::from(text.as_str()));
-                Self::Text(if show { text } else { MASK.to_owned() })
-            }
+/// Reads answers, and finds their secrets by the schema.
+pub struct Reader {
+    /// Secrets are shown, not masked.
+    pub show: bool,
+    /// A member that the schema does not have may be a secret too, if its name says so.
+    pub by_name: bool,
+    told: Vec<Secret>,
+    named: Vec<Secret>,
+}
+
+impl Reader {
+    pub fn new(show: bool, by_name: bool) -> Self {
+        Self { show, by_name, told: Vec::new(), named: Vec::new() }
+    }
+
+    /// The first secret that was read; one that the schema has is preferred.
+    pub fn secret(&self) -> Option<&Secret> {
+        self.told.iter().chain(&self.named).find(|secret| !secret.expose().trim().is_empty())
+    }
+
+    pub fn read(&mut self, json: &str, place: &Place<'_>) -> serde_json::Result<Answer> {
+        self.value(json.trim(), place, Name::Other, 0)
+    }
+
+    fn value(&mut self, json: &str, place: &Place<'_>, name: Name, depth: usize) -> serde_json::Result<Answer> {
+        let plain = |json| serde_json::from_str(json).map(Answer::Plain);
+        // As deep as serde_json itself goes, and no place where a secret is to be expected.
+        if depth > 128 {
+            return if self.show { plain(json) } else { Ok(Answer::Text(MASK.to_owned())) };
+        }
+        let (text, answer) = match json.bytes().next() {
             Some(b'[') => {
                 let items: Vec<&RawValue> = serde_json::from_str(json)?;
                 let place = place.items();
-                let items = items.into_iter().map(|item| Self::read(item.get(), &place, show, secrets));
-                Self::List(items.collect::<Result<_, _>>()?)
+                let items = items.into_iter().map(|item| self.value(item.get(), &place, name, depth + 1));
+                return Ok(Answer::List(items.collect::<Result<_, _>>()?));
             }
             Some(b'{') => {
                 let members: BTreeMap<String, &RawValue> = serde_json::from_str(json)?;
-                let read = |(name, value): (String, &RawValue)| {
-                    let value = Self::read(value.get(), &place.member(&name), show, secrets)?;
-                    Ok((name, value))
+                let read = |(member, value): (String, &RawValue)| {
+                    let name = if self.by_name { name.max(Name::of(&member)) } else { name };
+                    let value = self.value(value.get(), &place.member(&member), name, depth + 1)?;
+                    Ok((member, value))
                 };
-                Self::Object(members.into_iter().map(read).collect::<serde_json::Result<_>>()?)
+                return Ok(Answer::Object(members.into_iter().map(read).collect::<serde_json::Result<_>>()?));
             }
-            _ => Self::Plain(serde_json::from_str(json)?),
-        })
+            Some(b'"') => {
+                let text: String = serde_json::from_str(json)?;
+                (text.clone(), Answer::Text(text))
+            }
+            _ if json == "null" => return Ok(Answer::Null),
+            _ => (json.to_owned(), plain(json)?),
+        };
+        match (place.is_secret(), name) {
+            (true, _) => self.told.push(Secret::from(text)),
+            (false, Name::Secret) => self.named.push(Secret::from(text)),
+            (false, Name::Confidential) => {}
+            (false, Name::Other) => return Ok(answer),
+        }
+        Ok(if self.show { answer } else { Answer::Text(MASK.to_owned()) })
+    }
+}
+
+/// What the name of a member, or of one around it, says of its value.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Name {
+    Other,
+    Confidential,
+    Secret,
+}
+
+impl Name {
+    fn of(name: &str) -> Self {
+        let name = name.to_ascii_lowercase();
+        match ["secret", "token", "password", "key"].iter().position(|part| name.contains(part)) {
+            Some(0) => Self::Secret,
+            Some(_) => Self::Confidential,
+            None => Self::Other,
+        }
+    }
+}
+
+impl Answer {
+    /// A body that is not JSON.
+    pub fn text(body: &[u8], show: bool) -> Self {
+        match String::from_utf8_lossy(body) {
+            text if text.trim().is_empty() => Self::Null,
+            text => Self::Text(if show { text.into_owned() } else { MASK.to_owned() }),
+        }
     }
 
     /// Masks these texts wherever they are: a refusal may repeat what was sent.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::builder::{BoolValueParser, PossibleValuesParser, RangedI64ValueParser, TypedValueParser, ValueParser};
+use clap::builder::{BoolValueParser, PossibleValuesParser, TypedValueParser, ValueParser};
 use clap::{Arg, ArgAction, ArgGroup, Args, Command, ValueEnum};
 use pos_webhooks::PROVIDERS;
 use pos_webhooks::catalogue::{Operation, Parameter, Provider, Server};
@@ -86,13 +86,17 @@ pub struct Common {
     /// Show the secrets in the answer, which are *** otherwise; never the credentials
     #[arg(long)]
     pub show_secrets: bool,
+
+    /// Show the answer as it came, with what the provider does not document, also where it is an error
+    #[arg(long)]
+    pub raw: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     /// A table or a line per member; errors as text
     Human,
-    /// The answer on one line, null where it is empty; errors as an object, on standard error
+    /// The answer on one line, null where it is empty; errors and warnings as objects, on standard error
     Json,
 }
 
@@ -104,6 +108,8 @@ pub struct Member {
     required: bool,
     description: String,
     choices: Vec<String>,
+    /// Of an integer.
+    bounds: Option<(i64, i64)>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -144,7 +150,8 @@ impl Member {
             Kind::Json
         };
         let choices = value.choices().into_iter().map(str::to_owned).collect();
-        Self { name: name.to_owned(), kind, list, required: object.requires(name), description, choices }
+        let bounds = value.bounds();
+        Self { name: name.to_owned(), kind, list, required: object.requires(name), description, choices, bounds }
     }
 
     pub fn id(&self) -> String {
@@ -163,7 +170,13 @@ impl Member {
             Kind::Text if self.choices.is_empty() => ValueParser::new(|text: &str| Ok::<_, String>(Value::from(text))),
             Kind::Text => ValueParser::new(PossibleValuesParser::new(self.choices.clone()).map(Value::from)),
             Kind::Secret => ValueParser::path_buf(),
-            Kind::Integer => ValueParser::new(RangedI64ValueParser::<i64>::new().map(Value::from)),
+            Kind::Integer => {
+                let range = self.bounds.map_or(String::new(), |(least, most)| format!(" from {least} to {most}"));
+                ValueParser::new(move |text: &str| {
+                    let integer = text.parse::<i64>().map(Value::from);
+                    integer.map_err(|_| format!("a whole number{range} is expected"))
+                })
+            }
             Kind::Boolean => ValueParser::new(BoolValueParser::new().map(Value::from)),
             Kind::Json => ValueParser::new(|text: &str| {
                 serde_json::from_str::<Value>(text).map_err(|error| format!("not JSON: {error}"))
@@ -230,8 +243,9 @@ fn call(provider: &'static Provider, verb: Verb, operation: &'static Operation) 
     let mut command =
         Command::new(verb.name()).about(summary).long_about(about.join("\n\n")).after_help(after_help(provider));
     for parameter in operation.path_parameters {
+        // It addresses what is there already, and must go out as the provider wrote it: its format is not checked.
         let arg = Arg::new(parameter_id(parameter)).value_name(parameter.name.to_uppercase()).required(true);
-        command = command.arg(described(arg.value_parser(of(parameter)), parameter.description, ""));
+        command = command.arg(described(arg, parameter.description, ""));
     }
     for parameter in operation.query_parameters {
         let arg = Arg::new(parameter_id(parameter)).long(kebab(parameter.name)).required(parameter.required);
@@ -250,7 +264,11 @@ fn call(provider: &'static Provider, verb: Verb, operation: &'static Operation) 
     if once {
         let save = Arg::new("save_secret").long("save-secret").value_name("FILE").value_parser(ValueParser::path_buf());
         command = command.arg(
-            save.help("Save the secret to a new file that only you can read, as --secret-file of others takes it"),
+            save.help("Save the secret to a new file that only you can read, as --secret-file of others takes it")
+                .long_help(
+                    "Save the secret to a new file that only you can read, as --secret-file of others takes it. An answer \
+                     that is not what the provider documents is saved beside it, in FILE.answer.",
+                ),
         );
     }
     command = Common::augment_args(command);

@@ -10,7 +10,7 @@ use pos_webhooks::catalogue::{Parameter, Provider};
 use crate::{Stop, input};
 
 /// The name of what [`Provider::credential`] describes.
-pub const TOKEN: &str = "token";
+const TOKEN: &str = "token";
 
 /// What `pos-webhooks sandbox` prints among the credentials for those who receive deliveries; no call has them.
 const OF_RECEIVERS: [&str; 2] = ["secret", "api_key"];
@@ -61,7 +61,9 @@ impl Credential {
 
 /// The credentials of one call.
 pub struct Credentials {
-    values: BTreeMap<String, Secret>,
+    pub token: Secret,
+    /// The constant headers of the calls, by their names.
+    pub headers: Vec<(&'static str, Secret)>,
     /// Those that nobody may see.
     secret: Vec<Secret>,
     /// Where the token is from, for whoever finds it refused.
@@ -76,11 +78,16 @@ impl Credentials {
             Some(file) => from_file(provider, &known, file)?,
             None => from_environment(provider, &known)?,
         };
+        let values = values.into_iter().filter_map(|(name, value)| {
+            let value = input::without_mark(value.expose());
+            (!value.is_empty()).then(|| (name, Secret::from(value)))
+        });
+        let values: BTreeMap<_, _> = values.collect();
         let origin = |credential: &Credential| match file {
             Some(file) => file.display().to_string(),
             None => credential.variable(provider),
         };
-        let mut secret = Vec::new();
+        let (mut token, mut headers, mut secret) = (Secret::from(""), Vec::new(), Vec::new());
         for credential in &known {
             let name = &credential.name;
             match values.get(name) {
@@ -103,15 +110,15 @@ impl Credentials {
                     if credential.is_secret() {
                         secret.push(value.clone());
                     }
+                    match credential.header {
+                        Some(header) => headers.push((header.name, value.clone())),
+                        None => token = value.clone(),
+                    }
                 }
             }
         }
         let token_origin = known.first().map(origin).unwrap_or_default();
-        Ok(Self { values, secret, token_origin })
-    }
-
-    pub fn get(&self, name: &str) -> Option<&Secret> {
-        self.values.get(name)
+        Ok(Self { token, headers, secret, token_origin })
     }
 
     pub fn secrets(&self) -> &[Secret] {
@@ -124,8 +131,8 @@ fn from_environment(provider: &Provider, known: &[Credential]) -> Result<BTreeMa
     for credential in known {
         let variable = credential.variable(provider);
         match env::var(&variable) {
-            Ok(value) if !value.is_empty() => _ = values.insert(credential.name.clone(), Secret::from(value)),
-            Ok(_) | Err(env::VarError::NotPresent) => {}
+            Ok(value) => _ = values.insert(credential.name.clone(), Secret::from(value)),
+            Err(env::VarError::NotPresent) => {}
             Err(env::VarError::NotUnicode(_)) => return Err(Stop::Input(format!("{variable} is not text in UTF-8"))),
         }
     }
@@ -134,12 +141,14 @@ fn from_environment(provider: &Provider, known: &[Credential]) -> Result<BTreeMa
 
 fn from_file(provider: &Provider, known: &[Credential], file: &Path) -> Result<BTreeMap<String, Secret>, Stop> {
     let unusable = |why: String| Stop::Input(format!("{}: {why}", file.display()));
-    let mut values: BTreeMap<String, Secret> = serde_json::from_slice(&input::payload(file)?).map_err(|error| {
+    let text = input::payload(file)?;
+    let text = text.strip_prefix(input::BYTE_ORDER_MARK).unwrap_or(&text);
+    let mut values: BTreeMap<String, Secret> = serde_json::from_slice(text).map_err(|error| {
         // serde's own message quotes the file.
         let (line, column) = (error.line(), error.column());
         unusable(format!("line {line}, column {column}: not a JSON object whose members are texts"))
     })?;
-    values.retain(|name, value| !OF_RECEIVERS.contains(&name.as_str()) && !value.expose().is_empty());
+    values.retain(|name, _| !OF_RECEIVERS.contains(&name.as_str()));
     match values.keys().find(|name| known.iter().all(|credential| credential.name != **name)) {
         None => Ok(values),
         Some(unknown) => {

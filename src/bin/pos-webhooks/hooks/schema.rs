@@ -17,6 +17,11 @@ impl Schema {
         provider.json_schema(name).ok().map(Self)
     }
 
+    /// That of which nothing is known.
+    pub fn unknown() -> Self {
+        Self(Value::Bool(true))
+    }
+
     pub fn root(&self) -> Place<'_> {
         Place::new(&self.0, [&self.0])
     }
@@ -75,6 +80,12 @@ impl<'a> Place<'a> {
     /// The values that are allowed; empty where any is.
     pub fn choices(&self) -> Vec<&'a str> {
         self.keyword("enum").filter_map(Value::as_array).flatten().filter_map(Value::as_str).collect()
+    }
+
+    /// The least and the greatest integer, where there are both.
+    pub fn bounds(&self) -> Option<(i64, i64)> {
+        let bound = |name| self.keyword(name).find_map(Value::as_i64);
+        Some((bound("minimum")?, bound("maximum")?))
     }
 
     pub fn requires(&self, name: &str) -> bool {

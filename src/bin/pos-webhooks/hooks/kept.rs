@@ -1,0 +1,90 @@
+//! Where a secret that the provider tells only once is kept.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Seek as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use pos_webhooks::Secret;
+
+use crate::Stop;
+
+/// A file for the secret. It is made before the call and has room for a secret, so that nothing is lost for want of it.
+pub struct SecretFile {
+    pub path: PathBuf,
+    file: File,
+}
+
+impl SecretFile {
+    pub fn create(path: &Path) -> Result<Self, Stop> {
+        const ROOM: [u8; 1024] = [b'\n'; 1024];
+        let unsent = |path: &Path, error| Stop::Input(format!("{}: {error}; nothing was sent", path.display()));
+        let mut kept = match private(path) {
+            Ok(file) => Self { path: path.to_owned(), file },
+            Err(error) => return Err(unsent(path, error)),
+        };
+        // That of the answer is made only where it is needed.
+        let beside = private(&kept.beside()).map_err(|error| (kept.beside(), error));
+        let room = kept.file.write_all(&ROOM).and_then(|()| kept.file.sync_all());
+        match beside.and(room.map_err(|error| (path.to_owned(), error))) {
+            Ok(()) => {
+                let _ = fs::remove_file(kept.beside());
+                Ok(kept)
+            }
+            Err((path, error)) => {
+                kept.discard();
+                Err(unsent(&path, error))
+            }
+        }
+    }
+
+    pub fn write(&mut self, secret: &Secret) -> io::Result<()> {
+        let line = format!("{}\n", secret.expose());
+        self.file.rewind()?;
+        self.file.write_all(line.as_bytes())?;
+        self.file.set_len(line.len() as u64)?;
+        self.file.sync_all()
+    }
+
+    /// Keeps the answer beside the secret, and says where.
+    pub fn write_answer(&self, body: &[u8]) -> io::Result<PathBuf> {
+        let path = self.beside();
+        let mut file = private(&path)?;
+        file.write_all(body)?;
+        file.sync_all()?;
+        Ok(path)
+    }
+
+    pub fn discard(self) {
+        // There is no secret in it; that it stays does no harm.
+        let _ = fs::remove_file(self.path);
+    }
+
+    fn beside(&self) -> PathBuf {
+        let mut path = self.path.clone().into_os_string();
+        path.push(".answer");
+        path.into()
+    }
+}
+
+/// A new file that only its owner can read.
+fn private(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+/// Whether what is written to standard output is lost: it is closed, or the null device.
+#[cfg(unix)]
+pub fn is_output_discarded() -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+
+    let null = fs::metadata("/dev/null").map(|null| null.rdev());
+    null.is_ok_and(|null| rustix::fs::fstat(io::stdout()).is_ok_and(|output| output.st_rdev == null))
+}
+
+#[cfg(not(unix))]
+pub fn is_output_discarded() -> bool {
+    false
+}
