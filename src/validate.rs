@@ -297,7 +297,7 @@ impl Violation {
         let pointer = error.instance_path().to_string();
         let instance = error.instance();
         let written = instance.as_number().and_then(|number| parsed.written.get(&number.to_string()));
-        let value = written.map_or_else(|| bounded(instance), |written| bounded(written));
+        let value = written.map_or_else(|| bounded(instance), bounded);
         Self {
             keyword: error.kind().keyword().to_owned(),
             message: error.masked().to_string(),
