@@ -341,8 +341,7 @@ fn finish(
         }
         // Nothing was lost: what cannot be decoded can be looked at.
         Err(error) if is_json && (call.operation.method == "GET" || once && reader.secret().is_some()) && succeeded => {
-            let prefix = if common.format == Format::Human { "warning: " } else { "" };
-            note(common, format_args!("{prefix}{}; it is shown as it came", with_causes(&error)));
+            note(common, format_args!("{}; it is shown as it came", with_causes(&error)));
             came
         }
         Err(error) => {
