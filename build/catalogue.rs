@@ -22,11 +22,12 @@ pub fn catalogue(provider: &str, spec: &Spec, bundle: &Bundle) -> TokenStream {
     let operations = spec.operations.iter().map(operation);
     let events = spec.events.iter().map(event);
     let event_name = option(spec.event_name.as_ref().map(|place| match place {
-        EventNamePlace::Body => quote!(crate::catalogue::EventNamePlace::Body),
+        EventNamePlace::Body(_) => quote!(crate::catalogue::EventNamePlace::Body),
         EventNamePlace::Header(name) => quote!(crate::catalogue::EventNamePlace::Header(#name)),
         EventNamePlace::LastPathSegment => quote!(crate::catalogue::EventNamePlace::LastPathSegment),
         EventNamePlace::Route => quote!(crate::catalogue::EventNamePlace::Route),
     }));
+    let own_names = spec.own_names();
     let redelivery = option(spec.redelivery.as_ref().map(|Redelivery { answer_within, description }| {
         let answer_within = option(answer_within.map(|seconds| quote!(::std::time::Duration::from_secs(#seconds))));
         quote!(crate::catalogue::Redelivery { answer_within: #answer_within, description: #description })
@@ -69,6 +70,7 @@ pub fn catalogue(provider: &str, spec: &Spec, bundle: &Bundle) -> TokenStream {
             credential: #credential,
             operations: OPERATIONS,
             event_name: #event_name,
+            own_names: &[#(#own_names),*],
             redelivery: #redelivery,
             events: EVENTS,
             schemas: &SCHEMAS,

@@ -25,12 +25,15 @@ pub fn events(spec: &Spec) -> TokenStream {
         description => format!("`{}`: {}\n\n{description}", event.name, event.summary),
     });
     let doc = format!("A delivery of {}, decoded.", spec.title);
-    let identify = matches!(spec.event_name, Some(EventNamePlace::Body)).then(|| identify(&spec.events, &variants));
+    let identify = matches!(spec.event_name, Some(EventNamePlace::Body(_))).then(|| identify(spec, &variants));
     let keyed = spec.events.iter().zip(&variants).filter(|(event, _)| !event.idempotency_key.is_empty());
     let keys: Vec<_> = keyed
         .map(|(Event { name, idempotency_key, .. }, variant)| {
-            let paths = paths(idempotency_key.iter().map(String::as_str));
-            quote!(Self::#variant(payload) => crate::events::idempotency_key(#name, payload, #paths))
+            // The pointer to the whole payload is empty.
+            let (whole, members): (Vec<_>, Vec<_>) =
+                idempotency_key.iter().map(String::as_str).partition(|pointer| pointer.is_empty());
+            let (whole, paths) = (!whole.is_empty(), paths(members.into_iter()));
+            quote!(Self::#variant(payload) => crate::events::idempotency_key(#name, payload, #whole, #paths))
         })
         .collect();
     let key = if keys.is_empty() { quote!(None) } else { quote!(match self { #(#keys,)* _ => None }) };
@@ -73,16 +76,17 @@ pub fn events(spec: &Spec) -> TokenStream {
                 }
             }
 
-            /// The event's name.
+            /// The event's name; of an unknown event whose delivery does not say it, the empty name.
             pub fn name(&self) -> EventName {
                 match self {
                     #(Self::#variants(_) => EventName::#variants,)*
-                    Self::Unknown(event) => EventName::Unknown(event.name.clone()),
+                    Self::Unknown(event) => EventName::Unknown(event.name.clone().unwrap_or_default()),
                 }
             }
 
             /// What identifies the event across redeliveries, as an opaque text of 64 characters: equal for two deliveries
-            /// of one event, different for two events. `None` where the specification names nothing that would.
+            /// of one event, different for two events. `None` where the specification names nothing that would, and
+            /// where a member that does is missing, null or blank.
             pub fn idempotency_key(&self) -> Option<String> {
                 #key
             }
@@ -133,11 +137,12 @@ fn headers(spec: &Spec) -> TokenStream {
     }
 }
 
-fn identify(events: &[Event], variants: &[Ident]) -> TokenStream {
-    let conditions = events.iter().flat_map(|event| &event.when);
-    let pointers: BTreeSet<&str> = conditions.map(|(pointer, _)| pointer.as_str()).collect();
+fn identify(spec: &Spec, variants: &[Ident]) -> TokenStream {
+    let conditions = spec.events.iter().flat_map(|event| &event.when).map(|(pointer, _)| pointer);
+    let pointers: BTreeSet<&str> = conditions.chain(spec.own_names()).map(String::as_str).collect();
     let paths = paths(pointers.iter().copied());
-    let arms = events.iter().zip(variants).filter(|(event, _)| !event.when.is_empty()).map(|(event, variant)| {
+    let own_names = spec.own_names().iter().filter_map(|name| pointers.iter().position(|pointer| pointer == name));
+    let arms = spec.events.iter().zip(variants).filter(|(event, _)| !event.when.is_empty()).map(|(event, variant)| {
         let members = pointers.iter().map(|pointer| {
             match event.when.iter().find(|(candidate, _)| candidate == pointer).map(|(_, condition)| condition) {
                 Some(Condition::Equals(json)) => quote!(Some(#json)),
@@ -150,16 +155,19 @@ fn identify(events: &[Event], variants: &[Ident]) -> TokenStream {
     });
     quote! {
         impl EventName {
-            /// The event that a payload says it is; `None` where the specification describes no such payload.
+            /// The event that a payload is, by the members that the specification tells events apart by; else the name
+            /// that the payload gives itself, which may be one that the specification does not list. `None` where the
+            /// payload says neither.
             ///
             /// # Errors
             ///
             /// When the payload is not JSON, or a member that tells the event is there twice.
             pub fn identify(json: &[u8]) -> Result<Option<Self>, crate::DecodeError> {
                 let members = crate::events::members(json, #paths)?;
-                Ok(match members.each_ref().map(Option::as_deref) {
+                let members = members.each_ref().map(Option::as_deref);
+                Ok(match members {
                     #(#arms,)*
-                    _ => None,
+                    _ => crate::events::own_name([#(members[#own_names]),*]).map(|name| Self::from(name.as_str())),
                 })
             }
         }
@@ -174,5 +182,6 @@ fn paths<'a>(pointers: impl Iterator<Item = &'a str>) -> TokenStream {
     let paths: Vec<_> = pointers.map(tokens).collect();
     let first: BTreeSet<_> = paths.iter().filter_map(|path| path.first()).collect();
     let first = first.iter();
-    quote!([#(&[#(#paths),*]),*], |name| matches!(name, #(#first)|*))
+    let first = if paths.is_empty() { quote!(|_| false) } else { quote!(|name| matches!(name, #(#first)|*)) };
+    quote!([#(&[#(#paths),*]),*], #first)
 }

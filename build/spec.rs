@@ -27,6 +27,14 @@ pub struct Redelivery {
 }
 
 impl Spec {
+    /// JSON pointers to where a payload may name its event.
+    pub fn own_names(&self) -> &[String] {
+        match &self.event_name {
+            Some(EventNamePlace::Body(pointers)) => pointers,
+            _ => &[],
+        }
+    }
+
     /// The bodies of all answers to operations.
     pub fn answers(&self) -> impl Iterator<Item = &Body> {
         self.operations.iter().flat_map(|operation| &operation.answers).filter_map(|answer| answer.body.as_ref())
@@ -79,7 +87,8 @@ pub enum CredentialKind {
 
 /// Where a delivery says which event it is.
 pub enum EventNamePlace {
-    Body,
+    /// With the pointers that [`Spec::own_names`] gives.
+    Body(Vec<String>),
     Header(String),
     LastPathSegment,
     Route,
@@ -269,7 +278,7 @@ impl Reader<'_> {
             return Ok(EventNamePlace::LastPathSegment);
         }
         Ok(match self.text(node, "in")?.as_str() {
-            "body" => EventNamePlace::Body,
+            "body" => EventNamePlace::Body(texts(node.get("pointers"))),
             _ => EventNamePlace::Route,
         })
     }
@@ -354,7 +363,7 @@ impl Reader<'_> {
             .collect()
     }
 
-    /// The one media type of a request or response; `owner` names the schema where it has no name of its own.
+    /// The first media type of a request, the one of a response; `owner` names the schema where it has no name of its own.
     fn body(&self, node: &Node, owner: &str) -> Result<Option<Body>, Finding> {
         let Some((media_type, content)) = entries(node.get("content")).next() else {
             return Ok(None);

@@ -26,6 +26,8 @@ pub struct Shop {
 pub struct Inbox {
     keys: HashSet<String>,
     pub payloads: Vec<Bytes>,
+    /// What was done because of an event.
+    pub bookings: Vec<String>,
 }
 
 impl Inbox {
@@ -57,27 +59,23 @@ async fn deliver(shop: Data<Shop>, request: HttpRequest, body: Bytes) -> HttpRes
         return HttpResponse::Unauthorized().finish();
     }
     let name = shop.receiver.event_name(request.path());
-    let (key, acknowledgement) = match shop.receiver.decode(&name, &body) {
-        Ok(event) => {
-            println!("{}", describe(&event));
-            (event.idempotency_key(), answer(event.acknowledgement()))
-        }
-        // Genuine, but not as documented: kept for a look at it, and acknowledged, since it would come again the same.
-        Err(error) => {
-            eprintln!("{name} does not decode: {error}");
-            (None, HttpResponse::Ok().finish())
-        }
-    };
-    // Stored before it is acknowledged: what is acknowledged does not come again. Work on it afterwards, from the inbox,
-    // since the provider waits for `acknowledgement().within` only.
+    // What does not decode is genuine, but not as documented: kept for a look at it, and acknowledged, since it would come
+    // again the same.
+    let event =
+        shop.receiver.decode(&name, &body).inspect_err(|error| eprintln!("{name} does not decode: {error}")).ok();
+    // Stored before it is acknowledged: what is acknowledged does not come again.
     let Ok(mut inbox) = shop.inbox.lock() else {
         eprintln!("not stored, so it has to come again");
         return HttpResponse::ServiceUnavailable().finish();
     };
-    if !inbox.store(key, body) {
-        println!("delivered before");
+    let is_new = inbox.store(event.as_ref().and_then(Event::idempotency_key), body);
+    let Some(event) = event else { return HttpResponse::Ok().finish() };
+    // Acted on only where it was not delivered before, and in the same transaction as it is stored. What takes longer than
+    // `acknowledgement().within`, for which the provider waits, is done afterwards from the inbox.
+    if is_new {
+        inbox.bookings.push(describe(&event));
     }
-    acknowledgement
+    answer(event.acknowledgement())
 }
 
 fn describe(event: &Event) -> String {
@@ -85,7 +83,7 @@ fn describe(event: &Event) -> String {
         // An amount is an exact decimal, as it was written.
         Event::PaymentCreated(payment) => format!("{}: paid {}", payment.number, payment.amount),
         // The provider may add events at any time: they are kept as they came.
-        Event::Unknown(unknown) => format!("an event that is not known yet: {}", unknown.name),
+        Event::Unknown(_) => format!("an event that is not known yet: {}", event.name()),
         other => other.name().to_string(),
     }
 }

@@ -29,6 +29,8 @@ const BODY_LIMIT: usize = 64 * 1024;
 pub struct Inbox {
     keys: HashSet<String>,
     pub payloads: Vec<Bytes>,
+    /// What was done because of an event.
+    pub bookings: Vec<String>,
 }
 
 impl Inbox {
@@ -55,11 +57,8 @@ pub fn router(shop: Arc<Shop>) -> Router {
 /// The body as bytes, not as `Json`: they are what is signed.
 async fn deliver(State(shop): State<Arc<Shop>>, parts: Parts, body: Bytes) -> Response<Body> {
     let request = Request::from_parts(parts, body);
-    let (key, acknowledgement) = match shop.receiver.receive(&request) {
-        Ok(event) => {
-            println!("{}", describe(&event));
-            (event.idempotency_key(), event.acknowledgement().into())
-        }
+    let event = match shop.receiver.receive(&request) {
+        Ok(event) => Some(event),
         // Whoever sent it is not told why.
         Err(ReceiveError::Verify(error)) => {
             eprintln!("refused: {error}");
@@ -68,19 +67,22 @@ async fn deliver(State(shop): State<Arc<Shop>>, parts: Parts, body: Bytes) -> Re
         // Genuine, but not as documented: kept for a look at it, and acknowledged, since it would come again the same.
         Err(error) => {
             eprintln!("does not decode: {error}");
-            (None, empty(StatusCode::OK))
+            None
         }
     };
-    // Stored before it is acknowledged: what is acknowledged does not come again. Work on it afterwards, from the inbox,
-    // since the provider waits for `acknowledgement().within` only.
+    // Stored before it is acknowledged: what is acknowledged does not come again.
     let Ok(mut inbox) = shop.inbox.lock() else {
         eprintln!("not stored, so it has to come again");
         return empty(StatusCode::SERVICE_UNAVAILABLE);
     };
-    if !inbox.store(key, request.into_body()) {
-        println!("delivered before");
+    let is_new = inbox.store(event.as_ref().and_then(Event::idempotency_key), request.into_body());
+    let Some(event) = event else { return empty(StatusCode::OK) };
+    // Acted on only where it was not delivered before, and in the same transaction as it is stored. What takes longer than
+    // `acknowledgement().within`, for which the provider waits, is done afterwards from the inbox.
+    if is_new {
+        inbox.bookings.push(describe(&event));
     }
-    acknowledgement
+    event.acknowledgement().into()
 }
 
 fn describe(event: &Event) -> String {

@@ -35,6 +35,8 @@ pub struct Provider {
     pub operations: &'static [Operation],
     /// Where a delivery says which event it is; `None` where nothing is delivered.
     pub event_name: Option<EventNamePlace>,
+    /// JSON pointers to where a payload may name its event, which need not be a listed one; for [`EventNamePlace::Body`].
+    pub own_names: &'static [&'static str],
     /// When the provider delivers an event again; `None` where nothing is said of it.
     pub redelivery: Option<Redelivery>,
     /// What the provider delivers.
@@ -284,7 +286,7 @@ impl fmt::Display for Origin {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EventNamePlace {
-    /// In the payload, see [`Event::when`].
+    /// In the payload, see [`Event::when`] and [`Provider::own_names`].
     Body,
     /// In the header of this name.
     Header(&'static str),
@@ -316,7 +318,8 @@ pub struct Event {
     pub description: &'static str,
     /// What identifies the event within its payload; all of it must hold. Empty where the payload does not tell.
     pub when: &'static [Condition],
-    /// JSON pointers whose values together identify an event across redeliveries. Empty where nothing does.
+    /// JSON pointers whose values together identify an event across redeliveries, where none of them is missing, null or
+    /// blank; the empty pointer is the whole payload. Empty where nothing identifies the event.
     pub idempotency_key: &'static [&'static str],
     /// What the delivery carries as proof of its origin, where that is a key as it is. Signatures are
     /// [`headers`](Event::headers).

@@ -18,15 +18,16 @@ use crate::{DecodeError, Json};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UnknownEvent {
-    /// Its name, empty where the delivery did not say.
-    pub name: String,
+    /// Its name; `None` where the delivery does not say.
+    pub name: Option<String>,
     /// What was delivered, as it came.
     pub payload: Json,
 }
 
 impl UnknownEvent {
     pub(crate) fn decode(name: &str, json: &[u8]) -> Result<Self, DecodeError> {
-        Ok(Self { name: name.to_owned(), payload: crate::decode::decode(json)? })
+        let name = Some(name).filter(|name| !is_blank(name)).map(str::to_owned);
+        Ok(Self { name, payload: crate::decode::decode(json)? })
     }
 }
 
@@ -77,22 +78,45 @@ pub(crate) fn find(events: &'static [Event], name: &str) -> Option<&'static Even
     events.iter().find(|event| event.name == name)
 }
 
-/// A hash of the event's name and of what identifies it, which is at these paths. A hash, since some of it is personal or
-/// secret and the key ends up in databases and logs.
+fn is_blank(text: &str) -> bool {
+    text.trim().is_empty()
+}
+
+/// A hash of the event's name and of what identifies it: the members at these paths, and with `whole` the payload. `None`
+/// where a member is missing, null or blank. A hash, since some of it is personal or secret and the key ends up in
+/// databases and logs.
 pub(crate) fn idempotency_key<const N: usize>(
     name: &str,
     payload: &impl serde::Serialize,
+    whole: bool,
     paths: [&[&str]; N],
     first: impl Fn(&str) -> bool,
 ) -> Option<String> {
     let payload = serde_json::to_vec(payload).ok()?;
     let mut hash = Sha256::new_with_prefix(name);
-    for value in members(&payload, paths, first).ok()? {
+    let mut add = |json: &[u8]| {
         // No JSON value contains a raw line feed that is not white space, so that parts cannot be shifted.
-        hash.update([b'\n']);
-        hash.update(value?.as_bytes());
+        hash.update(b"\n");
+        hash.update(json);
+    };
+    for member in members(&payload, paths, first).ok()? {
+        let json = member.filter(|json| json != "null" && text(json).is_none_or(|text| !is_blank(&text)))?;
+        add(json.as_bytes());
+    }
+    if whole {
+        add(&payload);
     }
     Some(hex::encode(hash.finalize()))
+}
+
+/// The name that a payload gives itself: the first of these members that is a text, and not a blank one.
+pub(crate) fn own_name<'a>(members: impl IntoIterator<Item = Option<&'a str>>) -> Option<String> {
+    members.into_iter().flatten().filter_map(text).find(|name| !is_blank(name))
+}
+
+/// The text that a JSON string is of; `None` where the JSON is another value.
+fn text(json: &str) -> Option<String> {
+    serde_json::from_str(json).ok()
 }
 
 /// The members of a JSON object at these paths, as JSON text in which a string is written without needless escapes.

@@ -19,7 +19,7 @@
 //! use pos_webhooks::vipps::{Event, EventName};
 //!
 //! let body = br#"{"auth_req_id": "qwieuhwqiuhdiuwqh123"}"#;
-//! let name = EventName::identify(body)?.ok_or("nobody has documented such a payload")?;
+//! let name = EventName::identify(body)?.ok_or("the payload does not say which event it is")?;
 //! let Event::LoginMerchantInitiatedPingV1(ping) = Event::decode(&name, body)? else { unreachable!() };
 //! assert_eq!(ping.auth_req_id, "qwieuhwqiuhdiuwqh123");
 //! # }

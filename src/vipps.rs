@@ -115,7 +115,7 @@ mod receiver {
 
         /// Decodes a payload; which event it is, the payload says.
         ///
-        /// A payload that nobody has documented yet is [`Event::Unknown`] with an empty name.
+        /// A payload that nobody has documented yet is [`Event::Unknown`], with the name that the payload gives itself.
         ///
         /// # Errors
         ///

@@ -191,7 +191,12 @@ macro_rules! events {
             }
             let unknown = Event::decode(&"some.new.event".into(), br#"{"amount": 2.50}"#).unwrap();
             let Event::Unknown(unknown) = unknown else { panic!("{unknown:?}") };
-            assert_eq!((unknown.name.as_str(), unknown.payload.as_str()), ("some.new.event", r#"{"amount": 2.50}"#));
+            assert_eq!(unknown.name.as_deref(), Some("some.new.event"));
+            assert_eq!(unknown.payload.as_str(), r#"{"amount": 2.50}"#);
+            let Ok(Event::Unknown(unknown)) = Event::decode(&" ".into(), b"{}") else {
+                panic!("an event without a name")
+            };
+            assert_eq!(unknown.name, None);
         }
     };
 }

@@ -51,6 +51,7 @@ fn axum_receives_vipps() {
     });
     let address = address.recv().unwrap();
     let stored = || shop.inbox.lock().unwrap().payloads.len();
+    let bookings = || shop.inbox.lock().unwrap().bookings.clone();
     let sign = |body: &str, at| vipps::sign(URL, &"secret".into(), body.as_bytes(), at).unwrap();
     let deliver = |headers: &[_], body: &str| post(address, "/hooks/vipps", headers, body.as_bytes());
 
@@ -61,6 +62,8 @@ fn axum_receives_vipps() {
     let again = sign(example, now + std::time::Duration::from_secs(2));
     assert_eq!(deliver(&again, example), (200, String::new()), "delivered again with a new date");
     assert_eq!(stored(), 1, "once");
+    let booked = "4b2cde7acc0e4eaf86d32616d14e0cd1: captured 100 of the smallest unit of NOK";
+    assert_eq!(bookings(), [booked], "acted on once");
     let without_login: Vec<_> = sign(example, now)
         .into_iter()
         .map(|(name, value)| (if name == "Authorization" { "X-Vipps-Authorization" } else { name }, value))
@@ -71,6 +74,7 @@ fn axum_receives_vipps() {
         assert_eq!(deliver(&sign(body, now), body), (200, String::new()), "{what}");
     }
     assert_eq!(stored(), 3);
+    assert_eq!(bookings(), [booked, "an event that is not known yet"]);
 
     let refused = (401, String::new());
     assert_eq!(deliver(&[], example), refused, "not signed");
@@ -112,12 +116,15 @@ fn actix_receives_dealpos() {
         assert_eq!((status, answer.as_str()), (200, r#"{"status":"success"}"#));
     }
     assert_eq!(stored(), 1, "once");
+    let bookings = || shop.inbox.lock().unwrap().bookings.clone();
+    assert_eq!(bookings(), ["2020.07.0001: paid 100000"], "acted on once");
     let bearer = [("Authorization", "Bearer key".to_owned())];
     for _ in 0..2 {
         let (status, _) = deliver(&key("key"), "paymentUpdated", example);
         assert_eq!(status, 200);
     }
     assert_eq!(stored(), 3, "two changes can have the same body");
+    assert_eq!(bookings()[1..], ["paymentUpdated", "paymentUpdated"]);
     assert_eq!(deliver(&bearer, "paymentWriteoff", example), (200, String::new()));
     assert_eq!(deliver(&key("key"), "somethingNew", "{}"), (200, String::new()));
     assert_eq!(deliver(&key("key"), "paymentCreated", "{}"), (200, String::new()), "does not decode");

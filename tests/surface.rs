@@ -220,7 +220,10 @@ impl<'a> Scope<'a> {
                     _ => None,
                 });
                 let within = redelivery.map(|within| format!("answer_within: {}", text(within)));
-                nested(format!("static {}: {}", item.ident, text(&item.ty)), place.into_iter().chain(within).collect())
+                let own_names = member(&item.expr, "own_names").filter(|names| !literals(names).is_empty());
+                let own_names = own_names.map(|names| format!("own_names: {}", text(names)));
+                let shown = place.into_iter().chain(own_names).chain(within).collect();
+                nested(format!("static {}: {}", item.ident, text(&item.ty)), shown)
             }
             Item::Struct(item) => {
                 let tuple = if let Fields::Unnamed(fields) = &item.fields { text(fields) } else { String::new() };

@@ -104,6 +104,11 @@ impl<'a> Delivery<'a> {
     }
 }
 
+fn payload_schema<'a>(delivery: &At<'a>) -> Option<At<'a>> {
+    let (_, media_type) = delivery.get("requestBody")?.members("content").into_iter().next()?;
+    media_type.get("schema")
+}
+
 /// A part of a JSON pointer as the member's name.
 fn unescaped(token: &str) -> String {
     token.replace("~1", "/").replace("~0", "~")
@@ -119,13 +124,18 @@ fn same_scalar(a: &Value, b: &Value) -> bool {
 impl<'a> Linter<'a> {
     /// Checks `x-event-name`; the value of its `in`.
     fn event_name(&mut self, root: &At<'a>, webhooks: &At<'a>) -> Option<&'a str> {
-        let help = "write `{in: body}`, `{header: NAME}`, `{path: last-segment}` or `{in: route}`";
+        let help = "write `{in: body}`, with `pointers` to where a payload names its event if it does, `{header: NAME}`, \
+                    `{path: last-segment}` or `{in: route}`";
         let Some(at) = root.get("x-event-name") else {
             self.report(webhooks, "`x-event-name` is missing at the root, so no delivery says which event it is", help);
             return None;
         };
         let understood = match at.entries().as_slice() {
             [("in", place)] => matches!(place.node.as_str(), Some("body" | "route")),
+            [("in", place), ("pointers", list)] | [("pointers", list), ("in", place)] => {
+                self.own_names(list, webhooks);
+                place.node.as_str() == Some("body")
+            }
             [("header", header)] => header.node.as_str().is_some_and(is_token),
             [("path", path)] => path.node.as_str() == Some("last-segment"),
             _ => false,
@@ -134,6 +144,24 @@ impl<'a> Linter<'a> {
             self.report(&at, "this is not understood as a place of the event's name", help);
         }
         at.str("in")
+    }
+
+    /// Whether an event's schema has a text where the payload is to name its event.
+    fn own_names(&mut self, list: &At<'a>, webhooks: &At<'a>) {
+        let posts = webhooks.entries().into_iter().filter_map(|(_, item)| item.get("post"));
+        let schemas: Vec<At<'a>> = posts.filter_map(|post| payload_schema(&post)).collect();
+        for (at, pointer) in self.pointers(list) {
+            let is_text = |schema: &At<'a>| match self.member(schema, pointer) {
+                Some(Member::Described(member)) => {
+                    self.resolve(&member).is_some_and(|at| at.str("type") == Some("string"))
+                }
+                _ => false,
+            };
+            if !schemas.iter().any(|schema| is_text(schema) && !self.leads_into_array(schema, pointer)) {
+                let help = "point at a member of type `string` that an event's schema describes outside of arrays";
+                self.report(&at, format!("no event's schema has a text at `{pointer}`"), help);
+            }
+        }
     }
 
     /// Whether a delivery of that name can say it where `x-event-name` says.
@@ -190,10 +218,7 @@ impl<'a> Linter<'a> {
             None => self.report(at, "the event has no payload schema", "describe the payload under `requestBody`"),
         }
         self.responses(at);
-        let schema: Option<At<'a>> = at.get("requestBody").and_then(|body| {
-            let (_, media_type) = body.members("content").into_iter().next()?;
-            media_type.get("schema")
-        });
+        let schema = payload_schema(at);
         self.idempotency_key(at, schema.as_ref());
         let Some(when) = at.get("x-event-when") else {
             // Without any described member nothing could be written: such an event is known only to who registered it.
@@ -284,19 +309,35 @@ impl<'a> Linter<'a> {
 
     fn idempotency_key(&mut self, at: &At<'a>, schema: Option<&At<'a>>) {
         let Some(key) = at.get("x-idempotency-key") else { return };
-        if key.node.items().is_empty() {
-            return self.report(&key, "this is not a list of JSON pointers", "write `[/id]`, or leave it out");
+        let pointers = self.pointers(&key);
+        if let [(item, "")] = pointers.as_slice() {
+            let help = "list a member that has to be there as well, such as `[/id, '']`";
+            self.report(item, "the whole payload alone does not say that it identifies an event", help);
         }
-        let mut seen = BTreeSet::new();
-        for item in key.items() {
+        for (item, pointer) in pointers.into_iter().filter(|(_, pointer)| !pointer.is_empty()) {
+            if schema.is_some_and(|schema| self.leads_into_array(schema, pointer)) {
+                self.report(&item, format!("`{pointer}` leads into an array"), "name a member outside of arrays");
+            }
+            self.pointer(&item, pointer, schema);
+        }
+    }
+
+    /// The texts in a list of JSON pointers; what else is in it is reported.
+    fn pointers(&mut self, list: &At<'a>) -> Vec<(At<'a>, &'a str)> {
+        if list.node.items().is_empty() {
+            self.report(list, "this is not a list of JSON pointers", "write `[/id]`, or leave it out");
+        }
+        let mut pointers: Vec<(At<'a>, &'a str)> = Vec::new();
+        for item in list.items() {
             match item.node.as_str() {
                 None => self.report(&item, format!("here is {}, not a JSON pointer", item.node.kind()), "write `/id`"),
-                Some(pointer) if !seen.insert(pointer) => {
+                Some(pointer) if pointers.iter().any(|(_, other)| *other == pointer) => {
                     self.report(&item, format!("`{pointer}` is listed twice"), "leave one out");
                 }
-                Some(pointer) => drop(self.pointer(&item, pointer, schema)),
+                Some(pointer) => pointers.push((item, pointer)),
             }
         }
+        pointers
     }
 
     fn leads_into_array(&self, schema: &At<'a>, pointer: &str) -> bool {
@@ -318,17 +359,22 @@ impl<'a> Linter<'a> {
             self.report(at, format!("`{pointer}` is not a JSON pointer"), help);
             return None;
         }
-        let mut place = Member::Described(schema?.clone());
+        let place = self.member(schema?, pointer)?;
+        if let Member::Nothing = place {
+            let help = "point at a member that the schema describes";
+            self.report(at, format!("the event's schema has no member `{pointer}`"), help);
+        }
+        Some(place)
+    }
+
+    fn member(&self, schema: &At<'a>, pointer: &str) -> Option<Member<'a>> {
+        let mut place = Member::Described(schema.clone());
         for token in pointer.split('/').skip(1) {
             place = match place {
                 Member::Described(schema) => self.step(&self.resolve(&schema)?, &unescaped(token)),
                 Member::Anything => Member::Anything,
                 Member::Nothing => Member::Nothing,
             };
-        }
-        if let Member::Nothing = place {
-            let help = "point at a member that the schema describes";
-            self.report(at, format!("the event's schema has no member `{pointer}`"), help);
         }
         Some(place)
     }

@@ -17,6 +17,7 @@ const REQUEST_BODY: Level = Level { name: "in a request body", keys: &["required
 const RESPONSE: Level = Level { name: "in a response", keys: &["description", "content"] };
 const MEDIA_TYPE: Level = Level { name: "in a media type", keys: &["schema", "examples"] };
 
+const JSON: [&str; 2] = ["application/json", "application/jsonc"];
 const FORM: &str = "application/x-www-form-urlencoded";
 
 /// Where a body stands, which decides on its media types and the form of its schema.
@@ -358,6 +359,11 @@ impl<'a> Linter<'a> {
         let entries = at.entries();
         match entries.as_slice() {
             [_] => {}
+            [(_, first), others @ ..]
+                if body == Body::Request && entries.iter().all(|(name, _)| JSON.contains(name)) =>
+            {
+                return self.names_of_json(first, others);
+            }
             [] => {
                 self.report(at, "no media type is listed", "write one, or leave `content` out where there is no body")
             }
@@ -372,9 +378,31 @@ impl<'a> Linter<'a> {
                 let help = format!("write {}", one_of(understood));
                 self.report(&media_type, format!("the media type `{name}` is not understood here"), help);
             }
-            if self.level(&media_type, &MEDIA_TYPE) {
-                self.body_schema(&media_type, body, name == FORM);
-                self.examples(&media_type);
+            self.media_type(&media_type, body, name == FORM);
+        }
+    }
+
+    fn media_type(&mut self, at: &At<'a>, body: Body, form: bool) {
+        if self.level(at, &MEDIA_TYPE) {
+            self.body_schema(at, body, form);
+            self.examples(at);
+        }
+    }
+
+    /// The same JSON under several media types: clients send the first.
+    fn names_of_json(&mut self, first: &At<'a>, others: &[(&'a str, At<'a>)]) {
+        self.media_type(first, Body::Request, false);
+        let reference = |at: &At<'a>| at.get("schema").and_then(|schema| schema.str("$ref"));
+        for (name, other) in others {
+            if !self.level(other, &MEDIA_TYPE) {
+                continue;
+            }
+            if reference(other) != reference(first) {
+                let message = format!("the media type `{name}` has another schema than the first");
+                self.report(other, message, "refer to the same schema, since clients send one body");
+            }
+            if let Some(examples) = other.get("examples") {
+                self.report(&examples, "the examples are those of the first media type", "leave these out");
             }
         }
     }

@@ -24,12 +24,13 @@ use crate::{Stop, complain, print, warn};
 #[command(after_long_help = "\
 Output, one line:
   {\"event\":\"NAME\",\"known\":true,\"idempotency_key\":\"…\",\"payload\":{…}}
-`event` is null where the payload is to say which it is and does not. `known` says whether the event is documented. \
-`idempotency_key` is the same for every delivery of one event, and null where nothing documented identifies it. \
+`event` is null where nothing says which it is. `known` says whether the event is documented. `idempotency_key` is the \
+same for every delivery of one event. It is null where nothing documented identifies the event, and where a member that \
+does is missing, null or blank. \
 `payload` is what was received, without the white space between its values; numbers and texts stay to the letter.
 
 Which event it is:
-  vipps    The payload says.
+  vipps    The payload says; where nobody has documented such a payload, its member eventType.
   mypos    The header X-myPOS-Event says: give --headers.
   dealpos  The last segment of the URL's path says: give --url, or --headers with a request line.
   mipos    Nothing says: give --event, what the webhook was registered for.
@@ -104,9 +105,9 @@ fn decode(scheme: &dyn Scheme, named: Option<String>, body: &[u8]) -> Result<Dec
     if let (Some(named), Some(identified)) = (&named, &identified)
         && named != identified
     {
-        warn(format_args!("the payload is that of {identified}, not of --event"));
+        warn(format_args!("the payload is that of {}, not of --event", Plain(identified)));
     }
-    let event = named.or(identified);
+    let event = named.filter(|name| !name.trim().is_empty()).or(identified);
     let idempotency_key = scheme.decode(event.as_deref().unwrap_or_default(), body)?;
     // Models ignore unknown members, which need not even be text.
     let payload: &RawValue = serde_json::from_slice(body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body))?;

@@ -1,0 +1,252 @@
+//! Which event a delivery is, and when two deliveries are one event: what a receiver drops must be what it has already.
+
+#![cfg(all(feature = "mipos", feature = "mypos", feature = "dealpos", feature = "vipps"))]
+
+use pos_webhooks::catalogue::{Event, Provider};
+use pos_webhooks::vipps::EventName;
+use pos_webhooks::{PROVIDERS, dealpos, mipos, mypos, vipps};
+use serde_json::{Value, json};
+
+/// The key of a payload of an event; an error where it does not decode.
+fn key(provider: &str, event: &str, payload: &str) -> Result<Option<String>, pos_webhooks::DecodeError> {
+    macro_rules! key {
+        ($provider:ident) => {
+            $provider::Event::decode(&event.into(), payload.as_bytes())?.idempotency_key()
+        };
+    }
+    Ok(match provider {
+        "mipos" => key!(mipos),
+        "mypos" => key!(mypos),
+        "dealpos" => key!(dealpos),
+        "vipps" => key!(vipps),
+        other => panic!("{other}"),
+    })
+}
+
+/// Every example of an event that can have a key, with the key.
+fn with_key() -> Vec<(&'static Provider, &'static Event, Value, String)> {
+    let events = PROVIDERS.iter().flat_map(|provider| provider.events.iter().map(move |event| (*provider, event)));
+    let examples =
+        events.flat_map(|(provider, event)| event.payload.examples.iter().map(move |it| (provider, event, it)));
+    examples
+        .filter_map(|(provider, event, example)| {
+            let key = key(provider.name, event.name, example.json).unwrap()?;
+            Some((provider, event, serde_json::from_str(example.json).unwrap(), key))
+        })
+        .collect()
+}
+
+/// The payload with another value at a pointer; without the member where there is none.
+fn changed(payload: &Value, pointer: &str, value: Option<Value>) -> String {
+    let mut payload = payload.clone();
+    match value {
+        Some(value) => *payload.pointer_mut(pointer).unwrap() = value,
+        None => {
+            let (parent, member) = pointer.rsplit_once('/').unwrap();
+            payload.pointer_mut(parent).unwrap().as_object_mut().unwrap().remove(member);
+        }
+    }
+    payload.to_string()
+}
+
+/// Pointers to every value that is neither an object nor an array.
+fn leaves(value: &Value, pointer: String, found: &mut Vec<String>) {
+    match value {
+        Value::Object(members) => {
+            members.iter().for_each(|(name, member)| leaves(member, format!("{pointer}/{name}"), found));
+        }
+        Value::Array(items) => {
+            items.iter().enumerate().for_each(|(index, item)| leaves(item, format!("{pointer}/{index}"), found));
+        }
+        _ => found.push(pointer),
+    }
+}
+
+#[test]
+fn an_event_has_a_key_where_something_identifies_it() {
+    let mut without = Vec::new();
+    for provider in PROVIDERS {
+        for event in provider.events {
+            let has_key = |json: &str| key(provider.name, event.name, json).unwrap().is_some();
+            match event.payload.examples.iter().filter(|example| has_key(example.json)).count() {
+                0 => without.push(event.name),
+                some => assert_eq!(some, event.payload.examples.len(), "{}", event.name),
+            }
+        }
+    }
+    without.retain(|name| !mypos::EventName::ALL.contains(&mypos::EventName::from(*name)));
+    assert_eq!(
+        without,
+        [
+            "Menu",
+            "paymentUpdated",
+            "paymentWriteoff",
+            "recurring.charge-creation-failed.v1",
+            "donations.agreement.started.v1",
+            "donations.agreement.stopped.v1",
+            "donations.agreement.withdrawal-day-changed.v1",
+            "donations.agreement.amount-changed.v1"
+        ],
+        "beside all of myPOS"
+    );
+}
+
+#[test]
+fn the_same_event_has_the_same_key_however_its_json_is_written() {
+    for (provider, event, payload, expected) in with_key() {
+        let pretty = serde_json::to_string_pretty(&payload).unwrap();
+        let escaped = pretty.replace('o', r"\u006f");
+        for json in [pretty, escaped] {
+            assert_eq!(key(provider.name, event.name, &json).unwrap().as_ref(), Some(&expected), "{}", event.name);
+        }
+    }
+}
+
+#[test]
+fn a_part_of_a_key_that_is_missing_null_or_blank_is_no_key() {
+    for (provider, event, payload, _) in with_key() {
+        let parts: Vec<&str> = event.idempotency_key.iter().copied().filter(|pointer| !pointer.is_empty()).collect();
+        assert!(!parts.is_empty(), "{}", event.name);
+        for part in parts {
+            let is_text = payload.pointer(part).unwrap().is_string();
+            for value in [None, Some(Value::Null), Some(json!("")), Some(json!(" ")), Some(json!("\t\u{a0}\n"))] {
+                let blank = value.as_ref().is_some_and(Value::is_string);
+                match key(provider.name, event.name, &changed(&payload, part, value)) {
+                    Ok(key) => assert_eq!(key, None, "{} {part}", event.name),
+                    Err(error) => assert!(!(blank && is_text), "{} {part}: {error}", event.name),
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn two_events_that_differ_anywhere_have_two_keys() {
+    for (provider, event, payload, known) in with_key() {
+        let mut pointers = Vec::new();
+        leaves(&payload, String::new(), &mut pointers);
+        for pointer in pointers {
+            let other = match payload.pointer(&pointer).unwrap() {
+                Value::String(text) => json!(format!("{text}x")),
+                Value::Number(number) => json!(number.as_i64().unwrap() + 1),
+                Value::Bool(value) => json!(!value),
+                // An optional member that is null is as good as absent.
+                _ => continue,
+            };
+            let other = key(provider.name, event.name, &changed(&payload, &pointer, Some(other))).unwrap();
+            assert!(other.is_some_and(|other| other != known), "{} {pointer}", event.name);
+        }
+    }
+}
+
+#[test]
+fn two_outcomes_of_one_vipps_operation_are_two_events() {
+    let name = EventName::EpaymentsPaymentCapturedV1;
+    let succeeded = name.examples()[0].json;
+    let failed = succeeded.replace("\"success\":true", "\"success\":false");
+    let later = succeeded.replace("10:23:23", "10:23:24");
+    let keys = [succeeded, &failed, &later].map(|json| key("vipps", name.as_str(), json).unwrap().unwrap());
+    assert!(keys[0] != keys[1] && keys[0] != keys[2]);
+}
+
+/// Bodies as public handlers of the Recurring API expect them.
+#[test]
+fn a_recurring_event_decodes_with_what_identifies_it() {
+    for (body, name) in [
+        (
+            r#"{"eventType":"recurring.agreement-activated.v1","agreementId":"agr_1"}"#,
+            EventName::RecurringAgreementActivatedV1,
+        ),
+        (
+            r#"{"eventType":"recurring.charge-captured.v1","agreementId":"agr_1","chargeId":"chr-1","occurred":"2026-01-04T00:00:00Z",
+                "amount":1000,"chargeExternalId":null,"failureCode":null,"failureText":null,"transactionId":null}"#,
+            EventName::RecurringChargeCapturedV1,
+        ),
+    ] {
+        assert_eq!(EventName::identify(body.as_bytes()), Ok(Some(name.clone())));
+        assert_eq!(vipps::Event::decode(&name, body.as_bytes()).unwrap().name(), name);
+        #[cfg(feature = "validate")]
+        vipps::PROVIDER.validate(name.as_str(), body.as_bytes()).unwrap();
+        for required in ["agreementId", "chargeId", "eventType"].into_iter().filter(|member| body.contains(member)) {
+            let without = body.replace(required, "x");
+            assert!(vipps::Event::decode(&name, without.as_bytes()).is_err(), "{required}");
+        }
+    }
+}
+
+#[test]
+fn a_payload_that_names_itself_is_of_that_name() {
+    let unknown = |name: &str| Some(EventName::Unknown(name.to_owned()));
+    for (body, expected) in [
+        (r#"{"eventType":"recurring.charge-charged.v1","name":7}"#, unknown("recurring.charge-charged.v1")),
+        (r#"{"eventType":"recurring.charge-ch\u0061rged.v1"}"#, unknown("recurring.charge-charged.v1")),
+        (r#"{"eventType":"a.v2","name":"CAPTURED","auth_req_id":"1"}"#, unknown("a.v2")),
+        (r#"{"eventType":"donations.agreement.started.v1"}"#, Some(EventName::DonationsAgreementStartedV1)),
+        (r#"{"name":"CAPTURED"}"#, Some(EventName::EpaymentsPaymentCapturedV1)),
+        // A word that no event's conditions have is not an event's name, and may be a person's.
+        (r#"{"name":"CHARGED_BACK","pspReference":"1"}"#, None),
+        (r#"{"eventType":""}"#, None),
+        (r#"{"eventType":" \t"}"#, None),
+        (r#"{"eventType":null}"#, None),
+        (r#"{"eventType":["a.v2"]}"#, None),
+        (r#"{"data":{"eventType":"a.v2"}}"#, None),
+        ("[]", None),
+    ] {
+        let identified = EventName::identify(body.as_bytes()).unwrap();
+        assert_eq!(identified, expected, "{body}");
+        let receiver = vipps::Receiver::new("https://shop.example/hooks", ["secret"]).unwrap();
+        let name = identified.filter(|name| matches!(name, EventName::Unknown(_)));
+        if let Ok(vipps::Event::Unknown(event)) = receiver.decode(body.as_bytes()) {
+            assert_eq!(event.name, name.map(|name| name.to_string()), "{body}");
+        }
+    }
+}
+
+#[cfg(feature = "cli")]
+mod cli {
+    use serde_json::{Value, json};
+
+    #[allow(dead_code, reason = "what other tests need")]
+    #[path = "run.rs"]
+    mod run;
+
+    fn decode(arguments: &[&str], payload: &str) -> Value {
+        let done = run::feed(run::command(&[&["decode"], arguments].concat()), payload.as_bytes());
+        assert_eq!(done.status, 0, "{}", done.err);
+        serde_json::from_str(&done.out).unwrap()
+    }
+
+    #[test]
+    fn decode_prints_the_name_that_a_payload_gives_itself() {
+        let decoded = decode(&["vipps"], r#"{"eventType":"recurring.charge-charged.v1"}"#);
+        assert_eq!((&decoded["event"], &decoded["known"]), (&json!("recurring.charge-charged.v1"), &json!(false)));
+        let decoded = decode(&["vipps"], r#"{"eventType":"donations.agreement.stopped.v1"}"#);
+        assert_eq!((&decoded["event"], &decoded["known"]), (&json!("donations.agreement.stopped.v1"), &json!(true)));
+    }
+
+    #[test]
+    fn decode_prints_null_where_no_name_is_known() {
+        for (arguments, payload) in [
+            (&["vipps"][..], "{}"),
+            (&["vipps"], r#"{"eventType":" "}"#),
+            (&["vipps", "--event", ""], r#"{"name":"CHARGED_BACK"}"#),
+            (&["mipos", "--event", " "], "[]"),
+        ] {
+            let decoded = decode(arguments, payload);
+            assert_eq!(
+                (&decoded["event"], &decoded["known"]),
+                (&Value::Null, &json!(false)),
+                "{arguments:?} {payload}"
+            );
+        }
+    }
+
+    #[test]
+    fn decode_prints_no_key_where_the_id_is_blank() {
+        let payload = pos_webhooks::dealpos::EventName::PaymentCreated.examples()[0].json;
+        let id = "1c2a88a6-d99c-4915-91af-a36110c34c7a";
+        let arguments = ["dealpos", "--event", "paymentCreated"];
+        assert!(decode(&arguments, payload)["idempotency_key"].is_string());
+        assert_eq!(decode(&arguments, &payload.replace(id, ""))["idempotency_key"], Value::Null);
+    }
+}
