@@ -764,14 +764,28 @@ fn an_option_that_makes_no_difference_is_noted() {
     for (call, noted) in [
         (&["sign", "vipps", "--secret-file", "secret.txt", "--url", URL, "--at", TIME][..], &[][..]),
         (&["sign", "vipps", "--secret-file", "secret.txt", "--url", URL, "--event", "a"], &["--event"]),
-        (&["sign", "mypos", "--secret-file", "secret.txt", "--event", "a", "--url", URL, "--at", TIME], &["--url"]),
+        (
+            &[
+                "sign",
+                "mypos",
+                "--secret-file",
+                "secret.txt",
+                "--event",
+                "pos.payment.completed",
+                "--url",
+                URL,
+                "--at",
+                TIME,
+            ],
+            &["--url"],
+        ),
         (
             &["sign", "mipos", "--secret-file", "secret.txt", "--event", "a", "--url", URL, "--at", TIME],
             &["--url", "--event", "--at"],
         ),
         (&["decode", "vipps", "--headers", "headers.txt", "--url", URL], &["--url", "--headers"]),
         (&["decode", "mypos", "--headers", "headers.txt", "--url", URL], &["--url"]),
-        (&["decode", "mypos", "--headers", "headers.txt", "--event", "a"], &["--headers"]),
+        (&["decode", "mypos", "--headers", "headers.txt", "--event", "pos.payment.completed"], &["--headers"]),
         (&["decode", "dealpos", "--headers", "headers.txt", "--url", "/a"], &["--headers"]),
     ] {
         let done = files.run(&[call, &["body.json"]].concat());

@@ -315,7 +315,7 @@ mod terminal {
         ];
         fs::write(folder.join("token.json"), r#"{"token":"t"}"#).unwrap();
         for (call, status, until) in calls {
-            let seen = on_a_terminal(&folder, &format!("{BINARY} {call}"), until);
+            let seen = on_a_terminal(&folder, &format!("exec {BINARY} {call}"), until);
             assert!(!seen.text.contains("panicked"), "{call}: {}", seen.text);
             assert_eq!(seen.status, Some(status), "{call}: {}", seen.text);
         }

@@ -548,7 +548,7 @@ fn an_error_says_what_to_look_at_first() {
         scheme.verify(&delivery, &delivery.headers).unwrap_err().to_string()
     };
     let signature = says(Scheme::Mypos, |it| it.body.clear());
-    for hint in ["body is as it was received", "URL is the registered one", "secret is of this registration"] {
+    for hint in ["secret is that of this registration", "all that is signed is as the provider sent it"] {
         assert!(signature.contains(hint), "{signature}");
     }
     assert!(says(Scheme::Vipps, |it| it.body.clear()).contains("before anything parses"));

@@ -9,6 +9,9 @@ use textwrap::{Options, WordSeparator, WordSplitter};
 /// The widest word of an example fits in it. A narrower terminal wraps by itself, which keeps a command whole.
 const NARROWEST: usize = 60;
 
+/// An option and its value stay on one line up to this length, which fits the narrowest terminal.
+const TOGETHER: usize = NARROWEST - 8;
+
 /// Where the output is not a terminal.
 const DEFAULT: usize = 100;
 
@@ -115,8 +118,10 @@ fn words<'a>(line: &'a str, quotes: &'static [char], command: bool) -> impl Iter
     let mut rest = line;
     std::iter::from_fn(move || {
         let (mut word, mut after) = rest.split_at_checked(end_of_word(rest, quotes))?;
-        if command && (word.starts_with("--") || word == "| ") && !after.starts_with(['-', '|', '>', '<']) {
-            (word, after) = rest.split_at_checked(word.len() + end_of_word(after, quotes))?;
+        let both = word.len() + end_of_word(after, quotes);
+        let has_value = word.starts_with("--") && !after.starts_with(['-', '|', '>', '<']);
+        if command && (has_value || word == "| ") && both <= TOGETHER {
+            (word, after) = rest.split_at_checked(both)?;
         }
         rest = after;
         (!word.is_empty()).then(|| Word::from(word))

@@ -78,17 +78,22 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
         return Err(Stop::Usage("the value of --event cannot be sent in a header".to_owned()));
     }
     let another_time = now.checked_sub(SignedDuration::from_secs(1)).unwrap_or(now);
-    for (option, given, without) in [
+    let options = [
         ("--url", url.is_some(), Delivery { url: None, ..delivery }),
         ("--event", event.is_some(), Delivery { event: None, ..delivery }),
         ("--at", at.is_some(), Delivery { at: another_time, ..delivery }),
-    ] {
-        if given && scheme.sign(&without, &secret).is_ok_and(|same| same == headers) {
-            warn(format_args!("{option} makes no difference with {}", scheme.provider().name));
+    ];
+    for (option, given, without) in options {
+        if !given {
+            continue;
         }
-    }
-    if let Some(unknown) = event.as_deref().and_then(|event| unknown_event(scheme.provider(), event)) {
-        warn(format_args!("--event: {unknown}"));
+        if scheme.sign(&without, &secret).is_ok_and(|same| same == headers) {
+            warn(format_args!("{option} makes no difference with {}", scheme.provider().name));
+        } else if let ("--event", Some(event)) = (option, event)
+            && let Some(unknown) = unknown_event(scheme.provider(), event)
+        {
+            warn(format_args!("--event: {unknown}"));
+        }
     }
     let lines = headers.iter().map(|(name, value)| format!("{name}: {value}\n"));
     Ok(print(&lines.collect::<String>(), ExitCode::SUCCESS)?)
