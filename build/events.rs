@@ -50,6 +50,11 @@ pub fn events(spec: &Spec) -> TokenStream {
             pub fn examples(&self) -> &'static [crate::catalogue::Example] {
                 crate::events::find(EVENTS, self.as_str()).map_or(&[], |event| event.payload.examples)
             }
+
+            #[doc = #acknowledgement_doc]
+            pub fn acknowledgement(&self) -> crate::Acknowledgement {
+                crate::events::acknowledgement(&PROVIDER, self.as_str())
+            }
         }
 
         #headers
@@ -91,9 +96,9 @@ pub fn events(spec: &Spec) -> TokenStream {
                 #key
             }
 
-            #[doc = #acknowledgement_doc]
+            /// As [`EventName::acknowledgement`] of [`Event::name`].
             pub fn acknowledgement(&self) -> crate::Acknowledgement {
-                crate::events::acknowledgement(&PROVIDER, self.name().as_str())
+                self.name().acknowledgement()
             }
         }
 

@@ -55,7 +55,7 @@ async fn deliver(shop: Data<Shop>, request: HttpRequest, body: Bytes) -> HttpRes
     let headers: Vec<_> = request.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
     if let Err(error) = shop.receiver.verify(&headers) {
         eprintln!("refused: {error}");
-        // Whoever sent it is not told why.
+        // The sender is not told why.
         return HttpResponse::Unauthorized().finish();
     }
     let name = shop.receiver.event_name(request.path());
@@ -69,13 +69,12 @@ async fn deliver(shop: Data<Shop>, request: HttpRequest, body: Bytes) -> HttpRes
         return HttpResponse::ServiceUnavailable().finish();
     };
     let is_new = inbox.store(event.as_ref().and_then(Event::idempotency_key), body);
-    let Some(event) = event else { return HttpResponse::Ok().finish() };
     // Acted on only where it was not delivered before, and in the same transaction as it is stored. What takes longer than
     // `acknowledgement().within`, for which the provider waits, is done afterwards from the inbox.
-    if is_new {
+    if let Some(event) = event.filter(|_| is_new) {
         inbox.bookings.push(describe(&event));
     }
-    answer(event.acknowledgement())
+    answer(name.acknowledgement())
 }
 
 fn describe(event: &Event) -> String {

@@ -57,17 +57,20 @@ pub fn router(shop: Arc<Shop>) -> Router {
 /// The body as bytes, not as `Json`: they are what is signed.
 async fn deliver(State(shop): State<Arc<Shop>>, parts: Parts, body: Bytes) -> Response<Body> {
     let request = Request::from_parts(parts, body);
-    let event = match shop.receiver.receive(&request) {
-        Ok(event) => Some(event),
-        // Whoever sent it is not told why.
-        Err(ReceiveError::Verify(error)) => {
-            eprintln!("refused: {error}");
-            return empty(StatusCode::UNAUTHORIZED);
+    let (event, acknowledgement) = match shop.receiver.receive(&request) {
+        Ok(event) => {
+            let acknowledgement = event.acknowledgement();
+            (Some(event), acknowledgement)
         }
         // Genuine, but not as documented: kept for a look at it, and acknowledged, since it would come again the same.
+        Err(ReceiveError::Decode(undecodable)) => {
+            eprintln!("{} does not decode: {undecodable}", undecodable.event.as_deref().unwrap_or("an event"));
+            (None, undecodable.acknowledgement)
+        }
+        // The sender is not told why.
         Err(error) => {
-            eprintln!("does not decode: {error}");
-            None
+            eprintln!("refused: {error}");
+            return empty(StatusCode::UNAUTHORIZED);
         }
     };
     // Stored before it is acknowledged: what is acknowledged does not come again.
@@ -76,13 +79,12 @@ async fn deliver(State(shop): State<Arc<Shop>>, parts: Parts, body: Bytes) -> Re
         return empty(StatusCode::SERVICE_UNAVAILABLE);
     };
     let is_new = inbox.store(event.as_ref().and_then(Event::idempotency_key), request.into_body());
-    let Some(event) = event else { return empty(StatusCode::OK) };
     // Acted on only where it was not delivered before, and in the same transaction as it is stored. What takes longer than
-    // `acknowledgement().within`, for which the provider waits, is done afterwards from the inbox.
-    if is_new {
+    // `acknowledgement.within`, for which the provider waits, is done afterwards from the inbox.
+    if let Some(event) = event.filter(|_| is_new) {
         inbox.bookings.push(describe(&event));
     }
-    event.acknowledgement().into()
+    acknowledgement.into()
 }
 
 fn describe(event: &Event) -> String {

@@ -127,7 +127,11 @@ fn actix_receives_dealpos() {
     assert_eq!(bookings()[1..], ["paymentUpdated", "paymentUpdated"]);
     assert_eq!(deliver(&bearer, "paymentWriteoff", example), (200, String::new()));
     assert_eq!(deliver(&key("key"), "somethingNew", "{}"), (200, String::new()));
-    assert_eq!(deliver(&key("key"), "paymentCreated", "{}"), (200, String::new()), "does not decode");
+    assert_eq!(
+        deliver(&key("key"), "paymentCreated", "{}"),
+        (200, r#"{"status":"success"}"#.to_owned()),
+        "does not decode"
+    );
     assert_eq!(stored(), 6);
 
     for headers in [&[][..], &key("Key"), &[key("key"), key("key")].concat()] {

@@ -107,7 +107,7 @@ impl Browser {
         let mut driver = match started {
             Ok(driver) => driver,
             Err(error) => {
-                skipped(&format!("chromedriver cannot be started ({error}); `.ci/browser` installs it"));
+                skipped(&format!("chromedriver cannot be started ({error}); `.ci/packages` installs it"));
                 return None;
             }
         };
