@@ -454,6 +454,7 @@ async fn a_url_to_which_nothing_could_be_delivered_is_refused_by_every_call() {
             "https://?a=1",
             "https://:8443/hooks",
             "https://user@a.test/hooks",
+            "https://@a.test/hooks",
             "https://user:pass@a.test/hooks",
             "https://a.test:0/hooks",
             "https://a.test:65536/hooks",
@@ -496,7 +497,7 @@ async fn a_blank_secret_is_refused() {
     let sandbox = with_webhooks().await;
     let id = sandbox.registrations("mypos").unwrap()[0].id.clone();
     for (method, path) in [(Method::POST, "/v1/webhooks".to_owned()), (Method::PATCH, format!("/v1/webhooks/{id}"))] {
-        for secret in ["", "+", "%09%0A", "%C2%A0"] {
+        for secret in ["", "+", "%09%0A", "%C2%A0", "%E2%80%8B"] {
             let call = request(&sandbox, "mypos", method.clone(), &path);
             let call = call.header(CONTENT_TYPE, "application/x-www-form-urlencoded");
             let answer = send(call.body(format!("payload_url=https%3A%2F%2Fb.test&secret={secret}"))).await;

@@ -82,6 +82,13 @@ async fn another_site_cannot_ask_for_anything() {
         let request = reqwest::Client::new().post(&url).header("sec-fetch-site", site);
         assert_eq!(request.body(r#"{"answer": "reset"}"#).send().await.unwrap().status().as_u16(), status, "{site}");
     }
+    // A name of another site that leads to this machine.
+    for (host, status) in [("a.test", 403), ("localhost", 200), ("127.0.0.1:1", 200)] {
+        for path in ["", "/_sandbox/log"] {
+            let request = reqwest::Client::new().get(format!("{}{path}", sandbox.url())).header("host", host);
+            assert_eq!(request.send().await.unwrap().status().as_u16(), status, "{host} {path}");
+        }
+    }
 }
 
 /// Says so past the capture of the test's output, which nobody reads of a test that passes.

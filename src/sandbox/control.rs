@@ -6,7 +6,7 @@ use axum::Json;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Path, Request, State};
-use axum::http::header::{CONTENT_TYPE, HeaderMap, LOCATION};
+use axum::http::header::{CONTENT_TYPE, HOST, HeaderMap, LOCATION};
 use axum::http::{StatusCode, Uri};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
@@ -14,6 +14,7 @@ use axum::routing::{get, post};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::delivery::is_loopback;
 use super::{Attempt, DeliverError, Delivery, Fault, Inner, RegisterError};
 use crate::Json as AnyJson;
 use crate::decode::FromJson;
@@ -106,6 +107,16 @@ async fn same_site(request: Request, next: Next) -> Response {
     match site {
         None | Some(b"same-origin" | b"none") => next.run(request).await,
         Some(_) => refuse(StatusCode::FORBIDDEN, &"the request comes from another site"),
+    }
+}
+
+/// Keeps a name that another site lets lead to this machine from being taken for the sandbox's own.
+pub(super) async fn own_host(State(inner): Shared, request: Request, next: Next) -> Response {
+    let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
+    let own = |host| is_loopback(&format!("http://{host}"));
+    match is_loopback(&inner.url) && !host.is_some_and(own) {
+        true => refuse(StatusCode::FORBIDDEN, &"the request is for another host; call the sandbox by its address"),
+        false => next.run(request).await,
     }
 }
 

@@ -471,6 +471,10 @@ pub(super) fn target(url: &str) -> Result<Url, &'static str> {
     if rest.is_empty() || rest.starts_with(['/', '\\', '?', '#']) {
         return Err("it has no host");
     }
+    // The parser leaves out an empty one.
+    if rest.split(['/', '\\', '?', '#']).next().is_some_and(|authority| authority.contains('@')) {
+        return Err("it names a user; leave out what is before the `@`");
+    }
     let url = Url::parse(url).map_err(|_| "its host or port does not parse")?;
     crate::urls::on_the_wire(url.as_str())?;
     Ok(url)

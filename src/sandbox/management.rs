@@ -292,7 +292,7 @@ fn read(provider: &'static Provider, operation: &Operation, received: &Received<
         }
         Err(other) => return Err(whole(other.to_string())),
     }
-    let sent: Value = serde_json::from_str(&text).unwrap_or_default();
+    let sent: Value = serde_json::from_str(text.trim_start_matches('\u{feff}')).unwrap_or_default();
     for (name, missing, reason) in objections(&schema, &sent) {
         if !problems.iter().any(|problem| problem.in_body && problem.name == name) {
             problems.push(Problem { in_body: true, name: name.to_owned(), missing, reason: reason.to_owned() });
@@ -310,6 +310,11 @@ fn is_of_type(sent: &str, documented: &str) -> bool {
 /// Keywords whose violation does not name the member.
 const ONE_BY_ONE: [&str; 2] = ["required", "additionalProperties"];
 
+/// White space, and characters that take no place.
+fn is_invisible(character: char) -> bool {
+    character.is_whitespace() || matches!(character, '\u{200b}'..='\u{200d}' | '\u{2060}' | '\u{feff}')
+}
+
 /// The members that are required and not there, those that a closed schema does not know, and those with which nothing
 /// could ever be delivered or verified: which, whether it is missing, and why it is refused.
 fn objections<'a>(schema: &'a Value, sent: &'a Value) -> impl Iterator<Item = (&'a str, bool, &'static str)> {
@@ -322,7 +327,7 @@ fn objections<'a>(schema: &'a Value, sent: &'a Value) -> impl Iterator<Item = (&
             (None, _) if is_closed => "there is no member of this name",
             (Some(member), Some(text)) => match member.get("format").and_then(Value::as_str) {
                 Some("uri") => target(text).err()?,
-                Some("password") if text.trim().is_empty() => "it is blank",
+                Some("password") if text.chars().all(is_invisible) => "it is blank",
                 _ => return None,
             },
             _ => return None,

@@ -49,7 +49,7 @@
 //! Members of a request that are not documented are refused by Vipps MobilePay, whose platform does so, and ignored by
 //! the others, of which nothing is known. Vipps MobilePay refuses names of events that are not in the specification:
 //! only second-hand reports say that the platform refuses names that it does not know, and whether case counts is
-//! assumed (it does). No sandbox provider looks at the port, or at whether the URL answers.
+//! assumed (it does). No provider of the sandbox looks at whether the URL answers.
 //!
 //! A failed delivery is retried as [`Provider::redelivery`](crate::catalogue::Provider::redelivery) says. myPOS documents no
 //! interval; here it doubles from a minute to six hours. Not simulated is that Vipps MobilePay holds back later events of
@@ -80,6 +80,7 @@ use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use axum::middleware;
 use rand::RngExt as _;
 use serde::Serialize;
 use tokio::sync::watch;
@@ -187,7 +188,9 @@ impl Builder {
             changes: watch::Sender::new(0),
             over: watch::Sender::new(false),
         });
-        let routes = management::routes().merge(page::routes()).merge(control::routes()).with_state(Arc::clone(&inner));
+        let own_host = middleware::from_fn_with_state(Arc::clone(&inner), control::own_host);
+        let own = page::routes().merge(control::routes()).layer(own_host);
+        let routes = own.merge(management::routes()).with_state(Arc::clone(&inner));
         let service = routes.into_make_service_with_connect_info::<server::Connection>();
         let mut over = inner.over.subscribe();
         let ended = async move {
