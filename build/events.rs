@@ -33,10 +33,17 @@ pub fn events(spec: &Spec) -> TokenStream {
             let (whole, members): (Vec<_>, Vec<_>) =
                 idempotency_key.iter().map(String::as_str).partition(|pointer| pointer.is_empty());
             let (whole, paths) = (!whole.is_empty(), paths(members.into_iter()));
-            quote!(Self::#variant(payload) => crate::events::idempotency_key(#name, payload, #whole, #paths))
+            quote!(Self::#variant(_) => crate::events::idempotency_key(#name, json, #whole, #paths))
         })
         .collect();
-    let key = if keys.is_empty() { quote!(None) } else { quote!(match self { #(#keys,)* _ => None }) };
+    let key = if keys.is_empty() {
+        quote!({
+            let _ = json;
+            None
+        })
+    } else {
+        quote!(match self { #(#keys,)* _ => None })
+    };
     let headers = headers(spec);
     let mut acknowledgement_doc = "What the provider expects as answer once the event is in safe hands.".to_owned();
     if let Some(redelivery) = &spec.redelivery {
@@ -90,9 +97,12 @@ pub fn events(spec: &Spec) -> TokenStream {
             }
 
             /// What identifies the event across redeliveries, as an opaque text of 64 characters: equal for two deliveries
-            /// of one event, different for two events. `None` where the specification names nothing that would, and
-            /// where a member that does is missing, null or blank.
-            pub fn idempotency_key(&self) -> Option<String> {
+            /// of one event, different for two events. `None` where the specification names nothing that would, and where
+            /// a member that it names is missing, null or blank.
+            ///
+            /// `json` is the payload as it was delivered, from which this event was decoded: a member that nothing
+            /// describes may be what tells two events apart. How the JSON is written does not count, except for numbers.
+            pub fn idempotency_key(&self, json: &[u8]) -> Option<String> {
                 #key
             }
 

@@ -33,7 +33,7 @@ pub struct Inbox {
 impl Inbox {
     /// Stores a payload once, as an insert that does nothing where the key is there already; false where it was.
     fn store(&mut self, key: Option<String>, payload: Bytes) -> bool {
-        // Nothing tells two changes of one payment apart, so that every delivery of them counts.
+        // Two changes of one payment may have the same payload, so that every delivery of them counts.
         let is_new = key.is_none_or(|key| self.keys.insert(key));
         if is_new {
             self.payloads.push(payload);
@@ -68,7 +68,7 @@ async fn deliver(shop: Data<Shop>, request: HttpRequest, body: Bytes) -> HttpRes
         eprintln!("not stored, so it has to come again");
         return HttpResponse::ServiceUnavailable().finish();
     };
-    let is_new = inbox.store(event.as_ref().and_then(Event::idempotency_key), body);
+    let is_new = inbox.store(event.as_ref().and_then(|event| event.idempotency_key(&body)), body);
     // Acted on only where it was not delivered before, and in the same transaction as it is stored. What takes longer than
     // `acknowledgement().within`, for which the provider waits, is done afterwards from the inbox.
     if let Some(event) = event.filter(|_| is_new) {

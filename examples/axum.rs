@@ -3,7 +3,7 @@
 //!     VIPPS_WEBHOOK_URL=https://shop.example/hooks/vipps VIPPS_WEBHOOK_SECRETS=secret \
 //!         cargo run --example axum
 //!
-//! Whatever proxy stands in front, the URL is the one that was registered. Several secrets, while they are being rotated
+//! Behind a proxy, too, the URL is the one that was registered. Several secrets, while they are being rotated
 //! or where several registrations share the URL, have commas between them.
 
 use std::collections::HashSet;
@@ -78,7 +78,8 @@ async fn deliver(State(shop): State<Arc<Shop>>, parts: Parts, body: Bytes) -> Re
         eprintln!("not stored, so it has to come again");
         return empty(StatusCode::SERVICE_UNAVAILABLE);
     };
-    let is_new = inbox.store(event.as_ref().and_then(Event::idempotency_key), request.into_body());
+    let body = request.into_body();
+    let is_new = inbox.store(event.as_ref().and_then(|event| event.idempotency_key(&body)), body);
     // Acted on only where it was not delivered before, and in the same transaction as it is stored. What takes longer than
     // `acknowledgement.within`, for which the provider waits, is done afterwards from the inbox.
     if let Some(event) = event.filter(|_| is_new) {

@@ -5,13 +5,13 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::time::Duration;
 
-use serde::Deserializer;
 use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
 
 use crate::catalogue::{Event, Provider};
-use crate::decode::decode_seed;
+use crate::decode::{decode_seed, without_mark};
 use crate::{DecodeError, Json};
 
 /// An event that the specification does not list.
@@ -82,31 +82,95 @@ fn is_blank(text: &str) -> bool {
     text.trim().is_empty()
 }
 
-/// A hash of the event's name and of what identifies it: the members at these paths, and with `whole` the payload. `None`
-/// where a member is missing, null or blank. A hash, since some of it is personal or secret and the key ends up in
-/// databases and logs.
+/// A hash of the event's name and of what identifies it: the members at these paths, and with `whole` the payload, with the
+/// members that no specification describes. `None` where a member is missing, null or blank. A hash, since some of it is
+/// personal or secret and the key ends up in databases and logs.
 pub(crate) fn idempotency_key<const N: usize>(
     name: &str,
-    payload: &impl serde::Serialize,
+    json: &[u8],
     whole: bool,
     paths: [&[&str]; N],
     first: impl Fn(&str) -> bool,
 ) -> Option<String> {
-    let payload = serde_json::to_vec(payload).ok()?;
+    let json = without_mark(json);
     let mut hash = Sha256::new_with_prefix(name);
     let mut add = |json: &[u8]| {
         // No JSON value contains a raw line feed that is not white space, so that parts cannot be shifted.
         hash.update(b"\n");
         hash.update(json);
     };
-    for member in members(&payload, paths, first).ok()? {
+    for member in members(json, paths, first).ok()? {
         let json = member.filter(|json| json != "null" && text(json).is_none_or(|text| !is_blank(&text)))?;
         add(json.as_bytes());
     }
     if whole {
-        add(&payload);
+        let mut canonical = Vec::with_capacity(json.len());
+        let written =
+            std::str::from_utf8(json).is_ok_and(|json| write_canonical(json, NESTED, &mut canonical).is_some());
+        // What has no canonical form is still the same where its bytes are.
+        add(if written { &canonical } else { json.trim_ascii() });
     }
     Some(hex::encode(hash.finalize()))
+}
+
+/// How deep a payload may be nested that has a canonical form.
+const NESTED: usize = 64;
+
+/// Writes JSON without white space and needless escapes, members in the order of their names. Numbers stay as they are
+/// written.
+fn write_canonical(json: &str, nested: usize, out: &mut Vec<u8>) -> Option<()> {
+    let json = json.trim_ascii();
+    match json.as_bytes().first()? {
+        b'{' => {
+            let mut members = serde_json::from_str::<AllMembers<'_>>(json).ok()?.0;
+            members.sort_by(|(one, _), (other, _)| one.cmp(other));
+            out.push(b'{');
+            for (name, value) in members {
+                serde_json::to_writer(&mut *out, &name).ok()?;
+                out.push(b':');
+                write_canonical(value.get(), nested.checked_sub(1)?, out)?;
+                out.push(b',');
+            }
+            out.push(b'}');
+        }
+        b'[' => {
+            out.push(b'[');
+            for value in serde_json::from_str::<Vec<&RawValue>>(json).ok()? {
+                write_canonical(value.get(), nested.checked_sub(1)?, out)?;
+                out.push(b',');
+            }
+            out.push(b']');
+        }
+        _ => out.extend_from_slice(without_escapes(json).as_bytes()),
+    }
+    Some(())
+}
+
+/// The members of an object, those of one name included.
+struct AllMembers<'a>(Vec<(String, &'a RawValue)>);
+
+impl<'de> Deserialize<'de> for AllMembers<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct All;
+
+        impl<'de> Visitor<'de> for All {
+            type Value = AllMembers<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(AllMembers(members))
+            }
+        }
+
+        deserializer.deserialize_map(All)
+    }
 }
 
 /// The name that a payload gives itself: the first of these members that is a text, and not a blank one.

@@ -87,15 +87,16 @@ mod receiver {
 
         /// Verifies and decodes.
         ///
-        /// The name of the event is not signed: whoever holds a signed body can send it under another name.
+        /// The name of the event is not signed: the holder of a signed body can send it under another name. A genuine
+        /// delivery whose header does not say one name is [`Event::Unknown`] without a name.
         ///
         /// # Errors
         ///
-        /// Those of [`Receiver::verify`], [`Receiver::event_name`] and [`Receiver::decode`].
+        /// Those of [`Receiver::verify`] and [`Receiver::decode`].
         pub fn receive<B: AsRef<[u8]>>(&self, request: &http::Request<B>) -> Result<Event, ReceiveError> {
             let body = request.body().as_ref();
             self.verify(request.headers(), body)?;
-            let name = self.event_name(request.headers())?;
+            let name = self.event_name(request.headers()).unwrap_or_else(|_| EventName::Unknown(String::new()));
             self.decode(&name, body).map_err(|error| ReceiveError::undecodable(&PROVIDER, name.as_str(), error))
         }
     }

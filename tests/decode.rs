@@ -219,7 +219,8 @@ fn a_byte_order_mark_is_skipped() {
     let json = dealpos::PROVIDER.events[0].payload.examples[0].json;
     let decode = |json: &[u8]| dealpos::Event::decode(&dealpos::EventName::PaymentCreated, json);
     let (plain, marked) = (decode(json.as_bytes()).unwrap(), decode(&with_mark(json)).unwrap());
-    assert_eq!((marked.idempotency_key(), &marked), (plain.idempotency_key(), &plain));
+    let keys = (marked.idempotency_key(&with_mark(json)), plain.idempotency_key(json.as_bytes()));
+    assert_eq!((keys.0, &marked), (keys.1, &plain));
 
     let name = vipps::EventName::EpaymentsPaymentCapturedV1;
     let captured = name.examples()[0].json;

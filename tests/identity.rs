@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 fn key(provider: &str, event: &str, payload: &str) -> Result<Option<String>, pos_webhooks::DecodeError> {
     macro_rules! key {
         ($provider:ident) => {
-            $provider::Event::decode(&event.into(), payload.as_bytes())?.idempotency_key()
+            $provider::Event::decode(&event.into(), payload.as_bytes())?.idempotency_key(payload.as_bytes())
         };
     }
     Ok(match provider {
@@ -117,6 +117,37 @@ fn a_part_of_a_key_that_is_missing_null_or_blank_is_no_key() {
                 }
             }
         }
+    }
+}
+
+#[test]
+fn members_that_nothing_describes_tell_events_apart() {
+    for (provider, event, payload, known) in with_key() {
+        let text = payload.to_string();
+        let with = |member: &str| {
+            let json = format!("{}, {member}}}", text.strip_suffix('}').unwrap());
+            key(provider.name, event.name, &json).unwrap().unwrap()
+        };
+        let members = [
+            "\"captureId\": \"1\"",
+            "\"captureId\": \"2\"",
+            "\"captureId\": 1",
+            "\"captureId\": 1.0",
+            "\"captureId\": [{\"a\": 1}]",
+            "\"captureId\": [{\"a\": 2}]",
+            "\"captureId\": null",
+            "\"half\": \"\\ud800\"",
+            "\"half\": \"\\ud801\"",
+            "\"x\": 1, \"x\": 2",
+            "\"x\": 2, \"x\": 2",
+        ];
+        let mut keys: Vec<_> = members.into_iter().map(with).chain([known]).collect();
+        keys.sort_unstable();
+        let count = keys.len();
+        keys.dedup();
+        assert_eq!(keys.len(), count, "{} {}", provider.name, event.name);
+        let deep = |inner: &str| with(&format!("\"deep\": {}{inner}{}", "[".repeat(5000), "]".repeat(5000)));
+        assert_ne!(deep("1"), deep("2"));
     }
 }
 

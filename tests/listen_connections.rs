@@ -84,6 +84,8 @@ fn a_refusal_names_event_path_peer_and_step() {
     assert_eq!(listener.post("/hooks/mypos?token=hidden", &headers, b"{ }").status(), StatusCode::UNAUTHORIZED);
     headers.retain(|(name, _)| *name != mypos::headers::X_MY_POS_SIGNATURE);
     assert_eq!(listener.post("/hooks/mypos", &headers, b"{}").status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(listener.get("/hooks/mypos").status(), StatusCode::METHOD_NOT_ALLOWED);
+    assert!(listener.get("/metrics").body().contains("pos_webhooks_refused_total{reason=\"method\"} 1\n"));
     let log = listener.end();
     let refused: Vec<serde_json::Value> = log
         .lines()
@@ -91,12 +93,25 @@ fn a_refusal_names_event_path_peer_and_step() {
         .filter(|line: &serde_json::Value| line["message"] == "refused")
         .collect();
     let steps: Vec<_> = refused.iter().map(|line| line["step"].as_str().unwrap()).collect();
-    assert_eq!(steps, ["signature", "headers"]);
-    for line in &refused {
+    assert_eq!(steps, ["signature", "headers", "method"]);
+    assert_eq!((&refused[2]["reason"], &refused[2]["path"]), (&"method".into(), &"/hooks/mypos".into()));
+    for line in &refused[..2] {
         assert_eq!((&line["event"], &line["path"]), (&event.into(), &"/hooks/mypos".into()));
         assert!(line["peer"].as_str().unwrap().starts_with("127.0.0.1:"), "{line}");
     }
     assert!(!log.contains("hidden"), "{log}");
+}
+
+#[test]
+fn a_strict_refusal_names_the_event_of_the_payload() {
+    let folder = Folder::new("strict");
+    let listener = Listener::vipps(&folder, &["--strict"]);
+    let body = payment(1).replace("\"NOK\"", "\"norwegian\"");
+    assert_eq!(listener.deliver(body.as_bytes()), StatusCode::BAD_REQUEST);
+    let log = listener.end();
+    let refused = log.lines().find(|line| line.contains("\"refused\"")).unwrap();
+    let refused: serde_json::Value = serde_json::from_str(refused).unwrap();
+    assert_eq!((&refused["event"], &refused["step"]), (&CAPTURED.into(), &"specification".into()));
 }
 
 #[test]

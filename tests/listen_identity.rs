@@ -91,6 +91,34 @@ fn bytes_that_are_not_json_are_kept_and_acknowledged_unless_strict() {
 }
 
 #[test]
+fn a_genuine_delivery_whose_header_does_not_name_one_event_is_kept() {
+    let folder = Folder::new("header");
+    let file = folder.file("events");
+    let listener = Listener::start(&folder, &["mypos", "--append", &file]);
+    let event = mypos::EventName::ALL[0].as_str();
+    let (path, headers) = delivery(&mypos::PROVIDER, event, b"{}");
+    let (named, signature): (Vec<_>, Vec<_>) =
+        headers.into_iter().partition(|(name, _)| *name == mypos::headers::X_MY_POS_EVENT);
+    let odd = vec![(mypos::headers::X_MY_POS_EVENT, "\u{e9}".to_owned())];
+    for names in [vec![], [named.clone(), named].concat(), odd] {
+        assert_eq!(listener.post(&path, &[signature.clone(), names].concat(), b"{}").status(), StatusCode::OK);
+    }
+    listener.end();
+    assert_eq!(folder.values().iter().map(|value| value["event"].clone()).collect::<Vec<_>>(), vec![Value::Null; 3]);
+}
+
+#[test]
+fn what_only_some_programs_can_read_is_logged() {
+    let folder = Folder::new("half");
+    let listener = Listener::vipps(&folder, &[]);
+    let body = payment(1).replacen('{', "{\"x\": \"\\ud800\", ", 1);
+    assert_eq!(listener.deliver(body.as_bytes()), StatusCode::OK);
+    let log = listener.end();
+    let line = log.lines().find(|line| line.contains("not what is documented")).unwrap();
+    assert!(line.contains(CAPTURED) && line.contains("every program can read"), "{line}");
+}
+
+#[test]
 fn a_byte_order_mark_is_skipped() {
     let folder = Folder::new("mark");
     for strict in [&["--strict"][..], &[]] {

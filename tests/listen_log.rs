@@ -93,6 +93,40 @@ fn a_reader_of_standard_error_that_does_not_read_holds_nothing_up() {
     drop(errors);
 }
 
+#[test]
+fn a_log_file_at_the_limit_of_its_size_costs_no_delivery() {
+    let folder = Folder::new("limit");
+    let log = folder.file("log");
+    let mut command = Command::new("sh");
+    let script = format!("ulimit -f 2; exec \"$0\" \"$@\" 2> '{log}'");
+    command.args(["-c", &script, env!("CARGO_BIN_EXE_pos-webhooks"), "listen", "dealpos", "--log-format", "json"]);
+    command.args(["--listen", "127.0.0.1:0", "--secret-file", &folder.file("secret")]);
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    let address = loop {
+        let text = std::fs::read_to_string(&log).unwrap_or_default();
+        if let Some(line) = text.split_inclusive('\n').next().filter(|line| line.ends_with('\n')) {
+            let line: serde_json::Value = serde_json::from_str(line).unwrap();
+            break line["address"].as_str().unwrap().to_owned();
+        }
+        std::thread::yield_now();
+    };
+    while figure(&address, "log_lines_dropped_total") == 0 {
+        assert_eq!(post(address.parse().unwrap(), "/", &[], b"{}").unwrap().status(), StatusCode::UNAUTHORIZED);
+    }
+    assert_eq!(deliver(&address, &payment(1)), StatusCode::OK);
+    // There is room again, and the line after the part of one is whole.
+    std::fs::File::options().write(true).open(&log).unwrap().set_len(0).unwrap();
+    assert_eq!(post(address.parse().unwrap(), "/", &[], b"{}").unwrap().status(), StatusCode::UNAUTHORIZED);
+    let mut output = String::new();
+    let mut reader = BufReader::new(child.stdout.take().unwrap());
+    reader.read_line(&mut output).unwrap();
+    assert_eq!(payload(&output), payment(1));
+    end(child);
+    let text = std::fs::read_to_string(&log).unwrap();
+    let last = text.trim_matches('\0').lines().last().unwrap();
+    serde_json::from_str::<serde_json::Value>(last).unwrap_or_else(|_| panic!("{last}"));
+}
+
 /// What `listen` writes to a terminal until it listens.
 fn on_terminal(folder: &Folder, variables: &[(&str, &str)]) -> String {
     let program = format!(

@@ -456,7 +456,10 @@ async fn a_duplicate_comes_after_the_acknowledgement() {
     assert_eq!((&attempts[0].faults[..], &attempts[1].faults[..]), (&[][..], &[DeliveryFault::Duplicate][..]));
     let requests = endpoint.requests();
     let receiver = vipps::Receiver::new(&endpoint.url, [secret]).unwrap();
-    let keys: Vec<_> = requests.iter().map(|request| receiver.receive(request).unwrap().idempotency_key()).collect();
+    let keys: Vec<_> = requests
+        .iter()
+        .map(|request| receiver.receive(request).unwrap().idempotency_key(request.body().as_ref()))
+        .collect();
     assert!(keys[0].is_some() && keys[0] == keys[1], "a receiver can tell");
 }
 

@@ -735,24 +735,25 @@ fn receiving_is_verifying_and_decoding() {
 
 #[test]
 fn an_event_is_known_again_when_it_is_delivered_twice() {
-    let decode = |body: &str| {
+    let key_of = |body: &str| {
         let name = vipps::EventName::identify(body.as_bytes()).unwrap().unwrap();
-        vipps::Event::decode(&name, body.as_bytes()).unwrap()
+        vipps::Event::decode(&name, body.as_bytes()).unwrap().idempotency_key(body.as_bytes())
     };
     let example = vipps::EventName::EpaymentsPaymentCapturedV1.examples()[0].json;
-    let key = decode(example).idempotency_key().unwrap();
+    let key = key_of(example).unwrap();
     assert_eq!(key.len(), 64);
     let reordered: serde_json::Value = serde_json::from_str(example).unwrap();
     let reordered = serde_json::to_string_pretty(&reordered).unwrap().replace("be62b9", r"\u0062e62b9");
-    assert_eq!(decode(&reordered).idempotency_key().unwrap(), key, "white space, order and escapes do not count");
+    assert_eq!(key_of(&reordered).unwrap(), key, "white space, order and escapes do not count");
     let refund = example.replace("CAPTURED", "REFUNDED");
-    assert_ne!(decode(&refund).idempotency_key().unwrap(), key);
-    assert_ne!(decode(&example.replace("be62b9", "be62b8")).idempotency_key().unwrap(), key);
-    let ping = decode(vipps::EventName::UserCheckedInV1.examples()[0].json);
-    assert!(ping.idempotency_key().is_some());
+    assert_ne!(key_of(&refund).unwrap(), key);
+    assert_ne!(key_of(&example.replace("be62b9", "be62b8")).unwrap(), key);
+    let ping = key_of(vipps::EventName::UserCheckedInV1.examples()[0].json);
+    assert!(ping.is_some());
     let updated = dealpos::EventName::PaymentUpdated;
-    let event = dealpos::Event::decode(&updated, updated.examples()[0].json.as_bytes()).unwrap();
-    assert_eq!(event.idempotency_key(), None, "nothing tells two changes of a payment apart");
+    let body = updated.examples()[0].json.as_bytes();
+    let event = dealpos::Event::decode(&updated, body).unwrap();
+    assert_eq!(event.idempotency_key(body), None, "nothing tells two changes of a payment apart");
 }
 
 #[test]

@@ -149,7 +149,7 @@ macro_rules! generated {
                 Ok(Arrived {
                     event: event.name().to_string(),
                     known: !matches!(event, $module::Event::Unknown(_)),
-                    idempotency_key: event.idempotency_key(),
+                    idempotency_key: event.idempotency_key(request.body()),
                     acknowledgement: event.acknowledgement(),
                 })
             }))
@@ -160,7 +160,7 @@ macro_rules! generated {
         }
 
         fn decode(&self, event: &str, body: &[u8]) -> Result<Option<String>, DecodeError> {
-            Ok($module::Event::decode(&event.into(), body)?.idempotency_key())
+            Ok($module::Event::decode(&event.into(), body)?.idempotency_key(body))
         }
     };
 }

@@ -88,25 +88,26 @@ struct Genuine {
 struct Refused {
     reason: &'static str,
     status: StatusCode,
-    /// What failed, of the steps of verification.
-    step: Option<Step>,
+    /// What failed.
+    step: &'static str,
+    /// The event, where the delivery is genuine.
+    event: Option<String>,
     why: String,
 }
 
 impl Refused {
-    fn new(reason: &'static str, status: StatusCode, why: impl ToString) -> Self {
-        Self { reason, status, step: None, why: why.to_string() }
+    fn new(reason: &'static str, status: StatusCode, step: &'static str, why: impl ToString) -> Self {
+        Self { reason, status, step, event: None, why: why.to_string() }
     }
 
     fn undocumented(why: impl ToString) -> Self {
-        Self::new("undocumented", StatusCode::BAD_REQUEST, why)
+        Self::new("undocumented", StatusCode::BAD_REQUEST, "specification", why)
     }
 }
 
 impl From<VerifyError> for Refused {
     fn from(error: VerifyError) -> Self {
-        let reason = reason(&error);
-        Self { step: Some(Step::of(&error)), ..Self::new(reason, StatusCode::UNAUTHORIZED, error) }
+        Self::new(reason(&error), StatusCode::UNAUTHORIZED, Step::of(&error).name(), error)
     }
 }
 
@@ -136,8 +137,12 @@ impl Serve for Receiver {
                 self.metrics.count(&outcome, since);
                 answer
             }
-            _ => {
-                let mut answer = empty(StatusCode::METHOD_NOT_ALLOWED);
+            (method, path) => {
+                let why = format_args!("deliveries come by POST, not by {method}");
+                let refused = Refused::new("method", StatusCode::METHOD_NOT_ALLOWED, "method", why);
+                self.log_refused(&refused, peer, path, None);
+                self.metrics.count(&Outcome::Refused(refused.reason), Instant::now());
+                let mut answer = empty(refused.status);
                 answer.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
                 answer
             }
@@ -163,22 +168,19 @@ impl Receiver {
         let body = read(body, self.max_bytes).await;
         let request = Request::from_parts(head, body.as_ref().map_or_else(|_| Bytes::new(), Clone::clone));
         let genuine = body.and_then(|_| self.verify(&request));
-        let taken = genuine.and_then(|genuine| {
-            let line = self.line(&genuine, request.body())?;
-            Ok((genuine, line))
+        let taken = genuine.and_then(|genuine| match self.line(&genuine, request.body()) {
+            Ok(line) => Ok((genuine, line)),
+            Err(refused) => Err(Refused { event: genuine.event, ..refused }),
         });
         let (genuine, line) = match taken {
             Ok(taken) => taken,
             Err(refused) => {
-                self.log_refused(&refused, peer, &request);
+                self.log_refused(&refused, peer, request.uri().path(), self.claimed_event(&request));
                 return (Outcome::Refused(refused.reason), empty(refused.status));
             }
         };
-        let Genuine { event, idempotency_key, acknowledgement, error, .. } = genuine;
+        let Genuine { event, idempotency_key, acknowledgement, .. } = genuine;
         let event = event.as_deref();
-        if let Some(error) = &error {
-            tracing::warn!(event, error, "genuine, but not what is documented");
-        }
         let limit = acknowledgement.within.unwrap_or(WRITE);
         match within(limit, self.journal.write(idempotency_key, line)).await {
             Ok(Ok(Written::New)) => (Outcome::Accepted, acknowledgement.into()),
@@ -210,7 +212,7 @@ impl Receiver {
                 error: Some(undecodable.error.to_string()),
             }),
             Err(ReceiveError::Verify(error)) => Err(error.into()),
-            Err(error) => Err(Refused::new("not_genuine", StatusCode::UNAUTHORIZED, error)),
+            Err(error) => Err(Refused::new("not_genuine", StatusCode::UNAUTHORIZED, Step::Other.name(), error)),
         }
     }
 
@@ -221,9 +223,12 @@ impl Receiver {
         }
         let readable = payload(body);
         if let (Err(error), true) = (&readable, self.strict) {
-            return Err(Refused::new("not_json", StatusCode::BAD_REQUEST, error));
+            return Err(Refused::new("not_json", StatusCode::BAD_REQUEST, "specification", error));
         }
         let error = genuine.error.clone().or_else(|| readable.as_ref().err().map(ToString::to_string));
+        if let Some(error) = &error {
+            tracing::warn!(event = genuine.event, error, "genuine, but not what is documented");
+        }
         let line = Line {
             received_at: Timestamp::now(),
             provider: self.provider.name,
@@ -237,7 +242,7 @@ impl Receiver {
         // What is around a payload fits.
         let mut bytes = Vec::with_capacity(body.len() + 512);
         serde_json::to_writer(&mut bytes, &line)
-            .map_err(|error| Refused::new("not_json", StatusCode::BAD_REQUEST, error))?;
+            .map_err(|error| Refused::new("not_json", StatusCode::BAD_REQUEST, "specification", error))?;
         let mut bytes = on_one_line(bytes);
         bytes.push(b'\n');
         Ok(bytes)
@@ -253,17 +258,20 @@ impl Receiver {
             Ok(()) | Err(Invalid::UnknownName(_)) => Ok(()),
             Err(Invalid::Violations(found)) => {
                 let first = found.first().map(ToString::to_string).unwrap_or_default();
-                Err(Refused::undocumented(format_args!("{first}; {} violations in all", found.len())))
+                let more = match found.len() {
+                    1 => String::new(),
+                    count => format!("; {count} violations in all"),
+                };
+                Err(Refused::undocumented(format_args!("{first}{more}")))
             }
             Err(invalid) => Err(Refused::undocumented(invalid)),
         }
     }
 
-    fn log_refused(&self, Refused { reason, step, why, .. }: &Refused, peer: SocketAddr, request: &Request<Bytes>) {
-        let path: String = request.uri().path().chars().take(SHOWN_PATH).collect();
-        let event = self.claimed_event(request);
-        let step = step.map(Step::name);
-        tracing::warn!(reason, step, why, event, path, %peer, "refused");
+    fn log_refused(&self, refused: &Refused, peer: SocketAddr, path: &str, claimed: Option<String>) {
+        let Refused { reason, step, why, event, .. } = refused;
+        let path: String = path.chars().take(SHOWN_PATH).collect();
+        tracing::warn!(reason, step, why, event = event.clone().or(claimed), path, %peer, "refused");
     }
 
     /// The event that a delivery claims to be, which proves nothing.
@@ -276,17 +284,24 @@ impl Receiver {
             EventNamePlace::LastPathSegment => request.uri().path().trim_end_matches('/').rsplit('/').next()?,
             _ => return None,
         };
-        Some(claimed.chars().take(SHOWN_PATH).collect())
+        Some(claimed.chars().take(SHOWN_PATH).collect()).filter(|event: &String| !event.is_empty())
     }
 }
 
 async fn read(body: Incoming, max_bytes: usize) -> Result<Bytes, Refused> {
     match within(BODY, Limited::new(body, max_bytes).collect()).await {
-        Err(late) => Err(Refused::new("slow_body", StatusCode::REQUEST_TIMEOUT, late)),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            Err(Refused::new("too_long", StatusCode::PAYLOAD_TOO_LARGE, error))
+        Err(_) => {
+            let why = format_args!("it was not complete after {} s", BODY.as_secs());
+            Err(Refused::new("slow_body", StatusCode::REQUEST_TIMEOUT, "body", why))
         }
-        Ok(Err(error)) => Err(Refused::new("broken_body", StatusCode::BAD_REQUEST, error)),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            let why = format_args!("it is longer than --max-bytes, {max_bytes} bytes");
+            Err(Refused::new("too_long", StatusCode::PAYLOAD_TOO_LARGE, "body", why))
+        }
+        Ok(Err(error)) => {
+            let why = format_args!("the connection broke before it was complete: {error}");
+            Err(Refused::new("broken_body", StatusCode::BAD_REQUEST, "body", why))
+        }
         Ok(Ok(body)) => Ok(body.to_bytes()),
     }
 }
@@ -311,7 +326,8 @@ fn payload(body: &[u8]) -> Result<Cow<'_, RawValue>, Unreadable> {
     let half_characters = text.contains("\\ud") || text.contains("\\uD");
     let nested = text.bytes().filter(|byte| matches!(byte, b'[' | b'{')).count() > NESTED;
     if half_characters || nested {
-        serde_json::from_str::<Value>(text)?;
+        // It is one level deeper in its line.
+        serde_json::from_str::<Value>(&format!("[{text}]"))?;
     }
     match text.contains(['\n', '\r']) {
         true => Ok(Cow::Owned(RawValue::from_string(text.replace(['\n', '\r'], " "))?)),

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-/// How many bytes of the newest lines are searched for the keys of events that may come again.
+/// How many bytes of the newest lines are searched for the keys of events that may come again; the help says so.
 const REMEMBERED_BYTES: u64 = 64 << 20;
 
 /// What every line begins with.
@@ -162,31 +162,37 @@ impl EventFile {
         self.length = self.file.metadata()?.len();
         let whole = self.end_of_line_before(self.length)?;
         if whole == self.length {
-            let start = self.end_of_line_before(self.length.saturating_sub(1))?;
-            let last = self.read(start)?;
-            return match last.trim_ascii().is_empty() || Line::parse(&last).is_some() {
-                true => Ok(()),
-                false => Err(foreign()),
-            };
+            let start = self.end_of_line_before(whole.saturating_sub(1))?;
+            return if self.is_event(start, whole)? { Ok(()) } else { Err(foreign()) };
         }
-        let last = self.read(whole)?;
+        let before = self.end_of_line_before(whole.saturating_sub(1))?;
+        let beginning = self.read(whole, self.length.min(whole + BEGINNING.len() as u64))?;
+        if !self.is_event(before, whole)? || !is_torn(&beginning) {
+            return Err(foreign());
+        }
+        let last = self.read(whole, self.length)?;
         if Line::parse(&last).is_some() {
             self.file.write_all(b"\n")?;
             self.length += 1;
             tracing::warn!(file = %self.path.display(), "the newline of the last event was missing, and was added");
-        } else if BEGINNING.starts_with(&last) || last.starts_with(BEGINNING) || last.starts_with(b"\0") {
+        } else if is_torn(&last) {
             let torn = beside(&self.path, ".torn");
             let mut options = OpenOptions::new();
             options.append(true).create(true);
             private(&mut options);
-            let mut file = options.open(&torn)?;
-            file.write_all(&[&last[..], b"\n"].concat()).and_then(|()| file.sync_data())?;
-            sync_folder(&torn)?;
+            let moved = options.open(&torn).and_then(|mut file| {
+                file.write_all(&[&last[..], b"\n"].concat())?;
+                file.sync_data()?;
+                sync_folder(&torn)
+            });
+            moved.map_err(|error| {
+                io::Error::new(error.kind(), format!("the torn last line, to {}: {error}", torn.display()))
+            })?;
             self.file.set_len(whole)?;
             self.length = whole;
             tracing::warn!(
                 file = %self.path.display(), bytes = last.len(), to = %torn.display(),
-                "the last line was never completed, and was moved; its event was not acknowledged"
+                "the last line was not whole, and was moved"
             );
         } else {
             return Err(foreign());
@@ -194,15 +200,21 @@ impl EventFile {
         self.file.sync_data()
     }
 
-    /// The file from there on.
-    fn read(&self, start: u64) -> io::Result<Vec<u8>> {
-        if self.length - start > REMEMBERED_BYTES {
-            return Err(foreign());
+    /// Whether a line is an event or blank.
+    fn is_event(&self, start: u64, end: u64) -> io::Result<bool> {
+        let beginning = self.read(start, end.min(start + BEGINNING.len() as u64))?;
+        if beginning.len() < BEGINNING.len() {
+            return Ok(beginning.trim_ascii().is_empty());
         }
+        // Only an event is read whole: anything else may be of any length.
+        Ok(beginning == BEGINNING && Line::parse(&self.read(start, end)?).is_some())
+    }
+
+    fn read(&self, start: u64, end: u64) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
         let mut file = &self.file;
         file.seek(SeekFrom::Start(start))?;
-        file.take(self.length - start).read_to_end(&mut bytes)?;
+        file.take(end - start).read_to_end(&mut bytes)?;
         Ok(bytes)
     }
 
@@ -288,6 +300,11 @@ fn newest_keys(path: &Path, left: &mut u64) -> io::Result<Vec<String>> {
         tracing::warn!(file = %path.display(), lines = foreign, "some lines are not events");
     }
     Ok(keys)
+}
+
+/// Whether a text may be what is left of an event, or of the room for one.
+fn is_torn(text: &[u8]) -> bool {
+    BEGINNING.starts_with(text) || text.starts_with(BEGINNING) || text.iter().all(|byte| *byte == 0)
 }
 
 fn foreign() -> io::Error {

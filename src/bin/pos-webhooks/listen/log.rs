@@ -11,6 +11,8 @@ use anstream::{AutoStream, ColorChoice};
 use clap::ValueEnum;
 use tracing_subscriber::fmt::MakeWriter;
 
+use super::output::WholeLines;
+
 /// Lines that wait for standard error to take them.
 const WAITING: usize = 4096;
 
@@ -72,10 +74,11 @@ pub fn start(format: Format) -> io::Result<(Flush, Dropped)> {
 }
 
 fn write(messages: &Receiver<Message>, failed: &Dropped) {
+    let mut output = WholeLines::new(io::stderr());
     for message in messages {
         match message {
             Message::Line(line) => {
-                if io::stderr().write_all(&line).is_err() {
+                if output.write(&line).is_err() {
                     failed.add();
                 }
             }

@@ -41,7 +41,7 @@ use metrics::Metrics;
 /// The provider gets its success answer only once the event is written: with --append once it is on disk (fdatasync; what
 /// arrives meanwhile goes out together), otherwise once standard output has taken it. Where it cannot be written the
 /// answer is 503, so that the provider sends it again. An event that has an idempotency key and comes again is acknowledged
-/// and not written, within the newest --window of them; an event without a key is written each time that it comes.
+/// and not written; an event without a key is written each time that it comes.
 ///
 /// Speaks HTTP/1.1 without TLS: put it behind a proxy that has a certificate and passes body and headers on unchanged.
 /// Every path takes deliveries by POST; GET /healthz answers 503 for 10 seconds after an event could not be written, GET
@@ -51,17 +51,25 @@ use metrics::Metrics;
 #[derive(Args)]
 #[command(after_long_help = "\
 Answers:
+  400  The connection or the request is broken, or with --strict: the body is not JSON, or does not match the specification
   401  The delivery is not genuine
-  400  With --strict: it is not JSON, or does not match the specification
+  405  It does not come by POST
   408  The body took longer than 10 seconds
   413  It is longer than --max-bytes
+  414  The request line is too long
+  431  The head of the request is too large
   503  It could not be written
+
+What is known again:
+
+An event with an idempotency key is known again if it is among the newest --window of such events. At start, the keys are \
+read from the newest 64 MiB of the --append file and of the files beside it that it was rotated to, such as \
+events.ndjson.1, unless they are compressed. Without --append, no key is known at start.
 
 Rotation:
 
 Rename the --append file within its folder: the next event goes into a new file of the name, or into one that was made in \
-its place. SIGHUP reopens the name at once, and never ends the program. Rotated files beside it, such as events.ndjson.1, are \
-read at start for the keys of events that may come again, unless they are compressed.
+its place. SIGHUP reopens the name at once, which nothing depends on, and never ends the program.
 
 copytruncate loses what is written between its copy and its cut, which no writer can prevent: do not use it. A file that has \
 become shorter is reported in the log.
@@ -72,10 +80,7 @@ Configuration for logrotate:
       rotate 30
       compress
       delaycompress
-      create 0600 hooks hooks
-      postrotate
-          pkill -HUP -f 'pos-webhooks listen'
-      endscript
+      create 0600
   }
 
 Examples:
@@ -280,6 +285,8 @@ struct Signals {
 impl Signals {
     fn new() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
+        // A file at the limit of its size is to fail like a full disk, not to end the program.
+        drop(signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?);
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,

@@ -1,16 +1,14 @@
 //! Events on standard output, for as long as a program reads it.
 
 use std::fs::File;
-use std::io::{self, ErrorKind, Write as _};
+use std::io::{self, ErrorKind, Write};
 use std::sync::Arc;
 
 use tokio::sync::Notify;
 
 /// Standard output without a buffer, so that nothing of an event that failed is written later.
 pub struct Output {
-    output: File,
-    /// A part of an event is there without its newline.
-    torn: bool,
+    output: WholeLines<File>,
     reader_gone: Arc<Notify>,
 }
 
@@ -20,14 +18,14 @@ impl Output {
         let output = standard_output()?;
         #[cfg(unix)]
         watch(output.try_clone()?, Arc::clone(reader_gone))?;
-        Ok(Self { output, torn: false, reader_gone: Arc::clone(reader_gone) })
+        Ok(Self { output: WholeLines::new(output), reader_gone: Arc::clone(reader_gone) })
     }
 
     /// Whether a short line can be written without waiting.
     #[cfg(unix)]
     pub fn is_ready(&self) -> bool {
         use rustix::event::{PollFd, PollFlags, Timespec, poll};
-        let mut output = [PollFd::new(&self.output, PollFlags::OUT)];
+        let mut output = [PollFd::new(&self.output.output, PollFlags::OUT)];
         matches!(poll(&mut output, Some(&Timespec::default())), Ok(1))
     }
 
@@ -37,14 +35,27 @@ impl Output {
     }
 
     pub fn write(&mut self, line: &[u8]) -> io::Result<()> {
-        let written = self.write_whole(line);
+        let written = self.output.write(line);
         if written.as_ref().is_err_and(|error| error.kind() == ErrorKind::BrokenPipe) {
             self.reader_gone.notify_one();
         }
         written
     }
+}
 
-    fn write_whole(&mut self, line: &[u8]) -> io::Result<()> {
+/// Lines of which a part that could not be completed does not spoil the next.
+pub struct WholeLines<W> {
+    output: W,
+    /// A part of a line is there without its newline.
+    torn: bool,
+}
+
+impl<W: Write> WholeLines<W> {
+    pub fn new(output: W) -> Self {
+        Self { output, torn: false }
+    }
+
+    pub fn write(&mut self, line: &[u8]) -> io::Result<()> {
         if self.torn {
             self.output.write_all(b"\n")?;
             self.torn = false;
@@ -74,9 +85,11 @@ fn standard_output() -> io::Result<File> {
     let metadata = output.metadata()?;
     let nothing = metadata.file_type().is_char_device() && std::fs::metadata("/dev/null")?.rdev() == metadata.rdev();
     if nothing {
-        // Where it was closed, the standard library has opened this in its place, for reading and writing.
+        // Where it was closed, the standard library has opened this in its place, for reading as well.
         if fcntl_getfl(&output)?.contains(OFlags::RDWR) {
-            return Err(io::Error::other("it is closed, so that every event would be acknowledged and lost"));
+            return Err(io::Error::other(
+                "it is closed or the null device, so that every event would be acknowledged and lost",
+            ));
         }
         tracing::warn!("standard output is /dev/null: every event is acknowledged and lost");
     }

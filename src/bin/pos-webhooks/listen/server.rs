@@ -125,7 +125,9 @@ impl Malformed {
             Self::Http2 => ("http2", "HTTP/2; this speaks HTTP/1.1: let the proxy use that"),
             Self::TargetTooLong => ("target_too_long", "a request line that is too long, answered with 414"),
             Self::HeadTooLarge => ("head_too_large", "a head that is too large, answered with 431"),
-            Self::Incomplete => ("incomplete", "a request that ended before it was complete, or took too long"),
+            Self::Incomplete => {
+                ("incomplete", "a request whose connection ended, or was closed, before it was complete")
+            }
             Self::NotHttp => ("not_http", "bytes that are not an HTTP/1.1 request, answered with 400"),
         }
     }
