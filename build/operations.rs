@@ -22,8 +22,12 @@ pub fn operations(spec: &Spec) -> Result<TokenStream, String> {
         settings.with_replacement(name, path, std::iter::empty());
     }
     let client = Generator::new(&settings).generate_tokens(&document).map_err(|error| error.to_string())?;
+    let client = without_encoding(client)?;
     Ok(quote! {
         #client
+
+        #[allow(unused_imports)]
+        use crate::client::encode_path;
 
         impl ClientHooks<crate::client::Session> for Client {
             async fn pre<E>(
@@ -36,6 +40,21 @@ pub fn operations(spec: &Spec) -> Result<TokenStream, String> {
             }
         }
     })
+}
+
+/// progenitor's own encoding of path parameters leaves `\`, which is a `/` to `Url`; `crate::client` has another one.
+fn without_encoding(client: TokenStream) -> Result<TokenStream, String> {
+    let mut file: syn::File = syn::parse2(client).map_err(|error| error.to_string())?;
+    for item in &mut file.items {
+        if let syn::Item::Use(syn::ItemUse { tree: syn::UseTree::Path(path), .. }) = item
+            && let syn::UseTree::Group(group) = &mut *path.tree
+        {
+            let others = std::mem::take(&mut group.items).into_iter();
+            let is_encoding = |tree: &syn::UseTree| matches!(tree, syn::UseTree::Name(it) if it.ident == "encode_path");
+            group.items = others.filter(|tree| !is_encoding(tree)).collect();
+        }
+    }
+    Ok(quote!(#file))
 }
 
 fn request_models(spec: &Spec) -> impl Iterator<Item = &str> {

@@ -36,7 +36,8 @@ use std::time::{Duration, SystemTime};
 use backon::{ExponentialBuilder, Retryable as _};
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use progenitor_client::{ByteStream, RequestBuilderExt as _, ResponseValue, encode_path};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use progenitor_client::{ByteStream, RequestBuilderExt as _, ResponseValue};
 use tokio::time::{Instant, timeout_at};
 
 use crate::catalogue::{self, Model, Operation, Provider};
@@ -184,9 +185,9 @@ impl Options {
     /// Uses an HTTP client of your own, for a proxy, a certificate or a shared pool.
     ///
     /// This gives up what this crate sets on its own client: [`Options::connect_timeout`], the user agent, that a server
-    /// on this machine is called without a proxy, and that redirects are not followed. A client that follows them sends the body and all headers of a call except
-    /// `Authorization` to whichever host an answer names: make yours with `redirect::Policy::none()`.
-    /// [`Options::timeout`] and [`Options::max_answer_bytes`] still hold.
+    /// on this machine is called without a proxy, and that redirects are not followed. A client that follows them sends
+    /// the body and all headers of a call except `Authorization` to whichever host an answer names: make yours with
+    /// `redirect::Policy::none()`. [`Options::timeout`] and [`Options::max_answer_bytes`] still hold.
     #[must_use]
     pub fn http_client(mut self, client: reqwest::Client) -> Self {
         self.http_client = Some(client);
@@ -636,6 +637,13 @@ pub(crate) fn segment<'a, E>(operation: &'static Operation, name: &str, value: &
         )),
         _ => Ok(value),
     }
+}
+
+/// A value as a segment of a path: all but the unreserved characters of RFC 3986 is encoded, so that none of it can be
+/// taken for a part of the path's structure.
+pub(crate) fn encode_path(value: &str) -> String {
+    const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+    utf8_percent_encode(value, RESERVED).to_string()
 }
 
 /// An answer that was read but not decoded.

@@ -142,6 +142,16 @@ impl Elsewhere<'_> {
     }
 }
 
+/// The same command, run by a shell script as `"$@"`.
+#[cfg(unix)]
+fn in_shell(script: &str, inner: &Command) -> Command {
+    let mut command = Command::new("sh");
+    command.args(["-c", script, "sh"]).arg(inner.get_program()).args(inner.get_args());
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.current_dir(inner.get_current_dir().unwrap());
+    command
+}
+
 fn answer(status: u16, body: impl Into<Vec<u8>>) -> ResponseTemplate {
     ResponseTemplate::new(status).set_body_raw(body, "application/json")
 }
@@ -489,7 +499,7 @@ mod a_secret_that_is_told_once {
             let at = shell.at(answer);
             let done = at.run("vipps", &[&CREATE[..], &["--save-secret", "s.txt"]].concat());
             assert_eq!(done.status, 1, "{name}: {}", done.out);
-            let says = ["the answer has no secret: delete the webhook", "is in s.txt.answer\n"];
+            let says = ["no secret could be read from the answer: look into s.txt.answer", "delete the webhook"];
             assert!(says.iter().all(|text| done.err.contains(text)), "{name}: {}", done.err);
             assert!(!shell.directory.join("s.txt").exists(), "{name}");
             assert!(shell.directory.join("s.txt.answer").exists(), "{name}");
@@ -498,8 +508,85 @@ mod a_secret_that_is_told_once {
                 assert!(object["warning"]["message"].is_string() || object["error"]["message"].is_string(), "{line}");
             }
             let done = at.run("vipps", &[&CREATE[..], &["--show-secrets"]].concat());
-            assert!(done.status == 1 && done.err.contains("the answer has no secret"), "{name}: {}", done.err);
+            assert!(done.status == 1 && done.err.contains("no secret could be read"), "{name}: {}", done.err);
         }
+    }
+
+    /// A value that only may be the secret is not saved as if it were.
+    #[test]
+    fn is_the_one_that_is_certain() {
+        for (name, body, certain) in [
+            ("nested", r#"{"id":"a","secret":{"value":"told-only-once","algorithm":"H"}}"#, false),
+            ("in-object", r#"{"id":"a","secret":{"value":"told-only-once"}}"#, false),
+            ("in-list", r#"{"id":"a","secret":["told-only-once","H"]}"#, false),
+            ("twice", r#"{"id":"a","secret":"H","secret":"told-only-once"}"#, false),
+            ("flag", r#"{"id":"a","secret":true,"signature":"told-only-once"}"#, false),
+            ("about", r#"{"data":{"secret_id":"H","value":"told-only-once"}}"#, false),
+            ("two", r#"{"data":{"client_secret":"H","webhook_secret":"told-only-once"}}"#, false),
+            ("beside", r#"{"id":7,"old_secret":"H","secret":"told-only-once"}"#, true),
+            ("same", r#"[{"secret":"told-only-once"},{"secret":"told-only-once"}]"#, true),
+        ] {
+            let shell = Shell::new(&format!("certain-{name}"));
+            let at = shell.at(answer(201, body));
+            let done = at.run("vipps", &[&CREATE[..], &["--save-secret", "s.txt"]].concat());
+            assert_eq!(done.status, i32::from(!certain), "{name}: {}", done.err);
+            assert_eq!(done.err.contains("the secret is in"), certain, "{name}: {}", done.err);
+            let not = "it is not certain which value of the answer is the secret: look into s.txt.answer";
+            assert_eq!(done.err.contains(not), !certain, "{name}: {}", done.err);
+            assert!(!done.err.contains(TOLD) || name == "flag" || name == "about", "{name}: {}", done.err);
+            assert_eq!(fs::read_to_string(shell.directory.join("s.txt.answer")).unwrap(), body, "{name}");
+            let saved = fs::read_to_string(shell.directory.join("s.txt")).ok();
+            assert_eq!(saved, certain.then(|| format!("{TOLD}\n")), "{name}");
+            let shown = at.run("vipps", &[&CREATE[..], &["--show-secrets"]].concat());
+            assert_eq!(shown.status, i32::from(!certain), "{name}: {}", shown.err);
+            assert!(format!("{}{}", shown.out, shown.err).contains(TOLD), "{name}: {}", shown.err);
+        }
+    }
+
+    #[test]
+    fn is_not_shown_as_if_there_were_one() {
+        let shell = Shell::new("blank");
+        let at = shell.at(answer(201, r#"{"id":"497f6eca-6276-4993-bfeb-53cbbbba6f08","secret":""}"#));
+        for more in [&["--save-secret", "s.txt"][..], &["--show-secrets"]] {
+            let done = at.run("vipps", &[&CREATE[..], more].concat());
+            assert!(done.status == 1 && !done.out.contains("***"), "{}", done.out);
+            assert!(done.out.contains("secret  \"\"\n"), "{}", done.out);
+        }
+    }
+
+    /// The room that is there for the secret is there for an answer in which it could not be found.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn is_kept_with_its_answer_where_the_disk_is_full() {
+        let shell = Shell::new("room");
+        let at = shell.at(ResponseTemplate::new(201).set_body_raw(format!("secret={TOLD}"), "text/plain"));
+        let create = at.command("vipps", &[&CREATE[..], &["--save-secret", "full/s.txt"]].concat());
+        fs::create_dir(shell.directory.join("full")).unwrap();
+        let script = "mount -t tmpfs -o size=8k none full || exit
+            echo mounted
+            head -c 4096 /dev/zero >full/other
+            \"$@\"; status=$?; cat full/s.txt.answer; exit $status";
+        let inner = in_shell(script, &create);
+        let mut command = Command::new("unshare");
+        command.args(["--user", "--map-root-user", "--mount"]).arg(inner.get_program()).args(inner.get_args());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).current_dir(&shell.directory);
+        let done = command.output().map(|output| (output.status.code(), String::from_utf8(output.stdout).unwrap()));
+        match done {
+            Ok((status, out)) if out.starts_with("mounted\n") => {
+                assert_eq!((status, out), (Some(1), format!("mounted\nsecret={TOLD}")));
+            }
+            other => eprintln!("a file system of the test's own cannot be had here: {other:?}"),
+        }
+
+        // Of a longer one, as much as there is room for.
+        let long = format!("secret={TOLD}\n{}", "x".repeat(20_000));
+        let at = shell.at(ResponseTemplate::new(201).set_body_raw(long, "text/plain"));
+        let create = at.command("vipps", &[&CREATE[..], &["--save-secret", "s.txt"]].concat());
+        let done = shell.done(in_shell("trap '' XFSZ; ulimit -f 8; exec \"$@\"", &create));
+        assert_eq!(done.status, 1, "{}", done.err);
+        assert!(done.err.contains("only in part, in s.txt.answer") && !done.err.contains(TOLD), "{}", done.err);
+        let kept = fs::read_to_string(shell.directory.join("s.txt.answer")).unwrap();
+        assert!(kept.starts_with(&format!("secret={TOLD}\nxxx")) && !shell.directory.join("s.txt").exists());
     }
 
     #[cfg(unix)]
@@ -1030,10 +1117,81 @@ fn what_addresses_a_webhook_is_sent_as_it_is() {
     }
     let at = shell.at(ResponseTemplate::new(204));
     for provider in ["mypos", "vipps"] {
-        for (id, segment) in [("7", "7"), ("No 7/ä", "No%207%2F%C3%A4"), (" 7 ", "%207%20")] {
+        for (id, segment) in [
+            ("7", "7"),
+            ("No 7/ä", "No%207%2F%C3%A4"),
+            (" 7 ", "%207%20"),
+            (r"a\..\..\..\users\7", "a%5C..%5C..%5C..%5Cusers%5C7"),
+            (".\t.\n", ".%09.%0A"),
+            ("%2e%2e", "%252e%252e"),
+        ] {
             assert_eq!(at.run(provider, &["delete", id]).status, 0);
             assert_eq!(at.requests().pop().unwrap().url.path(), format!("/v1/webhooks/{segment}"));
         }
+    }
+}
+
+/// 2 would say that nothing was sent.
+#[cfg(target_os = "linux")]
+#[test]
+fn an_answer_that_cannot_be_written_is_of_a_call_that_was_executed() {
+    let create = ["create", "--url", "https://a.test", "--events", CAPTURED, "--save-secret", "s.txt"];
+    for (provider, arguments) in [
+        ("vipps", &["delete", UNKNOWN_ID, "--yes"][..]),
+        ("vipps", &create),
+        ("vipps", &["list"]),
+        ("mipos", &["create", "--url", "https://a.test"]),
+        ("mypos", &["update", UNKNOWN_ID, "--is-active", "0", "--raw"]),
+    ] {
+        for format in ["human", "json"] {
+            let shell = Shell::new("full-output");
+            let body = match (provider, arguments[0]) {
+                (_, "list") => r#"{"webhooks":[]}"#.to_owned(),
+                ("mipos", _) => r#"{"message":"done","data":null}"#.to_owned(),
+                ("mypos", _) => format!(
+                    r#"{{"webhook":{{"id":"a","is_active":true,"payload_url":"https://a.test","secret":"{SECRET}"}}}}"#
+                ),
+                (_, "create") => format!(r#"{{"id":"{UNKNOWN_ID}","secret":"{SECRET}"}}"#),
+                _ => String::new(),
+            };
+            let at = shell.at(answer(200, body));
+            let inner = at.command(provider, &[arguments, &["--format", format]].concat());
+            let done = shell.done(in_shell("exec \"$@\" >/dev/full", &inner));
+            assert_eq!((done.status, at.requests().len()), (1, 1), "{provider} {arguments:?}: {}", done.err);
+            let says = "standard output: ";
+            let executed = done.err.contains(says) && done.err.contains("the call was executed");
+            assert!(executed && !done.err.contains(SECRET), "{provider} {arguments:?}: {}", done.err);
+            if arguments == create {
+                let saved = fs::read_to_string(shell.directory.join("s.txt")).unwrap();
+                assert_eq!(saved, format!("{SECRET}\n"));
+            }
+        }
+    }
+}
+
+/// Two webhooks that differ only in white space do not look the same.
+#[test]
+fn white_space_around_a_value_is_seen() {
+    let shell = Shell::new("white-space");
+    let at =
+        shell.at(answer(200, r#"[{"url":"https://a.test"},{"url":"https://a.test "},{"url":"\thttps://a.test"}]"#));
+    let out = at.run("mipos", &["list"]).out;
+    assert_eq!(out, "URL\nhttps://a.test\n\"https://a.test \"\n\"\\thttps://a.test\"\n");
+}
+
+#[test]
+fn a_wait_that_no_date_can_hold_is_said_in_words() {
+    let shell = Shell::new("long-wait");
+    for (value, human, seconds) in [
+        ("99999999999999999999", "asks to wait for more than a year.", (1_u64 << 53) - 1),
+        ("18446744073709551615", "asks to wait for more than a year.", (1 << 53) - 1),
+        ("86400", "asks to wait for 86400 s.", 86400),
+    ] {
+        let at = shell.at(ResponseTemplate::new(429).insert_header("retry-after", value));
+        let done = at.run("mypos", &["list"]);
+        assert!(done.status == 1 && done.err.contains(human), "{value}: {}", done.err);
+        let error: Value = serde_json::from_str(&at.run("mypos", &["list", "--format", "json"]).err).unwrap();
+        assert_eq!(error["error"]["retry_after_seconds"], seconds, "{value}");
     }
 }
 
@@ -1171,7 +1329,7 @@ mod answers_that_are_not_as_documented {
         let documented = at.run("mypos", &get).out;
         assert!(!documented.contains("limits") && !documented.contains("trace"), "{documented}");
         let raw = at.run("mypos", &[&get[..], &["--raw"]].concat()).out;
-        let masked = r#"{"trace":"t-1","webhook":{"api_Key":"***","id":"a","limits":{"rate":2.50},"secret":"***"}}"#;
+        let masked = more.replace("hush-hush", "***");
         assert_eq!(raw, format!("{masked}\n"));
         let shown = at.run("mypos", &[&get[..], &["--raw", "--show-secrets"]].concat()).out;
         assert_eq!(shown, format!("{}\n", masked.replace("***", "hush-hush")));
@@ -1195,6 +1353,41 @@ mod answers_that_are_not_as_documented {
         let error: Value =
             serde_json::from_str(&at.run("mypos", &["delete", UNKNOWN_ID, "--raw", "--format", "json"]).err).unwrap();
         assert_eq!((&error["error"]["status"], &error["error"]["answer"]), (&json!(200), &json!({"deleted": true})));
+    }
+
+    /// Members have their order, and a name that is there twice is shown twice.
+    #[test]
+    fn have_the_order_in_which_they_came() {
+        let shell = Shell::new("order");
+        let sent = r#"{"z":1,"webhooks":[],"a":{"y":2.50,"x":98765432109876543210987},"z":2}"#;
+        let at = shell.at(answer(200, sent));
+        assert_eq!(at.run("vipps", &["list", "--raw", "--format", "json"]).out, format!("{sent}\n"));
+        let at = shell.at(answer(403, sent));
+        let done = at.run("vipps", &["list", "--raw", "--format", "json"]);
+        assert!(done.status == 1 && done.err.contains(&format!("\"answer\":{sent},")), "{}", done.err);
+    }
+
+    /// `--raw` is suggested only where it would help, and where the call does no harm when it is repeated.
+    #[test]
+    fn are_not_to_be_asked_for_twice_where_the_call_was_executed() {
+        let shell = Shell::new("hint");
+        let create = ["create", "--url", "https://a.test", "--events", CAPTURED];
+        let text = |status| ResponseTemplate::new(status).set_body_raw("<p>hush-hush</p>", "text/html");
+        let saved = shell.at(text(201)).run("vipps", &[&create[..], &["--save-secret", "s.txt"]].concat());
+        assert!(saved.status == 1 && !saved.err.contains("--raw") && !saved.err.contains("hush"), "{}", saved.err);
+        assert!(saved.err.contains("look into s.txt.answer"), "{}", saved.err);
+        let failing = shell.at(text(500)).run("vipps", &[&create[..], &["--save-secret", "t.txt"]].concat());
+        assert!(!failing.err.contains("--raw") && failing.err.contains("<p>hush-hush</p>"), "{}", failing.err);
+        let deleted = shell.at(text(200)).run("vipps", &["delete", "7"]);
+        assert!(!deleted.err.contains("--raw") && deleted.err.contains("<p>hush-hush</p>"), "{}", deleted.err);
+
+        let at = shell.at(text(200));
+        let listed = at.run("mypos", &["list"]);
+        assert!(listed.err.contains("--raw with --show-secrets shows such an answer"), "{}", listed.err);
+        let raw = at.run("mypos", &["list", "--raw"]);
+        assert!(raw.err.contains("only --show-secrets shows it") && !raw.err.contains("hush"), "{}", raw.err);
+        assert!(at.run("mypos", &["list", "--raw", "--show-secrets"]).err.contains("<p>hush-hush</p>"));
+        assert!(shell.at(text(200)).run("mipos", &["list"]).err.contains("\n--raw shows such an answer\n"));
     }
 
     #[test]

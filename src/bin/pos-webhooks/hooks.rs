@@ -7,6 +7,7 @@ mod credentials;
 mod kept;
 mod schema;
 
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write as _};
 use std::path::PathBuf;
@@ -18,6 +19,7 @@ use pos_webhooks::catalogue::{Body, Operation, Provider};
 use pos_webhooks::client::{AnyAnswer, AnyClient, Error, ErrorKind as Failure, Options, Refused};
 use pos_webhooks::validate::Invalid;
 use pos_webhooks::{PROVIDERS, Secret};
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use self::answers::{Answer, Reader};
@@ -26,7 +28,7 @@ use self::credentials::Credentials;
 use self::kept::SecretFile;
 use self::schema::Schema;
 use crate::report::Plain;
-use crate::{Stop, complain, input, print, warn};
+use crate::{Stop, complain, input, warn};
 
 const ABOUT: &str = "List, create, change and delete webhooks at the providers";
 
@@ -51,9 +53,11 @@ Examples:
 
 Exit status:
   0  Done.
-  1  The provider refused, could not be reached or answered something else than it documents; its
-     answer has no secret where it should; or the question before deleting was not answered with yes.
-     With `list` and `get`, what is not as documented is shown with a warning, and the status is 0.
+  1  The provider refused, could not be reached or answered something else than it documents; no
+     secret could be read from its answer where there should be one; the answer could not be
+     written, though the call was executed; or the question before deleting was not answered with
+     yes. With `list` and `get`, what is not as documented is shown with a warning, and the status
+     is 0.
   2  Wrong usage; nothing was sent.";
 
 /// `hooks` with what follows it.
@@ -304,32 +308,33 @@ fn finish(
     let json = std::str::from_utf8(body).ok().and_then(|text| reader.read(text, &schema.root()).ok());
     // First of all: whatever fails from here on, the secret is kept.
     let saved = save.is_some();
-    let mut status = match save {
+    let status = match save {
         Some(file) if once => keep(common, file, &reader, body, done.is_ok()),
         Some(file) => {
             file.discard();
             ExitCode::SUCCESS
         }
         None if once && reader.secret().is_none() => {
-            note(common, NO_SECRET);
+            note(common, format_args!("{}: look at it; {AGAIN}", reader.without_secret()));
             ExitCode::FAILURE
         }
         None => ExitCode::SUCCESS,
     };
 
     let is_json = json.is_some();
-    let mut came = json.unwrap_or_else(|| {
-        // What is secret in it cannot be told from the rest.
-        Answer::text(body, common.show_secrets || !succeeded || !(once || schema.has_secret()))
-    });
+    // What is secret in it cannot be told from the rest.
+    let is_masked = !is_json && succeeded && !common.show_secrets && (once || schema.has_secret());
+    let mut came = json.unwrap_or_else(|| Answer::text(body, !is_masked));
     came.redact(if common.show_secrets { call.credentials.secrets() } else { &call.hidden });
     let answer = match done {
         Ok(_) if common.raw => came,
         Ok(answer) => match answer.model() {
             None => Answer::Null,
             Some(model) => {
-                let json = model.to_json().map_err(|error| Stop::Output(error.into()))?;
-                Reader::new(common.show_secrets, false).read(&json, &schema.root()).unwrap_or(came)
+                let json = model
+                    .to_json()
+                    .and_then(|json| Reader::new(common.show_secrets, false).read(&json, &schema.root()));
+                json.unwrap_or(came)
             }
         },
         Err(error) if matches!(error.kind(), Failure::Token(_) | Failure::Request(_)) => {
@@ -345,10 +350,12 @@ fn finish(
             came
         }
         Err(error) => {
-            // A call that was executed cannot be repeated to see more.
-            let shown = common.raw || succeeded && (is_json || once && common.show_secrets);
-            let answer = if shown { Some(came) } else { modelled(call, &error, &schema) };
-            refused(call, common, &error, answer);
+            // What may have been executed cannot be repeated to see more.
+            let answer = match modelled(call, &error, &schema) {
+                Some(answer) if !common.raw => Some(answer),
+                _ => (common.raw || error.may_have_been_executed()).then_some(came),
+            };
+            refused(call, common, &error, answer, is_masked);
             return Ok(ExitCode::FAILURE);
         }
     };
@@ -359,52 +366,52 @@ fn finish(
             format!("{}\n", done.split_inclusive(". ").next().unwrap_or_default().trim_end())
         }),
     };
+    let mut out = io::stdout().lock();
+    let Err(error) = out.write_all(text.as_bytes()).and_then(|()| out.flush()) else { return Ok(status) };
     if once && !saved {
-        let mut out = io::stdout().lock();
-        if let Err(error) = out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-            note(common, format_args!("standard output: {error}; the answer is not given again:\n{text}"));
-            status = ExitCode::FAILURE;
-        }
+        note(common, format_args!("standard output: {error}; the answer is not given again:\n{text}"));
+    } else if error.kind() == io::ErrorKind::BrokenPipe {
         return Ok(status);
+    } else {
+        note(common, format_args!("standard output: {error}; the call was executed, only its answer is not shown"));
     }
-    Ok(print(&text, status)?)
+    Ok(ExitCode::FAILURE)
 }
 
-const NO_SECRET: &str = "the answer has no secret: delete the webhook, and create it again";
+const AGAIN: &str = "if the secret is not in it, delete the webhook, and create it again";
 
 /// Saves the secret, and the answer where it is not what is documented.
 fn keep(common: &Common, mut file: SecretFile, reader: &Reader, body: &[u8], decoded: bool) -> ExitCode {
     let path = file.path.display().to_string();
-    let secret = reader.secret();
-    let kept = match secret.map(|secret| file.write(secret)) {
+    let why = match reader.secret().map(|secret| file.write(secret)) {
         Some(Ok(())) => {
             if !decoded {
                 note(common, format_args!("the secret is in {path}"));
+                match file.write_answer(body) {
+                    Ok(beside) => {
+                        let beside = beside.display();
+                        note(common, format_args!("the answer, which is not as documented, is in {beside}"));
+                    }
+                    Err(error) => note(common, format_args!("the answer could not be kept beside {path}: {error}")),
+                }
             }
-            true
+            return ExitCode::SUCCESS;
         }
-        Some(Err(error)) => {
-            let lost = "the secret is lost: delete the webhook, and create it again";
-            note(common, format_args!("{path}: {error}; {lost}"));
-            false
-        }
-        None => {
-            note(common, NO_SECRET);
-            false
-        }
+        Some(Err(error)) => format!("{path}: {error}"),
+        None => reader.without_secret().to_owned(),
     };
-    if !decoded || secret.is_none() {
-        match file.write_answer(body) {
-            Ok(beside) => {
-                note(common, format_args!("the answer, which is not as documented, is in {}", beside.display()));
-            }
-            Err(error) => note(common, format_args!("the answer could not be kept beside {path}: {error}")),
-        }
+    let (kept, written) = file.into_answer(body);
+    let kept = kept.display();
+    match written {
+        Ok(()) => note(common, format_args!("{why}: look into {kept}, where the answer is; {AGAIN}")),
+        Err(error) => note(
+            common,
+            format_args!(
+                "{why}; the answer could be kept only in part, in {kept}, since {error}: {AGAIN}, with --show-secrets"
+            ),
+        ),
     }
-    if secret.is_none() {
-        file.discard();
-    }
-    if kept { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    ExitCode::FAILURE
 }
 
 impl Call {
@@ -430,22 +437,38 @@ fn told_by(provider: &'static Provider) -> Vec<&'static str> {
     provider.operations.iter().flat_map(|operation| operation.path_parameters).map(|parameter| parameter.name).collect()
 }
 
-fn refused(call: &Call, common: &Common, error: &Error<Refused>, answer: Option<Answer>) {
+/// How a call that failed is written as JSON.
+#[derive(Serialize)]
+struct Report<'a> {
+    operation: &'a str,
+    status: Option<u16>,
+    message: &'a str,
+    answer: Option<Answer>,
+    retryable: bool,
+    retry_after_seconds: Option<u64>,
+    may_have_been_executed: bool,
+}
+
+fn refused(call: &Call, common: &Common, error: &Error<Refused>, answer: Option<Answer>, is_masked: bool) {
+    /// The greatest integer that every reader of JSON has.
+    const MOST: u64 = (1 << 53) - 1;
+    const YEAR: u64 = 365 * 24 * 60 * 60;
+
     let message = with_causes(error);
     let status = error.status().map(|status| status.as_u16());
     let (retryable, in_doubt) = (error.is_retryable(), error.may_have_been_executed());
     if common.format == Format::Json {
-        let answer = answer.and_then(|answer| serde_json::to_value(answer).ok());
-        let error = json!({
-            "operation": call.operation.id,
-            "status": status,
-            "message": message,
-            "answer": answer,
-            "retryable": retryable,
-            "retry_after_seconds": error.retry_after().map(|delay| delay.as_secs()),
-            "may_have_been_executed": in_doubt,
-        });
-        let _ = writeln!(io::stderr(), "{}", json!({ "error": error }));
+        let error = Report {
+            operation: call.operation.id,
+            status,
+            message: &message,
+            answer,
+            retryable,
+            retry_after_seconds: error.retry_after().map(|delay| delay.as_secs().min(MOST)),
+            may_have_been_executed: in_doubt,
+        };
+        let report = serde_json::to_string(&BTreeMap::from([("error", error)])).unwrap_or_default();
+        let _ = writeln!(io::stderr(), "{report}");
         return;
     }
     let mut text = Plain(&message).to_string();
@@ -453,8 +476,13 @@ fn refused(call: &Call, common: &Common, error: &Error<Refused>, answer: Option<
         Some(answer) => {
             text += "\n";
             text += answer.trim_end();
+            if is_masked {
+                text += "\n*** is an answer that is not JSON, so that secrets in it cannot be found; \
+                         only --show-secrets shows it";
+            }
         }
-        None if error.body().is_empty() || common.raw => {}
+        None if error.body().trim_ascii().is_empty() || common.raw || in_doubt => {}
+        None if is_masked => text += "\n--raw with --show-secrets shows such an answer",
         None => text += "\n--raw shows such an answer",
     }
     text += match (retryable, in_doubt) {
@@ -462,8 +490,10 @@ fn refused(call: &Call, common: &Common, error: &Error<Refused>, answer: Option<
         (true, false) => "\nThe same call may succeed later",
         (false, false) => "\nTrying again is not likely to help",
     };
-    if let Some(delay) = error.retry_after() {
-        text += &format!("; the provider asks to wait for {} s", delay.as_secs());
+    match error.retry_after().map(|delay| delay.as_secs()) {
+        Some(delay) if delay > YEAR => text += "; the provider asks to wait for more than a year",
+        Some(delay) => text += &format!("; the provider asks to wait for {delay} s"),
+        None => {}
     }
     text += ".";
     if status == Some(401) {

@@ -1,10 +1,12 @@
 //! Answers as people and programs read them, with their secrets masked.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use comfy_table::{Table, presets};
 use pos_webhooks::Secret;
-use serde::Serialize;
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use super::schema::Place;
@@ -12,7 +14,7 @@ use crate::report::Plain;
 
 const MASK: &str = "***";
 
-/// JSON whose numbers keep their text.
+/// JSON whose numbers keep their text, and whose members keep their order and are all there.
 #[derive(Serialize)]
 #[serde(untagged)]
 pub enum Answer {
@@ -21,7 +23,39 @@ pub enum Answer {
     /// A number or a truth value.
     Plain(Box<RawValue>),
     List(Vec<Answer>),
-    Object(BTreeMap<String, Answer>),
+    #[serde(serialize_with = "as_map")]
+    Object(Vec<(String, Answer)>),
+}
+
+fn as_map<S: Serializer>(members: &[(String, Answer)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(members.iter().map(|(name, value)| (name, value)))
+}
+
+/// The members of an object as they came.
+struct Members<'a>(Vec<(String, &'a RawValue)>);
+
+impl<'de> Deserialize<'de> for Members<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct InOrder;
+
+        impl<'de> Visitor<'de> for InOrder {
+            type Value = Members<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Members(members))
+            }
+        }
+
+        deserializer.deserialize_map(InOrder)
+    }
 }
 
 /// Reads answers, and finds their secrets by the schema.
@@ -32,16 +66,29 @@ pub struct Reader {
     pub by_name: bool,
     told: Vec<Secret>,
     named: Vec<Secret>,
+    /// Something else may be the secret as well.
+    doubt: bool,
 }
 
 impl Reader {
     pub fn new(show: bool, by_name: bool) -> Self {
-        Self { show, by_name, told: Vec::new(), named: Vec::new() }
+        Self { show, by_name, told: Vec::new(), named: Vec::new(), doubt: false }
     }
 
-    /// The first secret that was read; one that the schema has is preferred.
+    /// The secret that was read, where it is certain which value that is: the only one that the schema calls so, or else
+    /// the only one that has such a name.
     pub fn secret(&self) -> Option<&Secret> {
-        self.told.iter().chain(&self.named).find(|secret| !secret.expose().trim().is_empty())
+        let found = if self.told.is_empty() && !self.doubt { &self.named } else { &self.told };
+        let (secret, others) = found.split_first()?;
+        others.iter().all(|other| other.expose() == secret.expose()).then_some(secret)
+    }
+
+    /// Why there is no secret.
+    pub fn without_secret(&self) -> &'static str {
+        match self.doubt || !self.told.is_empty() || !self.named.is_empty() {
+            true => "it is not certain which value of the answer is the secret",
+            false => "no secret could be read from the answer",
+        }
     }
 
     pub fn read(&mut self, json: &str, place: &Place<'_>) -> serde_json::Result<Answer> {
@@ -54,17 +101,19 @@ impl Reader {
         if depth > 128 {
             return if self.show { plain(json) } else { Ok(Answer::Text(MASK.to_owned())) };
         }
+        // What is within a secret may be anything of it.
+        let within = if place.is_secret() { Name::Within } else { name.min(Name::Within) };
         let (text, answer) = match json.bytes().next() {
             Some(b'[') => {
                 let items: Vec<&RawValue> = serde_json::from_str(json)?;
                 let place = place.items();
-                let items = items.into_iter().map(|item| self.value(item.get(), &place, name, depth + 1));
+                let items = items.into_iter().map(|item| self.value(item.get(), &place, within, depth + 1));
                 return Ok(Answer::List(items.collect::<Result<_, _>>()?));
             }
             Some(b'{') => {
-                let members: BTreeMap<String, &RawValue> = serde_json::from_str(json)?;
+                let Members(members) = serde_json::from_str(json)?;
                 let read = |(member, value): (String, &RawValue)| {
-                    let name = if self.by_name { name.max(Name::of(&member)) } else { name };
+                    let name = if self.by_name { within.max(Name::of(&member)) } else { within };
                     let value = self.value(value.get(), &place.member(&member), name, depth + 1)?;
                     Ok((member, value))
                 };
@@ -72,16 +121,20 @@ impl Reader {
             }
             Some(b'"') => {
                 let text: String = serde_json::from_str(json)?;
-                (text.clone(), Answer::Text(text))
+                if text.trim().is_empty() {
+                    return Ok(Answer::Text(text));
+                }
+                (Some(text.clone()), Answer::Text(text))
             }
             _ if json == "null" => return Ok(Answer::Null),
-            _ => (json.to_owned(), plain(json)?),
+            _ => (None, plain(json)?),
         };
-        match (place.is_secret(), name) {
-            (true, _) => self.told.push(Secret::from(text)),
-            (false, Name::Secret) => self.named.push(Secret::from(text)),
-            (false, Name::Confidential) => {}
-            (false, Name::Other) => return Ok(answer),
+        match (place.is_secret(), name, text) {
+            (false, Name::Other, _) => return Ok(answer),
+            (true, _, Some(text)) => self.told.push(Secret::from(text)),
+            (false, Name::Secret, Some(text)) => self.named.push(Secret::from(text)),
+            (false, Name::Confidential, _) => {}
+            _ => self.doubt = true,
         }
         Ok(if self.show { answer } else { Answer::Text(MASK.to_owned()) })
     }
@@ -92,6 +145,8 @@ impl Reader {
 enum Name {
     Other,
     Confidential,
+    /// It may be a secret, a part of one, or something about one.
+    Within,
     Secret,
 }
 
@@ -99,7 +154,8 @@ impl Name {
     fn of(name: &str) -> Self {
         let name = name.to_ascii_lowercase();
         match ["secret", "token", "password", "key"].iter().position(|part| name.contains(part)) {
-            Some(0) => Self::Secret,
+            Some(0) if name.ends_with("secret") => Self::Secret,
+            Some(0) => Self::Within,
             Some(_) => Self::Confidential,
             None => Self::Other,
         }
@@ -124,7 +180,7 @@ impl Answer {
                 }
             }
             Self::List(items) => items.iter_mut().for_each(|item| item.redact(secrets)),
-            Self::Object(members) => members.values_mut().for_each(|member| member.redact(secrets)),
+            Self::Object(members) => members.iter_mut().for_each(|(_, member)| member.redact(secrets)),
             Self::Null | Self::Plain(_) => {}
         }
     }
@@ -139,9 +195,9 @@ impl Answer {
     pub fn human(&self, first: &[&str]) -> Option<String> {
         match self {
             Self::Null => None,
-            Self::Object(members) => match members.values().next() {
+            Self::Object(members) => match members.as_slice() {
                 // An envelope.
-                Some(only @ Self::Object(_)) if members.len() == 1 => only.human(first),
+                [(_, only @ Self::Object(_))] => only.human(first),
                 _ => Some(object(members, first)),
             },
             Self::List(items) => Some(list(items, first).unwrap_or_else(|| "none\n".to_owned())),
@@ -152,6 +208,10 @@ impl Answer {
     fn cell(&self) -> String {
         match self {
             Self::Null => String::new(),
+            // The table is padded with spaces: those of a value would not be seen.
+            Self::Text(text) if text.is_empty() || text.trim() != text || text.starts_with('"') => {
+                Plain(&self.json()).to_string()
+            }
             Self::Text(text) => Plain(text).to_string(),
             other => Plain(&other.json()).to_string(),
         }
@@ -167,17 +227,13 @@ impl Answer {
     }
 }
 
-fn object(members: &BTreeMap<String, Answer>, first: &[&str]) -> String {
-    let (tables, lines): (Vec<_>, Vec<_>) = members.iter().partition(|(_, value)| value.is_table());
-    let mut names: Vec<_> =
-        lines.iter().filter(|(_, value)| !matches!(value, Answer::Null)).map(|(name, _)| name.as_str()).collect();
-    names.sort_by_key(|name| order(first, name, members.get(*name).is_some_and(Answer::is_nested)));
+fn object(members: &[(String, Answer)], first: &[&str]) -> String {
+    let mut members: Vec<_> = members.iter().filter(|(_, value)| !matches!(value, Answer::Null)).collect();
+    members.sort_by_key(|(name, value)| (order(first, name, value.is_nested()), name));
+    let (tables, lines): (Vec<_>, Vec<_>) = members.into_iter().partition(|(_, value)| value.is_table());
     let mut text = String::new();
-    if !names.is_empty() {
-        let cells = names
-            .iter()
-            .map(|name| vec![Plain(name).to_string(), members.get(*name).map_or_else(String::new, Answer::cell)]);
-        text += &aligned(None, cells);
+    if !lines.is_empty() {
+        text += &aligned(None, lines.iter().map(|(name, value)| vec![Plain(name).to_string(), value.cell()]));
     }
     for (name, table) in tables {
         let Answer::List(items) = table else { continue };
@@ -209,7 +265,10 @@ fn list(items: &[Answer], first: &[&str]) -> Option<String> {
     let header = columns.iter().map(|(name, _)| Plain(name).to_string().to_uppercase()).collect();
     let rows = items.iter().map(|item| {
         let cell = |name: &str| match item {
-            Answer::Object(members) => members.get(name).map_or_else(String::new, Answer::cell),
+            Answer::Object(members) => {
+                let member = members.iter().rfind(|(known, _)| known == name);
+                member.map_or_else(String::new, |(_, value)| value.cell())
+            }
             other => other.cell(),
         };
         columns.iter().map(|(name, _)| cell(name)).collect()

@@ -87,7 +87,10 @@ pub struct Common {
     #[arg(long)]
     pub show_secrets: bool,
 
-    /// Show the answer as it came, with what the provider does not document, also where it is an error
+    /// Show the whole answer, with what the provider does not document, also where it is an error
+    ///
+    /// The members of an object are in the order in which they came. Secrets are ***, and so is all of an answer that is
+    /// not JSON where one with secrets is documented; --show-secrets shows them.
     #[arg(long)]
     pub raw: bool,
 }
@@ -259,7 +262,9 @@ fn call(provider: &'static Provider, verb: Verb, operation: &'static Operation) 
     }
     if verb == Verb::Delete {
         let yes = Arg::new("yes").long("yes").short('y').action(ArgAction::SetTrue);
-        command = command.arg(yes.help("Do not ask; nor is asked where input or output is no terminal"));
+        command = command.arg(
+            yes.help("Delete without asking; without a terminal for input and output, no question is asked anyway"),
+        );
     }
     if once {
         let save = Arg::new("save_secret").long("save-secret").value_name("FILE").value_parser(ValueParser::path_buf());
@@ -267,7 +272,8 @@ fn call(provider: &'static Provider, verb: Verb, operation: &'static Operation) 
             save.help("Save the secret to a new file that only you can read, as --secret-file of others takes it")
                 .long_help(
                     "Save the secret to a new file that only you can read, as --secret-file of others takes it. An answer \
-                     that is not what the provider documents is saved beside it, in FILE.answer.",
+                     that is not what the provider documents is saved beside it, in FILE.answer. Where it is not \
+                     certain which value of an answer is the secret, there is FILE.answer alone.",
                 ),
         );
     }

@@ -16,7 +16,7 @@ pub struct SecretFile {
 
 impl SecretFile {
     pub fn create(path: &Path) -> Result<Self, Stop> {
-        const ROOM: [u8; 1024] = [b'\n'; 1024];
+        const ROOM: [u8; 4096] = [b'\n'; 4096];
         let unsent = |path: &Path, error| Stop::Input(format!("{}: {error}; nothing was sent", path.display()));
         let mut kept = match private(path) {
             Ok(file) => Self { path: path.to_owned(), file },
@@ -38,11 +38,7 @@ impl SecretFile {
     }
 
     pub fn write(&mut self, secret: &Secret) -> io::Result<()> {
-        let line = format!("{}\n", secret.expose());
-        self.file.rewind()?;
-        self.file.write_all(line.as_bytes())?;
-        self.file.set_len(line.len() as u64)?;
-        self.file.sync_all()
+        self.overwrite(format!("{}\n", secret.expose()).as_bytes())
     }
 
     /// Keeps the answer beside the secret, and says where.
@@ -52,6 +48,22 @@ impl SecretFile {
         file.write_all(body)?;
         file.sync_all()?;
         Ok(path)
+    }
+
+    /// Keeps the answer in the room of the secret, says where, and whether all of it is there.
+    pub fn into_answer(mut self, body: &[u8]) -> (PathBuf, io::Result<()>) {
+        let written = self.overwrite(body);
+        let beside = self.beside();
+        // Whatever has that name by now is not replaced.
+        let moved = !beside.exists() && fs::rename(&self.path, &beside).is_ok();
+        (if moved { beside } else { self.path }, written)
+    }
+
+    fn overwrite(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.file.rewind()?;
+        self.file.write_all(bytes)?;
+        self.file.set_len(bytes.len() as u64)?;
+        self.file.sync_all()
     }
 
     pub fn discard(self) {
