@@ -98,7 +98,7 @@ fn a_log_file_at_the_limit_of_its_size_costs_no_delivery() {
     let folder = Folder::new("limit");
     let log = folder.file("log");
     let mut command = Command::new("sh");
-    let script = format!("ulimit -f 2; exec \"$0\" \"$@\" 2> '{log}'");
+    let script = format!("ulimit -f 2; exec \"$0\" \"$@\" 2>> '{log}'");
     command.args(["-c", &script, env!("CARGO_BIN_EXE_pos-webhooks"), "listen", "dealpos", "--log-format", "json"]);
     command.args(["--listen", "127.0.0.1:0", "--secret-file", &folder.file("secret")]);
     let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
