@@ -48,6 +48,34 @@ fn wrong_usage_is_2() {
 }
 
 #[test]
+fn a_wrong_value_of_an_option_says_what_to_write() {
+    let [most, size, address, time] = [
+        "a whole number from 0 to 18446744073709551615 is expected",
+        &format!("a whole number from 1 to {} is expected", usize::MAX),
+        "an IP address and a port are expected, such as 127.0.0.1:8080",
+        "a time in RFC 3339 is expected, such as 2026-11-21T12:00:00Z",
+    ];
+    for (subcommand, option, values, expected) in [
+        ("sandbox", "--seed", &["x", "-1", "1.5", "99999999999999999999999", ""][..], most),
+        ("sandbox", "--listen", &["localhost:4010", "4010", ":8080", "127.0.0.1", "-1"], address),
+        ("listen", "--listen", &["localhost:4010", "4010", ":8080", "127.0.0.1:99999", "-1"], address),
+        ("listen", "--max-bytes", &["x", "0", "-1", "1e6"], size),
+        ("listen", "--max-connections", &["x", "0", "-1"], size),
+        ("listen", "--window", &["x", "0", "-1"], size),
+        ("validate", "--max-bytes", &["x", "0", "-1", "1e6", "99999999999999999999999"], size),
+        ("verify", "--at", &["now", "-1", "2026-11-21", "2026-11-21T12:00:00", "1795262400"], time),
+        ("sign", "--at", &["now", "-1"], time),
+    ] {
+        for value in values {
+            let done = run(&[subcommand, option, value]);
+            let error = done.err.lines().next().unwrap_or_default();
+            assert!(error.starts_with(&format!("error: invalid value '{value}' for '{option} ")), "{error}");
+            assert!(done.status == 2 && error.ends_with(expected), "{subcommand} {option} {value}: {error}");
+        }
+    }
+}
+
+#[test]
 fn a_wrong_name_lists_the_right_ones() {
     for provider in PROVIDERS {
         let schemas: Vec<_> = provider.schemas.iter().map(|schema| schema.name).collect();

@@ -14,6 +14,7 @@ mod hooks;
 mod input;
 mod lines;
 mod listen;
+mod options;
 mod report;
 mod sandbox;
 mod schemes;

@@ -10,13 +10,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use clap::builder::RangedU64ValueParser;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use pos_webhooks::catalogue::Provider;
 use pos_webhooks::validate::Invalid;
 
 use crate::input::open;
 use crate::lines::{Chunk, Line, Lines};
+use crate::options;
 use crate::report::{Checker, Error, Format};
 
 /// Validate payloads against the specification
@@ -77,7 +77,8 @@ pub struct Arguments {
     ///
     /// A longer one is invalid and is not kept in memory. While it is validated a payload takes a few times its length,
     /// and a hundred times or more where it is made to (`[{"":0},{"":0},…`).
-    #[arg(long, value_name = "N", default_value = "16777216", value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
+    #[arg(long, value_name = "N", default_value = "16777216", allow_negative_numbers = true)]
+    #[arg(value_parser = options::whole(1..=usize::MAX))]
     max_bytes: usize,
 
     /// How results are written

@@ -12,6 +12,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::changes::changes;
 use crate::input;
+use crate::options;
 use crate::report::Plain;
 use crate::schemes::{Change, Delivery, Refusal, Scheme, Signed, With};
 use crate::{Stop, print, warn};
@@ -44,9 +45,9 @@ folded; blank lines are skipped. A status or request line starts anew, so that o
 A whole request is read up to its body, and of the output of `curl -v` the lines after `>`. Pseudo-headers of HTTP/2 and CGI \
 variables (`NAME=value`) are read as well.
 
-Hints come from what was tried: other line ends, white space, escapes and encodings of the body, Base64, a request in front of \
-it, other hosts and paths, and what is around a secret. What is not tried is another order of members or form of numbers, \
-which cannot be found again once a body was parsed.
+Hints come from what was tried: other line ends, white space, escapes and encodings of the body, indentation by 2 or 4 spaces, \
+Base64, a request in front of it, other hosts and paths, and what is around a secret. What is not tried is another \
+indentation, order of members or form of numbers, which cannot be found again once a body was parsed.
 
 Examples:
   pos-webhooks verify vipps --secret-file secret.txt --url https://shop.example/hooks/vipps \\
@@ -79,7 +80,7 @@ pub struct Arguments {
     headers: PathBuf,
 
     /// Time of the replay window, in RFC 3339; now if not given
-    #[arg(long, value_name = "RFC3339")]
+    #[arg(long, value_name = "RFC3339", allow_negative_numbers = true, value_parser = options::time)]
     at: Option<Timestamp>,
 
     /// File with the delivery's body, at most 16 MiB; none, or -, is standard input
