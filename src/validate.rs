@@ -257,7 +257,7 @@ impl fmt::Display for Violations {
 
 /// A text that is not JSON, and where that shows.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not JSON: {message} (line {line}, column {column})")]
+#[error("{message} (line {line}, column {column})")]
 #[non_exhaustive]
 pub struct NotJson {
     /// Line, counted from 1.

@@ -329,9 +329,9 @@ mod validate {
             assert_eq!(object["error"]["column"], column, "{what}: {object}");
         }
         let done = feed(validate(&[]), b"");
-        assert_eq!((done.status, done.out.as_str()), (1, "-:1:0: EOF while parsing a value\n"));
+        assert_eq!((done.status, done.out.as_str()), (1, "-:1:0: the text is not JSON: it ends where a value is expected\n"));
         let done = feed(validate(&[]), b"{\n  \"ID\": 1,\n}");
-        assert_eq!((done.status, done.out.as_str()), (1, "-:3:1: trailing comma\n"));
+        assert_eq!((done.status, done.out.as_str()), (1, "-:3:1: the text is not JSON: there is a comma behind the last value\n"));
     }
 
     #[test]
@@ -459,7 +459,7 @@ mod validate {
             },
             b"",
         );
-        assert_eq!(done.out, "a\\nb\\u{1b}[31m.json:1:10: EOF while parsing a value\n");
+        assert_eq!(done.out, "a\\nb\\u{1b}[31m.json:1:10: the text is not JSON: it ends where a value is expected\n");
     }
 
     /// Reads what arrives before more does.

@@ -903,7 +903,13 @@ fn what_does_not_decode_is_1_with_its_place() {
     }
     // In a member that no model has.
     let bytes = [&b"{\"x\":\"\xff\","[..], &payload.as_bytes()[1..]].concat();
-    decode(&created, &bytes);
+    let error = decode(&created, &bytes);
+    assert!(error.ends_with(": the text is not JSON: a string is not UTF-8 (line 1, column 7)\n"), "{error}");
+    let error = decode(&created, b"{\"a\":1}x");
+    assert!(
+        error.ends_with(": the text is not JSON: there is more text behind the value (line 1, column 8)\n"),
+        "{error}"
+    );
 
     let captured = USES[0].body();
     let done = files.feed(&["decode", "vipps", "--event", "epayments.payment.refunded.v1"], captured.as_bytes());

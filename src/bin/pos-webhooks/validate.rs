@@ -31,7 +31,7 @@ use crate::report::{Checker, Error, Format};
 Output for people:
   FILE: valid
   FILE: /POINTER: MESSAGE (KEYWORD)
-  FILE:LINE:COLUMN: MESSAGE            (no JSON, or longer than --max-bytes)
+  FILE:LINE:COLUMN: MESSAGE            (it is not JSON, or it is longer than --max-bytes)
 With --ndjson violations have a line too (FILE:LINE: /POINTER: …), and valid payloads are only
 counted: the last line says how many are valid and how many are not.
 
@@ -49,7 +49,7 @@ Examples:
 
 Exit status:
   0  Everything was valid, or there was nothing to validate.
-  1  Something was invalid: violations, no JSON, or longer than --max-bytes.
+  1  Something was invalid: it has violations, is not JSON, or is longer than --max-bytes.
   2  Wrong usage, or a file could not be read. The other files are validated all the same.
 Where the output is closed early (`| head`), the status is that of what was validated until then.")]
 pub struct Arguments {

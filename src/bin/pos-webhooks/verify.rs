@@ -1,5 +1,6 @@
 //! `pos-webhooks verify`.
 
+use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -11,6 +12,7 @@ use pos_webhooks::verify::VerifyError;
 use sha2::{Digest as _, Sha256};
 
 use crate::changes::changes;
+use crate::help;
 use crate::input;
 use crate::options;
 use crate::report::Plain;
@@ -143,17 +145,24 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
     if let (true, Some(why)) = (secrets.is_empty(), scheme.unsigned()) {
         let text =
             format!("not verified: nothing proves where this delivery comes from\n{why}; --secret-file takes one\n");
-        return Ok(print(&text, ExitCode::FAILURE)?);
+        return Ok(print(&fitted(text), ExitCode::FAILURE)?);
     }
     match verify(*scheme, &delivery, &secrets) {
         Ok(index) => {
             let file = secret_files.get(index).map_or_else(String::new, |file| file.display().to_string());
             let text = format!("verified with the secret of {}\n{}\n", Plain(&file), scheme.proof());
-            Ok(print(&text, ExitCode::SUCCESS)?)
+            Ok(print(&fitted(text), ExitCode::SUCCESS)?)
         }
         Err(Refusal::Usage(message)) => Err(Stop::Usage(message)),
-        Err(Refusal::Verify(error)) => Ok(print(&refused(*scheme, &delivery, &secrets, &error), ExitCode::FAILURE)?),
+        Err(Refusal::Verify(error)) => {
+            Ok(print(&fitted(refused(*scheme, &delivery, &secrets, &error)), ExitCode::FAILURE)?)
+        }
     }
+}
+
+/// A result as it fits the terminal. Elsewhere each sentence stays on its line, for programs that search it.
+fn fitted(text: String) -> String {
+    if io::stdout().is_terminal() { help::fitted(&text) } else { text }
 }
 
 /// Which secret it was, or where the one stopped that came farthest.
