@@ -72,13 +72,11 @@ pub(crate) fn decode<T: FromJson>(json: &[u8]) -> Result<T, DecodeError> {
         Err(_) => with_path(text).map_err(serde_path_to_error::Error::into_inner),
     };
     decoded.map_err(|error| {
-        let error = DecodeError::at_root(json, error);
+        let (error, category) = DecodeError::at_root(json, error);
         // The pointer costs time, so it is looked for only once it is needed. Where the text is not JSON it would end
         // in a name that no specification has.
-        match error {
-            (error, Category::Data) => DecodeError { pointer: pointer_of_error::<T>(text), ..error },
-            (error, _) => error,
-        }
+        let pointer = if category == Category::Data { pointer_of_error::<T>(text) } else { String::new() };
+        DecodeError { pointer, ..error }
     })
 }
 

@@ -19,7 +19,7 @@ mod receiver {
     /// The time `t` in the signature's header is outside of what is signed, so it protects against nothing: there is no
     /// replay window. `Debug` does not show secrets.
     ///
-    /// [`Event::acknowledgement`] tells how long the provider waits for the answer, and when it delivers again.
+    /// [`Event::acknowledgement`] says how long the provider waits for the answer, and when it delivers again.
     #[derive(Clone, Debug)]
     pub struct Receiver {
         keys: Keys,
@@ -87,7 +87,7 @@ mod receiver {
 
         /// Verifies and decodes.
         ///
-        /// The name of the event is not signed: whoever holds a signed body can send it under another name.
+        /// The name of the event is not signed: anyone who holds a signed body can send it under another name.
         ///
         /// # Errors
         ///

@@ -69,7 +69,7 @@ fn significant(text: &str) -> Option<(String, i64)> {
     Some((digits.to_owned(), exponent))
 }
 
-/// Why a text or a value is no [`Number`], or a number no decimal.
+/// Why a text or a value is not a [`Number`], or a number is not a decimal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NumberError {
@@ -127,7 +127,7 @@ impl fmt::Debug for Number {
 
 /// Any JSON value, kept as its text.
 ///
-/// Stands where a provider documents no members: `2.50` stays `2.50`. It cannot stand within a type with
+/// Used where a provider documents no members: `2.50` stays `2.50`. It cannot be within a type with
 /// `#[serde(flatten)]`, `#[serde(tag = …)]` or `#[serde(untagged)]`, see [`Number`].
 #[derive(Clone)]
 pub struct Json(Box<RawValue>);
@@ -436,7 +436,7 @@ impl Time {
     ///
     /// # Errors
     ///
-    /// When the text is neither; a time without offset is no instant.
+    /// When the text is neither; a time without an offset is not an instant.
     pub fn to_timestamp(&self) -> Result<jiff::Timestamp, TimeError> {
         self.0
             .parse()
