@@ -176,7 +176,7 @@ fn identify(spec: &Spec, variants: &[Ident]) -> TokenStream {
             ///
             /// # Errors
             ///
-            /// When the payload is not JSON, or a member that tells the event is there twice.
+            /// When the payload is not JSON, or a member that identifies the event is there twice.
             pub fn identify(json: &[u8]) -> Result<Option<Self>, crate::DecodeError> {
                 let members = crate::events::members(json, #paths)?;
                 let members = members.each_ref().map(Option::as_deref);

@@ -30,7 +30,7 @@ pub fn facade(spec: &Spec) -> TokenStream {
             ///
             /// # Errors
             ///
-            /// When `server` is no base URL, when it is neither `https://` nor on this machine, or when a credential cannot
+            /// When `server` is not a base URL, when it is neither `https://` nor on this machine, or when a credential cannot
             /// be sent as a header.
             pub fn new(server: &str, credentials: Credentials) -> Result<Self, crate::client::SetupError> {
                 Self::with_options(server, credentials, crate::client::Options::default())

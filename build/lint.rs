@@ -97,7 +97,7 @@ const INSTEAD: &[(&str, &str)] = &[
     ("additionalItems", "write one schema for all items"),
     ("callbacks", "describe deliveries under `x-webhooks`"),
     ("const", "write `enum` with one value"),
-    ("discriminator", "give each delivery a schema of its own and tell the events apart with `x-event-when`"),
+    ("discriminator", "give each delivery a schema of its own and distinguish the events with `x-event-when`"),
     ("encoding", "leave it out: form fields are sent as plain text"),
     ("example", "write `examples` at a media type, each with `x-origin`, or say it in the description"),
     ("examples", "write `examples` at a media type, each with `x-origin`, or say it in the description"),
@@ -340,7 +340,7 @@ impl<'a> Linter<'a> {
             }
             if self.level(&variable, &VARIABLE) {
                 let default = self.required_text(&variable, "default", "write the value that the documentation gives");
-                self.description(&variable, "say what the variable stands for");
+                self.description(&variable, "say what the variable means");
                 if let Some(values) = variable.get("enum") {
                     let texts: Vec<&str> = values.node.items().iter().filter_map(Node::as_str).collect();
                     if texts.is_empty() || texts.len() < values.node.items().len() {

@@ -442,7 +442,7 @@ impl Reader<'_> {
             line: node.line,
             column: node.column,
             place: String::new(),
-            message: format!("`{key}` is missing or is no text"),
+            message: format!("`{key}` is missing or is not text"),
             help: format!("write `{key}` here"),
         }
     }

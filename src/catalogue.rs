@@ -1,7 +1,7 @@
 //! What a provider's specification says, as data: servers, operations, events, schemas and examples.
 //!
 //! Each provider module has one static [`Provider`]. Tests, the command line and validation walk it, so that none of
-//! them repeats what stands in the specification.
+//! them repeats what is in the specification.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -166,7 +166,7 @@ pub struct Variable {
     pub name: &'static str,
     /// The value in the provider's documentation.
     pub default: &'static str,
-    /// What it stands for.
+    /// What it means.
     pub description: &'static str,
     /// The values that are allowed; empty where any is.
     pub values: &'static [&'static str],
@@ -178,7 +178,7 @@ pub struct Variable {
 pub struct Credential {
     /// Where it is sent.
     pub scheme: Scheme,
-    /// Whether nobody may call without it.
+    /// Whether every call needs it.
     pub required: bool,
     /// What it is and where it comes from.
     pub description: &'static str,
@@ -254,7 +254,7 @@ pub struct Example {
     pub summary: &'static str,
     /// Whether the provider wrote it.
     pub origin: Origin,
-    /// The document it stands in, or why it was constructed.
+    /// The document it is in, or why it was constructed.
     pub source: &'static str,
     /// The JSON text; of a form, an object of its fields.
     pub json: &'static str,
@@ -264,7 +264,7 @@ pub struct Example {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Origin {
-    /// It stands in a document of the provider.
+    /// It is in a document of the provider.
     Documented,
     /// It was captured from the provider.
     Observed,
@@ -292,7 +292,7 @@ pub enum EventNamePlace {
     Header(&'static str),
     /// The last segment of the URL's path is the name.
     LastPathSegment,
-    /// Nowhere: whoever registered the webhook knows.
+    /// Nowhere: only the program that registered the webhook knows.
     Route,
 }
 
@@ -316,7 +316,7 @@ pub struct Event {
     pub summary: &'static str,
     /// What else there is to know; Markdown, empty where there is nothing.
     pub description: &'static str,
-    /// What identifies the event within its payload; all of it must hold. Empty where the payload does not tell.
+    /// What identifies the event within its payload; all of it must hold. Empty where the payload does not say.
     pub when: &'static [Condition],
     /// JSON pointers whose values together identify an event across redeliveries, where none of them is missing, null or
     /// blank; the empty pointer is the whole payload. Empty where nothing identifies the event.

@@ -16,10 +16,10 @@ mod receiver {
 
     /// Receives the deliveries of one account.
     ///
-    /// Nothing that is delivered is signed: whoever has seen one delivery can send any other, and again. `Debug` does not
+    /// Nothing that is delivered is signed: anyone who has seen one delivery can send any other, and again. `Debug` does not
     /// show the key.
     ///
-    /// [`Event::acknowledgement`] tells how long the provider waits for the answer, and when it delivers again.
+    /// [`Event::acknowledgement`] says how long the provider waits for the answer, and when it delivers again.
     #[derive(Clone, Debug)]
     pub struct Receiver {
         keys: Option<Keys>,

@@ -1,6 +1,8 @@
 //! JSON to models, with errors that say where and never what.
 
-use serde::de::{DeserializeOwned, DeserializeSeed};
+use std::marker::PhantomData;
+
+use serde::de::{DeserializeOwned, DeserializeSeed, IgnoredAny};
 use serde_json::error::Category;
 use serde_path_to_error::{Path, Segment};
 
@@ -69,14 +71,12 @@ pub(crate) fn decode<T: FromJson>(json: &[u8]) -> Result<T, DecodeError> {
         Ok(text) => serde_json::from_str(text),
         Err(_) => with_path(text).map_err(serde_path_to_error::Error::into_inner),
     };
-    decoded.map_err(|error| DecodeError {
+    decoded.map_err(|error| {
+        let (error, category) = DecodeError::at_root(json, error);
         // The pointer costs time, so it is looked for only once it is needed. Where the text is not JSON it would end
         // in a name that no specification has.
-        pointer: match error.classify() {
-            Category::Data => pointer_of_error::<T>(text),
-            Category::Io | Category::Syntax | Category::Eof => String::new(),
-        },
-        ..DecodeError::at_root(json, &error)
+        let pointer = if category == Category::Data { pointer_of_error::<T>(text) } else { String::new() };
+        DecodeError { pointer, ..error }
     })
 }
 
@@ -87,7 +87,7 @@ pub(crate) fn decode_seed<'a, S: DeserializeSeed<'a>>(seed: S, json: &'a [u8]) -
         Ok(text) => whole(seed, serde_json::Deserializer::from_str(text)),
         Err(_) => whole(seed, serde_json::Deserializer::from_slice(text)),
     };
-    decoded.map_err(|error| DecodeError::at_root(json, &error))
+    decoded.map_err(|error| DecodeError::at_root(json, error).0)
 }
 
 fn whole<'a, S: DeserializeSeed<'a>, R: serde_json::de::Read<'a>>(
@@ -100,9 +100,13 @@ fn whole<'a, S: DeserializeSeed<'a>, R: serde_json::de::Read<'a>>(
 }
 
 impl DecodeError {
-    fn at_root(json: &[u8], error: &serde_json::Error) -> Self {
-        let line = error.line();
-        Self { pointer: String::new(), line, column: column(json, line, error.column()), message: message(error) }
+    /// What is wrong, and with what. That a value does not fit counts only where the whole text is JSON.
+    fn at_root(json: &[u8], error: serde_json::Error) -> (Self, Category) {
+        let is_json = || whole(PhantomData::<IgnoredAny>, serde_json::Deserializer::from_slice(without_mark(json)));
+        let error = if error.is_data() { is_json().err().unwrap_or(error) } else { error };
+        let (line, message) = (error.line(), message(&error));
+        let column = column(json, line, error.column());
+        (Self { pointer: String::new(), line, column, message }, error.classify())
     }
 }
 
@@ -141,7 +145,7 @@ pub(crate) fn message(error: &serde_json::Error) -> String {
     let message = error.to_string();
     let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(message, _)| message);
     if error.classify() != Category::Data {
-        return message.to_owned();
+        return syntax(message);
     }
     if let Some((what @ ("missing" | "duplicate"), name)) =
         message.split_once(" field `").or_else(|| message.split_once(" member `"))
@@ -159,6 +163,35 @@ pub(crate) fn message(error: &serde_json::Error) -> String {
         Some(kind) => format!("expected {expected}, found {kind}"),
         None => format!("expected {expected}"),
     }
+}
+
+pub(crate) const OUT_OF_RANGE: &str = "a number is too large or too small for a double";
+
+/// What is wrong with text that is not JSON, or that is more than is read.
+fn syntax(message: &str) -> String {
+    let what = match message {
+        "number out of range" => return OUT_OF_RANGE.to_owned(),
+        "recursion limit exceeded" => return "arrays and objects are nested too deeply".to_owned(),
+        "EOF while parsing a value" => "it ends where a value is expected",
+        "EOF while parsing a string" => "it ends within a string",
+        "EOF while parsing an object" => "it ends within an object",
+        "EOF while parsing a list" => "it ends within an array",
+        "expected value" => "a value is expected",
+        "expected ident" => "`true`, `false` or `null` is expected",
+        "expected `:`" => "`:` is expected",
+        "expected `,` or `}`" => "`,` or `}` is expected",
+        "expected `,` or `]`" => "`,` or `]` is expected",
+        "key must be a string" | "expected `\"`" => "the name of a member in double quotes is expected",
+        "trailing comma" => "there is a comma behind the last value",
+        "trailing characters" => "there is more text behind the value",
+        "invalid number" => "a number is malformed",
+        "invalid escape" | "unexpected end of hex escape" => "a string has a malformed escape",
+        "lone leading surrogate in hex escape" => "a string has an escape for half a character",
+        "invalid unicode code point" => "a string is not UTF-8",
+        _ if message.starts_with("control character") => "a string has a control character that is not escaped",
+        other => other,
+    };
+    format!("the text is not JSON: {what}")
 }
 
 /// What serde expects: `struct Order with 11 elements`, `a sequence`, `u16`.
@@ -186,6 +219,10 @@ fn expectation(expected: &str) -> &str {
     kinds.iter().find(|(start, _)| expected.starts_with(start)).map_or(expected, |(_, kind)| kind)
 }
 
+/// What is found in place of an integer.
+pub(crate) const NOT_WHOLE: &str = "number that is not whole";
+pub(crate) const TOO_LARGE: &str = "number that is too large";
+
 /// The kind of value that serde quotes: `invalid type: string "Brenda"`.
 fn kind(found: &str) -> Option<&'static str> {
     let kinds = [
@@ -193,6 +230,8 @@ fn kind(found: &str) -> Option<&'static str> {
         ("unknown field", "a member of another name"),
         ("unknown variant", "another string"),
         ("string", "a string"),
+        (NOT_WHOLE, "a number that is not whole"),
+        (TOO_LARGE, "a number that is too large"),
         ("integer", "a number"),
         ("floating point", "a number"),
         ("number", "a number"),

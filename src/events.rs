@@ -45,7 +45,7 @@ pub struct Acknowledgement {
     pub body: &'static str,
     /// How long the provider waits for it, from sending the delivery on; `None` where it documents no limit.
     ///
-    /// Do what takes longer after the answer. [`Provider::redelivery`] tells what follows otherwise.
+    /// Do what takes longer after the answer. [`Provider::redelivery`] says what follows otherwise.
     pub within: Option<Duration>,
 }
 

@@ -6,7 +6,7 @@
 //! - `Client` and `Credentials` to manage webhooks, with one error enum per operation (feature `client`; DealPOS has no
 //!   operations),
 //! - `models`: one type per schema of what is sent and received,
-//! - `EventName` and `Event`: what is delivered, decoded tolerantly, with `Unknown` for what nobody has documented yet,
+//! - `EventName` and `Event`: what is delivered, decoded tolerantly, with `Unknown` for what is not documented yet,
 //! - `Receiver`, which [verifies](verify) where a delivery comes from,
 //! - `PROVIDER`: the document as [data](catalogue), with its schemas and examples, and
 //!   [strict validation](catalogue::Provider::validate) (feature `validate`),
@@ -26,7 +26,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! The README tells how to regenerate after a change of a document, and how to add a provider.
+//! The README says how to regenerate after a change of a document, and how to add a provider.
 
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]

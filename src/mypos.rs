@@ -19,7 +19,7 @@ mod receiver {
     /// The time `t` in the signature's header is outside of what is signed, so it protects against nothing: there is no
     /// replay window. `Debug` does not show secrets.
     ///
-    /// [`Event::acknowledgement`] tells how long the provider waits for the answer, and when it delivers again.
+    /// [`Event::acknowledgement`] says how long the provider waits for the answer, and when it delivers again.
     #[derive(Clone, Debug)]
     pub struct Receiver {
         keys: Keys,

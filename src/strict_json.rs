@@ -14,7 +14,7 @@ use serde::Deserializer;
 use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-use crate::decode::{column, without_mark};
+use crate::decode::{OUT_OF_RANGE, column, without_mark};
 use crate::validate::NotJson;
 
 /// Whether another crate has switched on `serde_json/arbitrary_precision`. What is valid must not depend on it.
@@ -43,7 +43,7 @@ pub(crate) fn parse(json: &[u8]) -> Result<Parsed, NotJson> {
     if !(*ARBITRARY_PRECISION || found.tiny.get() || found.doubles.get() && may_have_long_numbers(text)) {
         return Ok(Parsed { value, written });
     }
-    let at = |(line, at)| NotJson { line, column: column(json, line, at), message: "number out of range".to_owned() };
+    let at = |(line, at)| NotJson { line, column: column(json, line, at), message: OUT_OF_RANGE.to_owned() };
     let text = with_doubles(text, &mut written).map_err(at)?;
     if !*ARBITRARY_PRECISION && written.is_empty() {
         return Ok(Parsed { value, written });

@@ -1,4 +1,4 @@
-//! Strict validation: every way in which JSON departs from a provider's specification.
+//! Strict validation: every way in which JSON does not match a provider's specification.
 //!
 //! It agrees with the specification, not with the tolerant models, and is meant to find drift: a provider that adds an
 //! enum value tomorrow still delivers a payment. Do not let it decide whether a delivery is accepted.
@@ -18,7 +18,7 @@ use crate::counted::{Counted, CountedValue};
 use crate::formats::FORMATS;
 use crate::strict_json::Parsed;
 
-/// Most violations that are told of one payload.
+/// Most violations that are reported of one payload.
 pub const MAX_VIOLATIONS: usize = 10_000;
 
 /// Longest part of a value in [`Violation::message_with_value`], in bytes.
@@ -31,7 +31,7 @@ impl Provider {
     /// The schema is prepared at first use and kept.
     ///
     /// An integer is what JSON Schema takes for one: `25800.0` and `2.58e4` are integers as `25800` is, and
-    /// `100.00000000000000000001` is none. A number that a double cannot hold at all (`1e400`, `1e-400`) is an error, and so
+    /// `100.00000000000000000001` is not. A number that a double cannot hold at all (`1e400`, `1e-400`) is an error, and so
     /// is a member whose name comes twice in an object, since readers differ in what they make of them. A byte order mark
     /// is skipped.
     ///
@@ -193,7 +193,7 @@ pub enum Invalid {
     /// The text is not JSON.
     #[error(transparent)]
     NotJson(NotJson),
-    /// The JSON departs from the specification.
+    /// The JSON does not match the specification.
     #[error("{0}")]
     Violations(Violations),
     /// The schema itself cannot be used. The schemas of this crate can; its tests prepare every one.
@@ -201,7 +201,7 @@ pub enum Invalid {
     Schema(String),
 }
 
-/// Every way in which JSON departs from a schema, in the order in which the validator finds them; never empty.
+/// Every way in which JSON does not match a schema, in the order in which the validator finds them; never empty.
 ///
 /// A slice of [`Violation`]s, and an iterator by value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -257,7 +257,7 @@ impl fmt::Display for Violations {
 
 /// A text that is not JSON, and where that shows.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not JSON: {message} (line {line}, column {column})")]
+#[error("{message} (line {line}, column {column})")]
 #[non_exhaustive]
 pub struct NotJson {
     /// Line, counted from 1.
@@ -275,7 +275,7 @@ impl NotJson {
     }
 }
 
-/// One way in which JSON departs from a schema.
+/// One way in which JSON does not match a schema.
 ///
 /// Neither `Display` nor `Debug` shows a value. They show the pointer with `*` for the names of members that the provider's
 /// specification does not list: such a name may be a customer's data.

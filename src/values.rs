@@ -11,6 +11,9 @@ use serde::de::{DeserializeSeed, Error, MapAccess, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
+use crate::DecodeError;
+use crate::decode::{NOT_WHOLE, TOO_LARGE};
+
 /// A JSON number, kept as its text: `100000`, `10.10` and twenty digits are encoded as they came.
 ///
 /// Two numbers are equal when their texts are; compare [`Number::to_decimal`] for equal amounts (`10.1` and `10.10`).
@@ -40,17 +43,11 @@ impl Number {
 
 /// The value of a JSON number; `None` where a decimal cannot hold it exactly.
 fn decimal(text: &str) -> Option<Decimal> {
-    let (digits, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
-    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
-    let digits = format!("{whole}{fraction}");
-    let without_end = digits.trim_end_matches('0');
-    let significant: i128 = match without_end {
+    let (digits, exponent) = significant(text)?;
+    let significant: i128 = match digits.as_str() {
         "" | "-" => return Some(Decimal::ZERO),
         digits => digits.parse().ok()?,
     };
-    // That of the last significant digit.
-    let places = i64::try_from(digits.len() - without_end.len()).ok()? - i64::try_from(fraction.len()).ok()?;
-    let exponent = exponent.parse::<i64>().ok()?.checked_add(places)?;
     let power = u32::try_from(exponent.unsigned_abs()).ok()?;
     if exponent < 0 {
         Decimal::try_from_i128_with_scale(significant, power).ok()
@@ -59,7 +56,20 @@ fn decimal(text: &str) -> Option<Decimal> {
     }
 }
 
-/// Why a text or a value is no [`Number`], or a number no decimal.
+/// The digits of a JSON number without the zeros at its end, and the power of ten of the last one.
+fn significant(text: &str) -> Option<(String, i64)> {
+    let (digits, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let all = format!("{whole}{fraction}");
+    let digits = all.trim_end_matches('0');
+    let places = i64::try_from(all.len() - digits.len()).ok()? - i64::try_from(fraction.len()).ok()?;
+    // An exponent that is itself too large is only ever compared.
+    let extreme = if exponent.starts_with('-') { i64::MIN } else { i64::MAX };
+    let exponent = exponent.parse().unwrap_or(extreme).saturating_add(places);
+    Some((digits.to_owned(), exponent))
+}
+
+/// Why a text or a value is not a [`Number`], or a number is not a decimal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NumberError {
@@ -117,7 +127,7 @@ impl fmt::Debug for Number {
 
 /// Any JSON value, kept as its text.
 ///
-/// Stands where a provider documents no members: `2.50` stays `2.50`. It cannot stand within a type with
+/// Used where a provider documents no members: `2.50` stays `2.50`. It cannot be within a type with
 /// `#[serde(flatten)]`, `#[serde(tag = …)]` or `#[serde(untagged)]`, see [`Number`].
 #[derive(Clone)]
 pub struct Json(Box<RawValue>);
@@ -143,6 +153,15 @@ impl FromStr for Json {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         RawValue::from_string(text.to_owned()).map(Self)
+    }
+}
+
+/// Keeps the text of a payload, without the byte order mark that it may begin with.
+impl TryFrom<&[u8]> for Json {
+    type Error = DecodeError;
+
+    fn try_from(json: &[u8]) -> Result<Self, DecodeError> {
+        crate::decode::decode(json)
     }
 }
 
@@ -325,7 +344,7 @@ impl<'de> Visitor<'de> for IntegerVisitor {
     }
 
     fn visit_u64<E: Error>(self, value: u64) -> Result<i64, E> {
-        i64::try_from(value).map_err(|_| E::invalid_value(Unexpected::Unsigned(value), &self))
+        i64::try_from(value).map_err(|_| E::invalid_value(Unexpected::Other(TOO_LARGE), &self))
     }
 
     fn visit_f64<E: Error>(self, value: f64) -> Result<i64, E> {
@@ -334,7 +353,8 @@ impl<'de> Visitor<'de> for IntegerVisitor {
         if value.fract() == 0.0 && value.abs() < LIMIT {
             return Ok(value as i64);
         }
-        Err(E::invalid_value(Unexpected::Float(value), &self))
+        let found = if value.fract() == 0.0 { TOO_LARGE } else { NOT_WHOLE };
+        Err(E::invalid_value(Unexpected::Other(found), &self))
     }
 }
 
@@ -362,7 +382,16 @@ impl Visitor<'_> for IntegerText {
             .parse()
             .ok()
             .or_else(|| json.starts_with(|first: char| first == '-' || first.is_ascii_digit()).then(exact).flatten());
-        integer.ok_or_else(|| E::invalid_type(unexpected(json), &self))
+        integer.ok_or_else(|| {
+            let found = match unexpected(json) {
+                Unexpected::Other(_) => {
+                    let is_whole = significant(json).is_none_or(|(_, exponent)| exponent >= 0);
+                    Unexpected::Other(if is_whole { TOO_LARGE } else { NOT_WHOLE })
+                }
+                other => other,
+            };
+            E::invalid_type(found, &self)
+        })
     }
 }
 
@@ -407,7 +436,7 @@ impl Time {
     ///
     /// # Errors
     ///
-    /// When the text is neither; a time without offset is no instant.
+    /// When the text is neither; a time without an offset is not an instant.
     pub fn to_timestamp(&self) -> Result<jiff::Timestamp, TimeError> {
         self.0
             .parse()

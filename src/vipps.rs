@@ -24,7 +24,7 @@ mod receiver {
 
     const AUTHORIZATION: &str = "Authorization";
 
-    /// What stands in front of the signature. The order of the signed values is fixed.
+    /// What is in front of the signature. The order of the signed values is fixed.
     const SCHEME: &str = "HMAC-SHA256 SignedHeaders=x-ms-date;host;x-ms-content-sha256&Signature=";
 
     /// Receives the deliveries of one URL.
@@ -32,7 +32,7 @@ mod receiver {
     /// A replay window of 300 seconds to both sides holds for the signed `x-ms-date`; a redelivery comes with a new date
     /// and passes. `Debug` does not show secrets.
     ///
-    /// [`Event::acknowledgement`] tells how long the provider waits for the answer, and when it delivers again.
+    /// [`Event::acknowledgement`] says how long the provider waits for the answer, and when it delivers again.
     #[derive(Clone, Debug)]
     pub struct Receiver {
         /// What is signed before the date, and between date and content hash.
@@ -115,7 +115,7 @@ mod receiver {
 
         /// Decodes a payload; which event it is, the payload says.
         ///
-        /// A payload that nobody has documented yet is [`Event::Unknown`], with the name that the payload gives itself.
+        /// A payload that is not documented yet is [`Event::Unknown`], with the name that the payload gives itself.
         ///
         /// # Errors
         ///

@@ -48,6 +48,34 @@ fn wrong_usage_is_2() {
 }
 
 #[test]
+fn a_wrong_value_of_an_option_says_what_to_write() {
+    let [most, size, address, time] = [
+        "a whole number from 0 to 18446744073709551615 is expected",
+        &format!("a whole number from 1 to {} is expected", usize::MAX),
+        "an IP address and a port are expected, such as 127.0.0.1:8080",
+        "a time in RFC 3339 is expected, such as 2026-11-21T12:00:00Z",
+    ];
+    for (subcommand, option, values, expected) in [
+        ("sandbox", "--seed", &["x", "-1", "1.5", "99999999999999999999999", ""][..], most),
+        ("sandbox", "--listen", &["localhost:4010", "4010", ":8080", "127.0.0.1", "-1"], address),
+        ("listen", "--listen", &["localhost:4010", "4010", ":8080", "127.0.0.1:99999", "-1"], address),
+        ("listen", "--max-bytes", &["x", "0", "-1", "1e6"], size),
+        ("listen", "--max-connections", &["x", "0", "-1"], size),
+        ("listen", "--window", &["x", "0", "-1"], size),
+        ("validate", "--max-bytes", &["x", "0", "-1", "1e6", "99999999999999999999999"], size),
+        ("verify", "--at", &["now", "-1", "2026-11-21", "2026-11-21T12:00:00", "1795262400"], time),
+        ("sign", "--at", &["now", "-1"], time),
+    ] {
+        for value in values {
+            let done = run(&[subcommand, option, value]);
+            let error = done.err.lines().next().unwrap_or_default();
+            assert!(error.starts_with(&format!("error: invalid value '{value}' for '{option} ")), "{error}");
+            assert!(done.status == 2 && error.ends_with(expected), "{subcommand} {option} {value}: {error}");
+        }
+    }
+}
+
+#[test]
 fn a_wrong_name_lists_the_right_ones() {
     for provider in PROVIDERS {
         let schemas: Vec<_> = provider.schemas.iter().map(|schema| schema.name).collect();
@@ -238,7 +266,7 @@ mod validate {
             (done.status, done.out)
         };
         let violation = r#"{"pointer":"/Amount","keyword":"type","message":"value is not of type \"number\""}"#;
-        let unexpected = r#"{"line":1,"column":9,"message":"expected value"}"#;
+        let unexpected = r#"{"line":1,"column":9,"message":"the text is not JSON: a value is expected"}"#;
         let expected = [
             (VALID.to_owned(), 0, r#""valid":true,"violations":[]"#.to_owned()),
             (text_amount(), 1, format!(r#""valid":false,"violations":[{violation}]"#)),
@@ -301,9 +329,15 @@ mod validate {
             assert_eq!(object["error"]["column"], column, "{what}: {object}");
         }
         let done = feed(validate(&[]), b"");
-        assert_eq!((done.status, done.out.as_str()), (1, "-:1:0: EOF while parsing a value\n"));
+        assert_eq!(
+            (done.status, done.out.as_str()),
+            (1, "-:1:0: the text is not JSON: it ends where a value is expected\n")
+        );
         let done = feed(validate(&[]), b"{\n  \"ID\": 1,\n}");
-        assert_eq!((done.status, done.out.as_str()), (1, "-:3:1: trailing comma\n"));
+        assert_eq!(
+            (done.status, done.out.as_str()),
+            (1, "-:3:1: the text is not JSON: there is a comma behind the last value\n")
+        );
     }
 
     #[test]
@@ -327,7 +361,10 @@ mod validate {
         let done = feed(validate(&["--ndjson"]), format!("{payload}\n{VALID}\n").as_bytes());
         assert_eq!((done.status, done.out.as_str()), (0, "2 valid, 0 invalid\n"));
         let done = feed(validate(&[]), "\u{feff}{x".as_bytes());
-        assert_eq!((done.status, done.out.as_str()), (1, "-:1:5: key must be a string\n"));
+        assert_eq!(
+            (done.status, done.out.as_str()),
+            (1, "-:1:5: the text is not JSON: the name of a member in double quotes is expected\n")
+        );
     }
 
     #[test]
@@ -431,7 +468,7 @@ mod validate {
             },
             b"",
         );
-        assert_eq!(done.out, "a\\nb\\u{1b}[31m.json:1:10: EOF while parsing a value\n");
+        assert_eq!(done.out, "a\\nb\\u{1b}[31m.json:1:10: the text is not JSON: it ends where a value is expected\n");
     }
 
     /// Reads what arrives before more does.

@@ -392,6 +392,28 @@ fn a_body_that_was_written_anew_is_recognised() {
         }
         it.deliver_changed(&files, r#"{"a": ["b,c:d", 1]}"#, r#"{"a":["b,c:d",1]}"#);
         assert_eq!(it.hints(&files), ["with a space after each `:` and `,` of the body, it passes"]);
+        // What Python, JavaScript and PHP write by default and for people, of a body that was parsed and written anew.
+        let left = r#"{"n":2.50,"é/b":[1,{"c":"{\",:[x"}],"none":[{},[]]}"#;
+        let ascii = |json: &str| json.replace('é', "\\u00e9");
+        let in_php = |json: &str| ascii(json).replace('/', "\\/");
+        let spaced = r#"{"n": 2.50, "é/b": [1, {"c": "{\",:[x"}], "none": [{}, []]}"#;
+        let lines = "{\n\t\"n\": 2.50,\n\t\"é/b\": [\n\t\t1,\n\t\t{\n\t\t\t\"c\": \"{\\\",:[x\"\n\t\t}\n\t],\n\
+            \t\"none\": [\n\t\t{},\n\t\t[]\n\t]\n}";
+        let (two, four) = (lines.replace('\t', "  "), lines.replace('\t', "    "));
+        for (signed, hint) in [
+            (ascii(spaced), format!("with {python}, and a space after each `:` and `,`")),
+            (in_php(spaced), format!("with {php}, and a space after each `:` and `,`")),
+            (two.clone(), "with the body indented by 2 spaces".to_owned()),
+            (four.clone(), "with the body indented by 4 spaces".to_owned()),
+            (ascii(&two), format!("with {python}, indented by 2 spaces")),
+            (in_php(&four), format!("with {php}, indented by 4 spaces")),
+        ] {
+            it.deliver_changed(&files, &signed, left);
+            assert_eq!(it.hints(&files), [format!("{hint}, it passes")], "{}: {signed}", it.provider);
+        }
+        // Neither the depth of a body nor its size makes the indentation take long.
+        it.deliver_changed(&files, "[]", "[".repeat(100_000));
+        assert!(it.hints(&files).is_empty());
         // What is not known any more gives no hint, and is no panic.
         for left in [r#"{"a":"\ud800"}"#, r#"{"a":"\"#, r#"{"a":"b"#, "\"", "\\", ""] {
             it.deliver_changed(&files, r#"{"b":1,"a":2}"#, left);
@@ -405,11 +427,17 @@ fn a_body_that_was_stored_in_another_form_is_recognised() {
     use base64::Engine as _;
     for it in USES.iter().filter(|it| it.sign.is_some()) {
         let files = Files::new(&format!("stored {}", it.provider));
-        let json = r#"{"name":"Zoë & Søn","n":1}"#;
+        // Its Base64 has a `/` and ends with padding.
+        let json = r#"{"name":"Zoë & Søn?>","n":10}"#;
         let base64 = base64::engine::general_purpose::STANDARD.encode(json);
+        let of_url = base64::engine::general_purpose::URL_SAFE.encode(json);
+        assert!(of_url.contains(['-', '_']) && of_url.ends_with('='), "{of_url}");
         let wide = |unit: fn(u16) -> [u8; 2]| format!("\u{feff}{json}\r\n").encode_utf16().flat_map(unit).collect();
         for (left, hint) in [
             (base64.clone().into_bytes(), "decoded from Base64"),
+            (of_url.clone().into_bytes(), "decoded from Base64"),
+            (of_url.trim_end_matches('=').into(), "decoded from Base64"),
+            (base64.trim_end_matches('=').into(), "decoded from Base64"),
             (format!("{}\n{}\r\n", &base64[..8], &base64[8..]).into_bytes(), "decoded from Base64"),
             (serde_json::to_string(json).unwrap().into_bytes(), "as the text of which the body is a JSON string"),
             (wide(u16::to_le_bytes), "in UTF-8 in place of UTF-16"),
@@ -875,7 +903,13 @@ fn what_does_not_decode_is_1_with_its_place() {
     }
     // In a member that no model has.
     let bytes = [&b"{\"x\":\"\xff\","[..], &payload.as_bytes()[1..]].concat();
-    decode(&created, &bytes);
+    let error = decode(&created, &bytes);
+    assert!(error.ends_with(": the text is not JSON: a string is not UTF-8 (line 1, column 7)\n"), "{error}");
+    let error = decode(&created, b"{\"a\":1}x");
+    assert!(
+        error.ends_with(": the text is not JSON: there is more text behind the value (line 1, column 8)\n"),
+        "{error}"
+    );
 
     let captured = USES[0].body();
     let done = files.feed(&["decode", "vipps", "--event", "epayments.payment.refunded.v1"], captured.as_bytes());

@@ -212,6 +212,7 @@ fn every_error_has_one_form() {
         (2, vec!["sandbox", "--listen", "nowhere"]),
         (2, vec!["hooks", "nobody"]),
         (2, vec!["hooks", "dealpos", "list"]),
+        (2, vec!["hooks", "vipps", "get", "1"]),
         (2, [&hooks[..], &["missing"]].concat()),
         (1, [&hooks[..], &["credentials.json", "--base-url", &closed]].concat()),
     ];
@@ -219,6 +220,8 @@ fn every_error_has_one_form() {
         assert_eq!(done.status, status, "{call:?}: {}", done.err);
         assert!(done.err.starts_with("error: ") && !done.err.contains("pos-webhooks: "), "{call:?}: {}", done.err);
         assert_eq!(done.err.lines().filter(|line| line.starts_with("error: ")).count(), 1, "{call:?}: {}", done.err);
+        let shows_help = done.err.ends_with("\nFor more information, try '--help'.\n");
+        assert!(shows_help || !done.err.contains("\nUsage: "), "{call:?}: {}", done.err);
     };
     let command_in = |call: &[&str]| {
         let mut command = command(call);
@@ -337,6 +340,36 @@ mod terminal {
                 assert!(widest.is_some_and(|widest| (least..=width).contains(&widest)), "{width}: {text}");
             }
         }
+    }
+
+    #[test]
+    fn a_message_is_not_cut_inside_a_word() {
+        let folder = directory("terminal message");
+        prepare(&folder);
+        let verify = "verify mypos --secret-file secret.txt --headers headers.txt";
+        for call in [
+            "sandbox --seed x",
+            "decode mypos body.json",
+            "schema vipps nothing",
+            "decode vipps --url https://shop.example --event epayments.payment.unknown.v1 captured.json",
+            &format!("{verify} --url https://shop.example body.json"),
+            &format!("{verify} orders.ndjson"),
+        ] {
+            let lines = |seen: &Seen| -> Vec<String> {
+                anstream::adapter::strip_str(&seen.text).to_string().lines().map(str::to_owned).collect()
+            };
+            let narrow = lines(&on_a_terminal(&folder, &format!("stty cols 62 rows 24; {BINARY} {call}"), None));
+            let wide = lines(&on_a_terminal(&folder, &format!("stty cols 5000 rows 24; {BINARY} {call}"), None));
+            let whole =
+                |line: &&String| line.starts_with("Usage: ") || line.starts_with('{') || line.contains("SHA-256");
+            let widest = narrow.iter().filter(|line| !whole(line)).map(|line| line.chars().count()).max();
+            assert!(narrow.len() > wide.len() && widest.is_some_and(|widest| widest <= 62), "{call}: {narrow:#?}");
+            assert_eq!(words(&narrow.join("\n")), words(&wide.join("\n")), "{call}");
+        }
+        // Where it is redirected, each sentence is one line.
+        let call = format!("stty cols 62 rows 24; {BINARY} {verify} orders.ndjson | cat");
+        let seen = on_a_terminal(&folder, &call, None);
+        assert!(seen.text.lines().any(|line| line.starts_with("error: ") && line.len() > 100), "{}", seen.text);
     }
 
     #[test]

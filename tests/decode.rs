@@ -79,9 +79,78 @@ fn what_a_double_would_round_to_an_integer_is_none() {
         assert!(amount(text).is_err(), "{text}");
         let json = format!(r#"{{"currency":"NOK","value":{text}}}"#);
         let error = vipps::PROVIDER.schema("Amount").unwrap().decode(json.as_bytes()).unwrap_err();
-        let expected = ("/value", "expected a 64-bit integer, found another number");
+        let expected = ("/value", "expected a 64-bit integer, found a number that is not whole");
         assert_eq!((error.pointer.as_str(), error.message.as_str()), expected, "{text}");
     }
+}
+
+#[test]
+fn an_integer_that_does_not_fit_is_too_large_or_not_whole() {
+    let message = |text: &str| {
+        let json = format!(r#"{{"currency":"NOK","value":{text}}}"#);
+        vipps::PROVIDER.schema("Amount").unwrap().decode(json.as_bytes()).unwrap_err().message
+    };
+    for text in [
+        "9223372036854775808",
+        "-9223372036854775809",
+        "1e400",
+        "10000000000000000000000000",
+        "1.5e99999999999999999999",
+    ] {
+        assert_eq!(message(text), "expected a 64-bit integer, found a number that is too large", "{text}");
+        let value = amount(text).unwrap_err().to_string();
+        assert!(!value.contains(text), "{value}");
+    }
+    for text in ["1.5", "-0.5", "258.001e2", "1e-99999999999999999999"] {
+        assert_eq!(message(text), "expected a 64-bit integer, found a number that is not whole", "{text}");
+    }
+    for (value, found) in [(json!(1.5), "not whole"), (json!(1e300), "too large"), (json!(u64::MAX), "too large")] {
+        let object = json!({ "currency": "NOK", "value": value });
+        let error = serde_json::from_value::<vipps::models::Amount>(object).unwrap_err().to_string();
+        assert!(error.contains(found), "{error}");
+    }
+}
+
+#[test]
+fn text_that_is_not_json_is_described_in_plain_words() {
+    let name = dealpos::EventName::PaymentCreated;
+    for (text, what) in [
+        ("", "it ends where a value is expected"),
+        (r#"{"a":"b"#, "it ends within a string"),
+        (r#"{"a":1"#, "it ends within an object"),
+        (r#"{"a":[1"#, "it ends within an array"),
+        ("Hendry", "a value is expected"),
+        ("nul", "it ends where a value is expected"),
+        ("nothing", "`true`, `false` or `null` is expected"),
+        ("{a:1}", "the name of a member in double quotes is expected"),
+        (r#"{"a" 1}"#, "`:` is expected"),
+        (r#"{"a":1 "b"}"#, "`,` or `}` is expected"),
+        (r#"{"a":[1 2]}"#, "`,` or `]` is expected"),
+        (r#"{"a":1,}"#, "there is a comma behind the last value"),
+        (r#"{"a":01}"#, "a number is malformed"),
+        (r#"{"a":"\q"}"#, "a string has a malformed escape"),
+        ("{\"a\":\"\n\"}", "a string has a control character that is not escaped"),
+        // A member is missing as well, but that is not why it cannot be read.
+        (r#"{"a":1}x"#, "there is more text behind the value"),
+        (r#"[{"a":1},"#, "it ends where a value is expected"),
+        (r#"{"Amount":1,"Amount":2"#, "it ends within an object"),
+    ] {
+        let expected = format!("the text is not JSON: {what}");
+        let error = dealpos::Event::decode(&name, text.as_bytes()).unwrap_err();
+        assert_eq!((error.message, error.pointer.as_str()), (expected, ""), "{text}");
+    }
+    for json in ["Hendry", r#"{"eventType":1,"eventType":2}x"#] {
+        let error = vipps::EventName::identify(json.as_bytes()).unwrap_err();
+        assert!(error.message.starts_with("the text is not JSON: "), "{error}");
+    }
+}
+
+#[test]
+fn a_payload_is_kept_as_its_text() {
+    let json = pos_webhooks::Json::try_from("\u{feff}{\"a\": 2.50}".as_bytes()).unwrap();
+    assert_eq!(json.as_str(), "{\"a\": 2.50}");
+    let error = pos_webhooks::Json::try_from(&b"{\n\"a\":\"\xe9\"}"[..]).unwrap_err();
+    assert_eq!((error.line, error.message.as_str()), (2, "the text is not JSON: a string is not UTF-8"));
 }
 
 #[test]
@@ -287,8 +356,8 @@ fn a_member_that_nobody_listed_need_not_be_utf8() {
     assert_eq!(decode(b"\"Note\":\"Caf\xe9\"").unwrap(), plain);
     let body = [&example[..example.len() - 1], b",\"CreatorID\":\"\xe9\"}"].concat();
     let error = dealpos::Event::decode(&dealpos::EventName::PaymentCreated, &body).unwrap_err();
-    assert_eq!((error.line, error.message.as_str()), (1, "invalid unicode code point"));
+    assert_eq!((error.line, error.message.as_str()), (1, "the text is not JSON: a string is not UTF-8"));
     let more = [b"{\"Note\":\"\xe9\",", &example[1..], b" x"].concat();
     let error = dealpos::Event::decode(&dealpos::EventName::PaymentCreated, &more).unwrap_err();
-    assert_eq!(error.message, "trailing characters");
+    assert_eq!(error.message, "the text is not JSON: there is more text behind the value");
 }

@@ -262,7 +262,7 @@ async fn everything_can_be_asked_for_over_http() {
         (r#"{"answer": "reset", "count": 1}"#, "expected one of `answer`, `delivery`"),
         (r#"["reset"]"#, "expected an object, found an array"),
         (r#"{"answer": "reset", "times": "1"}"#, "expected an integer, found a string at /times"),
-        (r#"{"answer": "reset""#, "EOF"),
+        (r#"{"answer": "reset""#, "the text is not JSON: it ends within an object"),
     ] {
         let (status, refusal) = ask(&sandbox, "POST", "/faults", wrong).await;
         assert_eq!(status, 400, "{wrong}");

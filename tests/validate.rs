@@ -255,7 +255,11 @@ fn refuses_a_number_that_a_double_cannot_hold() {
     for (number, column) in [("1e400", 26), ("-1e400", 27), ("1e-400", 27), ("-0.1E-400", 30)] {
         let json = format!(r#"{{"Text": "\"", "A": [{number}, 1e-401]}}"#);
         let error = not_json(json.as_bytes());
-        assert_eq!((error.line, error.column, error.message.as_str()), (1, column, "number out of range"), "{number}");
+        assert_eq!(
+            (error.line, error.column, error.message.as_str()),
+            (1, column, "a number is too large or too small for a double"),
+            "{number}"
+        );
     }
     let small = format!("0.{}1", "0".repeat(400));
     assert_eq!(not_json(format!("[0.0,\n{small}]").as_bytes()).line, 2);

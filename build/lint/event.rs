@@ -169,12 +169,12 @@ impl<'a> Linter<'a> {
         if place.node.get("path").is_some()
             && !name.chars().all(|c| c.is_ascii_alphanumeric() || "-._~!$&'()*+,;=:@".contains(c))
         {
-            let help = "write the name as it stands in the URL";
+            let help = "write the name as it is in the URL";
             self.report(item, format!("`{name}` cannot be the last segment of a path"), help);
         }
         let Some(header) = place.str("header") else { return };
         if !name.chars().all(|c| matches!(c, '!'..='~')) {
-            self.report(item, format!("`{name}` cannot stand in a header"), "write the name as it is sent");
+            self.report(item, format!("`{name}` cannot be sent in a header"), "write the name as it is sent");
         }
         let Some(post) = item.get("post") else { return };
         let describes = |at: &At<'a>| at.str("name").is_some_and(|name| name.eq_ignore_ascii_case(header));

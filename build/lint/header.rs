@@ -12,7 +12,7 @@ const OF_HTTP: [&str; 7] = ["connection", "content-length", "host", "te", "trail
 impl<'a> Linter<'a> {
     pub(super) fn header_name(&mut self, at: &At<'a>, name: &str) {
         if !is_token(name) {
-            self.report(at, format!("`{name}` is no header name"), "use letters, digits and `-`");
+            self.report(at, format!("`{name}` is not a header name"), "use letters, digits and `-`");
         }
         let lower = name.to_ascii_lowercase();
         if OF_HTTP.contains(&lower.as_str()) {

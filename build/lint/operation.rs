@@ -315,11 +315,11 @@ impl<'a> Linter<'a> {
         let mut successes: Vec<&str> = Vec::new();
         for (status, response) in responses.entries() {
             if status == "default" {
-                let help = "write the statuses that it stands for, such as `'4XX'` and `'5XX'`";
+                let help = "write the statuses that it covers, such as `'4XX'` and `'5XX'`";
                 self.report(&response, "`default` does not say which statuses it is for", help);
             } else if !is_status(status) {
                 let help = "write three digits such as `'404'`, or a range such as `'4XX'`";
-                self.report(&response, format!("`{status}` is no status of an answer"), help);
+                self.report(&response, format!("`{status}` is not a status of an answer"), help);
             } else if status.starts_with('2') {
                 successes.push(status);
             }
@@ -460,7 +460,7 @@ impl<'a> Linter<'a> {
                 }
             }
             if property.node.get("nullable").is_some() {
-                let help = "make the field optional, or describe the text that stands for null";
+                let help = "make the field optional, or describe the text that means null";
                 self.report(&property, format!("a form has no null for the field `{name}`"), help);
             }
         }

@@ -182,7 +182,7 @@ impl Answer {
     }
 }
 
-/// One way in which a request departs from the specification.
+/// One way in which a request violates the specification.
 #[derive(Clone, Debug)]
 pub(super) struct Problem {
     /// Whether it is in the body, and not a header or parameter.
@@ -203,7 +203,7 @@ impl fmt::Display for Problem {
     }
 }
 
-/// The sandbox itself departs from the specification; shown in a 500, since a test would rather fail than go on.
+/// The sandbox itself violates the specification; shown in a 500, since a test would rather fail than go on.
 #[derive(Debug)]
 pub(super) struct Broken(pub String);
 

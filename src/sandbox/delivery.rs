@@ -28,7 +28,7 @@ const WRONG_SECRET: &str = "not-the-secret";
 /// How old a stale delivery is: older than any replay window.
 const STALE: Duration = Duration::from_secs(3600);
 
-/// A body that is no JSON.
+/// A body that is not JSON.
 const GARBAGE: &str = "<!doctype html><title>Not what was documented</title>";
 
 /// What is to be delivered, and how.
@@ -110,7 +110,7 @@ pub enum DeliverError {
     /// The provider has no such event.
     #[error("{} has no event `{}`; it has: {}", .0.provider, .0.name, .0.known.join(", "))]
     Event(UnknownName),
-    /// The time scale is no positive number.
+    /// The time scale is not a positive number.
     #[error("the time scale is not a number above 0")]
     TimeScale,
     /// No attempt at all is allowed.

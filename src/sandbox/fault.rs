@@ -96,7 +96,7 @@ pub enum DeliveryFault {
     Reset,
     /// Half of the body is sent, and the connection is closed.
     Truncated,
-    /// The body is no JSON; its signature is genuine.
+    /// The body is not JSON; its signature is genuine.
     Garbage,
     /// The delivery comes once more after it was acknowledged.
     Duplicate,
@@ -224,11 +224,11 @@ pub enum FaultError {
     /// It says neither what goes wrong with answers nor what with deliveries, or both.
     #[error("a fault has either `answer` or `delivery`")]
     Kind,
-    /// The probability is no probability.
+    /// The probability is not from 0 to 1.
     #[error("the probability is not from 0 to 1")]
     Probability,
     /// A status that no answer can have.
-    #[error("{0} is no status from 200 to 599")]
+    #[error("{0} is not a status from 200 to 599")]
     Status(u16),
     /// It is to hit an operation, but deliveries have none; or an event, but calls have none.
     #[error("`operation` goes with `answer`, and `event` with `delivery`")]

@@ -108,7 +108,7 @@ async fn serve(
     };
     inner.changed();
     let answer = answer.unwrap_or_else(|Broken(reason)| {
-        let note = format!("the sandbox departs from the specification: {reason}");
+        let note = format!("the sandbox does not keep to the specification: {reason}");
         Answer::undocumented(StatusCode::INTERNAL_SERVER_ERROR, Some("text/plain"), note)
     });
     broken_as_asked(answer, &faults, &connection)
@@ -250,7 +250,7 @@ fn parameter_problem(parameter: &Parameter, value: Option<&str>) -> Option<Probl
     }
 }
 
-/// A request body as JSON text, and how it departs from the specification.
+/// A request body as JSON text, and how it violates the specification.
 struct ReadBody {
     text: String,
     problems: Vec<Problem>,
@@ -351,7 +351,7 @@ fn form(schema: &Value, bytes: &[u8]) -> Value {
     Value::Object(fields)
 }
 
-/// How an answer departs from what the operation documents for its status.
+/// How an answer differs from what the operation documents for its status.
 fn departure(provider: &'static Provider, call: &Call<'_>, answer: &Answer) -> Option<String> {
     let catalogue::Answer { status, body, .. } = call.documented(answer.status)?;
     let place = format!("the answer {status} of {}", call.operation.id);

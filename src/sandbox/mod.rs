@@ -17,7 +17,7 @@
 //! let sandbox = Sandbox::start().await?;
 //! let client = sandbox.vipps()?;
 //!
-//! // Nobody listens there; a test would have its receiver there.
+//! // Nothing listens there; a test would have its receiver there.
 //! let event = EventName::EpaymentsPaymentCapturedV1.to_string();
 //! let webhook = RegisterWebhook { url: "http://127.0.0.1:9/hooks".into(), events: vec![event.clone()] };
 //! let registered = client.register_webhook(&webhook).await?;
@@ -36,7 +36,7 @@
 //!
 //! # What is documented and what is not
 //!
-//! Requests are held against the specification, answers too (in debug builds: a sandbox that would depart from it answers
+//! Requests are held against the specification, answers too (in debug builds: a sandbox that would violate it answers
 //! 500 and says how). Where a provider documents no answer, the sandbox answers with the usual status, in the provider's
 //! form as far as there is one: 401 without a token, 404 for an unknown id, 400 for a request that does not match the
 //! specification. The header `x-sandbox-note` of a refusal says to people why.
@@ -56,7 +56,7 @@
 //! the same payment, and removes a registration whose receiver has not answered for two weeks.
 //!
 //! A myPOS webhook gets every event, since subscriptions are outside of this crate, and its pages are asked for with
-//! `page` and `size`, which are second-hand. DealPOS has no calls; [`Sandbox::register`] stands for its back office.
+//! `page` and `size`, which are second-hand. DealPOS has no calls; [`Sandbox::register`] takes the place of its back office.
 
 mod backend;
 mod control;
@@ -124,7 +124,7 @@ impl Default for Builder {
 impl Builder {
     /// Where it listens; a free port of 127.0.0.1 unless this says otherwise.
     ///
-    /// Whoever reaches the address can do all that the page and the control endpoints can.
+    /// Every program that reaches the address can do all that the page and the control endpoints can.
     #[must_use]
     pub fn listen(mut self, address: SocketAddr) -> Self {
         self.listen = address;
@@ -237,7 +237,7 @@ pub struct UnknownProvider {
 pub struct Account {
     /// The provider's module.
     pub provider: &'static str,
-    /// Stands for the documented server.
+    /// Replaces the documented server.
     pub base_url: String,
     /// What to call with, and what deliveries are signed with where that is not told by a call. The names are those of the
     /// module's `Credentials`: `token`, and with Vipps MobilePay `ocp_apim_subscription_key` and
@@ -386,18 +386,18 @@ impl Sandbox {
         Ok(self.inner.registrations(self::provider(provider)?))
     }
 
-    /// Delivers an event to every registration that is to get it, one after the other, and tells each attempt.
+    /// Delivers an event to every registration that is to get it, one after the other, and returns each attempt.
     ///
     /// # Errors
     ///
     /// When there is no such provider or event, or a setting of the [`Delivery`] makes no sense. A receiver that cannot be
-    /// reached, or refuses, is no error: see [`Attempt`].
+    /// reached, or refuses, is not an error: see [`Attempt`].
     pub async fn deliver(&self, provider: &str, delivery: impl Into<Delivery>) -> Result<Vec<Attempt>, DeliverError> {
         self.inner.deliver(provider, delivery.into()).await
     }
 
     /// The attempts at deliveries, oldest first, background retries included; the last 1000. The number of the first one
-    /// tells how many are gone.
+    /// says how many are gone.
     pub fn log(&self) -> Vec<Attempt> {
         self.inner.log()
     }

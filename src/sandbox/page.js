@@ -62,7 +62,7 @@ async function deliver(form, button) {
     if (!answer.ok) {
       say(result.error);
     } else if (result.length === 0) {
-      say(`${event} was delivered to nobody: nothing is registered for it, or it is held back.`);
+      say(`${event} was not delivered: nothing is registered for it, or it is held back.`);
     } else {
       say(`${event}: ${result.map((attempt) => attempt.status ?? attempt.error).join(", ")}.`);
     }

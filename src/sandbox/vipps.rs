@@ -17,7 +17,7 @@ use crate::vipps::{EventName, PROVIDER, headers, sign};
 const SALES_UNIT: &str = "Merchant-Serial-Number";
 const SUBSCRIPTION_KEY: &str = "Ocp-Apim-Subscription-Key";
 
-/// A sales unit that the sandbox tells; others work as well.
+/// A sales unit that the sandbox shows; others work as well.
 const SALES_UNIT_NUMBER: &str = "123456";
 
 pub(super) struct Vipps {

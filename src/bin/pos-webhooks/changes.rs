@@ -1,7 +1,8 @@
 //! What usually happens to a delivery between its provider and a file.
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use pos_webhooks::Secret;
 use pos_webhooks::verify::VerifyError;
 
@@ -42,6 +43,12 @@ fn to_body((what, body): (&str, Vec<u8>)) -> Change {
     Change { what: what.to_owned(), with: With::Body(body) }
 }
 
+/// Of which padding may be left out.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
 /// A body that was stored in another form than it came in.
 fn of_bytes(body: &[u8]) -> impl Iterator<Item = Change> {
     let wide = match body {
@@ -55,7 +62,12 @@ fn of_bytes(body: &[u8]) -> impl Iterator<Item = Change> {
     });
     let latin = || body.iter().copied().map(char::from).collect::<String>();
     let latin = (wide.is_none() && std::str::from_utf8(body).is_err()).then(latin);
-    let encoded: Vec<_> = body.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
+    let of_standard = |byte: &u8| match byte {
+        b'-' => b'+',
+        b'_' => b'/',
+        byte => *byte,
+    };
+    let encoded: Vec<_> = body.iter().filter(|byte| !byte.is_ascii_whitespace()).map(of_standard).collect();
     let decoded = BASE64.decode(encoded).ok().filter(|decoded| !decoded.is_empty());
     let changes = [
         ("without the head of the request in front of the body", after_head(body).map(<[u8]>::to_vec)),
@@ -69,7 +81,6 @@ fn of_bytes(body: &[u8]) -> impl Iterator<Item = Change> {
 
 fn of_text(text: &str) -> impl Iterator<Item = Change> {
     let unended = text.strip_suffix('\n').map(|text| text.strip_suffix('\r').unwrap_or(text));
-    let compacted = compact(text);
     let changes = [
         ("without the newline at the end of the body", unended.map(str::to_owned)),
         ("with a newline (LF) at the end of the body", Some(format!("{text}\n"))),
@@ -77,20 +88,36 @@ fn of_text(text: &str) -> impl Iterator<Item = Change> {
         ("with LF for each CR LF in the body", Some(text.replace("\r\n", "\n"))),
         ("with CR LF for each LF in the body", Some(text.replace("\r\n", "\n").replace('\n', "\r\n"))),
         ("without the byte order mark of the body", text.strip_prefix('\u{feff}').map(str::to_owned)),
-        ("with a space after each `:` and `,` of the body", Some(spaced(&compacted))),
         ("as the text of which the body is a JSON string", serde_json::from_str(text).ok()),
     ];
     let mut changes: Vec<_> =
         changes.into_iter().filter_map(|(what, body)| Some(to_body((what, body?.into_bytes())))).collect();
-    let forms = [("", unended.unwrap_or(text)), (", and no white space between the values", &compacted)];
-    for (space, text) in forms {
-        if !space.is_empty() {
-            changes.push(to_body(("without the white space between the values of the body", text.into())));
+    let unended = unended.unwrap_or(text);
+    let compact = compact(unended);
+    // What the form itself is called, and what it is called behind a writer.
+    let forms = [
+        Some(("", "", unended.to_owned())),
+        Some((
+            "without the white space between the values of the body",
+            ", and no white space between the values",
+            compact.clone(),
+        )),
+        Some((
+            "with a space after each `:` and `,` of the body",
+            ", and a space after each `:` and `,`",
+            spaced(&compact),
+        )),
+        indented(&compact, 2).map(|text| ("with the body indented by 2 spaces", ", indented by 2 spaces", text)),
+        indented(&compact, 4).map(|text| ("with the body indented by 4 spaces", ", indented by 4 spaces", text)),
+    ];
+    for (form, behind, text) in forms.into_iter().flatten() {
+        if !form.is_empty() {
+            changes.push(to_body((form, text.clone().into_bytes())));
         }
         if text.len() <= REWRITTEN_BYTES {
             changes.extend(WRITERS.iter().map(|writer| Change {
-                what: format!("with {}{space}", writer.what),
-                with: With::Body(writer.write(text).into_bytes()),
+                what: format!("with {}{behind}", writer.what),
+                with: With::Body(writer.write(&text).into_bytes()),
             }));
         }
     }
@@ -210,6 +237,33 @@ pub fn compact(json: &str) -> String {
 fn spaced(json: &str) -> String {
     let spaced = |part: &str| part.replace(':', ": ").replace(',', ", ");
     parts(json).map(|(is_text, part)| if is_text { part.to_owned() } else { spaced(part) }).collect()
+}
+
+/// Compact JSON as most programs print it for people; `None` where that is too long.
+fn indented(json: &str, by: usize) -> Option<String> {
+    let (mut depth, mut written) = (0_usize, String::new());
+    for (is_text, mut rest) in parts(json) {
+        while let Some(first) = rest.chars().next() {
+            let (token, after) = rest.split_at_checked(if is_text { rest.len() } else { first.len_utf8() })?;
+            rest = after;
+            let closes = matches!(token, "}" | "]");
+            depth = depth.saturating_sub(closes.into());
+            if written.ends_with(',') || written.ends_with(['{', '[']) != closes {
+                written.push('\n');
+                written.extend(std::iter::repeat_n(' ', by * depth));
+            }
+            written += token;
+            match token {
+                "{" | "[" => depth += 1,
+                ":" => written.push(' '),
+                _ => {}
+            }
+            if written.len() > REWRITTEN_BYTES {
+                return None;
+            }
+        }
+    }
+    Some(written)
 }
 
 /// The texts of JSON with their quotes, and what is between them.

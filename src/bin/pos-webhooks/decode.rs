@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use http::Uri;
+use pos_webhooks::Json;
 use pos_webhooks::catalogue::EventNamePlace;
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -30,7 +31,7 @@ does is missing, null or blank. \
 `payload` is what was received, without the white space between its values; numbers and texts stay to the letter.
 
 Which event it is:
-  vipps    The payload says; where nobody has documented such a payload, its member eventType.
+  vipps    The payload says; where no such payload is documented, its member eventType does.
   mypos    The header X-myPOS-Event says: give --headers.
   dealpos  The last segment of the URL's path says: give --url, or --headers with a request line.
   mipos    Nothing says: give --event, what the webhook was registered for.
@@ -43,7 +44,8 @@ Examples:
 
 Exit status:
   0  It decodes, though perhaps as an event that is not documented yet.
-  1  It does not: no JSON, or a member is missing or of another type. The error has its place.
+  1  It does not decode: the text is not JSON, or a member is missing or of another type. The error
+     says where.
   2  Wrong usage, or an input could not be read or the output not be written.")]
 pub struct Arguments {
     /// Whose payload it is
@@ -110,8 +112,7 @@ fn decode(scheme: &dyn Scheme, named: Option<String>, body: &[u8]) -> Result<Dec
     let event = named.filter(|name| !name.trim().is_empty()).or(identified);
     let idempotency_key = scheme.decode(event.as_deref().unwrap_or_default(), body)?;
     // Models ignore unknown members, which need not even be text.
-    let payload: &RawValue = serde_json::from_slice(body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body))?;
-    let payload = RawValue::from_string(compact(payload.get()))?;
+    let payload = RawValue::from_string(compact(Json::try_from(body)?.as_str()))?;
     let known = scheme.provider().events.iter().any(|known| Some(known.name) == event.as_deref());
     Ok(Decoded { event, known, idempotency_key, payload })
 }

@@ -144,7 +144,7 @@ impl Life<'_> {
             #[cfg(feature = "mipos")]
             "mipos" => {
                 let secret = self.sandbox.account("mipos")?.credentials.get("secret").cloned();
-                let secret = secret.ok_or_else(|| Miss::Failed("the sandbox tells no secret".to_owned()))?;
+                let secret = secret.ok_or_else(|| Miss::Failed("the sandbox shows no secret".to_owned()))?;
                 self.run(&calls::Mipos { client: self.sandbox.mipos()?, secret }).await
             }
             #[cfg(feature = "mypos")]
@@ -244,13 +244,13 @@ impl Life<'_> {
             Some(Err(error)) => return Err(Miss::Failed(format!("refused with {status}: {error}"))),
             None => return Err(Miss::Failed("sent to a URL that was not registered".to_owned())),
         };
-        ensure(attempt.is_acknowledged(), || format!("{status} is no acknowledgement to the sender"))?;
+        ensure(attempt.is_acknowledged(), || format!("{status} is not an acknowledgement to the sender"))?;
         let told = tells_its_event(self.provider, event);
         ensure(arrived.known == told && (arrived.event == event.name) == told, || {
             format!("decoded as `{}`", arrived.event)
         })?;
         ensure(!told || event.idempotency_key.is_empty() || arrived.idempotency_key.is_some(), || {
-            "decoded without the key that tells redeliveries".to_owned()
+            "decoded without the key that identifies redeliveries".to_owned()
         })?;
         self.provider.validate(event.name, body)?;
         let example = event.payload.examples.iter().find(|example| example.json.as_bytes() == body);

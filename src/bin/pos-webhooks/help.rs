@@ -92,6 +92,20 @@ pub fn fill(text: &str, width: usize, column: usize) -> String {
     textwrap::fill(text, options(width, start, &indent, |line| Box::new(words(line, &['`'], false))))
 }
 
+/// Breaks the lines of a message at the width of the terminal, and never inside a word. What is to be copied stays whole:
+/// usage, and lines that are quoted.
+pub fn fitted(text: &str) -> String {
+    let width = width();
+    let lines = text.split('\n').map(|line| {
+        let unindented = line.trim_start();
+        match unindented.starts_with(['"', '\'']) || line.starts_with("Usage: ") {
+            true => line.to_owned(),
+            false => fill(line, width, line.len() - unindented.len()),
+        }
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
 fn command(text: &str, width: usize) -> String {
     let mut lines = Vec::new();
     for part in text.split(" \\\n") {

@@ -14,6 +14,7 @@ mod hooks;
 mod input;
 mod lines;
 mod listen;
+mod options;
 mod report;
 mod sandbox;
 mod schemes;
@@ -23,7 +24,7 @@ mod validate;
 mod verify;
 
 use std::ffi::OsStr;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, IsTerminal as _, Write};
 use std::process::ExitCode;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, Str, TypedValueParser};
@@ -99,8 +100,8 @@ enum Stop {
 }
 
 fn main() -> ExitCode {
-    let matches = help::laid_out(Cli::command()).get_matches();
-    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.format(&mut Cli::command()).exit());
+    let matches = help::laid_out(Cli::command()).try_get_matches().unwrap_or_else(|error| fitted(error).exit());
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| fitted(error.format(&mut Cli::command())).exit());
     let done = match cli.command {
         Command::Demo(arguments) => explained("demo", demo::run(&arguments)),
         Command::Verify(arguments) => explained("verify", verify::run(&arguments)),
@@ -135,12 +136,16 @@ fn explained(subcommand: &str, done: Result<ExitCode, Stop>) -> io::Result<ExitC
             Ok(ExitCode::from(UNUSABLE))
         }
         Err(Stop::Usage(message)) => {
-            let mut cli = Cli::command();
-            cli.build();
-            match subcommand.split(' ').try_fold(&mut cli, |command, name| command.find_subcommand_mut(name)) {
-                Some(command) => command.error(Misuse::MissingRequiredArgument, message).exit(),
-                None => Cli::command().error(Misuse::MissingRequiredArgument, message).exit(),
+            let mut command = Cli::command();
+            command.build();
+            for name in subcommand.split(' ') {
+                match command.find_subcommand(name) {
+                    // One without help exists only to say what to use in its place.
+                    Some(found) if !found.is_disable_help_flag_set() => command = found.clone(),
+                    _ => break,
+                }
             }
+            fitted(command.error(Misuse::MissingRequiredArgument, message)).exit()
         }
     }
 }
@@ -165,12 +170,28 @@ fn print_to(mut out: impl Write, text: &str, status: ExitCode) -> io::Result<Exi
 
 /// Says on standard error what went wrong, in the form of clap's errors. Where that cannot be written nothing can be said.
 fn complain(message: std::fmt::Arguments<'_>) {
-    let _ = clap::Error::raw(Misuse::Io, format_args!("{message}\n")).with_cmd(&Cli::command()).print();
+    let error = clap::Error::raw(Misuse::Io, format_args!("{message}\n")).with_cmd(&Cli::command());
+    let _ = fitted(error).print();
+}
+
+/// An error as it fits the terminal, where it goes to one.
+fn fitted(error: clap::Error) -> clap::Error {
+    if !(error.use_stderr() && io::stderr().is_terminal()) {
+        return error;
+    }
+    let text = help::fitted(&error.render().to_string());
+    match text.strip_prefix("error: ") {
+        Some(message) => clap::Error::raw(error.kind(), message).with_cmd(&Cli::command()),
+        // Without arguments it is the help.
+        None => error,
+    }
 }
 
 /// Says on standard error what need not be wrong.
 fn warn(message: std::fmt::Arguments<'_>) {
-    let _ = writeln!(io::stderr(), "warning: {message}");
+    let text = format!("warning: {message}");
+    let text = if io::stderr().is_terminal() { help::fitted(&text) } else { text };
+    let _ = writeln!(io::stderr(), "{text}");
 }
 
 fn provider() -> impl TypedValueParser<Value = &'static Provider> {
@@ -199,7 +220,7 @@ fn check_value(subcommand: &str, argument: &str, value: &str, known: impl IntoIt
         let argument = command.get_arguments().find(|it| it.get_id() == argument);
         let known = PossibleValuesParser::new(known.into_iter().map(PossibleValue::new));
         if let Err(error) = known.parse_ref(command, argument, OsStr::new(value)) {
-            error.exit();
+            fitted(error).exit();
         }
     }
 }

@@ -7,6 +7,8 @@ use std::process::ExitCode;
 use clap::Args;
 use pos_webhooks::sandbox::Sandbox;
 
+use crate::options;
+
 /// Run all providers on this machine, as they are documented
 ///
 /// Prints one JSON line per provider: `base_url` takes the place of the documented server, and `credentials` are what a client or
@@ -27,11 +29,12 @@ Examples:
       The next two calls fail.")]
 pub struct Arguments {
     /// Where to listen; port 0 takes a free one
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0", allow_negative_numbers = true)]
+    #[arg(value_parser = options::address)]
     listen: SocketAddr,
 
     /// What tokens, ids, secrets and the choice of faults follow from; random without it
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true, value_parser = options::whole(0..=u64::MAX))]
     seed: Option<u64>,
 
     /// Let deliveries go to other machines; without it they are refused

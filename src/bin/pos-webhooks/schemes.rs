@@ -284,7 +284,7 @@ mod dealpos {
         generated!(dealpos);
 
         fn proof(&self) -> &'static str {
-            "the sender knows the key; nothing is signed: whoever has seen one delivery can send any other"
+            "the sender knows the key; nothing is signed: anyone who has seen one delivery can send any other"
         }
 
         fn unsigned(&self) -> Option<&'static str> {

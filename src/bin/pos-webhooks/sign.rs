@@ -8,6 +8,7 @@ use http::HeaderValue;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::input::{self, Head};
+use crate::options;
 use crate::schemes::{Delivery, Refusal, Scheme, unknown_event};
 use crate::{Stop, print, warn};
 
@@ -54,7 +55,7 @@ pub struct Arguments {
     event: Option<String>,
 
     /// Time of the delivery, in RFC 3339; now if not given
-    #[arg(long, value_name = "RFC3339")]
+    #[arg(long, value_name = "RFC3339", allow_negative_numbers = true, value_parser = options::time)]
     at: Option<Timestamp>,
 
     /// File with the body, at most 16 MiB; none, or -, is standard input

@@ -10,13 +10,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use clap::builder::RangedU64ValueParser;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use pos_webhooks::catalogue::Provider;
 use pos_webhooks::validate::Invalid;
 
 use crate::input::open;
 use crate::lines::{Chunk, Line, Lines};
+use crate::options;
 use crate::report::{Checker, Error, Format};
 
 /// Validate payloads against the specification
@@ -31,7 +31,7 @@ use crate::report::{Checker, Error, Format};
 Output for people:
   FILE: valid
   FILE: /POINTER: MESSAGE (KEYWORD)
-  FILE:LINE:COLUMN: MESSAGE            (no JSON, or longer than --max-bytes)
+  FILE:LINE:COLUMN: MESSAGE            (it is not JSON, or it is longer than --max-bytes)
 With --ndjson violations have a line too (FILE:LINE: /POINTER: …), and valid payloads are only
 counted: the last line says how many are valid and how many are not.
 
@@ -49,7 +49,7 @@ Examples:
 
 Exit status:
   0  Everything was valid, or there was nothing to validate.
-  1  Something was invalid: violations, no JSON, or longer than --max-bytes.
+  1  Something was invalid: it has violations, is not JSON, or is longer than --max-bytes.
   2  Wrong usage, or a file could not be read. The other files are validated all the same.
 Where the output is closed early (`| head`), the status is that of what was validated until then.")]
 pub struct Arguments {
@@ -77,7 +77,8 @@ pub struct Arguments {
     ///
     /// A longer one is invalid and is not kept in memory. While it is validated a payload takes a few times its length,
     /// and a hundred times or more where it is made to (`[{"":0},{"":0},…`).
-    #[arg(long, value_name = "N", default_value = "16777216", value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
+    #[arg(long, value_name = "N", default_value = "16777216", allow_negative_numbers = true)]
+    #[arg(value_parser = options::whole(1..=usize::MAX))]
     max_bytes: usize,
 
     /// How results are written

@@ -1,5 +1,6 @@
 //! `pos-webhooks verify`.
 
+use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -11,7 +12,9 @@ use pos_webhooks::verify::VerifyError;
 use sha2::{Digest as _, Sha256};
 
 use crate::changes::changes;
+use crate::help;
 use crate::input;
+use crate::options;
 use crate::report::Plain;
 use crate::schemes::{Change, Delivery, Refusal, Scheme, Signed, With};
 use crate::{Stop, print, warn};
@@ -44,9 +47,9 @@ folded; blank lines are skipped. A status or request line starts anew, so that o
 A whole request is read up to its body, and of the output of `curl -v` the lines after `>`. Pseudo-headers of HTTP/2 and CGI \
 variables (`NAME=value`) are read as well.
 
-Hints come from what was tried: other line ends, white space, escapes and encodings of the body, Base64, a request in front of \
-it, other hosts and paths, and what is around a secret. What is not tried is another order of members or form of numbers, \
-which cannot be found again once a body was parsed.
+Hints come from what was tried: other line ends, white space, escapes and encodings of the body, indentation by 2 or 4 spaces, \
+Base64, a request in front of it, other hosts and paths, and what is around a secret. What is not tried is another \
+indentation, order of members or form of numbers, which cannot be found again once a body was parsed.
 
 Examples:
   pos-webhooks verify vipps --secret-file secret.txt --url https://shop.example/hooks/vipps \\
@@ -79,7 +82,7 @@ pub struct Arguments {
     headers: PathBuf,
 
     /// Time of the replay window, in RFC 3339; now if not given
-    #[arg(long, value_name = "RFC3339")]
+    #[arg(long, value_name = "RFC3339", allow_negative_numbers = true, value_parser = options::time)]
     at: Option<Timestamp>,
 
     /// File with the delivery's body, at most 16 MiB; none, or -, is standard input
@@ -142,17 +145,24 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
     if let (true, Some(why)) = (secrets.is_empty(), scheme.unsigned()) {
         let text =
             format!("not verified: nothing proves where this delivery comes from\n{why}; --secret-file takes one\n");
-        return Ok(print(&text, ExitCode::FAILURE)?);
+        return Ok(print(&fitted(text), ExitCode::FAILURE)?);
     }
     match verify(*scheme, &delivery, &secrets) {
         Ok(index) => {
             let file = secret_files.get(index).map_or_else(String::new, |file| file.display().to_string());
             let text = format!("verified with the secret of {}\n{}\n", Plain(&file), scheme.proof());
-            Ok(print(&text, ExitCode::SUCCESS)?)
+            Ok(print(&fitted(text), ExitCode::SUCCESS)?)
         }
         Err(Refusal::Usage(message)) => Err(Stop::Usage(message)),
-        Err(Refusal::Verify(error)) => Ok(print(&refused(*scheme, &delivery, &secrets, &error), ExitCode::FAILURE)?),
+        Err(Refusal::Verify(error)) => {
+            Ok(print(&fitted(refused(*scheme, &delivery, &secrets, &error)), ExitCode::FAILURE)?)
+        }
     }
+}
+
+/// A result as it fits the terminal. Elsewhere each sentence stays on its line, for programs that search it.
+fn fitted(text: String) -> String {
+    if io::stdout().is_terminal() { help::fitted(&text) } else { text }
 }
 
 /// Which secret it was, or where the one stopped that came farthest.

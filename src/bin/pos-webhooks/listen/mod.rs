@@ -24,7 +24,7 @@ use tokio::sync::watch;
 
 use crate::input::Head;
 use crate::schemes::{Delivery, Refusal, Scheme, Signed, unknown_event};
-use crate::{Stop, input};
+use crate::{Stop, input, options};
 use delivery::Receiver;
 use journal::Journal;
 use metrics::Metrics;
@@ -117,7 +117,8 @@ pub struct Arguments {
     event: Option<String>,
 
     /// Address and port to listen on
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080", allow_negative_numbers = true)]
+    #[arg(value_parser = options::address)]
     listen: SocketAddr,
 
     /// Append to this file instead of writing to standard output
@@ -135,15 +136,18 @@ pub struct Arguments {
     strict: bool,
 
     /// Longest body
-    #[arg(long, value_name = "BYTES", default_value_t = 1 << 20)]
+    #[arg(long, value_name = "BYTES", default_value_t = 1 << 20, allow_negative_numbers = true)]
+    #[arg(value_parser = options::whole(1..=usize::MAX))]
     max_bytes: usize,
 
     /// Most connections at a time; one more closes the one that has been idle longest
-    #[arg(long, value_name = "COUNT", default_value = "1024")]
+    #[arg(long, value_name = "COUNT", default_value = "1024", allow_negative_numbers = true)]
+    #[arg(value_parser = options::whole(NonZeroUsize::MIN..=NonZeroUsize::MAX))]
     max_connections: NonZeroUsize,
 
     /// How many events are remembered to recognise those that come again
-    #[arg(long, value_name = "COUNT", default_value = "100000")]
+    #[arg(long, value_name = "COUNT", default_value = "100000", allow_negative_numbers = true)]
+    #[arg(value_parser = options::whole(NonZeroUsize::MIN..=NonZeroUsize::MAX))]
     window: NonZeroUsize,
 
     /// How the log is written
