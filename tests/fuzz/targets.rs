@@ -73,7 +73,10 @@ pub fn validate(input: &[u8]) {
             assert!(value.is_ok());
             if let Err(error) = schema.decode(json) {
                 // JSON Schema takes any number of digits for an integer.
-                assert_eq!(error.message, "expected a 64-bit integer, found another number", "valid, but: {error}");
+                assert_eq!(
+                    error.message, "expected a 64-bit integer, found a number that is too large",
+                    "valid, but: {error}"
+                );
             }
         }
         Err(Invalid::Violations(violations)) => {
@@ -86,7 +89,7 @@ pub fn validate(input: &[u8]) {
         }
         // Of two members of one name a JSON value has the last, and of a number next to zero nothing.
         Err(Invalid::NotJson(error)) => assert!(
-            value.is_err() || error.message.contains("comes twice") || error.message == "number out of range",
+            value.is_err() || error.message.contains("comes twice") || error.message.contains("too large or too small"),
             "{error}"
         ),
         Err(other) => panic!("{other}"),
