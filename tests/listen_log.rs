@@ -136,7 +136,8 @@ fn on_terminal(folder: &Folder, variables: &[(&str, &str)]) -> String {
     );
     let mut command = Command::new("script");
     command.args(["-qec", &program, "/dev/null"]).env("TERM", "xterm").stdin(Stdio::null());
-    for name in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE"] {
+    // Where a continuous integration runs, colours are taken to be understood.
+    for name in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "CI"] {
         command.env_remove(name);
     }
     let mut child = command.envs(variables.iter().copied()).stdout(Stdio::piped()).spawn().unwrap();
