@@ -264,6 +264,14 @@ fn a_whole_last_line_is_completed_and_a_torn_one_is_kept_beside() {
         assert!(listener.end().contains("was not whole"));
         assert_eq!(folder.text("events.torn"), format!("{torn}\n"));
     }
+
+    // Also in a file that was rotated between a crash and the start; what is not its own stays.
+    fs::write(folder.file("events.1"), format!("{whole}{{\"received_at\":\"2026")).unwrap();
+    fs::write(folder.file("events.conf"), "{\"received_at\":\"2026\"}\n{\"rec").unwrap();
+    Listener::vipps(&folder, &[]).end();
+    assert_eq!(folder.text("events.1"), whole);
+    assert_eq!(folder.text("events.1.torn"), "{\"received_at\":\"2026\n");
+    assert_eq!(folder.text("events.conf"), "{\"received_at\":\"2026\"}\n{\"rec");
 }
 
 #[test]
@@ -368,6 +376,8 @@ fn what_was_acknowledged_survives_kills_and_rotations() {
             }
         });
     }
+    // What the last kill left behind is looked after by the next start.
+    Listener::vipps(&folder, &[]).end();
     let (all, acknowledged) = (folder.all_payloads(), acknowledged.into_inner().unwrap());
     let twice = all.values().filter(|count| **count > 1).count();
     let lost = acknowledged.iter().filter(|reference| !all.contains_key(&payment(reference))).count();

@@ -61,13 +61,7 @@ impl EventFile {
         options.read(true).append(true).create(true);
         private(&mut options);
         let file = options.open(path)?;
-        #[cfg(unix)]
-        rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive).map_err(
-            |error| match error {
-                rustix::io::Errno::WOULDBLOCK => io::Error::other("another process writes to it"),
-                error => error.into(),
-            },
-        )?;
+        lock(&file)?;
         if !file.metadata()?.is_file() {
             return Err(io::Error::other("it is not a file, so that nothing could be safe in it"));
         }
@@ -248,6 +242,9 @@ impl EventFile {
             if left == 0 {
                 break;
             }
+            if path != self.path {
+                mend_rotated(&path);
+            }
             match newest_keys(&path, &mut left) {
                 Ok(keys) => newest_first.push(keys),
                 Err(error) if path == self.path => return Err(error),
@@ -277,6 +274,30 @@ impl EventFile {
         found.sort_unstable_by(|one, other| other.cmp(one));
         Ok(found.into_iter().map(|(_, path)| path).collect())
     }
+}
+
+/// Sees to it that a rotated file ends with a whole line, too: it may have been rotated after a crash, before this start.
+/// What is not a file of events, or is being written to, is left as it is.
+fn mend_rotated(path: &Path) {
+    let opened = OpenOptions::new().read(true).append(true).open(path);
+    if let Some(file) = opened.ok().filter(|file| lock(file).is_ok()) {
+        let _ = EventFile { path: path.to_owned(), file, length: 0, torn: false }.mend();
+    }
+}
+
+/// A file has one writer.
+#[cfg(unix)]
+fn lock(file: &File) -> io::Result<()> {
+    use rustix::fs::{FlockOperation, flock};
+    flock(file, FlockOperation::NonBlockingLockExclusive).map_err(|error| match error {
+        rustix::io::Errno::WOULDBLOCK => io::Error::other("another process writes to it"),
+        error => error.into(),
+    })
+}
+
+#[cfg(not(unix))]
+fn lock(_: &File) -> io::Result<()> {
+    Ok(())
 }
 
 /// The keys in the last `left` bytes of a file, which become fewer.
