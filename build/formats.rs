@@ -1,4 +1,4 @@
-//! Formats of strings that only the documents of this project know, and what stands for them in what is given out: a
+//! Formats of strings that only the documents of this project know, and what takes their place in what is given out: a
 //! regular expression as ECMA-262 has them, which any validator of JSON Schema enforces. It admits a day of the week that
 //! is not the date's, and nothing else that the format does not. The library uses this file, too.
 
