@@ -45,7 +45,7 @@ mod counted;
 mod decode;
 mod events;
 #[cfg(feature = "validate")]
-#[path = "../build/formats.rs"]
+#[path = "../build/src/formats.rs"]
 mod formats;
 mod json_schema;
 #[cfg(feature = "sandbox")]

@@ -1,10 +1,6 @@
 //! `pos-webhooks`: verifies, decodes and validates deliveries, manages webhooks, and shows what the specifications say.
 
-// What the providers share is not all used by each of them.
-#![cfg_attr(
-    not(all(feature = "mipos", feature = "mypos", feature = "dealpos", feature = "vipps")),
-    allow(dead_code, unused_macros)
-)]
+#![forbid(unsafe_code)]
 
 mod changes;
 mod decode;

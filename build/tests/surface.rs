@@ -14,49 +14,26 @@ use syn::{
     Arm, Attribute, Expr, Fields, ImplItem, ImplItemFn, Item, ItemImpl, Lit, Member, Meta, Stmt, Token, Visibility,
 };
 
-// The steps themselves, as build.rs has them.
-#[allow(dead_code)]
-#[path = "../build"]
-mod build {
-    pub mod bundle;
-    pub mod catalogue;
-    pub mod events;
-    pub mod facade;
-    pub mod formats;
-    pub mod lint;
-    pub mod load;
-    pub mod models;
-    pub mod names;
-    pub mod operations;
-    pub mod spec;
-}
-use build::{bundle, catalogue, events, facade, lint, load, models, operations, spec};
+use pos_webhooks_build::{Generated, bundle, generate};
 
-macro_rules! provider {
-    ($name:ident, $feature:literal) => {
-        #[cfg(feature = $feature)]
-        #[test]
-        fn $name() {
-            let code = include_str!(concat!(env!("OUT_DIR"), "/", $feature, ".rs"));
-            let file = syn::parse_file(code).expect("generated code");
-            #[cfg(feature = "client")]
-            assert_snapshot($feature, surface(&file));
-            #[cfg(not(feature = "client"))]
-            assert_snapshot(concat!($feature, "_without_client"), names(&surface(&file)));
-        }
-    };
+#[test]
+fn every_provider_is_generated_as_reviewed() {
+    for name in documents("../specs") {
+        let Generated { code, data, .. } = generated("../specs", &name).1;
+        let file: syn::File = syn::parse2(quote!(#code #data)).expect("generated code");
+        #[cfg(feature = "client")]
+        assert_snapshot(&name, surface(&file));
+        #[cfg(not(feature = "client"))]
+        assert_snapshot(&format!("{name}_without_client"), names(&surface(&file)));
+    }
 }
-provider!(mipos_is_generated_as_reviewed, "mipos");
-provider!(mypos_is_generated_as_reviewed, "mypos");
-provider!(dealpos_is_generated_as_reviewed, "dealpos");
-provider!(vipps_is_generated_as_reviewed, "vipps");
 
 #[test]
 fn every_construct_is_generated_as_reviewed() {
     let differs = |name: &String| {
         let review = || {
-            let (text, bundle, code) = generate(name);
-            let file = syn::parse2(code).expect("generated code");
+            let (text, Generated { code, data, bundle, .. }) = generated("tests/surface", name);
+            let file = syn::parse2(quote!(#code #data)).expect("generated code");
             let parts = [text.trim_end(), "=== Rust ===", &surface(&file), "=== strict ===", &strict(&bundle)];
             assert_snapshot(&format!("construct_{name}"), parts.join("\n\n"));
         };
@@ -69,7 +46,7 @@ fn every_construct_is_generated_as_reviewed() {
 #[test]
 fn every_construct_is_generated_the_same_twice() {
     for name in constructs() {
-        let (once, again) = (generate(&name).2.to_string(), generate(&name).2.to_string());
+        let (once, again) = (code(&name).to_string(), code(&name).to_string());
         assert!(once == again, "{name}");
         syn::parse_str::<syn::File>(&once).unwrap_or_else(|error| panic!("{name}: {error}"));
     }
@@ -85,11 +62,11 @@ fn documentation_says_what_the_document_says() {
         ("open_enum", "`Menu`."),
         ("event_by_route", "`paid`: A payment was made."),
     ] {
-        let code = generate(construct).2.to_string();
+        let code = code(construct).to_string();
         assert!(code.contains(documented), "{construct} without {documented}: {code}");
     }
     for construct in constructs() {
-        let file: syn::File = syn::parse2(generate(&construct).2).expect("generated code");
+        let file: syn::File = syn::parse2(code(&construct)).expect("generated code");
         let Some(Item::Mod(models)) = file.items.first() else { panic!("{construct} without models") };
         for item in models.content.iter().flat_map(|(_, items)| items) {
             let Item::Struct(item) = item else { continue };
@@ -122,33 +99,30 @@ fn package() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The documents under `tests/surface/`, by name.
-fn constructs() -> BTreeSet<String> {
-    fs::read_dir(package().join("tests/surface"))
-        .expect("the constructs")
+/// The documents of a directory, by name.
+fn documents(directory: &str) -> BTreeSet<String> {
+    fs::read_dir(package().join(directory))
+        .expect("the documents")
         .filter_map(|entry| Some(entry.expect("an entry").file_name().to_str()?.strip_suffix(".yaml")?.to_owned()))
         .collect()
 }
 
-/// A construct's document, and what the steps of build.rs make of it.
-fn generate(name: &str) -> (String, bundle::Bundle, TokenStream) {
-    let file = format!("tests/surface/{name}.yaml");
+/// A document, and what the build makes of it.
+fn generated(directory: &str, name: &str) -> (String, Generated) {
+    let file = format!("{directory}/{name}.yaml");
     let text = fs::read_to_string(package().join(&file)).expect("the document");
-    let document = load::load(&file, &text).unwrap_or_else(|findings| panic!("{findings:#?}"));
-    let findings = lint::lint(&document);
-    assert!(findings.is_empty(), "{findings:#?}");
-    let spec = spec::read(&document).unwrap_or_else(|finding| panic!("{finding}"));
-    let bundle = bundle::bundle(&document, &spec);
-    let models = models::models(&bundle).unwrap_or_else(|error| panic!("{file}: {error}"));
-    let client = (!spec.operations.is_empty()).then(|| {
-        let operations = operations::operations(&spec).unwrap_or_else(|error| panic!("{file}: {error}"));
-        let facade = facade::facade(&spec);
-        quote! { mod operations { #operations } #facade }
-    });
-    let events = events::events(&spec);
-    let catalogue = catalogue::catalogue("shop", &spec, &bundle);
-    let json_schemas = catalogue::json_schemas("shop", &bundle);
-    (text, bundle, quote! { pub mod models { #models } #client #events #catalogue #json_schemas })
+    let generated = generate("shop", &file, &text).unwrap_or_else(|findings| panic!("{}", findings.join("\n")));
+    (text, generated)
+}
+
+/// The code of a construct, with its data.
+fn code(name: &str) -> TokenStream {
+    let Generated { code, data, .. } = generated("tests/surface", name).1;
+    quote!(#code #data)
+}
+
+fn constructs() -> BTreeSet<String> {
+    documents("tests/surface")
 }
 
 /// The definitions that strict validation uses, one per line, without descriptions.

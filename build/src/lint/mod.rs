@@ -3,15 +3,10 @@
 //!
 //! The other steps rely on it: what passes here they need not check again.
 
-#[path = "lint/event.rs"]
 mod event;
-#[path = "lint/header.rs"]
 mod header;
-#[path = "lint/operation.rs"]
 mod operation;
-#[path = "lint/schema.rs"]
 mod schema;
-#[path = "lint/text.rs"]
 mod text;
 
 use std::collections::{BTreeMap, BTreeSet};

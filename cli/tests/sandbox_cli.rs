@@ -1,7 +1,5 @@
 //! `pos-webhooks sandbox` tells how to call each provider, one JSON line each, and then answers until it is ended.
 
-#![cfg(all(feature = "cli", feature = "mipos", feature = "mypos", feature = "dealpos", feature = "vipps"))]
-
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 

@@ -141,19 +141,15 @@ struct Life<'a> {
 impl Life<'_> {
     async fn with_client(&mut self) -> Result<(), Miss> {
         match self.provider.name {
-            #[cfg(feature = "mipos")]
             "mipos" => {
                 let secret = self.sandbox.account("mipos")?.credentials.get("secret").cloned();
                 let secret = secret.ok_or_else(|| Miss::Failed("the sandbox shows no secret".to_owned()))?;
                 self.run(&calls::Mipos { client: self.sandbox.mipos()?, secret }).await
             }
-            #[cfg(feature = "mypos")]
             "mypos" => {
                 self.run(&calls::Mypos { client: self.sandbox.mypos()?, secret: "chosen by the demo".into() }).await
             }
-            #[cfg(feature = "dealpos")]
             "dealpos" => self.run(&calls::Dealpos(self.sandbox)).await,
-            #[cfg(feature = "vipps")]
             "vipps" => self.run(&calls::Vipps(self.sandbox.vipps()?)).await,
             name => Err(Miss::Failed(format!("the demo does not know {name}"))),
         }

@@ -1,7 +1,5 @@
 //! `hooks` of the binary manages webhooks as the specifications say, from outside, and shows no secret unasked.
 
-#![cfg(all(feature = "cli", feature = "mipos", feature = "mypos", feature = "dealpos", feature = "vipps"))]
-
 #[path = "cli/run.rs"]
 mod run;
 

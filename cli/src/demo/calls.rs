@@ -62,14 +62,12 @@ pub trait Calls {
     }
 }
 
-#[cfg(feature = "mipos")]
 pub struct Mipos {
     pub client: pos_webhooks::mipos::Client,
     /// Of all webhooks; no call tells it.
     pub secret: Secret,
 }
 
-#[cfg(feature = "mipos")]
 impl Calls for Mipos {
     fn provider(&self) -> &'static Provider {
         &pos_webhooks::mipos::PROVIDER
@@ -103,14 +101,12 @@ impl Calls for Mipos {
     }
 }
 
-#[cfg(feature = "mypos")]
 pub struct Mypos {
     pub client: pos_webhooks::mypos::Client,
     /// Chosen by whoever registers.
     pub secret: Secret,
 }
 
-#[cfg(feature = "mypos")]
 impl Calls for Mypos {
     fn provider(&self) -> &'static Provider {
         &pos_webhooks::mypos::PROVIDER
@@ -147,10 +143,8 @@ impl Calls for Mypos {
 }
 
 /// Registered in the sandbox's back office.
-#[cfg(feature = "dealpos")]
 pub struct Dealpos<'a>(pub &'a pos_webhooks::sandbox::Sandbox);
 
-#[cfg(feature = "dealpos")]
 impl Calls for Dealpos<'_> {
     fn provider(&self) -> &'static Provider {
         &pos_webhooks::dealpos::PROVIDER
@@ -163,10 +157,8 @@ impl Calls for Dealpos<'_> {
     }
 }
 
-#[cfg(feature = "vipps")]
 pub struct Vipps(pub pos_webhooks::vipps::Client);
 
-#[cfg(feature = "vipps")]
 impl Calls for Vipps {
     fn provider(&self) -> &'static Provider {
         &pos_webhooks::vipps::PROVIDER

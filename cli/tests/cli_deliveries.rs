@@ -1,7 +1,5 @@
 //! `verify`, `sign` and `decode` of the binary, from outside.
 
-#![cfg(all(feature = "cli", feature = "mipos", feature = "mypos", feature = "dealpos", feature = "vipps"))]
-
 #[path = "cli/run.rs"]
 mod run;
 

@@ -1,7 +1,5 @@
 //! The binary, from outside.
 
-#![cfg(feature = "cli")]
-
 #[path = "cli/run.rs"]
 mod run;
 
@@ -131,7 +129,7 @@ fn a_schema_refers_to_nothing_outside_itself() {
 fn a_specification_is_printed_as_it_is() {
     for provider in PROVIDERS {
         let done = run(&["spec", provider.name]);
-        let file = format!("{}/specs/{}.yaml", env!("CARGO_MANIFEST_DIR"), provider.name);
+        let file = format!("{}/../specs/{}.yaml", env!("CARGO_MANIFEST_DIR"), provider.name);
         assert_eq!(done.status, 0);
         assert!(done.out == fs::read_to_string(file).unwrap());
     }
@@ -230,7 +228,6 @@ fn an_example_is_bare_json() {
     }
 }
 
-#[cfg(feature = "dealpos")]
 mod validate {
     use std::io::{BufRead, BufReader, Write};
     use std::process::{Child, Command, Output};
@@ -560,7 +557,6 @@ mod validate {
     }
 }
 
-#[cfg(all(feature = "mipos", feature = "mypos", feature = "dealpos", feature = "vipps"))]
 mod look {
     use super::*;
 

@@ -1,21 +1,11 @@
 //! What an author of a spec is told when something is wrong with it: one bad spec per lint under `tests/lint/`, its
 //! findings in a snapshot. Whoever adds a lint adds a spec there; the tests find it.
 
-// `load` offers the other steps of the build more than the lint uses.
-#[allow(dead_code)]
-#[path = "../build/load.rs"]
-mod load;
-
-#[path = "../build/lint.rs"]
-mod lint;
-
-#[path = "../build/names.rs"]
-mod names;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use load::{Document, Finding, Node, Value};
+use pos_webhooks_build::load::{self, Document, Finding, Node, Value};
+use pos_webhooks_build::{lint, names};
 use proptest::prelude::*;
 
 /// The YAML files of a directory of the package, by name.
@@ -34,13 +24,6 @@ fn yaml_files(directory: &str) -> Vec<(String, String)> {
     files
 }
 
-fn findings(file: &str, text: &str) -> Vec<Finding> {
-    match load::load(file, text) {
-        Ok(document) => lint::lint(&document),
-        Err(findings) => findings,
-    }
-}
-
 fn report(findings: &[Finding]) -> String {
     findings.iter().map(Finding::to_string).collect::<Vec<_>>().join("\n")
 }
@@ -51,7 +34,7 @@ fn bad_specs_are_told_what_is_wrong() {
     assert!(!files.is_empty());
     for (name, text) in &files {
         let file = format!("tests/lint/{name}.yaml");
-        let found = findings(&file, text);
+        let found = lint(&file, text);
         assert!(!found.is_empty(), "{file} has nothing wrong");
         insta::with_settings!({ description => &file, omit_expression => true }, {
             insta::assert_snapshot!(name.as_str(), report(&found));
@@ -72,8 +55,8 @@ fn every_snapshot_has_its_spec() {
 
 #[test]
 fn our_specs_have_no_findings() {
-    for (name, text) in yaml_files("specs") {
-        let found = findings(&format!("specs/{name}.yaml"), &text);
+    for (name, text) in yaml_files("../specs") {
+        let found = lint(&format!("specs/{name}.yaml"), &text);
         assert!(found.is_empty(), "{}", report(&found));
     }
 }
@@ -81,7 +64,7 @@ fn our_specs_have_no_findings() {
 #[test]
 fn findings_are_in_the_order_of_the_file_and_have_all_parts() {
     for (name, text) in yaml_files("tests/lint") {
-        let found = findings(&name, &text);
+        let found = lint(&name, &text);
         assert!(found.is_sorted_by_key(|finding| (finding.line, finding.column)), "{name}");
         for finding in found {
             assert!(finding.line >= 1 && finding.column >= 1, "{finding}");
@@ -123,10 +106,10 @@ fn names_become_identifiers() {
 /// Our specs, which are long, cut at every thousandth byte and the bad ones at every fiftieth.
 #[test]
 fn a_spec_cut_anywhere_is_refused_in_words() {
-    for (directory, step) in [("specs", 1000), ("tests/lint", 50)] {
+    for (directory, step) in [("../specs", 1000), ("tests/lint", 50)] {
         for (name, text) in yaml_files(directory) {
             for end in (0..text.len()).step_by(step).filter(|end| text.is_char_boundary(*end)) {
-                report(&findings(&name, &text[..end]));
+                report(&lint(&name, &text[..end]));
             }
         }
     }
@@ -136,10 +119,10 @@ fn a_spec_cut_anywhere_is_refused_in_words() {
 fn nesting_is_refused_in_words() {
     for depth in [10, 63, 64, 65, 200, 300, 10_000, 100_000] {
         for unit in ["[", "{a: ", "- ", "a:\n", "? ", "{", "(", "!!", "&a ", "*"] {
-            report(&findings("deep.yaml", &unit.repeat(depth)));
+            report(&lint("deep.yaml", &unit.repeat(depth)));
         }
         let pattern = format!("components: {{schemas: {{A: {{type: string, pattern: '{}'}}}}}}", "(?:".repeat(depth));
-        report(&findings("deep.yaml", &pattern));
+        report(&lint("deep.yaml", &pattern));
     }
 }
 
@@ -198,24 +181,24 @@ proptest! {
 
     #[test]
     fn bytes_are_refused_in_words(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
-        report(&findings("bytes.yaml", &String::from_utf8_lossy(&bytes)));
+        report(&lint("bytes.yaml", &String::from_utf8_lossy(&bytes)));
     }
 
     #[test]
     fn yaml_like_text_is_linted(parts in prop::collection::vec(prop::sample::select(PARTS), 0..80)) {
-        report(&findings("parts.yaml", &parts.concat()));
+        report(&lint("parts.yaml", &parts.concat()));
     }
 
     #[test]
     fn patterns_are_linted(pattern in "[-a^$.*+?(){}\\[\\]\\\\|=!<:,0-9upPdbk]{0,60}") {
         let pattern = serde_json::Value::from(pattern);
-        report(&findings("pattern.yaml", &format!("components: {{schemas: {{A: {{type: string, pattern: {pattern}}}}}}}")));
+        report(&lint("pattern.yaml", &format!("components: {{schemas: {{A: {{type: string, pattern: {pattern}}}}}}}")));
     }
 
     #[test]
     fn descriptions_are_linted(text in "[-a `~<>\\[\\]()\\\\:/\n\thttps.é]{0,80}") {
         let text = serde_json::Value::from(text);
-        report(&findings("text.yaml", &format!("info: {{description: {text}}}")));
+        report(&lint("text.yaml", &format!("info: {{description: {text}}}")));
     }
 }
 

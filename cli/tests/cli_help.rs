@@ -1,7 +1,5 @@
 //! What all commands of the binary have in common: help, errors, and terminals.
 
-#![cfg(all(feature = "cli", feature = "mipos", feature = "mypos", feature = "dealpos", feature = "vipps"))]
-
 #[path = "cli/run.rs"]
 mod run;
 

@@ -9,16 +9,7 @@ use pos_webhooks::{Acknowledgement, DecodeError, Secret};
 use crate::input::Head;
 
 /// The providers that are compiled in, as `pos_webhooks::PROVIDERS`.
-pub static SCHEMES: &[&dyn Scheme] = &[
-    #[cfg(feature = "mipos")]
-    &mipos::Mipos,
-    #[cfg(feature = "mypos")]
-    &mypos::Mypos,
-    #[cfg(feature = "dealpos")]
-    &dealpos::Dealpos,
-    #[cfg(feature = "vipps")]
-    &vipps::Vipps,
-];
+pub static SCHEMES: &[&dyn Scheme] = &[&mipos::Mipos, &mypos::Mypos, &dealpos::Dealpos, &vipps::Vipps];
 
 pub trait Scheme: Send + Sync {
     fn provider(&self) -> &'static Provider;
@@ -165,7 +156,6 @@ macro_rules! generated {
     };
 }
 
-#[cfg(feature = "mipos")]
 mod mipos {
     use pos_webhooks::mipos::{self, EventName, Receiver};
 
@@ -204,7 +194,6 @@ mod mipos {
     }
 }
 
-#[cfg(feature = "mypos")]
 mod mypos {
     use pos_webhooks::mypos::{self, Receiver, headers};
 
@@ -256,7 +245,6 @@ mod mypos {
     }
 }
 
-#[cfg(feature = "dealpos")]
 mod dealpos {
     use pos_webhooks::dealpos::{self, Receiver, headers};
 
@@ -308,7 +296,6 @@ mod dealpos {
     }
 }
 
-#[cfg(feature = "vipps")]
 mod vipps {
     use http::Uri;
     use http::header::HOST;

@@ -1,0 +1,176 @@
+//! Turns a provider's OpenAPI document into the Rust module of that provider: the build script of `pos-webhooks` as a library.
+//!
+//! The steps are one file each: load (YAML with positions), lint, read (`spec`), bundle (JSON Schema), models (typify),
+//! operations (progenitor), facade (the public client), events, catalogue.
+//!
+//! ```
+//! let spec = "openapi: 3.1.0\n";
+//! let findings = pos_webhooks_build::lint("specs/acme.yaml", spec);
+//! assert!(findings[0].to_string().starts_with("specs/acme.yaml:1:"));
+//! ```
+
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+// Much of a document is about its operations.
+#![cfg_attr(not(feature = "client"), allow(dead_code))]
+
+#[doc(hidden)]
+pub mod bundle;
+#[doc(hidden)]
+pub mod catalogue;
+mod events;
+#[cfg(feature = "client")]
+mod facade;
+mod formats;
+#[doc(hidden)]
+pub mod lint;
+#[doc(hidden)]
+pub mod load;
+mod models;
+#[doc(hidden)]
+pub mod names;
+#[cfg(feature = "client")]
+mod operations;
+#[doc(hidden)]
+pub mod spec;
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::{env, fs, thread};
+
+use proc_macro2::TokenStream;
+use quote::quote;
+
+pub use load::Finding;
+
+/// Everything in a document that the other steps do not understand or would get wrong, in the order of its lines.
+///
+/// `file` is the name that the findings give.
+#[must_use]
+pub fn lint(file: &str, text: &str) -> Vec<Finding> {
+    match load::load(file, text) {
+        Ok(document) => lint::lint(&document),
+        Err(findings) => findings,
+    }
+}
+
+/// What the build makes of one document.
+pub struct Generated {
+    /// The items of the provider's module.
+    pub code: TokenStream,
+    /// Items that are data; nobody reads them in their generated form.
+    pub data: TokenStream,
+    #[doc(hidden)]
+    pub bundle: bundle::Bundle,
+}
+
+/// Generates the module of the provider `name`.
+///
+/// `file` is the path of the document below the directory of the crate's manifest.
+///
+/// # Errors
+///
+/// The findings of the lint, or what a later step could not do, each with the name of the file.
+pub fn generate(name: &str, file: &str, text: &str) -> Result<Generated, Vec<String>> {
+    let one = |problem: String| vec![format!("{file}: {problem}")];
+    let all = |findings: Vec<Finding>| findings.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let document = load::load(file, text).map_err(all)?;
+    let findings = lint::lint(&document);
+    if !findings.is_empty() {
+        return Err(all(findings));
+    }
+    let spec = spec::read(&document).map_err(|finding| all(vec![finding]))?;
+    let bundle = bundle::bundle(&document, &spec);
+    let models = models::models(&bundle).map_err(one)?;
+    let client = client(&spec).map_err(one)?;
+    let events = events::events(&spec);
+    let catalogue = catalogue::catalogue(name, &spec, &bundle);
+    let json_schemas = catalogue::json_schemas(name, &bundle);
+    Ok(Generated {
+        code: quote! {
+            /// What is sent and received, one type per schema of the specification.
+            pub mod models { #models }
+            #client
+            #events
+        },
+        data: quote!(#catalogue #json_schemas),
+        bundle,
+    })
+}
+
+#[cfg(feature = "client")]
+fn client(spec: &spec::Spec) -> Result<TokenStream, String> {
+    if spec.operations.is_empty() {
+        return Ok(TokenStream::new());
+    }
+    let operations = operations::operations(spec)?;
+    let facade = facade::facade(spec);
+    Ok(quote! {
+        // progenitor generates more than the facade needs.
+        #[allow(dead_code)]
+        mod operations { #operations }
+        #facade
+    })
+}
+
+#[cfg(not(feature = "client"))]
+fn client(_: &spec::Spec) -> Result<TokenStream, String> {
+    Ok(TokenStream::new())
+}
+
+/// The build script of a crate with one document per provider in `directory`: writes `NAME.rs` into `OUT_DIR` for each
+/// `NAME.yaml` of an enabled provider.
+///
+/// What is wrong with the documents is printed as `cargo::error` lines, all of it at once.
+pub fn run(directory: &str, is_enabled: impl Fn(&str) -> bool) -> ExitCode {
+    println!("cargo::rerun-if-changed={directory}");
+    let findings = match documents(directory) {
+        Ok(mut documents) => {
+            documents.retain(|(name, _)| is_enabled(name));
+            write_all(&documents)
+        }
+        Err(problem) => vec![problem],
+    };
+    for finding in &findings {
+        println!("cargo::error={}", finding.replace('\n', " "));
+    }
+    if findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// The documents of a directory, by the name of their provider.
+fn documents(directory: &str) -> Result<Vec<(String, String)>, String> {
+    let problem = |error: std::io::Error| format!("{directory}: {error}");
+    let mut documents = Vec::new();
+    for entry in fs::read_dir(directory).map_err(problem)? {
+        let path = entry.map_err(problem)?.path();
+        let name = path.file_stem().and_then(|name| name.to_str());
+        if let (Some(name), Some("yaml")) = (name, path.extension().and_then(|extension| extension.to_str())) {
+            documents.push((name.to_owned(), format!("{directory}/{name}.yaml")));
+        }
+    }
+    documents.sort();
+    Ok(documents)
+}
+
+/// What is wrong with the documents.
+fn write_all(documents: &[(String, String)]) -> Vec<String> {
+    thread::scope(|scope| {
+        let writers: Vec<_> = documents
+            .iter()
+            .map(|(name, file)| scope.spawn(move || write(name, file).err().unwrap_or_default()))
+            .collect();
+        let panicked = |_| vec!["a step of the build panicked, which is a defect of the step".to_owned()];
+        writers.into_iter().flat_map(|writer| writer.join().unwrap_or_else(panicked)).collect()
+    })
+}
+
+fn write(name: &str, file: &str) -> Result<(), Vec<String>> {
+    let one = |problem: String| vec![format!("{file}: {problem}")];
+    let text = fs::read_to_string(file).map_err(|error| one(error.to_string()))?;
+    let Generated { code, data, .. } = generate(name, file, &text)?;
+    let code = syn::parse2(code).map_err(|error| one(format!("the generated code does not parse: {error}")))?;
+    // Data is not formatted: nobody reads it here, and it would take half of the time.
+    let text = format!("{}\n{data}\n", prettyplease::unparse(&code));
+    let directory = env::var_os("OUT_DIR").ok_or_else(|| one("OUT_DIR is not set".to_owned()))?;
+    fs::write(Path::new(&directory).join(format!("{name}.rs")), text).map_err(|error| one(error.to_string()))
+}
