@@ -1,10 +1,10 @@
 //! What `pos-webhooks listen` costs a machine, as a ratio from one run.
 //!
-//! `cargo bench --bench listen --features cli`: the same generator keeps 64 connections busy with signed deliveries, in
+//! `cargo bench -p pos-webhooks-cli`: the same generator keeps 64 connections busy with signed deliveries, in
 //! turn with `listen` and with an axum handler that reads the body and answers 200, each a process of its own whose CPU
 //! time the kernel counts. Then with `--append`, beside the rate at which the disk alone does `fdatasync`.
 //!
-//! `cargo bench --bench listen --features cli -- --minutes 10` shows how the memory of `listen --append` grows. Linux only.
+//! `cargo bench --bench listen -- --minutes 10` shows how the memory of `listen --append` grows. Linux only.
 
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Write as _};

@@ -43,6 +43,7 @@ const UNUSABLE: u8 = 2;
 /// Secrets come from files, tokens from files or the environment, and neither from the command line.
 #[derive(Parser)]
 #[command(
+    name = "pos-webhooks",
     version,
     arg_required_else_help = true,
     after_help = "\

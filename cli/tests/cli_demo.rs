@@ -175,7 +175,7 @@ fn wrong_usage_is_2() {
 fn the_readme_shows_what_its_first_command_prints() {
     let readme = include_str!("../../README.md");
     let block = |start| readme.split_once(start).unwrap().1.split_once("```").unwrap().0;
-    let arguments: Vec<_> = block("```sh\ncargo run --features cli -- ").split_whitespace().collect();
+    let arguments: Vec<_> = block("```sh\ncargo run -- ").split_whitespace().collect();
     assert_eq!(arguments, ["demo"]);
     let normal = |text: &str| {
         let replaced = |pattern: &str, text: &str, with| regress::Regex::new(pattern).unwrap().replace_all(text, with);
