@@ -23,6 +23,9 @@ mod build {
     pub mod names;
     #[cfg(feature = "client")]
     pub mod operations;
+    pub mod redelivery;
+    pub mod registration;
+    pub mod signature;
     pub mod spec;
 }
 use build::*;

@@ -9,8 +9,14 @@ mod event;
 mod header;
 #[path = "lint/operation.rs"]
 mod operation;
+#[path = "lint/redelivery.rs"]
+mod redelivery;
+#[path = "lint/registration.rs"]
+mod registration;
 #[path = "lint/schema.rs"]
 mod schema;
+#[path = "lint/signature.rs"]
+mod signature;
 #[path = "lint/text.rs"]
 mod text;
 
@@ -45,6 +51,8 @@ const ROOT: Level = Level {
         "info",
         "servers",
         "x-event-name",
+        "x-signature",
+        "x-registration",
         "x-redelivery",
         "security",
         "paths",
@@ -202,6 +210,7 @@ impl<'a> Linter<'a> {
         self.security(&root);
         self.paths(&root);
         self.webhooks(&root);
+        self.registration(&root);
         self.components(&root);
         self.headers(&root);
         self.bodies(&root);

@@ -28,6 +28,9 @@ mod build {
     pub mod models;
     pub mod names;
     pub mod operations;
+    pub mod redelivery;
+    pub mod registration;
+    pub mod signature;
     pub mod spec;
 }
 use build::{bundle, catalogue, events, facade, lint, load, models, operations, spec};
