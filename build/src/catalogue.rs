@@ -7,9 +7,10 @@ use serde_json::Value;
 use super::bundle::{Bundle, Kind, of_parameter, references};
 use super::models::rust_type;
 use super::names;
+use super::redelivery::Redelivery;
 use super::spec::{
-    Answer, Body, Condition, Credential, CredentialKind, Event, EventNamePlace, Example, Operation, Parameter,
-    Redelivery, Server, Shape, Source, Spec, Variable,
+    Answer, Body, Condition, Credential, CredentialKind, Event, EventNamePlace, Example, Operation, Parameter, Server,
+    Shape, Source, Spec, Variable,
 };
 
 /// `PROVIDER` and the constants of the documented servers.
@@ -28,7 +29,7 @@ pub fn catalogue(provider: &str, spec: &Spec, bundle: &Bundle) -> TokenStream {
         EventNamePlace::Route => quote!(crate::catalogue::EventNamePlace::Route),
     }));
     let own_names = spec.own_names();
-    let redelivery = option(spec.redelivery.as_ref().map(|Redelivery { answer_within, description }| {
+    let redelivery = option(spec.redelivery.as_ref().map(|Redelivery { answer_within, description, .. }| {
         let answer_within = option(answer_within.map(|seconds| quote!(::std::time::Duration::from_secs(#seconds))));
         quote!(crate::catalogue::Redelivery { answer_within: #answer_within, description: #description })
     }));

@@ -7,7 +7,8 @@ use quote::{format_ident, quote};
 
 use super::models::{open_enum, rust_type};
 use super::names;
-use super::spec::{Condition, Credential, CredentialKind, Event, EventNamePlace, Spec};
+use super::signature::{Place, Verification};
+use super::spec::{Condition, Event, EventNamePlace, Spec};
 
 /// `EventName` and `Event`; nothing for a provider that delivers nothing.
 pub fn events(spec: &Spec) -> TokenStream {
@@ -132,9 +133,10 @@ fn headers(spec: &Spec) -> TokenStream {
     for header in spec.events.iter().flat_map(|event| &event.headers) {
         named.insert(&header.name, &header.description);
     }
-    for credential in spec.events.iter().filter_map(|event| event.credential.as_ref()) {
-        if let Credential { kind: CredentialKind::Header(name), description, .. } = credential {
-            named.insert(name, description);
+    if let Some(Verification::Keys(keys)) = &spec.verification {
+        // A bearer token is in a header that every HTTP library has a name for.
+        for Place { header, description, .. } in keys.places.iter().filter(|place| place.before.is_empty()) {
+            named.insert(header, description);
         }
     }
     if named.is_empty() {

@@ -31,6 +31,10 @@ mod models;
 pub mod names;
 #[cfg(feature = "client")]
 mod operations;
+mod receiver;
+mod redelivery;
+mod registration;
+mod signature;
 #[doc(hidden)]
 pub mod spec;
 

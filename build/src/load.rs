@@ -156,6 +156,15 @@ impl Node {
         }
     }
 
+    /// The text of a string, or the texts in a list.
+    pub fn texts(&self) -> Vec<&str> {
+        match &self.value {
+            Value::String(text) => vec![text],
+            Value::Sequence(items) => items.iter().filter_map(Node::as_str).collect(),
+            Value::Null | Value::Bool(_) | Value::Number { .. } | Value::Mapping(_) => Vec::new(),
+        }
+    }
+
     /// What this is, for messages.
     pub fn kind(&self) -> &'static str {
         match self.value {

@@ -3,6 +3,9 @@
 use serde_json::Value;
 
 use super::load::{Document, Finding, Node};
+use super::redelivery::{self, Redelivery};
+use super::registration::{self, Registration};
+use super::signature::{self, Verification};
 
 /// One provider's document.
 pub struct Spec {
@@ -15,15 +18,13 @@ pub struct Spec {
     pub credential: Option<Credential>,
     pub operations: Vec<Operation>,
     pub event_name: Option<EventNamePlace>,
+    /// How a delivery proves its origin; `None` where nothing is delivered.
+    pub verification: Option<Verification>,
+    /// `None` where no operation registers anything.
+    #[allow(dead_code)]
+    pub registration: Option<Registration>,
     pub redelivery: Option<Redelivery>,
     pub events: Vec<Event>,
-}
-
-/// When the provider delivers again.
-pub struct Redelivery {
-    /// Seconds.
-    pub answer_within: Option<u64>,
-    pub description: String,
 }
 
 impl Spec {
@@ -218,7 +219,12 @@ impl Reader<'_> {
             credential: self.credential(root)?,
             operations,
             event_name: root.get("x-event-name").map(|node| self.event_name(node)).transpose()?,
-            redelivery: root.get("x-redelivery").map(|node| self.redelivery(node)).transpose()?,
+            verification: match self.extension("x-signature", signature::read)? {
+                None => signature::keys(root).map(Verification::Keys),
+                signature => signature,
+            },
+            registration: self.extension("x-registration", registration::read)?,
+            redelivery: self.extension("x-redelivery", redelivery::read)?,
             events,
         })
     }
@@ -283,11 +289,10 @@ impl Reader<'_> {
         })
     }
 
-    fn redelivery(&self, node: &Node) -> Result<Redelivery, Finding> {
-        Ok(Redelivery {
-            answer_within: node.get("answer-within").and_then(|seconds| seconds.to_json_text().parse().ok()),
-            description: self.text(node, "description")?,
-        })
+    /// An extension at the root that has a reader of its own.
+    fn extension<T>(&self, key: &str, read: impl Fn(&Node) -> Option<T>) -> Result<Option<T>, Finding> {
+        let Some(node) = self.document.root.get(key) else { return Ok(None) };
+        read(node).map(Some).ok_or_else(|| self.missing(node, key))
     }
 
     fn operation(&self, path: &str, method: &str, item: &Node, node: &Node) -> Result<Operation, Finding> {
@@ -456,9 +461,9 @@ fn optional_text(node: &Node, key: &str) -> String {
     node.get(key).and_then(Node::as_str).unwrap_or_default().trim_end().to_owned()
 }
 
-/// The texts in a list.
+/// The texts in a list, or the one text.
 fn texts(list: Option<&Node>) -> Vec<String> {
-    list.map_or(&[][..], Node::items).iter().filter_map(|item| item.as_str().map(str::to_owned)).collect()
+    list.map(Node::texts).unwrap_or_default().into_iter().map(str::to_owned).collect()
 }
 
 /// `X` of `$ref: '#/components/schemas/X'`.

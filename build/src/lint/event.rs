@@ -1,7 +1,5 @@
 //! Deliveries (`x-webhooks`), how they are told apart, and examples.
 
-use std::collections::BTreeSet;
-
 use super::super::load::{Node, Value};
 use super::operation::Body;
 use super::{At, Level, Linter, Scope, is_token, names};
@@ -20,9 +18,11 @@ const DELIVERY: Level = Level {
         "responses",
     ],
 };
-const REDELIVERY: Level = Level { name: "in x-redelivery", keys: &["answer-within", "description"] };
 const EXAMPLE: Level = Level { name: "in an example", keys: &["summary", "description", "x-origin", "value"] };
 const ORIGIN: Level = Level { name: "in x-origin", keys: &["kind", "source"] };
+
+/// Whose schema most pointers lead into.
+pub(super) const PAYLOAD: &str = "the event";
 
 /// What `x-event-when` says about one member.
 enum Condition<'a> {
@@ -38,7 +38,7 @@ pub(super) struct Delivery<'a> {
 }
 
 /// What a JSON pointer leads to in a schema.
-enum Member<'a> {
+pub(super) enum Member<'a> {
     Described(At<'a>),
     /// The schema is free-form there.
     Anything,
@@ -50,6 +50,7 @@ impl<'a> Delivery<'a> {
         let Some(webhooks) = root.get("x-webhooks") else {
             for (key, message) in [
                 ("x-event-name", "there are no events to name"),
+                ("x-signature", "there are no events to sign"),
                 ("x-redelivery", "there are no events to deliver again"),
             ] {
                 if let Some(at) = root.get(key) {
@@ -61,6 +62,7 @@ impl<'a> Delivery<'a> {
         if !linter.mapping(&webhooks) {
             return;
         }
+        linter.origin_of_deliveries(root, &webhooks);
         linter.redelivery(root);
         let by_body = linter.event_name(root, &webhooks) == Some("body");
         let place = root.get("x-event-name");
@@ -104,7 +106,7 @@ impl<'a> Delivery<'a> {
     }
 }
 
-fn payload_schema<'a>(delivery: &At<'a>) -> Option<At<'a>> {
+pub(super) fn payload_schema<'a>(delivery: &At<'a>) -> Option<At<'a>> {
     let (_, media_type) = delivery.get("requestBody")?.members("content").into_iter().next()?;
     media_type.get("schema")
 }
@@ -185,20 +187,6 @@ impl<'a> Linter<'a> {
         }
     }
 
-    fn redelivery(&mut self, root: &At<'a>) {
-        let Some(at) = root.get("x-redelivery") else { return };
-        if !self.level(&at, &REDELIVERY) {
-            return;
-        }
-        self.description(&at, "say when the provider delivers an event again, how often, and what then differs");
-        if let Some(limit) = at.get("answer-within")
-            && !matches!(&limit.node.value, Value::Number { text } if text.parse::<u64>().is_ok_and(|seconds| seconds > 0))
-        {
-            let help = "write the documented time limit, such as `10`, or leave it out where there is none";
-            self.report(&limit, "this is not a number of seconds", help);
-        }
-    }
-
     fn delivery(&mut self, at: &At<'a>, by_body: bool) -> Vec<(&'a str, Condition<'a>)> {
         if !self.level(at, &DELIVERY) {
             return Vec::new();
@@ -206,11 +194,7 @@ impl<'a> Linter<'a> {
         self.summary(at);
         if let Some(security) = at.get("security") {
             self.requirements(&security);
-            let schemes: BTreeSet<&str> = security.items().iter().flat_map(At::entries).map(|(name, _)| name).collect();
-            if schemes.len() > 1 {
-                let help = "keep the one that receivers are to check, and name the others in a comment";
-                self.report(&security, "alternative credentials are not understood", help);
-            }
+            self.keys(&security);
         }
         self.parameters(at, true);
         match at.get("requestBody") {
@@ -267,9 +251,9 @@ impl<'a> Linter<'a> {
             };
             match condition {
                 Condition::Present(false) => self.absent(&at, pointer, schema),
-                Condition::Present(true) => drop(self.pointer(&at, pointer, schema)),
+                Condition::Present(true) => drop(self.pointer(&at, pointer, schema, PAYLOAD)),
                 Condition::Equals(value) => {
-                    if let Some(Member::Described(member)) = self.pointer(&at, pointer, schema) {
+                    if let Some(Member::Described(member)) = self.pointer(&at, pointer, schema, PAYLOAD) {
                         self.possible(&at, value, &member);
                     }
                 }
@@ -318,7 +302,7 @@ impl<'a> Linter<'a> {
             if schema.is_some_and(|schema| self.leads_into_array(schema, pointer)) {
                 self.report(&item, format!("`{pointer}` leads into an array"), "name a member outside of arrays");
             }
-            self.pointer(&item, pointer, schema);
+            self.pointer(&item, pointer, schema, PAYLOAD);
         }
     }
 
@@ -340,7 +324,7 @@ impl<'a> Linter<'a> {
         pointers
     }
 
-    fn leads_into_array(&self, schema: &At<'a>, pointer: &str) -> bool {
+    pub(super) fn leads_into_array(&self, schema: &At<'a>, pointer: &str) -> bool {
         let mut place = Some(schema.clone());
         pointer.split('/').skip(1).any(|token| {
             let Some(schema) = place.take().and_then(|at| self.resolve(&at)) else { return false };
@@ -351,8 +335,14 @@ impl<'a> Linter<'a> {
         })
     }
 
-    /// Follows a JSON pointer in the event's schema, and reports where it does not lead to a member.
-    fn pointer(&mut self, at: &At<'a>, pointer: &str, schema: Option<&At<'a>>) -> Option<Member<'a>> {
+    /// Follows a JSON pointer in a schema, and reports where it does not lead to a member.
+    pub(super) fn pointer(
+        &mut self,
+        at: &At<'a>,
+        pointer: &str,
+        schema: Option<&At<'a>>,
+        whose: &str,
+    ) -> Option<Member<'a>> {
         let escapes = pointer.split('~').skip(1).all(|part| part.starts_with(['0', '1']));
         if !pointer.starts_with('/') || !escapes {
             let help = "begin with `/`, and write `~0` for `~` and `~1` for `/` inside a name";
@@ -362,7 +352,7 @@ impl<'a> Linter<'a> {
         let place = self.member(schema?, pointer)?;
         if let Member::Nothing = place {
             let help = "point at a member that the schema describes";
-            self.report(at, format!("the event's schema has no member `{pointer}`"), help);
+            self.report(at, format!("the schema of {whose} has no member `{pointer}`"), help);
         }
         Some(place)
     }

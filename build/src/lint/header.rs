@@ -38,7 +38,7 @@ impl<'a> Linter<'a> {
             let Some(post) = event.get("post") else { continue };
             let parameters = self.followed(&post);
             self.besides_key(&post, &parameters);
-            for at in parameters.into_iter().chain(self.key(&post)) {
+            for at in parameters.into_iter().chain(self.api_keys(&post)) {
                 if let Some(name) = at.str("name").filter(|name| seen.insert(*name)) {
                     self.claim(&mut constants, &at, name, names::snake(name).map(|name| name.to_ascii_uppercase()));
                 }
@@ -65,18 +65,21 @@ impl<'a> Linter<'a> {
 
     /// Parameters that say a second time what the credential's header is.
     fn besides_key(&mut self, holder: &At<'a>, parameters: &[At<'a>]) {
-        let Some(name) = self.key(holder).and_then(|key| key.str("name")) else { return };
-        for at in parameters.iter().filter(|at| at.str("name").is_some_and(|other| other.eq_ignore_ascii_case(name))) {
-            let help = "leave the parameter out: the header follows from securitySchemes";
-            self.report(at, format!("the header `{name}` is that of the credential"), help);
+        for name in self.api_keys(holder).iter().filter_map(|key| key.str("name")) {
+            let is_key = |at: &&At<'a>| at.str("name").is_some_and(|other| other.eq_ignore_ascii_case(name));
+            for at in parameters.iter().filter(is_key) {
+                let help = "leave the parameter out: the header follows from securitySchemes";
+                self.report(at, format!("the header `{name}` is that of the credential"), help);
+            }
         }
     }
 
-    /// The API key that `security` of the root or of a delivery asks for.
-    fn key(&self, holder: &At<'a>) -> Option<At<'a>> {
-        let requirements = holder.get("security")?.items();
-        let (name, _) = requirements.iter().flat_map(At::entries).next()?;
-        self.target(&format!("#/components/securitySchemes/{name}")).filter(|at| at.str("type") == Some("apiKey"))
+    /// The API keys that `security` of the root or of a delivery asks for.
+    fn api_keys(&self, holder: &At<'a>) -> Vec<At<'a>> {
+        let requirements = holder.get("security").map(|security| security.items()).unwrap_or_default();
+        let schemes = requirements.iter().flat_map(At::entries);
+        let schemes = schemes.filter_map(|(name, _)| self.target(&format!("#/components/securitySchemes/{name}")));
+        schemes.filter(|at| at.str("type") == Some("apiKey")).collect()
     }
 
     /// The parameters of an operation, a path or a delivery, `$ref`s followed where they lead somewhere.

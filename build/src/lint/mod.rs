@@ -6,7 +6,10 @@
 mod event;
 mod header;
 mod operation;
+mod redelivery;
+mod registration;
 mod schema;
+mod signature;
 mod text;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -40,6 +43,8 @@ const ROOT: Level = Level {
         "info",
         "servers",
         "x-event-name",
+        "x-signature",
+        "x-registration",
         "x-redelivery",
         "security",
         "paths",
@@ -197,6 +202,7 @@ impl<'a> Linter<'a> {
         self.security(&root);
         self.paths(&root);
         self.webhooks(&root);
+        self.registration(&root);
         self.components(&root);
         self.headers(&root);
         self.bodies(&root);

@@ -472,7 +472,7 @@ impl<'a> Linter<'a> {
 }
 
 /// `404` or `4XX`; 1XX is never seen by a caller.
-fn is_status(text: &str) -> bool {
+pub(super) fn is_status(text: &str) -> bool {
     let Some(rest) = text.strip_prefix(['2', '3', '4', '5']) else {
         return false;
     };
