@@ -14,10 +14,10 @@ pub fn receiver(spec: &Spec) -> TokenStream {
     let route = matches!(place, EventNamePlace::Route);
     let constructors = constructors(verification, route);
     let verifying = verifying(verification);
-    let window = verification.default().filter(|signature| window(signature).is_some()).map(|_| replay_window());
+    let window = verification.default_signature().filter(|signature| window(signature).is_some()).map(|_| replay_window());
     let naming = naming(place);
     let decoding = decoding(place);
-    let sign = verification.default().map(|signature| sign(signature, place));
+    let sign = verification.default_signature().map(|signature| sign(signature, place));
     let doc = doc(spec, verification, place);
     quote! {
         #[doc = #doc]
@@ -77,7 +77,7 @@ fn doc(spec: &Spec, verification: &Verification, place: &EventNamePlace) -> Stri
         Verification::Custom { description } => add(description),
     }
     if let EventNamePlace::Header(name) = place
-        && !verification.default().is_some_and(|signature| signs_header(signature, name))
+        && !verification.default_signature().is_some_and(|signature| signs_header(signature, name))
     {
         add(&format!(
             "The header `{name}`, which names the event, is not signed: the holder of a signed body can send it under \
@@ -116,7 +116,7 @@ fn constructors(verification: &Verification, route: bool) -> TokenStream {
                     #name
                     key: impl Into<crate::Secret>,
                 ) -> Result<Self, crate::verify::ReceiverError> {
-                    let registered = crate::receiver::Registered { event: #event, ..Default::default() };
+                    let registered = crate::receiver::Registered { event: #event, ..Default::default_signature() };
                     crate::receiver::AnyReceiver::new(&PROVIDER, registered, [key]).map(Self)
                 }
 
@@ -221,7 +221,7 @@ fn verifying(verification: &Verification) -> TokenStream {
     let (body, clock) = match verification {
         Verification::None(_) => return TokenStream::new(),
         Verification::Keys(_) => (false, false),
-        Verification::Signatures(_) => (true, verification.default().is_some_and(|it| window(it).is_some())),
+        Verification::Signatures(_) => (true, verification.default_signature().is_some_and(|it| window(it).is_some())),
         Verification::Custom { .. } => (true, true),
     };
     let (body, given_body) = if body { (quote!(body: &[u8],), quote!(body)) } else { (quote!(), quote!(&[])) };
@@ -246,12 +246,12 @@ fn verifying(verification: &Verification) -> TokenStream {
         }
         _ => errors.to_owned(),
     };
-    let parsed = match verification.default().map(signs_member) {
+    let parsed = match verification.default_signature().map(signs_member) {
         Some(true) => "The body is parsed, since members of it are signed.",
         _ => "The body is not parsed.",
     };
     let doc = format!("Verifies a delivery. {parsed}\n\n# Errors\n\n{errors}");
-    let string_to_sign = verification.default().filter(|signature| !signs_body_alone(signature)).map(|_| {
+    let string_to_sign = verification.default_signature().filter(|signature| !signs_body_alone(signature)).map(|_| {
         quote! {
             /// The text whose signature [`Receiver::verify`] looks for, to find out why a delivery is refused. No secret is in
             /// it. What is not UTF-8 in it is replaced.
@@ -264,7 +264,7 @@ fn verifying(verification: &Verification) -> TokenStream {
                 headers: &H,
                 body: &[u8],
             ) -> Result<String, crate::verify::VerifyError> {
-                let text = self.0.string_to_sign(headers, body)?.unwrap_or_default();
+                let text = self.0.string_to_sign(headers, body)?.unwrap_or_default_signature();
                 Ok(String::from_utf8_lossy(&text).into_owned())
             }
         }
@@ -287,7 +287,7 @@ fn verifying(verification: &Verification) -> TokenStream {
 /// Where a delivery says which event it is, what reads the name.
 fn naming(place: &EventNamePlace) -> TokenStream {
     match place {
-        EventNamePlace::Body | EventNamePlace::Route => TokenStream::new(),
+        EventNamePlace::Body(_) | EventNamePlace::Route => TokenStream::new(),
         EventNamePlace::Header(header) => {
             let doc = format!(
                 "The event that a delivery is, from the header `{header}`.\n\n# Errors\n\nWhen the header is missing or there \
@@ -330,7 +330,7 @@ fn decoding(place: &EventNamePlace) -> TokenStream {
                 }
             }
         }
-        EventNamePlace::Body => {
+        EventNamePlace::Body(_) => {
             let doc = format!(
                 "Decodes a payload, which says which event it is.\n\nA payload that is not documented yet is \
                  [`Event::Unknown`], with the name that the payload gives itself.\n\n{errors}",
@@ -364,7 +364,7 @@ fn sign(signature: &Signature, place: &EventNamePlace) -> TokenStream {
             arguments.push(quote!(name: &EventName));
             Some(quote!(headers.push((#header, name.to_string()));))
         }
-        EventNamePlace::Body | EventNamePlace::LastPathSegment | EventNamePlace::Route => None,
+        EventNamePlace::Body(_) | EventNamePlace::LastPathSegment | EventNamePlace::Route => None,
     };
     let url = if needs_url(signature) {
         arguments.push(quote!(url: &str));

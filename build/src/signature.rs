@@ -27,6 +27,16 @@ pub enum Verification {
     Custom { description: String },
 }
 
+impl Verification {
+    /// The signature that a receiver verifies unless it is asked for another one.
+    pub fn default_signature(&self) -> Option<&Signature> {
+        match self {
+            Self::Signatures(signatures) => signatures.first(),
+            Self::Keys(_) | Self::None(_) | Self::Custom { .. } => None,
+        }
+    }
+}
+
 /// One scheme by which deliveries are signed.
 #[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -153,6 +163,10 @@ impl Part {
     /// Whether the value can be of any length, so that a part of it could be taken for one of its neighbour.
     pub fn is_free(&self) -> bool {
         matches!(self, Self::Body | Self::BodyWithoutSpaces | Self::Member(_) | Self::Id | Self::Header(_))
+    }
+
+    pub fn is_of_url(&self) -> bool {
+        matches!(self, Self::Url | Self::UrlHost | Self::UrlTarget | Self::UrlPath | Self::UrlWithoutQuery)
     }
 
     pub fn covers_body(&self) -> bool {

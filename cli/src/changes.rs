@@ -7,11 +7,11 @@ use pos_webhooks::Secret;
 use pos_webhooks::verify::VerifyError;
 
 use crate::input::{Head, after_head};
-use crate::schemes::{Change, Delivery, Scheme, With};
+use crate::verification::{Captured, Change, With};
 
 /// Everything that may explain why a delivery is refused, each once.
-pub fn changes(scheme: &dyn Scheme, delivery: &Delivery<'_>, secrets: &[Secret], error: &VerifyError) -> Vec<Change> {
-    let mut changes = scheme.changes(delivery);
+pub fn changes(delivery: &Captured<'_>, secrets: &[Secret], error: &VerifyError) -> Vec<Change> {
+    let mut changes = delivery.changes();
     changes.extend(of_head(delivery.head));
     changes.extend(of_bytes(delivery.body));
     changes.extend(std::str::from_utf8(delivery.body).ok().into_iter().flat_map(of_text));
@@ -218,7 +218,7 @@ fn of_secrets(secrets: &[Secret]) -> Option<Change> {
 }
 
 /// The end of the replay window that the delivery missed.
-fn of_clock(delivery: &Delivery<'_>, error: &VerifyError) -> Option<Change> {
+fn of_clock(delivery: &Captured<'_>, error: &VerifyError) -> Option<Change> {
     let at = match error {
         VerifyError::Stale { by } => delivery.at.checked_sub(*by),
         VerifyError::Future { by } => delivery.at.checked_add(*by),

@@ -1,20 +1,21 @@
 //! `pos-webhooks decode`.
 
+use std::borrow::Cow;
 use std::error::Error;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
 use http::Uri;
-use pos_webhooks::Json;
-use pos_webhooks::catalogue::EventNamePlace;
+use pos_webhooks::catalogue::{EventNamePlace, Provider};
+use pos_webhooks::{Json, PROVIDERS};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::changes::compact;
 use crate::input::{self, Head};
 use crate::report::Plain;
-use crate::schemes::{Scheme, unknown_event};
+use crate::options::unknown_event;
 use crate::{Stop, complain, print, warn};
 
 /// Decode a payload: which event it is, and what identifies it
@@ -22,19 +23,16 @@ use crate::{Stop, complain, print, warn};
 /// Decodes as a receiver does: members, values and events that are not documented are accepted. It proves nothing
 /// about where the payload comes from; that is what `verify` is for.
 #[derive(Args)]
-#[command(after_long_help = "\
+#[command(after_long_help = format!("\
 Output, one line:
-  {\"event\":\"NAME\",\"known\":true,\"idempotency_key\":\"…\",\"payload\":{…}}
+  {{\"event\":\"NAME\",\"known\":true,\"idempotency_key\":\"…\",\"payload\":{{…}}}}
 `event` is null where nothing says which it is. `known` says whether the event is documented. `idempotency_key` is the \
 same for every delivery of one event. It is null where nothing documented identifies the event, and where a member that \
 does is missing, null or blank. \
 `payload` is what was received, without the white space between its values; numbers and texts stay to the letter.
 
 Which event it is:
-  vipps    The payload says; where no such payload is documented, its member eventType does.
-  mypos    The header X-myPOS-Event says: give --headers.
-  dealpos  The last segment of the URL's path says: give --url, or --headers with a request line.
-  mipos    Nothing says: give --event, what the webhook was registered for.
+{providers}
 --event comes before all of these. An option that makes no difference is noted on standard error.
 
 Examples:
@@ -46,11 +44,11 @@ Exit status:
   0  It decodes, though perhaps as an event that is not documented yet.
   1  It does not decode: the text is not JSON, or a member is missing or of another type. The error
      says where.
-  2  Wrong usage, or an input could not be read or the output not be written.")]
+  2  Wrong usage, or an input could not be read or the output not be written.", providers = providers()))]
 pub struct Arguments {
     /// Whose payload it is
-    #[arg(value_name = "PROVIDER", value_parser = crate::scheme())]
-    scheme: &'static dyn Scheme,
+    #[arg(value_name = "PROVIDER", value_parser = crate::provider())]
+    provider: &'static Provider,
 
     /// Event; needed where the delivery does not say
     #[arg(long, value_name = "NAME")]
@@ -71,6 +69,26 @@ pub struct Arguments {
     body: PathBuf,
 }
 
+/// A line per provider: where a delivery says which event it is.
+fn providers() -> String {
+    let line = |provider: &&'static Provider| {
+        let place = match provider.event_name {
+            Some(EventNamePlace::Body) if provider.own_names.is_empty() => "The payload says.".to_owned(),
+            Some(EventNamePlace::Body) => format!(
+                "The payload says; where no such payload is documented, its member {} does.",
+                provider.own_names.join(" or ").trim_start_matches('/'),
+            ),
+            Some(EventNamePlace::Header(name)) => format!("The header {name} says: give --headers."),
+            Some(EventNamePlace::LastPathSegment) => {
+                "The last segment of the URL's path says: give --url, or --headers with a request line.".to_owned()
+            }
+            _ => "Nothing says: give --event, what the webhook was registered for.".to_owned(),
+        };
+        format!("  {:9}{place}", provider.name)
+    };
+    PROVIDERS.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
 #[derive(Serialize)]
 struct Decoded {
     event: Option<String>,
@@ -80,7 +98,7 @@ struct Decoded {
 }
 
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
-    let Arguments { scheme, event, headers, body: file, .. } = arguments;
+    let Arguments { provider, event, headers, body: file, .. } = arguments;
     input::standard_input_once(headers.iter().chain([file]))?;
     let head = headers.as_deref().map_or_else(|| Ok(Head::default()), input::head)?.with_cgi();
     let named = match event {
@@ -88,11 +106,11 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
         None => name(arguments, &head)?,
     };
     note_unused(arguments);
-    if let Some(unknown) = event.as_deref().and_then(|event| unknown_event(scheme.provider(), event)) {
+    if let Some(unknown) = event.as_deref().and_then(|event| unknown_event(provider, event)) {
         warn(format_args!("--event: {unknown}"));
     }
     let body = input::payload(file)?;
-    let decoded = decode(*scheme, named, &body).and_then(|decoded| Ok(serde_json::to_string(&decoded)?));
+    let decoded = decode(provider, named, &body).and_then(|decoded| Ok(serde_json::to_string(&decoded)?));
     match decoded {
         Ok(line) => Ok(print(&format!("{line}\n"), ExitCode::SUCCESS)?),
         Err(error) => {
@@ -102,24 +120,22 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
     }
 }
 
-fn decode(scheme: &dyn Scheme, named: Option<String>, body: &[u8]) -> Result<Decoded, Box<dyn Error>> {
-    let identified = scheme.identify(body)?;
+fn decode(provider: &'static Provider, named: Option<String>, body: &[u8]) -> Result<Decoded, Box<dyn Error>> {
+    let identified = provider.identify(body)?.map(Cow::into_owned);
     if let (Some(named), Some(identified)) = (&named, &identified)
         && named != identified
     {
         warn(format_args!("the payload is that of {}, not of --event", Plain(identified)));
     }
     let event = named.filter(|name| !name.trim().is_empty()).or(identified);
-    let idempotency_key = scheme.decode(event.as_deref().unwrap_or_default(), body)?;
+    let decoded = provider.decode(event.as_deref().unwrap_or_default(), body)?;
     // Models ignore unknown members, which need not even be text.
     let payload = RawValue::from_string(compact(Json::try_from(body)?.as_str()))?;
-    let known = scheme.provider().events.iter().any(|known| Some(known.name) == event.as_deref());
-    Ok(Decoded { event, known, idempotency_key, payload })
+    Ok(Decoded { event, known: decoded.known, idempotency_key: decoded.idempotency_key, payload })
 }
 
 /// What the delivery says of its event beside the payload; `None` where that is the payload's part.
-fn name(Arguments { scheme, url, .. }: &Arguments, head: &Head) -> Result<Option<String>, Stop> {
-    let provider = scheme.provider();
+fn name(Arguments { provider, url, .. }: &Arguments, head: &Head) -> Result<Option<String>, Stop> {
     let missing = |what: String| Err(Stop::Usage(format!("{} {what}, or --event", provider.name)));
     match provider.event_name {
         Some(EventNamePlace::Body) => Ok(None),
@@ -149,8 +165,8 @@ fn name(Arguments { scheme, url, .. }: &Arguments, head: &Head) -> Result<Option
     }
 }
 
-fn note_unused(Arguments { scheme, event, url, headers, .. }: &Arguments) {
-    let place = scheme.provider().event_name.filter(|_| event.is_none());
+fn note_unused(Arguments { provider, event, url, headers, .. }: &Arguments) {
+    let place = provider.event_name.filter(|_| event.is_none());
     let in_path = place == Some(EventNamePlace::LastPathSegment);
     let in_headers = matches!(place, Some(EventNamePlace::Header(_))) || in_path && url.is_none();
     for (option, unused) in [("--url", url.is_some() && !in_path), ("--headers", headers.is_some() && !in_headers)] {

@@ -13,10 +13,10 @@ mod listen;
 mod options;
 mod report;
 mod sandbox;
-mod schemes;
 mod show;
 mod sign;
 mod validate;
+mod verification;
 mod verify;
 
 use std::ffi::OsStr;
@@ -28,8 +28,6 @@ use clap::error::ErrorKind as Misuse;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use pos_webhooks::PROVIDERS;
 use pos_webhooks::catalogue::Provider;
-
-use crate::schemes::{SCHEMES, Scheme};
 
 const UNUSABLE: u8 = 2;
 
@@ -192,21 +190,12 @@ fn warn(message: std::fmt::Arguments<'_>) {
 }
 
 fn provider() -> impl TypedValueParser<Value = &'static Provider> {
-    one_of(PROVIDERS, |provider| provider)
-}
-
-fn scheme() -> impl TypedValueParser<Value = &'static dyn Scheme> {
-    one_of(SCHEMES, |scheme| scheme.provider())
-}
-
-fn one_of<T: Copy + Send + Sync>(
-    known: &'static [T],
-    provider: fn(&T) -> &'static Provider,
-) -> impl TypedValueParser<Value = T> {
-    let names = known.iter().map(provider).map(|provider| PossibleValue::new(provider.name).help(provider.title));
+    let names = PROVIDERS.iter().map(|provider| PossibleValue::new(provider.name).help(provider.title));
     PossibleValuesParser::new(names)
-        .try_map(move |name| known.iter().copied().find(|it| provider(it).name == name).ok_or("no such provider"))
+        .try_map(|name| PROVIDERS.iter().copied().find(|provider| provider.name == name).ok_or("no such provider"))
 }
+
+
 
 /// Ends the program where the value of an argument is not among `known`. clap, which suggests what is close to it, cannot
 /// know them, since they depend on the provider.

@@ -26,3 +26,21 @@ pub fn address(text: &str) -> Result<SocketAddr, &'static str> {
 pub fn time(text: &str) -> Result<Timestamp, &'static str> {
     text.parse().map_err(|_| "a time in RFC 3339 is expected, such as 2026-11-21T12:00:00Z")
 }
+
+/// How close a name has to be to another one to be suggested for it.
+const SIMILAR: f64 = 0.8;
+
+/// What to say of an event that the specification of its provider does not list; `None` where it does.
+pub fn unknown_event(provider: &Provider, event: &str) -> Option<String> {
+    let names = || provider.events.iter().map(|event| event.name);
+    if names().any(|name| name == event) {
+        return None;
+    }
+    let similarity = |name: &str| strsim::jaro_winkler(&name.to_lowercase(), &event.to_lowercase());
+    let closest = names().max_by(|one, other| similarity(one).total_cmp(&similarity(other)));
+    let suggestion = match closest.filter(|name| similarity(name) >= SIMILAR) {
+        Some(name) => format!("did you mean {name:?}?"),
+        None => format!("`pos-webhooks schema {}` lists them", provider.name),
+    };
+    Some(format!("{event:?} is not an event that the specification of {} lists; {suggestion}", provider.name))
+}

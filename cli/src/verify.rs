@@ -7,8 +7,9 @@ use std::process::ExitCode;
 use clap::Args;
 use http::header::CONTENT_ENCODING;
 use jiff::Timestamp;
-use pos_webhooks::Secret;
-use pos_webhooks::verify::VerifyError;
+use pos_webhooks::catalogue::{Provider, Verification};
+use pos_webhooks::verify::{ReceiverError, VerifyError};
+use pos_webhooks::{PROVIDERS, Secret};
 use sha2::{Digest as _, Sha256};
 
 use crate::changes::changes;
@@ -16,7 +17,7 @@ use crate::help;
 use crate::input;
 use crate::options;
 use crate::report::Plain;
-use crate::schemes::{Change, Delivery, Refusal, Scheme, Signed, With};
+use crate::verification::{self, Captured, Change, NotVerified, Signed, With};
 use crate::{Stop, print, warn};
 
 /// Find out whether a captured delivery comes from its provider, and if not why
@@ -25,21 +26,17 @@ use crate::{Stop, print, warn};
 /// the string whose signature was looked for, and which usual changes on the way would explain it. It never shows a
 /// secret, a signature or the body.
 #[derive(Args)]
-#[command(after_long_help = "\
+#[command(after_long_help = format!("\
 Steps, as far as the provider has them:
   headers        Those of the signature are there, once each, and of the documented form.
   content hash   The hash in the headers is that of the body.
   signature      One of the secrets gives the signature of the delivery.
   key            One of the secrets is the key that was sent.
-  replay window  The signed time is within 300 seconds of the clock. --at sets the clock for a
-                 delivery that was captured earlier.
+  replay window  The signed time is near the clock. --at sets the clock for a delivery that was
+                 captured earlier.
 
-Providers:
-  vipps    Signs URL, time and body. Needs --url and --secret-file.
-  mypos    Signs the body. Needs --secret-file.
-  mipos    Signs the body, in a form that is inferred. Without --secret-file nothing is proven.
-  dealpos  Signs nothing. The secret is the key that was agreed on, sent as X-API-Key or bearer
-           token; without --secret-file nothing is proven.
+Providers, and what a verified delivery proves:
+{providers}
 An option that makes no difference is noted on standard error.
 
 HEADERS holds `Name: value` lines, as `curl -D` and `pos-webhooks sign` write them. They may end in LF or CR LF and be \
@@ -59,13 +56,13 @@ Examples:
 
 Exit status:
   0  Verified; the output says what that proves.
-  1  Refused, or not verified since there is nothing to verify it with (mipos and dealpos without
-     --secret-file).
-  2  Wrong usage, or an input could not be read or the output not be written.")]
+  1  Refused, or not verified since there is nothing to verify it with: no --secret-file, where the
+     provider may have no secret.
+  2  Wrong usage, or an input could not be read or the output not be written.", providers = providers()))]
 pub struct Arguments {
     /// Whose delivery it is
-    #[arg(value_name = "PROVIDER", value_parser = crate::scheme())]
-    scheme: &'static dyn Scheme,
+    #[arg(value_name = "PROVIDER", value_parser = crate::provider())]
+    provider: &'static Provider,
 
     /// File with a secret; once per secret while they are being rotated, of which any is enough
     ///
@@ -128,36 +125,54 @@ impl Step {
 }
 
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
-    let Arguments { scheme, secret_files, url, headers, at, body } = arguments;
+    let Arguments { provider, secret_files, url, headers, at, body } = arguments;
     input::standard_input_once(secret_files.iter().chain([headers, body]))?;
     let secrets: Vec<Secret> = secret_files.iter().map(|file| input::secret(file)).collect::<Result<_, _>>()?;
     let head = input::head(headers)?;
     let body = input::payload(body)?;
-    let delivery =
-        Delivery { url: url.as_deref(), event: None, head: &head, body: &body, at: at.unwrap_or_else(Timestamp::now) };
-    if matches!(scheme.signed(&delivery), Signed::Body | Signed::Nothing) {
-        for (option, given) in [("--url", url.is_some()), ("--at", at.is_some())] {
-            if given {
-                warn(format_args!("{option} makes no difference with {}", scheme.provider().name));
-            }
-        }
+    let delivery = Captured {
+        provider,
+        signature: None,
+        url: url.as_deref(),
+        head: &head,
+        body: &body,
+        at: at.unwrap_or_else(Timestamp::now),
+    };
+    let unused = [
+        ("--url", url.is_some() && !verification::needs_url(provider)),
+        ("--at", at.is_some() && !verification::has_window(provider)),
+    ];
+    for (option, _) in unused.iter().filter(|(_, unused)| *unused) {
+        warn(format_args!("{option} makes no difference with {}", provider.name));
     }
-    if let (true, Some(why)) = (secrets.is_empty(), scheme.unsigned()) {
-        let text =
-            format!("not verified: nothing proves where this delivery comes from\n{why}; --secret-file takes one\n");
+    let optional = provider.verification.as_ref().and_then(Verification::optional);
+    if let (true, Some(why)) = (secrets.is_empty(), optional) {
+        let text = format!(
+            "not verified: nothing proves where this delivery comes from\n{} --secret-file takes a secret.\n",
+            why.trim_end()
+        );
         return Ok(print(&fitted(text), ExitCode::FAILURE)?);
     }
-    match verify(*scheme, &delivery, &secrets) {
+    match verify(&delivery, &secrets) {
         Ok(index) => {
             let file = secret_files.get(index).map_or_else(String::new, |file| file.display().to_string());
-            let text = format!("verified with the secret of {}\n{}\n", Plain(&file), scheme.proof());
+            let text = format!("verified with the secret of {}\n{}\n", Plain(&file), verification::proof(provider));
             Ok(print(&fitted(text), ExitCode::SUCCESS)?)
         }
-        Err(Refusal::Usage(message)) => Err(Stop::Usage(message)),
-        Err(Refusal::Verify(error)) => {
-            Ok(print(&fitted(refused(*scheme, &delivery, &secrets, &error)), ExitCode::FAILURE)?)
+        Err(NotVerified::Usage(message)) => Err(Stop::Usage(message)),
+        Err(NotVerified::Refused(error)) => {
+            Ok(print(&fitted(refused(&delivery, &secrets, &error)), ExitCode::FAILURE)?)
         }
     }
+}
+
+/// A line per provider.
+fn providers() -> String {
+    let line = |provider: &&'static Provider| {
+        let url = if verification::needs_url(provider) { "; needs --url" } else { "" };
+        help::fill(&format!("{:9}{}{url}", provider.name, verification::proof(provider)), 98, 11)
+    };
+    PROVIDERS.iter().map(line).map(|line| format!("  {}", line.trim_start())).collect::<Vec<_>>().join("\n")
 }
 
 /// A result as it fits the terminal. Elsewhere each sentence stays on its line, for programs that search it.
@@ -166,22 +181,22 @@ fn fitted(text: String) -> String {
 }
 
 /// Which secret it was, or where the one stopped that came farthest.
-fn verify(scheme: &dyn Scheme, delivery: &Delivery<'_>, secrets: &[Secret]) -> Result<usize, Refusal> {
-    let name = scheme.provider().name;
-    let mut farthest = Refusal::Usage(format!("{name} signs its deliveries; give the secret with --secret-file"));
+fn verify(delivery: &Captured<'_>, secrets: &[Secret]) -> Result<usize, NotVerified> {
+    let missing = verification::usage(delivery.provider, &ReceiverError::NoSecret);
+    let mut farthest = NotVerified::Usage(missing);
     for (index, secret) in secrets.iter().enumerate() {
-        match (scheme.verify(delivery, secret), &farthest) {
+        match (delivery.verify(secret), &farthest) {
             (Ok(()), _) => return Ok(index),
-            (Err(Refusal::Verify(error)), Refusal::Verify(before)) if Step::of(&error) <= Step::of(before) => {}
-            (Err(refusal), _) => farthest = refusal,
+            (Err(NotVerified::Refused(error)), NotVerified::Refused(before)) if Step::of(&error) <= Step::of(before) => {}
+            (Err(not_verified), _) => farthest = not_verified,
         }
     }
     Err(farthest)
 }
 
-fn refused(scheme: &dyn Scheme, delivery: &Delivery<'_>, secrets: &[Secret], error: &VerifyError) -> String {
+fn refused(delivery: &Captured<'_>, secrets: &[Secret], error: &VerifyError) -> String {
     let step = Step::of(error);
-    let signed = scheme.signed(delivery);
+    let signed = delivery.signed();
     let mut text = format!("refused\nfailed step: {}\n", step.name());
     text += &match (error, &signed) {
         (VerifyError::SignatureMismatch, Signed::Text(_)) => {
@@ -211,12 +226,12 @@ fn refused(scheme: &dyn Scheme, delivery: &Delivery<'_>, secrets: &[Secret], err
         let names: Vec<_> = delivery.head.headers.iter().map(|(name, _)| name.as_str()).collect();
         text += &format!("headers there are: {}\n", if names.is_empty() { "none".into() } else { names.join(", ") });
     }
-    let mut changes = changes(scheme, delivery, secrets, error);
+    let mut changes = changes(delivery, secrets, error);
     changes.retain(|change| explains(step, &signed, &change.with));
     if of_body(step, &signed) {
         text += &compressed(delivery);
     }
-    text + &hints(scheme, delivery, secrets, step, changes)
+    text + &hints(delivery, secrets, step, changes)
 }
 
 /// Whether another body could make the step pass.
@@ -225,7 +240,7 @@ fn of_body(step: Step, signed: &Signed) -> bool {
 }
 
 /// What cannot be tried here: the body before it was compressed, or after.
-fn compressed(delivery: &Delivery<'_>) -> String {
+fn compressed(delivery: &Captured<'_>) -> String {
     let format = match delivery.body {
         [0x1f, 0x8b, ..] => Some("gzip"),
         [0x28, 0xb5, 0x2f, 0xfd, ..] => Some("zstd"),
@@ -252,7 +267,7 @@ fn explains(step: Step, signed: &Signed, with: &With) -> bool {
     match with {
         With::Head(_) => step == Step::Headers,
         With::Body(_) => of_body(step, signed),
-        With::Url(_) => step == Step::Signature,
+        With::Url(_) | With::Signature(_) => step == Step::Signature,
         With::Secrets(_) => matches!(step, Step::Signature | Step::Key),
         With::At(_) => step == Step::ReplayWindow,
     }
@@ -273,20 +288,21 @@ fn description(body: &[u8]) -> String {
 }
 
 /// Verifies again with what may have been changed on the way, and reports what comes farther.
-fn hints(scheme: &dyn Scheme, delivery: &Delivery<'_>, secrets: &[Secret], step: Step, changes: Vec<Change>) -> String {
+fn hints(delivery: &Captured<'_>, secrets: &[Secret], step: Step, changes: Vec<Change>) -> String {
     let (mut text, mut in_vain) = (String::new(), Vec::new());
     for Change { what, with } in changes {
         let (mut changed, mut tried) = (*delivery, secrets);
         match &with {
+            With::Signature(name) => changed.signature = Some(name),
             With::Head(head) => changed.head = head,
             With::Body(body) => changed.body = body,
             With::Url(url) => changed.url = Some(url),
             With::At(at) => changed.at = *at,
             With::Secrets(secrets) => tried = secrets,
         }
-        match verify(scheme, &changed, tried) {
+        match verify(&changed, tried) {
             Ok(_) => text += &format!("hint: {what}, it passes\n"),
-            Err(Refusal::Verify(next)) if Step::of(&next) > step => {
+            Err(NotVerified::Refused(next)) if Step::of(&next) > step => {
                 let next = Step::of(&next).name();
                 text += &format!("hint: {what}, it passes this step and then fails at: {next}\n");
             }

@@ -12,7 +12,7 @@ use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::body::{Bytes, Incoming};
 use jiff::Timestamp;
-use pos_webhooks::Acknowledgement;
+use pos_webhooks::{Acknowledgement, AnyReceiver};
 use pos_webhooks::catalogue::{EventNamePlace, Provider};
 use pos_webhooks::validate::Invalid;
 use pos_webhooks::verify::{ReceiveError, VerifyError};
@@ -26,7 +26,6 @@ use super::journal::{Journal, Written};
 use super::log::Dropped;
 use super::metrics::{self, Metrics, Outcome};
 use super::server::{Malformed, Serve};
-use crate::schemes::Receive;
 use crate::verify::Step;
 
 /// How long a body may take.
@@ -47,7 +46,7 @@ const NESTED: usize = 100;
 /// Receives the deliveries of one registration.
 pub struct Receiver {
     pub provider: &'static Provider,
-    pub receive: Receive,
+    pub receiver: AnyReceiver,
     /// The event that was registered for, where that was given.
     pub event: Option<String>,
     pub journal: Journal,
@@ -196,9 +195,9 @@ impl Receiver {
     }
 
     fn verify(&self, request: &Request<Bytes>) -> Result<Genuine, Refused> {
-        match (self.receive)(request) {
+        match self.receiver.receive(request, Timestamp::now()) {
             Ok(arrived) => Ok(Genuine {
-                event: Some(arrived.event).filter(|event| !event.is_empty()),
+                event: arrived.name,
                 known: arrived.known,
                 idempotency_key: arrived.idempotency_key,
                 acknowledgement: arrived.acknowledgement,

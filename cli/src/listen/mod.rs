@@ -17,14 +17,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use clap::Args;
-use jiff::Timestamp;
-use pos_webhooks::catalogue::EventNamePlace;
+use pos_webhooks::catalogue::{EventNamePlace, Provider};
+use pos_webhooks::{AnyReceiver, Registered};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use crate::input::Head;
-use crate::schemes::{Delivery, Refusal, Scheme, Signed, unknown_event};
-use crate::{Stop, input, options};
+use crate::options::unknown_event;
+use crate::{Stop, input, options, verification};
 use delivery::Receiver;
 use journal::Journal;
 use metrics::Metrics;
@@ -95,8 +94,8 @@ Exit status:
   2  Wrong usage, or it could not listen or open the file.")]
 pub struct Arguments {
     /// Whose deliveries
-    #[arg(value_name = "PROVIDER", value_parser = crate::scheme())]
-    scheme: &'static dyn Scheme,
+    #[arg(value_name = "PROVIDER", value_parser = crate::provider())]
+    provider: &'static Provider,
 
     /// File with a secret, or key, that deliveries prove to know; several while secrets are changed
     ///
@@ -168,11 +167,13 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
     // Before anything else takes time: without it, a signal to reopen would end the program.
     let signals = runtime.block_on(async { Signals::new() }).map_err(|error| unusable("the signals", &error))?;
     let secrets = arguments.secret_file.iter().map(|file| input::secret(file)).collect::<Result<Vec<_>, _>>()?;
-    let receive = arguments.scheme.receiver(arguments.url.as_deref(), arguments.event.as_deref(), secrets);
-    let receive = receive.map_err(|refusal| match refusal {
-        Refusal::Usage(what) => Stop::Usage(what),
-        Refusal::Verify(error) => Stop::Usage(error.to_string()),
-    })?;
+    let (provider, event) = (arguments.provider, arguments.event.as_deref());
+    let receiver = if arguments.accept_unsigned {
+        AnyReceiver::unverified(provider, event)
+    } else {
+        AnyReceiver::new(provider, Registered { url: arguments.url.as_deref(), event, signature: None }, secrets)
+    };
+    let receiver = receiver.map_err(|error| Stop::Usage(verification::usage(provider, &error)))?;
     warn(arguments);
     let (journal, writer) = match &arguments.append {
         Some(file) => {
@@ -183,8 +184,8 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
         None => (Journal::output(arguments.window).map_err(|error| unusable("standard output", &error))?, None),
     };
     let receiver = Receiver {
-        provider: arguments.scheme.provider(),
-        receive,
+        provider,
+        receiver,
         event: arguments.event.clone(),
         journal,
         metrics: Metrics::new(),
@@ -210,8 +211,7 @@ fn unusable(what: impl std::fmt::Display, error: &io::Error) -> Stop {
 }
 
 /// Says what holds of this receiver that its user may not expect.
-fn warn(Arguments { scheme, accept_unsigned, url, event, .. }: &Arguments) {
-    let provider = scheme.provider();
+fn warn(Arguments { provider, accept_unsigned, url, event, .. }: &Arguments) {
     if *accept_unsigned {
         tracing::warn!(
             "deliveries are accepted without proof of where they come from: anyone who knows the address can send one"
@@ -224,8 +224,7 @@ fn warn(Arguments { scheme, accept_unsigned, url, event, .. }: &Arguments) {
             tracing::warn!("--event: {unknown}");
         }
     }
-    let nothing = Delivery { url: None, event: None, head: &Head::default(), body: b"", at: Timestamp::now() };
-    if url.is_some() && matches!(scheme.signed(&nothing), Signed::Body | Signed::Nothing) {
+    if url.is_some() && !verification::needs_url(provider) {
         tracing::warn!("--url makes no difference: {} does not sign it", provider.name);
     }
 }
