@@ -62,7 +62,7 @@ fn generate(provider: &str, file: &str) -> Result<(), Vec<String>> {
         return Err(all(findings));
     }
     let spec = spec::read(&document).map_err(|finding| all(vec![finding]))?;
-    let bundle = bundle::bundle(&document, &spec);
+    let bundle = bundle::bundle(&spec);
     let models = models::models(&bundle).map_err(one)?;
     let client = client(&spec).map_err(one)?;
     let events = events::events(&spec);

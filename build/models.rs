@@ -4,14 +4,14 @@
 use std::collections::BTreeMap;
 
 use proc_macro2::{Ident, TokenStream};
-use quote::{ToTokens, format_ident, quote};
+use quote::{ToTokens, quote};
 use schemars08::schema::SchemaObject;
 use serde_json::{Map, Value, json};
 use syn::punctuated::Punctuated;
 use typify::{TypeSpace, TypeSpaceImpl, TypeSpacePatch, TypeSpaceSettings};
 
-use super::bundle::{Bundle, Kind, definition_name};
-use super::names;
+use super::bundle::{Bundle, Kind};
+use super::names::Name;
 use super::spec::Shape;
 
 /// Formats that typify leaves alone, and the types of `crate::values` that stand for them.
@@ -43,24 +43,28 @@ pub fn models(bundle: &Bundle) -> Result<TokenStream, String> {
         }
         let loosen = definition.kind != Kind::Sent;
         // typify goes by the name that it gives to the type.
-        let rust_name = names::pascal(name).unwrap_or_default();
+        let rust_name = name.pascal().to_string();
         if definition.kind == Kind::Received {
             settings.with_patch(&rust_name, TypeSpacePatch::default().with_attr("#[non_exhaustive]"));
         }
         match definition.schema.get("enum").and_then(Value::as_array) {
             Some(values) => {
-                let values: Vec<&str> = values.iter().filter_map(Value::as_str).collect();
-                let docs: Vec<&str> =
-                    values.iter().map(|value| definition.values.get(*value).map_or("", String::as_str)).collect();
-                enums.extend(open_enum(name, description(&definition.schema), &values, &docs));
-                enums
-                    .extend(definition.schema.get("default").and_then(Value::as_str).map(|value| default(name, value)));
+                let names = values.iter().filter_map(Value::as_str).map(|value| {
+                    Name::new(value).ok_or_else(|| format!("{name}: `{value}` has no letter or digit for a Rust name"))
+                });
+                let names: Vec<Name> = names.collect::<Result<_, _>>()?;
+                let meaning = |value: &Name| definition.values.get(&**value).map_or("", String::as_str);
+                let values: Vec<_> = names.iter().map(|value| (value, meaning(value))).collect();
+                enums.extend(open_enum(&name.pascal(), description(&definition.schema), &values));
+                let default = definition.schema.get("default").and_then(Value::as_str);
+                let default = names.iter().find(|value| Some(&***value) == default);
+                enums.extend(default.map(|value| default_of(name, value)));
                 settings.with_replacement(&rust_name, &rust_name, std::iter::empty::<TypeSpaceImpl>());
                 // A replaced type has to be defined all the same.
                 types.insert(rust_name, json!({ "type": "string" }));
             }
             None => {
-                types.insert(rust_name, typify_schema(&definition.schema, loosen));
+                types.insert(rust_name, typify_schema(bundle, &definition.schema, loosen));
             }
         }
     }
@@ -157,7 +161,7 @@ fn from_object(item: &mut syn::ItemStruct) -> Result<TokenStream, String> {
 }
 
 /// The schema as typify is to see it.
-fn typify_schema(schema: &Value, loosen: bool) -> Value {
+fn typify_schema(bundle: &Bundle, schema: &Value, loosen: bool) -> Value {
     let Value::Object(members) = schema else {
         return json!({ "type": "string", "format": "x-json" });
     };
@@ -171,15 +175,15 @@ fn typify_schema(schema: &Value, loosen: bool) -> Value {
         }
         Some("string") => string(members, loosen),
         Some("array") => {
-            let items = members.get("items").map_or_else(|| json!({}), |items| typify_schema(items, loosen));
+            let items = members.get("items").map_or_else(|| json!({}), |items| typify_schema(bundle, items, loosen));
             Map::from_iter([("type".to_owned(), json!("array")), ("items".to_owned(), items)])
         }
-        Some("object") => object(members, loosen),
+        Some("object") => object(bundle, members, loosen),
         _ => match (members.get("$ref"), members.get("allOf").or(members.get("anyOf"))) {
-            (Some(target), _) => Map::from_iter([("$ref".to_owned(), rust_target(target))]),
+            (Some(_), _) => rust_reference(bundle, schema),
             (None, Some(Value::Array(parts))) => {
                 let parts = parts.iter().map(|part| match part.get("$ref") {
-                    Some(target) => json!({ "$ref": rust_target(target) }),
+                    Some(_) => Value::Object(rust_reference(bundle, part)),
                     None => part.clone(),
                 });
                 Map::from_iter([("oneOf".to_owned(), parts.collect())])
@@ -205,9 +209,9 @@ fn typify_schema(schema: &Value, loosen: bool) -> Value {
 }
 
 /// A reference by the Rust name of what it refers to.
-fn rust_target(target: &Value) -> Value {
-    let name = target.as_str().and_then(definition_name).and_then(names::pascal).unwrap_or_default();
-    json!(format!("#/definitions/{name}"))
+fn rust_reference(bundle: &Bundle, reference: &Value) -> Map<String, Value> {
+    let target = bundle.references(reference).map(|name| json!(format!("#/definitions/{}", name.pascal())));
+    target.map(|target| ("$ref".to_owned(), target)).collect()
 }
 
 /// The one type of a schema that is not null, and whether null is allowed beside it.
@@ -243,18 +247,18 @@ fn string(members: &Map<String, Value>, loosen: bool) -> Map<String, Value> {
     }
 }
 
-fn object(members: &Map<String, Value>, loosen: bool) -> Map<String, Value> {
+fn object(bundle: &Bundle, members: &Map<String, Value>, loosen: bool) -> Map<String, Value> {
     let mut out = Map::from_iter([("type".to_owned(), json!("object"))]);
     match (members.get("properties"), members.get("additionalProperties")) {
         (Some(Value::Object(properties)), _) if !properties.is_empty() => {
             let properties: Map<String, Value> =
-                properties.iter().map(|(name, schema)| (name.clone(), typify_schema(schema, loosen))).collect();
+                properties.iter().map(|(name, schema)| (name.clone(), typify_schema(bundle, schema, loosen))).collect();
             out.insert("properties".to_owned(), Value::Object(properties));
             keep(members, &mut out, &["required"], false);
             out
         }
         (_, Some(values @ Value::Object(_))) => {
-            out.insert("additionalProperties".to_owned(), typify_schema(values, loosen));
+            out.insert("additionalProperties".to_owned(), typify_schema(bundle, values, loosen));
             out
         }
         _ => value("x-json"),
@@ -272,9 +276,8 @@ fn description(schema: &Value) -> &str {
 }
 
 /// The value that the provider takes where the enum's member is left out.
-fn default(name: &str, value: &str) -> TokenStream {
-    let name = model_ident(name);
-    let variant = format_ident!("{}", names::pascal(value).unwrap_or_default());
+fn default_of(name: &Name, value: &Name) -> TokenStream {
+    let (name, variant) = (name.pascal(), value.pascal());
     let doc = format!("`{value}`, which the provider takes where nothing is sent.");
     quote! {
         impl ::std::default::Default for #name {
@@ -288,15 +291,13 @@ fn default(name: &str, value: &str) -> TokenStream {
 
 /// An enum of strings that keeps a value it does not know.
 ///
-/// `docs` says what each value means, or is empty where the document does not.
-pub fn open_enum(name: &str, description: &str, values: &[&str], docs: &[&str]) -> TokenStream {
-    let ident = model_ident(name);
-    let variants: Vec<_> =
-        values.iter().map(|value| format_ident!("{}", names::pascal(value).unwrap_or_default())).collect();
-    let docs = values.iter().zip(docs).map(|(value, doc)| match *doc {
+/// Each value comes with what it means, which is empty where the document does not say it.
+pub fn open_enum(ident: &Ident, description: &str, values: &[(&Name, &str)]) -> TokenStream {
+    let docs = values.iter().map(|(value, meaning)| match *meaning {
         "" => format!("`{value}`."),
-        doc => format!("`{value}`: {doc}"),
+        meaning => format!("`{value}`: {meaning}"),
     });
+    let (values, variants): (Vec<&Name>, Vec<Ident>) = values.iter().map(|(value, _)| (*value, value.pascal())).unzip();
     let doc = format!(
         "{description}\n\nEach variant is named after the provider's value; one that is not listed is \
          [`Unknown`](Self::Unknown) and keeps its text."
@@ -353,11 +354,7 @@ pub fn rust_type(shape: &Shape) -> TokenStream {
 }
 
 /// The Rust type of a named schema, as seen from the provider's module.
-pub fn model(name: &str) -> TokenStream {
-    let name = model_ident(name);
+pub fn model(name: &Name) -> TokenStream {
+    let name = name.pascal();
     quote!(models::#name)
-}
-
-fn model_ident(name: &str) -> Ident {
-    format_ident!("{}", names::pascal(name).unwrap_or_default())
 }

@@ -9,6 +9,7 @@ mod load;
 #[path = "../build/lint.rs"]
 mod lint;
 
+#[allow(dead_code)]
 #[path = "../build/names.rs"]
 mod names;
 

@@ -138,7 +138,7 @@ fn generate(name: &str) -> (String, bundle::Bundle, TokenStream) {
     let findings = lint::lint(&document);
     assert!(findings.is_empty(), "{findings:#?}");
     let spec = spec::read(&document).unwrap_or_else(|finding| panic!("{finding}"));
-    let bundle = bundle::bundle(&document, &spec);
+    let bundle = bundle::bundle(&spec);
     let models = models::models(&bundle).unwrap_or_else(|error| panic!("{file}: {error}"));
     let client = (!spec.operations.is_empty()).then(|| {
         let operations = operations::operations(&spec).unwrap_or_else(|error| panic!("{file}: {error}"));
@@ -153,7 +153,7 @@ fn generate(name: &str) -> (String, bundle::Bundle, TokenStream) {
 
 /// The definitions that strict validation uses, one per line, without descriptions.
 fn strict(bundle: &bundle::Bundle) -> String {
-    let line = |(name, definition): (&String, &bundle::Definition)| {
+    let line = |(name, definition): (&build::names::Name, &bundle::Definition)| {
         let kind = match definition.kind {
             bundle::Kind::Sent => "sent",
             bundle::Kind::Received => "received",
