@@ -78,20 +78,22 @@ pub fn models(bundle: &Bundle) -> Result<TokenStream, String> {
     Ok(quote! { #types #enums })
 }
 
-/// Has members decoded as providers send them, and objects from nothing but objects; typify cannot be told to.
+/// Has members decoded as providers send them, and objects from nothing but objects; typify has no setting for it.
 fn decoded(types: TokenStream) -> Result<TokenStream, String> {
-    let mut types: syn::File = syn::parse2(types).map_err(|error| error.to_string())?;
+    let types: syn::File = syn::parse2(types).map_err(|error| error.to_string())?;
     let mut out = TokenStream::new();
-    for item in &mut types.items {
+    for item in types.items {
         match item {
-            syn::Item::Struct(item) if matches!(item.fields, syn::Fields::Named(_)) => {
-                for field in &mut item.fields {
-                    decode_member(field)?;
+            syn::Item::Struct(mut item) => match &mut item.fields {
+                syn::Fields::Named(fields) => {
+                    fields.named.iter_mut().try_for_each(decode_member)?;
+                    let decode = from_object(&mut item)?;
+                    out.extend(quote! { #item #decode });
                 }
-                let decode = from_object(item)?;
-                out.extend(quote! { #item #decode });
-            }
-            other => other.to_tokens(&mut out),
+                syn::Fields::Unnamed(_) | syn::Fields::Unit => item.to_tokens(&mut out),
+            },
+            syn::Item::Enum(_) | syn::Item::Impl(_) | syn::Item::Mod(_) => item.to_tokens(&mut out),
+            other => return Err(format!("typify has generated an item of a new kind: {}", quote!(#other))),
         }
     }
     Ok(out)
@@ -99,33 +101,71 @@ fn decoded(types: TokenStream) -> Result<TokenStream, String> {
 
 /// Has integers and booleans decoded from all that is one, and null taken for a list or map that was left out.
 fn decode_member(field: &mut syn::Field) -> Result<(), String> {
-    let kind = field.ty.to_token_stream().to_string();
-    let is_option = kind.starts_with(":: std :: option :: Option");
-    let serde = |attribute: &&syn::Attribute| attribute.path().is_ident("serde");
-    let mut attributes = field.attrs.iter().filter(serde);
-    let has_default = attributes.any(|attribute| attribute.to_token_stream().to_string().contains("default"));
-    let has_scalars = kind.split(' ').any(|token| matches!(token, "i64" | "bool"));
-    let by = match (has_scalars, has_default && !is_option) {
+    let is_option = is_option(&field.ty)?;
+    let mut attributes = Vec::new();
+    for attribute in field.attrs.iter_mut().filter(|attribute| attribute.path().is_ident("serde")) {
+        let metas = attribute.parse_args_with(Metas::parse_terminated).map_err(|error| error.to_string())?;
+        attributes.push((attribute, metas));
+    }
+    let mut metas = attributes.iter().flat_map(|(_, metas)| metas);
+    let has_default = metas.any(|meta| meta.path().is_ident("default"));
+    let by = match (has_scalars(&field.ty)?, has_default && !is_option) {
         (true, true) => "crate::values::optional_scalars",
         (true, false) => "crate::values::scalars",
         (false, true) => "crate::values::optional",
         (false, false) => return Ok(()),
     };
-    // Of a member that is required and may be null.
-    let own = "\"::std::option::Option::deserialize\"";
-    let mut told = field.attrs.iter_mut().filter_map(|attribute| match &mut attribute.meta {
-        syn::Meta::List(list) if list.path.is_ident("serde") => Some((list.tokens.to_string(), list)),
-        _ => None,
-    });
-    if let Some((text, list)) = told.find(|(text, _)| text.contains(own)) {
-        let text = text.replace(own, &format!("{by:?}"));
-        list.tokens = text.parse().map_err(|error: proc_macro2::LexError| error.to_string())?;
-        return Ok(());
+    for (attribute, metas) in &mut attributes {
+        // Of a member that is required and may be null.
+        if let Some(meta) = metas.iter_mut().find(|meta| meta.path().is_ident("deserialize_with")) {
+            *meta = syn::parse_quote!(deserialize_with = #by);
+            **attribute = syn::parse_quote!(#[serde(#metas)]);
+            return Ok(());
+        }
     }
     // serde takes a missing member for `None` only where it decodes the field itself.
     let default = (is_option && !has_default).then(|| quote!(, default));
     field.attrs.push(syn::parse_quote!(#[serde(deserialize_with = #by #default)]));
     Ok(())
+}
+
+type Metas = Punctuated<syn::Meta, syn::Token![,]>;
+
+/// The path of a type; typify gives no member a type of another form.
+fn path(kind: &syn::Type) -> Result<&syn::Path, String> {
+    match kind {
+        syn::Type::Path(syn::TypePath { qself: None, path }) => Ok(path),
+        other => Err(format!("typify has generated a member of a new kind: {}", quote!(#other))),
+    }
+}
+
+fn is_option(kind: &syn::Type) -> Result<bool, String> {
+    Ok(path(kind)?.segments.last().is_some_and(|segment| segment.ident == "Option"))
+}
+
+/// Whether a type is or contains an integer or a boolean.
+fn has_scalars(kind: &syn::Type) -> Result<bool, String> {
+    for segment in &path(kind)?.segments {
+        match &segment.arguments {
+            syn::PathArguments::None if segment.ident == "i64" || segment.ident == "bool" => return Ok(true),
+            syn::PathArguments::None => {}
+            syn::PathArguments::AngleBracketed(arguments) => {
+                for argument in &arguments.args {
+                    match argument {
+                        syn::GenericArgument::Type(kind) if has_scalars(kind)? => return Ok(true),
+                        syn::GenericArgument::Type(_) => {}
+                        other => {
+                            return Err(format!("typify has generated a new kind of argument: {}", quote!(#other)));
+                        }
+                    }
+                }
+            }
+            syn::PathArguments::Parenthesized(_) => {
+                return Err(format!("typify has generated a function type: {}", quote!(#kind)));
+            }
+        }
+    }
+    Ok(false)
 }
 
 /// What decodes a struct, in place of what it derives.
