@@ -3,16 +3,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use proc_macro2::Ident;
 use serde_json::{Map, Value, json};
 
 use super::formats::FORMATS;
-use super::load::Document;
-use super::names;
+use super::names::{self, Name};
 use super::spec::{Body, Condition, Event, Shape, Spec};
 
 /// Every schema of a provider under its name.
 pub struct Bundle {
-    pub definitions: BTreeMap<String, Definition>,
+    pub definitions: BTreeMap<Name, Definition>,
 }
 
 pub struct Definition {
@@ -47,33 +47,38 @@ impl Bundle {
     /// The whole bundle as one JSON Schema document.
     pub fn to_json(&self) -> Value {
         let definitions: Map<String, Value> =
-            self.definitions.iter().map(|(name, definition)| (name.clone(), definition.schema.clone())).collect();
+            self.definitions.iter().map(|(name, definition)| (name.to_string(), definition.schema.clone())).collect();
         let mut definitions = Value::Object(definitions);
         replace_formats(&mut definitions);
         json!({ "$schema": "http://json-schema.org/draft-07/schema#", "definitions": definitions })
     }
+
+    /// What a schema refers to directly.
+    pub fn references(&self, schema: &Value) -> impl Iterator<Item = &Name> {
+        references(schema).into_iter().filter_map(|name| Some(self.definitions.get_key_value(name.as_str())?.0))
+    }
 }
 
 /// Makes the bundle of a document that has no lint findings.
-pub fn bundle(document: &Document, spec: &Spec) -> Bundle {
-    let named = document.root.get_path(&["components", "schemas"]).map_or(&[][..], |node| node.entries());
+pub fn bundle(spec: &Spec) -> Bundle {
+    let named = &spec.schemas;
     let mut hoist = Hoist {
-        schemas: named.iter().map(|(key, _)| (key.text.clone(), Value::Null)).collect(),
+        schemas: named.iter().map(|(name, _)| (name.clone(), Value::Null)).collect(),
         taken: named
             .iter()
-            .map(|(key, _)| key.text.as_str())
-            .chain(spec.events.iter().map(|event| event.name.as_str()))
-            .filter_map(names::pascal)
+            .map(|(name, _)| name)
+            .chain(spec.events.iter().map(|event| &event.name))
+            .map(Name::pascal)
             .collect(),
         descriptions: named
             .iter()
-            .filter_map(|(key, node)| Some((key.text.clone(), node.get("description")?.to_json())))
+            .filter_map(|(name, schema)| Some((name.clone(), schema.get("description")?.clone())))
             .collect(),
         values: BTreeMap::new(),
     };
-    for (key, node) in named {
-        let schema = hoist.members(&key.text, node.to_json());
-        hoist.schemas.insert(key.text.clone(), schema);
+    for (name, schema) in named {
+        let schema = hoist.members(name, schema.clone());
+        hoist.schemas.insert(name.clone(), schema);
     }
     let Hoist { schemas, mut values, .. } = hoist;
 
@@ -81,10 +86,10 @@ pub fn bundle(document: &Document, spec: &Spec) -> Bundle {
     let requests = spec.operations.iter().filter_map(|operation| operation.request.as_ref());
     let sent = reached(&schemas, requests.chain(spec.acknowledgements()));
 
-    let mut definitions: BTreeMap<String, Definition> = schemas
+    let mut definitions: BTreeMap<Name, Definition> = schemas
         .into_iter()
         .map(|(name, schema)| {
-            let kind = match (received.contains(&name), sent.contains(&name)) {
+            let kind = match (received.contains(&*name), sent.contains(&*name)) {
                 (true, true) => Kind::Both,
                 (true, false) => Kind::Received,
                 (false, _) => Kind::Sent,
@@ -106,7 +111,7 @@ pub fn bundle(document: &Document, spec: &Spec) -> Bundle {
 }
 
 /// The names of all schemas that bodies lead to.
-fn reached<'a>(schemas: &BTreeMap<String, Value>, bodies: impl Iterator<Item = &'a Body>) -> BTreeSet<String> {
+fn reached<'a>(schemas: &BTreeMap<Name, Value>, bodies: impl Iterator<Item = &'a Body>) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for body in bodies {
         if let Shape::Named(name) | Shape::ListOf(name) = &body.shape {
@@ -117,7 +122,7 @@ fn reached<'a>(schemas: &BTreeMap<String, Value>, bodies: impl Iterator<Item = &
 }
 
 /// The names of all schemas that a schema refers to, itself included.
-fn reach(schemas: &BTreeMap<String, Value>, name: &str, found: &mut BTreeSet<String>) {
+fn reach(schemas: &BTreeMap<Name, Value>, name: &str, found: &mut BTreeSet<String>) {
     if !found.insert(name.to_owned()) {
         return;
     }
@@ -129,7 +134,7 @@ fn reach(schemas: &BTreeMap<String, Value>, name: &str, found: &mut BTreeSet<Str
 }
 
 /// The names that a schema refers to directly.
-pub fn references(schema: &Value) -> BTreeSet<String> {
+fn references(schema: &Value) -> BTreeSet<String> {
     match schema {
         Value::Object(members) => members
             .iter()
@@ -144,7 +149,7 @@ pub fn references(schema: &Value) -> BTreeSet<String> {
 }
 
 /// `X` of `#/definitions/X`.
-pub fn definition_name(reference: &str) -> Option<&str> {
+fn definition_name(reference: &str) -> Option<&str> {
     reference.strip_prefix("#/definitions/")
 }
 
@@ -220,18 +225,18 @@ fn replace_formats(schema: &mut Value) {
 
 /// Rewrites OpenAPI keywords and gives inline objects and enums a definition of their own.
 struct Hoist {
-    schemas: BTreeMap<String, Value>,
+    schemas: BTreeMap<Name, Value>,
     /// Rust names that a hoisted schema must not get.
-    taken: BTreeSet<String>,
+    taken: BTreeSet<Ident>,
     /// Of the schemas that have a name in the document.
-    descriptions: BTreeMap<String, Value>,
+    descriptions: BTreeMap<Name, Value>,
     /// What the values of enums mean, by the name of the schema.
-    values: BTreeMap<String, BTreeMap<String, String>>,
+    values: BTreeMap<Name, BTreeMap<String, String>>,
 }
 
 impl Hoist {
     /// A schema that is not itself hoisted, but whose members may be.
-    fn members(&mut self, name: &str, schema: Value) -> Value {
+    fn members(&mut self, name: &Name, schema: Value) -> Value {
         let Value::Object(members) = schema else { return schema };
         let mut out = Map::new();
         for (key, value) in members {
@@ -245,7 +250,8 @@ impl Hoist {
                             .into_iter()
                             .map(|(property, schema)| {
                                 let schema = self.described(schema);
-                                let inner = format!("{name}{}", names::pascal(&property).unwrap_or_default());
+                                let suffix = names::pascal(&property);
+                                let inner = suffix.map_or_else(|| name.clone(), |suffix| name.followed_by(&suffix));
                                 let schema = self.inline(&inner, schema);
                                 (property, schema)
                             })
@@ -253,8 +259,8 @@ impl Hoist {
                     ),
                     other => other,
                 },
-                "items" => self.inline(&format!("{name}Item"), value),
-                "additionalProperties" => self.inline(&format!("{name}Value"), value),
+                "items" => self.inline(&name.followed_by("Item"), value),
+                "additionalProperties" => self.inline(&name.followed_by("Value"), value),
                 "allOf" | "anyOf" => match value {
                     Value::Array(items) => {
                         Value::Array(items.into_iter().map(|item| self.members(name, item)).collect())
@@ -265,7 +271,7 @@ impl Hoist {
                     let text =
                         |(value, text): (&String, &Value)| Some((value.clone(), text.as_str()?.trim().to_owned()));
                     self.values
-                        .insert(name.to_owned(), value.as_object().into_iter().flatten().filter_map(text).collect());
+                        .insert(name.clone(), value.as_object().into_iter().flatten().filter_map(text).collect());
                     continue;
                 }
                 extension if extension.starts_with("x-") => continue,
@@ -285,15 +291,16 @@ impl Hoist {
         }
     }
 
-    fn inline(&mut self, name: &str, schema: Value) -> Value {
+    fn inline(&mut self, name: &Name, schema: Value) -> Value {
         let has_own_type = schema.get("enum").is_some() || schema.get("properties").is_some();
         if !has_own_type {
             return self.members(name, schema);
         }
-        let rust_name = |name: &str| names::pascal(name).unwrap_or_default();
-        let numbered = (2..).map(|number| format!("{name}{number}"));
-        let free = std::iter::once(name.to_owned()).chain(numbered).find(|name| self.taken.insert(rust_name(name)));
-        let free = free.unwrap_or_default();
+        let (mut free, mut number) = (name.clone(), 1);
+        while !self.taken.insert(free.pascal()) {
+            number += 1;
+            free = name.followed_by(&number.to_string());
+        }
         // Null belongs to the place, not to the type.
         let mut schema = schema;
         let nullable = schema.as_object_mut().and_then(|members| members.remove("nullable")) == Some(Value::Bool(true));

@@ -4,9 +4,9 @@ use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 use serde_json::Value;
 
-use super::bundle::{Bundle, Kind, of_parameter, references};
+use super::bundle::{Bundle, Kind, of_parameter};
 use super::models::rust_type;
-use super::names;
+use super::names::{self, Name};
 use super::redelivery::Redelivery;
 use super::spec::{
     Answer, Body, Condition, Credential, CredentialKind, Event, EventNamePlace, Example, Operation, Parameter, Server,
@@ -129,15 +129,12 @@ fn credential(credential: &Credential) -> TokenStream {
 fn server_constant(server: &Server) -> TokenStream {
     let Server { name, url, description, variables } = server;
     if variables.is_empty() {
-        let name = format_ident!("{}", names::snake(name).unwrap_or_default().to_ascii_uppercase());
+        let name = name.constant();
         let doc = format!("`{url}`\n\n{description}");
         return quote!(#[doc = #doc] pub const #name: &str = #url;);
     }
-    let function = format_ident!("{}", names::snake(name).unwrap_or_default());
-    let arguments: Vec<_> = variables
-        .iter()
-        .map(|variable| format_ident!("{}", names::snake(&variable.name).unwrap_or_default()))
-        .collect();
+    let function = name.snake();
+    let arguments: Vec<_> = variables.iter().map(|variable| variable.name.snake()).collect();
     let placeholders = variables.iter().map(|variable| format!("{{{}}}", variable.name));
     let mut doc = format!("`{url}`\n\n{description}\n");
     for variable in variables {
@@ -249,7 +246,7 @@ fn parameter(parameter: &Parameter) -> TokenStream {
 }
 
 fn schemas(spec: &Spec, bundle: &Bundle) -> Vec<TokenStream> {
-    let answer = |name: &str| spec.answers().chain(spec.acknowledgements()).find(|body| body.definition == name);
+    let answer = |name: &Name| spec.answers().chain(spec.acknowledgements()).find(|body| body.definition == *name);
     bundle
         .definitions
         .iter()
@@ -293,7 +290,7 @@ pub fn json_schemas(provider: &str, bundle: &Bundle) -> TokenStream {
         bundle.definitions.iter().filter(|(_, definition)| definition.kind.is_model()).map(|(name, definition)| {
             let model = rust_type(&Shape::Named(name.clone()));
             let id = format!("pos_webhooks::{provider}::{name}");
-            let references = references(&definition.schema).into_iter().map(|target| {
+            let references = bundle.references(&definition.schema).map(|target| {
                 let model = rust_type(&Shape::Named(target.clone()));
                 quote!((#target, |generator| generator.subschema_for::<#model>()))
             });

@@ -6,7 +6,7 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
 use super::models::{open_enum, rust_type};
-use super::names;
+use super::names::Name;
 use super::signature::{Place, Verification};
 use super::spec::{Condition, Event, EventNamePlace, Spec};
 
@@ -15,11 +15,10 @@ pub fn events(spec: &Spec) -> TokenStream {
     if spec.events.is_empty() {
         return TokenStream::new();
     }
-    let names: Vec<&str> = spec.events.iter().map(|event| event.name.as_str()).collect();
-    let summaries: Vec<&str> = spec.events.iter().map(|event| event.summary.as_str()).collect();
-    let event_name = open_enum("EventName", &format!("Names of the events of {}.", spec.title), &names, &summaries);
-    let variants: Vec<_> =
-        names.iter().map(|name| format_ident!("{}", names::pascal(name).unwrap_or_default())).collect();
+    let names: Vec<_> = spec.events.iter().map(|event| (&event.name, event.summary.as_str())).collect();
+    let names_doc = format!("Names of the events of {}.", spec.title);
+    let event_name = open_enum(&format_ident!("EventName"), &names_doc, &names);
+    let variants: Vec<Ident> = spec.events.iter().map(|event| event.name.pascal()).collect();
     let payloads = spec.events.iter().map(|event| rust_type(&event.payload.shape));
     let docs = spec.events.iter().map(|event| match event.description.as_str() {
         "" => format!("`{}`: {}", event.name, event.summary),
@@ -129,21 +128,21 @@ pub fn events(spec: &Spec) -> TokenStream {
 
 /// The names of the headers of deliveries, as constants.
 fn headers(spec: &Spec) -> TokenStream {
-    let mut named: BTreeMap<&str, &str> = BTreeMap::new();
+    let mut named: BTreeMap<Name, &str> = BTreeMap::new();
     for header in spec.events.iter().flat_map(|event| &event.headers) {
-        named.insert(&header.name, &header.description);
+        named.insert(header.name.clone(), &header.description);
     }
     if let Some(Verification::Keys(keys)) = &spec.verification {
         // A bearer token is in a header that every HTTP library has a name for.
         for Place { header, description, .. } in keys.places.iter().filter(|place| place.before.is_empty()) {
-            named.insert(header, description);
+            named.extend(Name::new(header).map(|name| (name, description.as_str())));
         }
     }
     if named.is_empty() {
         return TokenStream::new();
     }
     let constants = named.iter().map(|(name, description)| {
-        let constant = format_ident!("{}", names::snake(name).unwrap_or_default().to_ascii_uppercase());
+        let constant = name.constant();
         quote!(#[doc = #description] pub const #constant: &str = #name;)
     });
     quote! {

@@ -4,7 +4,7 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
 use super::models::{model, rust_type};
-use super::names;
+use super::names::{self, Name};
 use super::spec::{Answer, CredentialKind, Operation, Parameter, Spec};
 
 /// `Client`, `Credentials` and one error enum per operation.
@@ -67,12 +67,12 @@ fn credentials(spec: &Spec) -> TokenStream {
     let constants = constant_headers(spec);
     let (required, optional): (Vec<&Parameter>, Vec<&Parameter>) =
         constants.iter().copied().partition(|header| header.required);
-    let field = |header: &Parameter| format_ident!("{}", names::snake(&header.name).unwrap_or_default());
-    let fields: Vec<Ident> = constants.iter().map(|header| field(header)).collect();
-    let names: Vec<&str> = constants.iter().map(|header| header.name.as_str()).collect();
-    let required_fields: Vec<Ident> = required.iter().map(|header| field(header)).collect();
+    let field = |header: &&Parameter| header.name.snake();
+    let fields: Vec<Ident> = constants.iter().map(field).collect();
+    let names: Vec<&Name> = constants.iter().map(|header| &header.name).collect();
+    let required_fields: Vec<Ident> = required.iter().map(field).collect();
     let required_types = required.iter().map(|header| header_type(header));
-    let optional_fields: Vec<Ident> = optional.iter().map(|header| field(header)).collect();
+    let optional_fields: Vec<Ident> = optional.iter().map(field).collect();
     let required_text = required.iter().map(|header| header_text(header));
     let setters = optional.iter().map(|header| {
         let (name, kind, text) = (field(header), header_type(header), header_text(header));
@@ -166,16 +166,13 @@ fn header_text(header: &Parameter) -> TokenStream {
 }
 
 fn method(index: usize, operation: &Operation) -> TokenStream {
-    let name = format_ident!("{}", operation.id);
+    let name = operation.id.snake();
     let error = error_name(operation);
     let (query, headers) = text_parameters(operation);
     let text_parameters = || query.iter().chain(&headers);
-    let segments = path_parameters(operation);
-    let segment_names: Vec<Ident> =
-        segments.iter().map(|name| format_ident!("{}", names::snake(name).unwrap_or_default())).collect();
-    let texts: Vec<Ident> = text_parameters()
-        .map(|parameter| format_ident!("{}", names::snake(&parameter.name).unwrap_or_default()))
-        .collect();
+    let segments: Vec<&Name> = path_parameters(operation).map(|parameter| &parameter.name).collect();
+    let segment_names: Vec<Ident> = segments.iter().map(|name| name.snake()).collect();
+    let texts: Vec<Ident> = text_parameters().map(|parameter| parameter.name.snake()).collect();
     let text_types =
         text_parameters().map(|parameter| if parameter.required { quote!(&str) } else { quote!(Option<&str>) });
     let body = operation.request.iter().map(|request| rust_type(&request.shape));
@@ -224,9 +221,10 @@ fn method(index: usize, operation: &Operation) -> TokenStream {
     }
 }
 
-/// Names of the path's parameters in its order.
-fn path_parameters(operation: &Operation) -> Vec<&str> {
-    operation.path.split('{').skip(1).filter_map(|rest| Some(rest.split_once('}')?.0)).collect()
+/// The path's parameters in its order.
+fn path_parameters(operation: &Operation) -> impl Iterator<Item = &Parameter> {
+    let names = operation.path.split('{').skip(1).filter_map(|rest| Some(rest.split_once('}')?.0));
+    names.filter_map(|name| operation.path_parameters.iter().find(|parameter| *parameter.name == *name))
 }
 
 /// Parameters in the query, and headers that are no client's, each in the order that progenitor gives them.
@@ -240,7 +238,7 @@ fn text_parameters(operation: &Operation) -> (Vec<&Parameter>, Vec<&Parameter>) 
 
 /// A parameter as item of a list.
 fn item(place: &str, parameter: &Parameter) -> String {
-    let name = names::snake(&parameter.name).unwrap_or_default();
+    let name = parameter.name.snake();
     format!("\n- `{name}`{place}: {}", parameter.description.replace('\n', "\n  "))
 }
 
@@ -250,10 +248,7 @@ fn method_doc(operation: &Operation) -> String {
         doc.push_str(&format!("\n\n{}", operation.description));
     }
     let (query, headers) = text_parameters(operation);
-    let in_path = path_parameters(operation)
-        .into_iter()
-        .filter_map(|name| operation.path_parameters.iter().find(|parameter| parameter.name == name));
-    let mut items: Vec<String> = in_path.map(|parameter| item("", parameter)).collect();
+    let mut items: Vec<String> = path_parameters(operation).map(|parameter| item("", parameter)).collect();
     items.extend(query.into_iter().map(|parameter| item(&format!(", `{}` in the query", parameter.name), parameter)));
     items.extend(headers.into_iter().map(|parameter| item(&format!(", the header `{}`", parameter.name), parameter)));
     if !items.is_empty() {
@@ -323,7 +318,7 @@ fn operation_has_errors(operation: &Operation) -> bool {
 }
 
 fn error_name(operation: &Operation) -> Ident {
-    format_ident!("{}Error", names::pascal(&operation.id).unwrap_or_default())
+    format_ident!("{}Error", operation.id.pascal())
 }
 
 /// `201`, or `200..=299` for `2XX`.

@@ -84,7 +84,7 @@ pub fn generate(name: &str, file: &str, text: &str) -> Result<Generated, Vec<Str
         return Err(all(findings));
     }
     let spec = spec::read(&document).map_err(|finding| all(vec![finding]))?;
-    let bundle = bundle::bundle(&document, &spec);
+    let bundle = bundle::bundle(&spec);
     let models = models::models(&bundle).map_err(one)?;
     let client = client(&spec).map_err(one)?;
     let events = events::events(&spec);

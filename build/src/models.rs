@@ -4,14 +4,14 @@
 use std::collections::BTreeMap;
 
 use proc_macro2::{Ident, TokenStream};
-use quote::{ToTokens, format_ident, quote};
+use quote::{ToTokens, quote};
 use schemars08::schema::SchemaObject;
 use serde_json::{Map, Value, json};
 use syn::punctuated::Punctuated;
 use typify::{TypeSpace, TypeSpaceImpl, TypeSpacePatch, TypeSpaceSettings};
 
-use super::bundle::{Bundle, Kind, definition_name};
-use super::names;
+use super::bundle::{Bundle, Kind};
+use super::names::Name;
 use super::spec::Shape;
 
 /// Formats that typify leaves alone, and the types of `crate::values` that stand for them.
@@ -43,24 +43,28 @@ pub fn models(bundle: &Bundle) -> Result<TokenStream, String> {
         }
         let loosen = definition.kind != Kind::Sent;
         // typify goes by the name that it gives to the type.
-        let rust_name = names::pascal(name).unwrap_or_default();
+        let rust_name = name.pascal().to_string();
         if definition.kind == Kind::Received {
             settings.with_patch(&rust_name, TypeSpacePatch::default().with_attr("#[non_exhaustive]"));
         }
         match definition.schema.get("enum").and_then(Value::as_array) {
             Some(values) => {
-                let values: Vec<&str> = values.iter().filter_map(Value::as_str).collect();
-                let docs: Vec<&str> =
-                    values.iter().map(|value| definition.values.get(*value).map_or("", String::as_str)).collect();
-                enums.extend(open_enum(name, description(&definition.schema), &values, &docs));
-                enums
-                    .extend(definition.schema.get("default").and_then(Value::as_str).map(|value| default(name, value)));
+                let names = values.iter().filter_map(Value::as_str).map(|value| {
+                    Name::new(value).ok_or_else(|| format!("{name}: `{value}` has no letter or digit for a Rust name"))
+                });
+                let names: Vec<Name> = names.collect::<Result<_, _>>()?;
+                let meaning = |value: &Name| definition.values.get(&**value).map_or("", String::as_str);
+                let values: Vec<_> = names.iter().map(|value| (value, meaning(value))).collect();
+                enums.extend(open_enum(&name.pascal(), description(&definition.schema), &values));
+                let default = definition.schema.get("default").and_then(Value::as_str);
+                let default = names.iter().find(|value| Some(&***value) == default);
+                enums.extend(default.map(|value| default_of(name, value)));
                 settings.with_replacement(&rust_name, &rust_name, std::iter::empty::<TypeSpaceImpl>());
                 // A replaced type has to be defined all the same.
                 types.insert(rust_name, json!({ "type": "string" }));
             }
             None => {
-                types.insert(rust_name, typify_schema(&definition.schema, loosen));
+                types.insert(rust_name, typify_schema(bundle, &definition.schema, loosen));
             }
         }
     }
@@ -74,20 +78,22 @@ pub fn models(bundle: &Bundle) -> Result<TokenStream, String> {
     Ok(quote! { #types #enums })
 }
 
-/// Has members decoded as providers send them, and objects from nothing but objects; typify cannot be told to.
+/// Has members decoded as providers send them, and objects from nothing but objects; typify has no setting for it.
 fn decoded(types: TokenStream) -> Result<TokenStream, String> {
-    let mut types: syn::File = syn::parse2(types).map_err(|error| error.to_string())?;
+    let types: syn::File = syn::parse2(types).map_err(|error| error.to_string())?;
     let mut out = TokenStream::new();
-    for item in &mut types.items {
+    for item in types.items {
         match item {
-            syn::Item::Struct(item) if matches!(item.fields, syn::Fields::Named(_)) => {
-                for field in &mut item.fields {
-                    decode_member(field)?;
+            syn::Item::Struct(mut item) => match &mut item.fields {
+                syn::Fields::Named(fields) => {
+                    fields.named.iter_mut().try_for_each(decode_member)?;
+                    let decode = from_object(&mut item)?;
+                    out.extend(quote! { #item #decode });
                 }
-                let decode = from_object(item)?;
-                out.extend(quote! { #item #decode });
-            }
-            other => other.to_tokens(&mut out),
+                syn::Fields::Unnamed(_) | syn::Fields::Unit => item.to_tokens(&mut out),
+            },
+            syn::Item::Enum(_) | syn::Item::Impl(_) | syn::Item::Mod(_) => item.to_tokens(&mut out),
+            other => return Err(format!("typify has generated an item of a new kind: {}", quote!(#other))),
         }
     }
     Ok(out)
@@ -95,33 +101,71 @@ fn decoded(types: TokenStream) -> Result<TokenStream, String> {
 
 /// Has integers and booleans decoded from all that is one, and null taken for a list or map that was left out.
 fn decode_member(field: &mut syn::Field) -> Result<(), String> {
-    let kind = field.ty.to_token_stream().to_string();
-    let is_option = kind.starts_with(":: std :: option :: Option");
-    let serde = |attribute: &&syn::Attribute| attribute.path().is_ident("serde");
-    let mut attributes = field.attrs.iter().filter(serde);
-    let has_default = attributes.any(|attribute| attribute.to_token_stream().to_string().contains("default"));
-    let has_scalars = kind.split(' ').any(|token| matches!(token, "i64" | "bool"));
-    let by = match (has_scalars, has_default && !is_option) {
+    let is_option = is_option(&field.ty)?;
+    let mut attributes = Vec::new();
+    for attribute in field.attrs.iter_mut().filter(|attribute| attribute.path().is_ident("serde")) {
+        let metas = attribute.parse_args_with(Metas::parse_terminated).map_err(|error| error.to_string())?;
+        attributes.push((attribute, metas));
+    }
+    let mut metas = attributes.iter().flat_map(|(_, metas)| metas);
+    let has_default = metas.any(|meta| meta.path().is_ident("default"));
+    let by = match (has_scalars(&field.ty)?, has_default && !is_option) {
         (true, true) => "crate::values::optional_scalars",
         (true, false) => "crate::values::scalars",
         (false, true) => "crate::values::optional",
         (false, false) => return Ok(()),
     };
-    // Of a member that is required and may be null.
-    let own = "\"::std::option::Option::deserialize\"";
-    let mut told = field.attrs.iter_mut().filter_map(|attribute| match &mut attribute.meta {
-        syn::Meta::List(list) if list.path.is_ident("serde") => Some((list.tokens.to_string(), list)),
-        _ => None,
-    });
-    if let Some((text, list)) = told.find(|(text, _)| text.contains(own)) {
-        let text = text.replace(own, &format!("{by:?}"));
-        list.tokens = text.parse().map_err(|error: proc_macro2::LexError| error.to_string())?;
-        return Ok(());
+    for (attribute, metas) in &mut attributes {
+        // Of a member that is required and may be null.
+        if let Some(meta) = metas.iter_mut().find(|meta| meta.path().is_ident("deserialize_with")) {
+            *meta = syn::parse_quote!(deserialize_with = #by);
+            **attribute = syn::parse_quote!(#[serde(#metas)]);
+            return Ok(());
+        }
     }
     // serde takes a missing member for `None` only where it decodes the field itself.
     let default = (is_option && !has_default).then(|| quote!(, default));
     field.attrs.push(syn::parse_quote!(#[serde(deserialize_with = #by #default)]));
     Ok(())
+}
+
+type Metas = Punctuated<syn::Meta, syn::Token![,]>;
+
+/// The path of a type; typify gives no member a type of another form.
+fn path(kind: &syn::Type) -> Result<&syn::Path, String> {
+    match kind {
+        syn::Type::Path(syn::TypePath { qself: None, path }) => Ok(path),
+        other => Err(format!("typify has generated a member of a new kind: {}", quote!(#other))),
+    }
+}
+
+fn is_option(kind: &syn::Type) -> Result<bool, String> {
+    Ok(path(kind)?.segments.last().is_some_and(|segment| segment.ident == "Option"))
+}
+
+/// Whether a type is or contains an integer or a boolean.
+fn has_scalars(kind: &syn::Type) -> Result<bool, String> {
+    for segment in &path(kind)?.segments {
+        match &segment.arguments {
+            syn::PathArguments::None if segment.ident == "i64" || segment.ident == "bool" => return Ok(true),
+            syn::PathArguments::None => {}
+            syn::PathArguments::AngleBracketed(arguments) => {
+                for argument in &arguments.args {
+                    match argument {
+                        syn::GenericArgument::Type(kind) if has_scalars(kind)? => return Ok(true),
+                        syn::GenericArgument::Type(_) => {}
+                        other => {
+                            return Err(format!("typify has generated a new kind of argument: {}", quote!(#other)));
+                        }
+                    }
+                }
+            }
+            syn::PathArguments::Parenthesized(_) => {
+                return Err(format!("typify has generated a function type: {}", quote!(#kind)));
+            }
+        }
+    }
+    Ok(false)
 }
 
 /// What decodes a struct, in place of what it derives.
@@ -157,7 +201,7 @@ fn from_object(item: &mut syn::ItemStruct) -> Result<TokenStream, String> {
 }
 
 /// The schema as typify is to see it.
-fn typify_schema(schema: &Value, loosen: bool) -> Value {
+fn typify_schema(bundle: &Bundle, schema: &Value, loosen: bool) -> Value {
     let Value::Object(members) = schema else {
         return json!({ "type": "string", "format": "x-json" });
     };
@@ -171,15 +215,15 @@ fn typify_schema(schema: &Value, loosen: bool) -> Value {
         }
         Some("string") => string(members, loosen),
         Some("array") => {
-            let items = members.get("items").map_or_else(|| json!({}), |items| typify_schema(items, loosen));
+            let items = members.get("items").map_or_else(|| json!({}), |items| typify_schema(bundle, items, loosen));
             Map::from_iter([("type".to_owned(), json!("array")), ("items".to_owned(), items)])
         }
-        Some("object") => object(members, loosen),
+        Some("object") => object(bundle, members, loosen),
         _ => match (members.get("$ref"), members.get("allOf").or(members.get("anyOf"))) {
-            (Some(target), _) => Map::from_iter([("$ref".to_owned(), rust_target(target))]),
+            (Some(_), _) => rust_reference(bundle, schema),
             (None, Some(Value::Array(parts))) => {
                 let parts = parts.iter().map(|part| match part.get("$ref") {
-                    Some(target) => json!({ "$ref": rust_target(target) }),
+                    Some(_) => Value::Object(rust_reference(bundle, part)),
                     None => part.clone(),
                 });
                 Map::from_iter([("oneOf".to_owned(), parts.collect())])
@@ -205,9 +249,9 @@ fn typify_schema(schema: &Value, loosen: bool) -> Value {
 }
 
 /// A reference by the Rust name of what it refers to.
-fn rust_target(target: &Value) -> Value {
-    let name = target.as_str().and_then(definition_name).and_then(names::pascal).unwrap_or_default();
-    json!(format!("#/definitions/{name}"))
+fn rust_reference(bundle: &Bundle, reference: &Value) -> Map<String, Value> {
+    let target = bundle.references(reference).map(|name| json!(format!("#/definitions/{}", name.pascal())));
+    target.map(|target| ("$ref".to_owned(), target)).collect()
 }
 
 /// The one type of a schema that is not null, and whether null is allowed beside it.
@@ -243,18 +287,18 @@ fn string(members: &Map<String, Value>, loosen: bool) -> Map<String, Value> {
     }
 }
 
-fn object(members: &Map<String, Value>, loosen: bool) -> Map<String, Value> {
+fn object(bundle: &Bundle, members: &Map<String, Value>, loosen: bool) -> Map<String, Value> {
     let mut out = Map::from_iter([("type".to_owned(), json!("object"))]);
     match (members.get("properties"), members.get("additionalProperties")) {
         (Some(Value::Object(properties)), _) if !properties.is_empty() => {
             let properties: Map<String, Value> =
-                properties.iter().map(|(name, schema)| (name.clone(), typify_schema(schema, loosen))).collect();
+                properties.iter().map(|(name, schema)| (name.clone(), typify_schema(bundle, schema, loosen))).collect();
             out.insert("properties".to_owned(), Value::Object(properties));
             keep(members, &mut out, &["required"], false);
             out
         }
         (_, Some(values @ Value::Object(_))) => {
-            out.insert("additionalProperties".to_owned(), typify_schema(values, loosen));
+            out.insert("additionalProperties".to_owned(), typify_schema(bundle, values, loosen));
             out
         }
         _ => value("x-json"),
@@ -272,9 +316,8 @@ fn description(schema: &Value) -> &str {
 }
 
 /// The value that the provider takes where the enum's member is left out.
-fn default(name: &str, value: &str) -> TokenStream {
-    let name = model_ident(name);
-    let variant = format_ident!("{}", names::pascal(value).unwrap_or_default());
+fn default_of(name: &Name, value: &Name) -> TokenStream {
+    let (name, variant) = (name.pascal(), value.pascal());
     let doc = format!("`{value}`, which the provider takes where nothing is sent.");
     quote! {
         impl ::std::default::Default for #name {
@@ -288,15 +331,13 @@ fn default(name: &str, value: &str) -> TokenStream {
 
 /// An enum of strings that keeps a value it does not know.
 ///
-/// `docs` says what each value means, or is empty where the document does not.
-pub fn open_enum(name: &str, description: &str, values: &[&str], docs: &[&str]) -> TokenStream {
-    let ident = model_ident(name);
-    let variants: Vec<_> =
-        values.iter().map(|value| format_ident!("{}", names::pascal(value).unwrap_or_default())).collect();
-    let docs = values.iter().zip(docs).map(|(value, doc)| match *doc {
+/// Each value comes with what it means, which is empty where the document does not say it.
+pub fn open_enum(ident: &Ident, description: &str, values: &[(&Name, &str)]) -> TokenStream {
+    let docs = values.iter().map(|(value, meaning)| match *meaning {
         "" => format!("`{value}`."),
-        doc => format!("`{value}`: {doc}"),
+        meaning => format!("`{value}`: {meaning}"),
     });
+    let (values, variants): (Vec<&Name>, Vec<Ident>) = values.iter().map(|(value, _)| (*value, value.pascal())).unzip();
     let doc = format!(
         "{description}\n\nEach variant is named after the provider's value; one that is not listed is \
          [`Unknown`](Self::Unknown) and keeps its text."
@@ -353,11 +394,7 @@ pub fn rust_type(shape: &Shape) -> TokenStream {
 }
 
 /// The Rust type of a named schema, as seen from the provider's module.
-pub fn model(name: &str) -> TokenStream {
-    let name = model_ident(name);
+pub fn model(name: &Name) -> TokenStream {
+    let name = name.pascal();
     quote!(models::#name)
-}
-
-fn model_ident(name: &str) -> Ident {
-    format_ident!("{}", names::pascal(name).unwrap_or_default())
 }

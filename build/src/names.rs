@@ -1,7 +1,75 @@
 //! Names of a spec as Rust identifiers. The lint and the code generation share these rules, so that what the lint accepts
 //! is what is generated.
 
+use std::borrow::Borrow;
+use std::fmt;
+use std::ops::Deref;
+
 use heck::{ToSnakeCase, ToUpperCamelCase};
+use proc_macro2::{Ident, TokenStream};
+use quote::{ToTokens, format_ident};
+
+/// A name of a spec that has identifiers. In generated code it is its text.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Name {
+    text: String,
+    pascal: String,
+    snake: String,
+}
+
+impl Name {
+    /// `None` where the name has no ASCII letter or digit.
+    pub fn new(text: &str) -> Option<Self> {
+        Some(Self { text: text.to_owned(), pascal: pascal(text)?, snake: snake(text)? })
+    }
+
+    /// The name with something after it.
+    pub fn followed_by(&self, suffix: &str) -> Self {
+        // What has an identifier has one with any suffix.
+        Self::new(&format!("{self}{suffix}")).unwrap_or_else(|| self.clone())
+    }
+
+    /// As [`pascal`] has it.
+    pub fn pascal(&self) -> Ident {
+        format_ident!("{}", self.pascal)
+    }
+
+    /// As [`snake`] has it.
+    pub fn snake(&self) -> Ident {
+        format_ident!("{}", self.snake)
+    }
+
+    /// The name as constant: `Ocp-Apim-Subscription-Key` is `OCP_APIM_SUBSCRIPTION_KEY`.
+    pub fn constant(&self) -> Ident {
+        format_ident!("{}", self.snake.to_ascii_uppercase())
+    }
+}
+
+impl Deref for Name {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.text
+    }
+}
+
+impl Borrow<str> for Name {
+    fn borrow(&self) -> &str {
+        self
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self)
+    }
+}
+
+impl ToTokens for Name {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        self.text.to_tokens(tokens);
+    }
+}
 
 /// Words that cannot be an identifier in edition 2024, reserved ones included.
 const KEYWORDS: &[&str] = &[

@@ -9,7 +9,7 @@ use progenitor::{GenerationSettings, Generator, HooksMode};
 use quote::quote;
 use serde_json::{Map, Value, json};
 
-use super::names;
+use super::names::Name;
 use super::spec::{Operation, Parameter, Shape, Spec};
 
 /// The module `operations`; it has a `Client` of progenitor's own.
@@ -18,8 +18,8 @@ pub fn operations(spec: &Spec) -> Result<TokenStream, String> {
     let mut settings = GenerationSettings::default();
     settings.with_inner_type(quote!(crate::client::Session)).with_hooks(HooksMode::Expected);
     for name in request_models(spec) {
-        let path = format!("super::models::{}", names::pascal(name).unwrap_or_default());
-        settings.with_replacement(name, path, std::iter::empty());
+        let path = format!("super::models::{}", name.pascal());
+        settings.with_replacement(&**name, path, std::iter::empty());
     }
     let client = Generator::new(&settings).generate_tokens(&document).map_err(|error| error.to_string())?;
     let client = without_encoding(client)?;
@@ -57,9 +57,9 @@ fn without_encoding(client: TokenStream) -> Result<TokenStream, String> {
     Ok(quote!(#file))
 }
 
-fn request_models(spec: &Spec) -> impl Iterator<Item = &str> {
+fn request_models(spec: &Spec) -> impl Iterator<Item = &Name> {
     spec.operations.iter().filter_map(|operation| match &operation.request.as_ref()?.shape {
-        Shape::Named(name) => Some(name.as_str()),
+        Shape::Named(name) => Some(name),
         Shape::ListOf(_) | Shape::Text => None,
     })
 }
@@ -71,7 +71,7 @@ fn adapted(spec: &Spec) -> Value {
         item[operation.method.to_ascii_lowercase()] = adapted_operation(operation);
     }
     let schemas: Map<String, Value> =
-        request_models(spec).map(|name| (name.to_owned(), json!({ "type": "object" }))).collect();
+        request_models(spec).map(|name| (name.to_string(), json!({ "type": "object" }))).collect();
     json!({
         "openapi": "3.0.3",
         "info": { "title": spec.title, "version": "0" },
@@ -92,7 +92,7 @@ fn adapted_operation(operation: &Operation) -> Value {
             })
             .collect();
     let mut adapted = json!({
-        "operationId": operation.id,
+        "operationId": &*operation.id,
         "summary": operation.summary,
         "parameters": parameters,
         "responses": { "2XX": { "description": "Whatever was answered.", "content": { "*/*": {} } } },
@@ -110,5 +110,5 @@ fn adapted_operation(operation: &Operation) -> Value {
 }
 
 fn adapted_parameter(place: &str, parameter: &Parameter) -> Value {
-    json!({ "name": parameter.name, "in": place, "required": parameter.required, "schema": { "type": "string" } })
+    json!({ "name": &*parameter.name, "in": place, "required": parameter.required, "schema": { "type": "string" } })
 }

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::load::{Document, Finding, Node};
+use super::names::Name;
 use super::redelivery::{self, Redelivery};
 use super::registration::{self, Registration};
 use super::signature::{self, Verification};
@@ -25,6 +26,8 @@ pub struct Spec {
     pub registration: Option<Registration>,
     pub redelivery: Option<Redelivery>,
     pub events: Vec<Event>,
+    /// The schemas under `components`, as they are written.
+    pub schemas: Vec<(Name, Value)>,
 }
 
 impl Spec {
@@ -58,7 +61,7 @@ pub struct Source {
 
 /// A base URL, `{variables}` included.
 pub struct Server {
-    pub name: String,
+    pub name: Name,
     pub url: String,
     pub description: String,
     pub variables: Vec<Variable>,
@@ -66,7 +69,7 @@ pub struct Server {
 
 /// A variable of a server's URL.
 pub struct Variable {
-    pub name: String,
+    pub name: Name,
     pub default: String,
     pub description: String,
     /// The values that are allowed; none where any is.
@@ -83,7 +86,7 @@ pub struct Credential {
 
 pub enum CredentialKind {
     Bearer,
-    Header(String),
+    Header(Name),
 }
 
 /// Where a delivery says which event it is.
@@ -97,7 +100,7 @@ pub enum EventNamePlace {
 
 /// A call that a client can make.
 pub struct Operation {
-    pub id: String,
+    pub id: Name,
     pub method: String,
     pub path: String,
     pub summary: String,
@@ -110,13 +113,13 @@ pub struct Operation {
 }
 
 pub struct Parameter {
-    pub name: String,
+    pub name: Name,
     pub description: String,
     pub required: bool,
     /// The same for every call of a client.
     pub constant: bool,
     /// The named schema, if there is one.
-    pub schema: Option<String>,
+    pub schema: Option<Name>,
     /// What the schema says in the end, `$ref` and `allOf` followed.
     pub value: Value,
 }
@@ -125,15 +128,15 @@ pub struct Parameter {
 pub struct Body {
     pub media_type: String,
     /// Its name in the bundle.
-    pub definition: String,
+    pub definition: Name,
     pub description: String,
     pub shape: Shape,
     pub examples: Vec<Example>,
 }
 
 pub enum Shape {
-    Named(String),
-    ListOf(String),
+    Named(Name),
+    ListOf(Name),
     Text,
 }
 
@@ -155,7 +158,7 @@ pub struct Example {
 
 /// Something a provider delivers.
 pub struct Event {
-    pub name: String,
+    pub name: Name,
     pub summary: String,
     pub description: String,
     pub when: Vec<(String, Condition)>,
@@ -197,8 +200,10 @@ impl Reader<'_> {
         }
         let mut events = Vec::new();
         for (name, item) in entries(root.get("x-webhooks")) {
-            events.push(self.event(name, self.need(item, "post")?)?);
+            let post = self.need(item, "post")?;
+            events.push(self.event(self.name(post, name)?, post)?);
         }
+        let schemas = entries(root.get_path(&["components", "schemas"]));
         Ok(Spec {
             file: self.document.file.clone(),
             title: self.text(info, "title")?,
@@ -226,6 +231,9 @@ impl Reader<'_> {
             registration: self.extension("x-registration", registration::read)?,
             redelivery: self.extension("x-redelivery", redelivery::read)?,
             events,
+            schemas: schemas
+                .map(|(name, node)| Ok((self.name(node, name)?, node.to_json())))
+                .collect::<Result<_, Finding>>()?,
         })
     }
 
@@ -242,13 +250,13 @@ impl Reader<'_> {
 
     fn server(&self, node: &Node) -> Result<Server, Finding> {
         Ok(Server {
-            name: self.text(node, "x-name")?,
+            name: self.name_at(node, "x-name")?,
             url: self.text(node, "url")?,
             description: optional_text(node, "description"),
             variables: entries(node.get("variables"))
                 .map(|(name, variable)| {
                     Ok(Variable {
-                        name: name.to_owned(),
+                        name: self.name(variable, name)?,
                         default: self.text(variable, "default")?,
                         description: optional_text(variable, "description"),
                         values: texts(variable.get("enum")),
@@ -266,7 +274,7 @@ impl Reader<'_> {
             return Ok(None);
         };
         let kind = match self.text(scheme, "type")?.as_str() {
-            "apiKey" => CredentialKind::Header(self.text(scheme, "name")?),
+            "apiKey" => CredentialKind::Header(self.name_at(scheme, "name")?),
             _ => CredentialKind::Bearer,
         };
         Ok(Some(Credential {
@@ -296,7 +304,7 @@ impl Reader<'_> {
     }
 
     fn operation(&self, path: &str, method: &str, item: &Node, node: &Node) -> Result<Operation, Finding> {
-        let id = self.text(node, "operationId")?;
+        let id = self.name_at(node, "operationId")?;
         let parameters = |place: &str| self.parameters(&[item, node], place);
         Ok(Operation {
             method: method.to_ascii_uppercase(),
@@ -312,11 +320,10 @@ impl Reader<'_> {
         })
     }
 
-    fn event(&self, name: &str, node: &Node) -> Result<Event, Finding> {
+    fn event(&self, name: Name, node: &Node) -> Result<Event, Finding> {
         let request = self.need(node, "requestBody")?;
-        let payload = self.body(request, name)?.ok_or_else(|| self.missing(request, "content"))?;
+        let payload = self.body(request, &name)?.ok_or_else(|| self.missing(request, "content"))?;
         Ok(Event {
-            name: name.to_owned(),
             summary: self.text(node, "summary")?,
             description: optional_text(node, "description"),
             when: entries(node.get("x-event-when"))
@@ -326,7 +333,8 @@ impl Reader<'_> {
             credential: self.credential(node)?,
             headers: self.parameters(&[node], "header")?,
             payload,
-            answers: self.answers(node, name)?,
+            answers: self.answers(node, &name)?,
+            name,
         })
     }
 
@@ -340,11 +348,11 @@ impl Reader<'_> {
             }
             let schema = self.need(node, "schema")?;
             let parameter = Parameter {
-                name: self.text(node, "name")?,
+                name: self.name_at(node, "name")?,
                 description: optional_text(node, "description"),
                 required: node.get("required").and_then(Node::as_bool).unwrap_or(false),
                 constant: node.get("x-client-header").and_then(Node::as_bool).unwrap_or(false),
-                schema: schema_name(schema),
+                schema: self.schema_name(schema)?,
                 value: self.resolve(schema).to_json(),
             };
             match parameters.iter_mut().find(|known| known.name.eq_ignore_ascii_case(&parameter.name)) {
@@ -355,37 +363,36 @@ impl Reader<'_> {
         Ok(parameters)
     }
 
-    fn answers(&self, node: &Node, owner: &str) -> Result<Vec<Answer>, Finding> {
+    fn answers(&self, node: &Node, owner: &Name) -> Result<Vec<Answer>, Finding> {
         entries(node.get("responses"))
             .map(|(status, response)| {
                 let response = self.follow(response);
                 Ok(Answer {
                     status: status.to_owned(),
                     description: optional_text(response, "description"),
-                    body: self.body(response, &format!("{owner}.{status}"))?,
+                    body: self.body(response, &owner.followed_by(&format!(".{status}")))?,
                 })
             })
             .collect()
     }
 
     /// The first media type of a request, the one of a response; `owner` names the schema where it has no name of its own.
-    fn body(&self, node: &Node, owner: &str) -> Result<Option<Body>, Finding> {
+    fn body(&self, node: &Node, owner: &Name) -> Result<Option<Body>, Finding> {
         let Some((media_type, content)) = entries(node.get("content")).next() else {
             return Ok(None);
         };
         let schema = self.need(content, "schema")?;
-        let shape = match schema_name(schema) {
-            Some(name) => Shape::Named(name),
-            None => match schema.get("items").and_then(schema_name) {
-                Some(name) => Shape::ListOf(name),
-                None => Shape::Text,
-            },
+        let items = schema.get("items").map(|items| self.schema_name(items)).transpose()?.flatten();
+        let shape = match (self.schema_name(schema)?, items) {
+            (Some(name), _) => Shape::Named(name),
+            (None, Some(name)) => Shape::ListOf(name),
+            (None, None) => Shape::Text,
         };
         Ok(Some(Body {
             media_type: media_type.to_owned(),
             definition: match &shape {
                 Shape::Named(name) => name.clone(),
-                Shape::ListOf(_) | Shape::Text => owner.to_owned(),
+                Shape::ListOf(_) | Shape::Text => owner.clone(),
             },
             shape,
             description: match optional_text(schema, "description") {
@@ -427,7 +434,7 @@ impl Reader<'_> {
             Some(name) => self
                 .document
                 .root
-                .get_path(&["components", "schemas", &name])
+                .get_path(&["components", "schemas", name])
                 .map_or(schema, |target| self.resolve(target)),
             None => schema,
         }
@@ -441,15 +448,27 @@ impl Reader<'_> {
         Ok(self.need(node, key)?.as_str().ok_or_else(|| self.missing(node, key))?.trim_end().to_owned())
     }
 
+    /// The schema that `$ref` names.
+    fn schema_name(&self, schema: &Node) -> Result<Option<Name>, Finding> {
+        schema_name(schema).map(|name| self.name(schema, name)).transpose()
+    }
+
+    fn name_at(&self, node: &Node, key: &str) -> Result<Name, Finding> {
+        self.name(self.need(node, key)?, &self.text(node, key)?)
+    }
+
+    fn name(&self, node: &Node, text: &str) -> Result<Name, Finding> {
+        let message = || format!("`{text}` has no letter or digit to make a Rust name from");
+        Name::new(text).ok_or_else(|| self.finding(node, message(), "rename it".to_owned()))
+    }
+
     fn missing(&self, node: &Node, key: &str) -> Finding {
-        Finding {
-            file: self.document.file.clone(),
-            line: node.line,
-            column: node.column,
-            place: String::new(),
-            message: format!("`{key}` is missing or is not text"),
-            help: format!("write `{key}` here"),
-        }
+        self.finding(node, format!("`{key}` is missing or is not text"), format!("write `{key}` here"))
+    }
+
+    fn finding(&self, node: &Node, message: String, help: String) -> Finding {
+        let (file, place) = (self.document.file.clone(), String::new());
+        Finding { file, line: node.line, column: node.column, place, message, help }
     }
 }
 
@@ -467,8 +486,8 @@ fn texts(list: Option<&Node>) -> Vec<String> {
 }
 
 /// `X` of `$ref: '#/components/schemas/X'`.
-pub fn schema_name(schema: &Node) -> Option<String> {
-    Some(schema.get("$ref")?.as_str()?.strip_prefix("#/components/schemas/")?.to_owned())
+fn schema_name(schema: &Node) -> Option<&str> {
+    schema.get("$ref")?.as_str()?.strip_prefix("#/components/schemas/")
 }
 
 fn condition(node: &Node) -> Condition {

@@ -127,7 +127,7 @@ fn constructs() -> BTreeSet<String> {
 
 /// The definitions that strict validation uses, one per line, without descriptions.
 fn strict(bundle: &bundle::Bundle) -> String {
-    let line = |(name, definition): (&String, &bundle::Definition)| {
+    let line = |(name, definition): (&build::names::Name, &bundle::Definition)| {
         let kind = match definition.kind {
             bundle::Kind::Sent => "sent",
             bundle::Kind::Received => "received",
