@@ -12,7 +12,8 @@ use quote::quote;
 
 mod build {
     pub mod bundle;
-    pub mod catalogue;
+    pub mod describe;
+    pub mod draft_07;
     pub mod events;
     #[cfg(feature = "client")]
     pub mod facade;
@@ -23,6 +24,7 @@ mod build {
     pub mod names;
     #[cfg(feature = "client")]
     pub mod operations;
+    pub mod provider;
     pub mod spec;
 }
 use build::*;
@@ -66,19 +68,22 @@ fn generate(provider: &str, file: &str) -> Result<(), Vec<String>> {
     let models = models::models(&bundle).map_err(one)?;
     let client = client(&spec).map_err(one)?;
     let events = events::events(&spec);
-    let catalogue = catalogue::catalogue(provider, &spec, &bundle);
-    let json_schemas = catalogue::json_schemas(provider, &bundle);
+    let skin = provider::provider(provider, &spec, &bundle);
     let code = quote! {
         /// What is sent and received, one type per schema of the specification.
         pub mod models { #models }
         #client
         #events
+        #skin
     };
     let code = syn::parse2(code).map_err(|error| one(format!("the generated code does not parse: {error}")))?;
-    // Data is not formatted: nobody reads it here, and it would take half of the time.
-    let text = format!("{}\n{catalogue}\n{json_schemas}\n", prettyplease::unparse(&code));
+    let description = describe::describe(provider, &spec, &bundle).map_err(one)?;
     let directory = env::var_os("OUT_DIR").ok_or_else(|| one("OUT_DIR is not set".to_owned()))?;
-    fs::write(Path::new(&directory).join(format!("{provider}.rs")), text).map_err(|error| one(error.to_string()))
+    for (extension, text) in [("rs", prettyplease::unparse(&code)), ("json", description)] {
+        let file = Path::new(&directory).join(format!("{provider}.{extension}"));
+        fs::write(file, text).map_err(|error| one(error.to_string()))?;
+    }
+    Ok(())
 }
 
 #[cfg(feature = "client")]

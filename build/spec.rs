@@ -1,11 +1,16 @@
 //! Third step: what the linted document says, with every `$ref` to a parameter or response followed.
 
-use serde_json::Value;
+use serde::Serialize;
 
+use super::draft_07::{GivenOut, of_parameter};
 use super::load::{Document, Finding, Node};
 
-/// One provider's document.
+/// One provider's document. Its parts are written into the description as they are here, but for what is only of use to the
+/// build.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Spec {
+    #[serde(skip)]
     pub file: String,
     pub title: String,
     pub version: String,
@@ -15,11 +20,15 @@ pub struct Spec {
     pub credential: Option<Credential>,
     pub operations: Vec<Operation>,
     pub event_name: Option<EventNamePlace>,
+    /// JSON pointers to where a payload may name its event.
+    pub own_names: Vec<String>,
     pub redelivery: Option<Redelivery>,
     pub events: Vec<Event>,
 }
 
 /// When the provider delivers again.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Redelivery {
     /// Seconds.
     pub answer_within: Option<u64>,
@@ -27,14 +36,6 @@ pub struct Redelivery {
 }
 
 impl Spec {
-    /// JSON pointers to where a payload may name its event.
-    pub fn own_names(&self) -> &[String] {
-        match &self.event_name {
-            Some(EventNamePlace::Body(pointers)) => pointers,
-            _ => &[],
-        }
-    }
-
     /// The bodies of all answers to operations.
     pub fn answers(&self) -> impl Iterator<Item = &Body> {
         self.operations.iter().flat_map(|operation| &operation.answers).filter_map(|answer| answer.body.as_ref())
@@ -47,6 +48,8 @@ impl Spec {
 }
 
 /// A document that the specification was written from.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Source {
     pub title: String,
     pub url: Option<String>,
@@ -56,6 +59,8 @@ pub struct Source {
 }
 
 /// A base URL, `{variables}` included.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Server {
     pub name: String,
     pub url: String,
@@ -64,6 +69,8 @@ pub struct Server {
 }
 
 /// A variable of a server's URL.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Variable {
     pub name: String,
     pub default: String,
@@ -73,28 +80,35 @@ pub struct Variable {
 }
 
 /// What proves who calls.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Credential {
-    pub kind: CredentialKind,
+    pub place: CredentialPlace,
     pub description: String,
-    /// Nobody may call without.
+    /// Whether every call needs it.
     pub required: bool,
 }
 
-pub enum CredentialKind {
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CredentialPlace {
     Bearer,
     Header(String),
 }
 
 /// Where a delivery says which event it is.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum EventNamePlace {
-    /// With the pointers that [`Spec::own_names`] gives.
-    Body(Vec<String>),
+    Body,
     Header(String),
     LastPathSegment,
     Route,
 }
 
 /// A call that a client can make.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Operation {
     pub id: String,
     pub method: String,
@@ -108,6 +122,8 @@ pub struct Operation {
     pub answers: Vec<Answer>,
 }
 
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Parameter {
     pub name: String,
     pub description: String,
@@ -115,17 +131,24 @@ pub struct Parameter {
     /// The same for every call of a client.
     pub constant: bool,
     /// The named schema, if there is one.
-    pub schema: Option<String>,
+    #[serde(skip)]
+    pub model: Option<String>,
     /// What the schema says in the end, `$ref` and `allOf` followed.
-    pub value: Value,
+    #[serde(flatten)]
+    pub schema: GivenOut,
 }
 
 /// JSON or form fields that go one way.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Body {
     pub media_type: String,
     /// Its name in the bundle.
+    #[serde(rename = "schema")]
     pub definition: String,
+    #[serde(skip)]
     pub description: String,
+    #[serde(skip)]
     pub shape: Shape,
     pub examples: Vec<Example>,
 }
@@ -136,6 +159,8 @@ pub enum Shape {
     Text,
 }
 
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Answer {
     /// `201` or `2XX`.
     pub status: String,
@@ -143,6 +168,8 @@ pub struct Answer {
     pub body: Option<Body>,
 }
 
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Example {
     pub name: String,
     pub summary: String,
@@ -153,11 +180,13 @@ pub struct Example {
 }
 
 /// Something a provider delivers.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Event {
     pub name: String,
     pub summary: String,
     pub description: String,
-    pub when: Vec<(String, Condition)>,
+    pub when: Vec<Condition>,
     pub idempotency_key: Vec<String>,
     pub credential: Option<Credential>,
     pub headers: Vec<Parameter>,
@@ -166,11 +195,20 @@ pub struct Event {
 }
 
 /// What a member must be for a payload to be a certain event.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Condition {
-    /// JSON text of the value.
-    Equals(String),
-    Present,
-    Absent,
+    /// A JSON pointer, and the JSON text of the value.
+    Equals(String, String),
+    Present(String),
+    Absent(String),
+}
+
+impl Condition {
+    pub fn pointer(&self) -> &str {
+        let (Self::Equals(pointer, _) | Self::Present(pointer) | Self::Absent(pointer)) = self;
+        pointer
+    }
 }
 
 const METHODS: [&str; 5] = ["get", "put", "post", "delete", "patch"];
@@ -218,6 +256,7 @@ impl Reader<'_> {
             credential: self.credential(root)?,
             operations,
             event_name: root.get("x-event-name").map(|node| self.event_name(node)).transpose()?,
+            own_names: texts(root.get_path(&["x-event-name", "pointers"])),
             redelivery: root.get("x-redelivery").map(|node| self.redelivery(node)).transpose()?,
             events,
         })
@@ -259,12 +298,12 @@ impl Reader<'_> {
         let Some(scheme) = self.document.root.get_path(&["components", "securitySchemes", &name.text]) else {
             return Ok(None);
         };
-        let kind = match self.text(scheme, "type")?.as_str() {
-            "apiKey" => CredentialKind::Header(self.text(scheme, "name")?),
-            _ => CredentialKind::Bearer,
+        let place = match self.text(scheme, "type")?.as_str() {
+            "apiKey" => CredentialPlace::Header(self.text(scheme, "name")?),
+            _ => CredentialPlace::Bearer,
         };
         Ok(Some(Credential {
-            kind,
+            place,
             description: optional_text(scheme, "description"),
             required: alternatives.iter().all(|node| !node.entries().is_empty()),
         }))
@@ -278,7 +317,7 @@ impl Reader<'_> {
             return Ok(EventNamePlace::LastPathSegment);
         }
         Ok(match self.text(node, "in")?.as_str() {
-            "body" => EventNamePlace::Body(texts(node.get("pointers"))),
+            "body" => EventNamePlace::Body,
             _ => EventNamePlace::Route,
         })
     }
@@ -310,13 +349,13 @@ impl Reader<'_> {
     fn event(&self, name: &str, node: &Node) -> Result<Event, Finding> {
         let request = self.need(node, "requestBody")?;
         let payload = self.body(request, name)?.ok_or_else(|| self.missing(request, "content"))?;
+        // Its schema is the model narrowed to the event.
+        let payload = Body { definition: name.to_owned(), ..payload };
         Ok(Event {
             name: name.to_owned(),
             summary: self.text(node, "summary")?,
             description: optional_text(node, "description"),
-            when: entries(node.get("x-event-when"))
-                .map(|(pointer, value)| (pointer.to_owned(), condition(value)))
-                .collect(),
+            when: entries(node.get("x-event-when")).map(|(pointer, value)| condition(pointer, value)).collect(),
             idempotency_key: texts(node.get("x-idempotency-key")),
             credential: self.credential(node)?,
             headers: self.parameters(&[node], "header")?,
@@ -339,8 +378,8 @@ impl Reader<'_> {
                 description: optional_text(node, "description"),
                 required: node.get("required").and_then(Node::as_bool).unwrap_or(false),
                 constant: node.get("x-client-header").and_then(Node::as_bool).unwrap_or(false),
-                schema: schema_name(schema),
-                value: self.resolve(schema).to_json(),
+                model: schema_name(schema),
+                schema: of_parameter(self.resolve(schema).to_json()).into(),
             };
             match parameters.iter_mut().find(|known| known.name.eq_ignore_ascii_case(&parameter.name)) {
                 Some(known) => *known = parameter,
@@ -466,10 +505,11 @@ pub fn schema_name(schema: &Node) -> Option<String> {
     Some(schema.get("$ref")?.as_str()?.strip_prefix("#/components/schemas/")?.to_owned())
 }
 
-fn condition(node: &Node) -> Condition {
+fn condition(pointer: &str, node: &Node) -> Condition {
+    let pointer = pointer.to_owned();
     match node.get("present").and_then(Node::as_bool) {
-        Some(true) => Condition::Present,
-        Some(false) => Condition::Absent,
-        None => Condition::Equals(node.to_json_text()),
+        Some(true) => Condition::Present(pointer),
+        Some(false) => Condition::Absent(pointer),
+        None => Condition::Equals(pointer, node.to_json_text()),
     }
 }

@@ -195,7 +195,7 @@ fn warn(message: std::fmt::Arguments<'_>) {
 }
 
 fn provider() -> impl TypedValueParser<Value = &'static Provider> {
-    one_of(PROVIDERS, |provider| provider)
+    one_of(&PROVIDERS, |provider| provider)
 }
 
 fn scheme() -> impl TypedValueParser<Value = &'static dyn Scheme> {
