@@ -659,7 +659,7 @@ pub(crate) struct RawAnswer {
 
 impl RawAnswer {
     /// What the operation documents for the status.
-    fn documented(&self) -> Option<&'static catalogue::Answer> {
+    fn documented(&self) -> Option<&'static catalogue::Response> {
         let status = self.status.as_str();
         let answers = self.operation.answers;
         let exact = answers.iter().find(|answer| answer.status == status);
@@ -768,9 +768,9 @@ impl AnyClient {
         headers: impl IntoIterator<Item = (&'a str, Secret)>,
         options: Options,
     ) -> Result<Self, SetupError> {
-        let scheme = match provider.credential.as_ref().map(|credential| credential.scheme) {
-            Some(catalogue::Scheme::Header(name)) => HeaderName::from_bytes(name.as_bytes()).map(Scheme::Header),
-            Some(catalogue::Scheme::Bearer) | None => Ok(Scheme::Bearer),
+        let scheme = match provider.credential.as_ref().map(|credential| credential.place) {
+            Some(catalogue::CredentialPlace::Header(name)) => HeaderName::from_bytes(name.as_bytes()).map(Scheme::Header),
+            Some(catalogue::CredentialPlace::Bearer) | None => Ok(Scheme::Bearer),
         };
         let scheme = scheme.unwrap_or(Scheme::Bearer);
         let headers = headers.into_iter().map(|(name, value)| ConstantHeader { name, value: Some(value) });

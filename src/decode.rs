@@ -1,30 +1,13 @@
 //! JSON to models, with errors that say where and never what.
 
-use std::marker::PhantomData;
-
-use serde::de::{DeserializeOwned, DeserializeSeed, IgnoredAny};
+use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 use serde_path_to_error::{Path, Segment};
 
-use crate::Json;
-
-/// JSON that does not fit a model.
-///
-/// Says where (JSON pointer, line and column) and what was expected, never the value: it is a customer's data.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{message}{} (line {line}, column {column})", if pointer.is_empty() { String::new() } else { format!(" at {pointer}") })]
-#[non_exhaustive]
-pub struct DecodeError {
-    /// JSON pointer of the value that does not fit; empty for the root and where the text is not JSON. A name that the
-    /// provider's specification does not list is `*`: it may be a customer's data.
-    pub pointer: String,
-    /// Line of the text, counted from 1.
-    pub line: usize,
-    /// Column in bytes, counted from 1; 0 at the very end of a line. A byte order mark counts three.
-    pub column: usize,
-    /// What was expected, and what kind of value was found.
-    pub message: String,
-}
+use crate::catalogue::{Model, Schema};
+use crate::json::error::{DecodeError, without_mark};
+use crate::json::pointer;
+use crate::values::Json;
 
 /// What is decoded from JSON, and which names of members an error may show.
 pub(crate) trait FromJson: DeserializeOwned {
@@ -51,16 +34,33 @@ impl FromJson for Json {
     }
 }
 
-const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+/// Keeps the text of a payload, without the byte order mark that it may begin with.
+impl TryFrom<&[u8]> for Json {
+    type Error = DecodeError;
 
-/// JSON text without the byte order mark that RFC 8259 allows a reader to ignore.
-pub(crate) fn without_mark(json: &[u8]) -> &[u8] {
-    json.strip_prefix(BYTE_ORDER_MARK).unwrap_or(json)
+    fn try_from(json: &[u8]) -> Result<Self, DecodeError> {
+        decode(json)
+    }
 }
 
-/// The column in the text as it came of one in the text [`without_mark`].
-pub(crate) fn column(json: &[u8], line: usize, column: usize) -> usize {
-    if line == 1 { column + json.len() - without_mark(json).len() } else { column }
+impl Schema {
+    /// Decodes JSON into the Rust type that belongs to the schema, without naming the type. A schema of a description that
+    /// was read at run time has none, and gives the JSON itself.
+    ///
+    /// # Errors
+    ///
+    /// When the JSON does not fit the type. Decoding is tolerant: it accepts more than the schema does.
+    pub fn decode(&self, json: &[u8]) -> Result<Box<dyn Model>, DecodeError> {
+        match self.rust_type() {
+            Some(rust_type) => (rust_type.decode)(json),
+            None => decode_model::<Json>(json),
+        }
+    }
+}
+
+/// Decodes for [`Schema::decode`].
+pub(crate) fn decode_model<T: FromJson + Model + 'static>(json: &[u8]) -> Result<Box<dyn Model>, DecodeError> {
+    decode::<T>(json).map(|model| Box::new(model) as Box<dyn Model>)
 }
 
 /// Decodes a whole text.
@@ -80,36 +80,6 @@ pub(crate) fn decode<T: FromJson>(json: &[u8]) -> Result<T, DecodeError> {
     })
 }
 
-/// As [`decode`], for what borrows from the text; an error is at the root.
-pub(crate) fn decode_seed<'a, S: DeserializeSeed<'a>>(seed: S, json: &'a [u8]) -> Result<S::Value, DecodeError> {
-    let text = without_mark(json);
-    let decoded = match std::str::from_utf8(text) {
-        Ok(text) => whole(seed, serde_json::Deserializer::from_str(text)),
-        Err(_) => whole(seed, serde_json::Deserializer::from_slice(text)),
-    };
-    decoded.map_err(|error| DecodeError::at_root(json, error).0)
-}
-
-fn whole<'a, S: DeserializeSeed<'a>, R: serde_json::de::Read<'a>>(
-    seed: S,
-    mut json: serde_json::Deserializer<R>,
-) -> serde_json::Result<S::Value> {
-    let value = seed.deserialize(&mut json)?;
-    json.end()?;
-    Ok(value)
-}
-
-impl DecodeError {
-    /// What is wrong, and with what. That a value does not fit counts only where the whole text is JSON.
-    fn at_root(json: &[u8], error: serde_json::Error) -> (Self, Category) {
-        let is_json = || whole(PhantomData::<IgnoredAny>, serde_json::Deserializer::from_slice(without_mark(json)));
-        let error = if error.is_data() { is_json().err().unwrap_or(error) } else { error };
-        let (line, message) = (error.line(), message(&error));
-        let column = column(json, line, error.column());
-        (Self { pointer: String::new(), line, column, message }, error.classify())
-    }
-}
-
 fn pointer_of_error<T: FromJson>(json: &[u8]) -> String {
     with_path::<T>(json).err().map_or_else(String::new, |error| json_pointer(error.path(), T::lists))
 }
@@ -127,119 +97,11 @@ fn json_pointer(path: &Path, lists: fn(&str) -> bool) -> String {
     let mut pointer = String::new();
     for segment in path {
         match segment {
-            Segment::Map { key } if lists(key) => pointer.push_str(&format!("/{}", escaped_token(key))),
+            Segment::Map { key } if lists(key) => pointer.push_str(&format!("/{}", pointer::token(key))),
             Segment::Map { .. } => pointer.push_str("/*"),
             Segment::Seq { index } => pointer.push_str(&format!("/{index}")),
             Segment::Enum { .. } | Segment::Unknown => {}
         }
     }
     pointer
-}
-
-fn escaped_token(name: &str) -> String {
-    name.replace('~', "~0").replace('/', "~1")
-}
-
-/// serde's message in the words of JSON, without the value that it quotes and without names of Rust.
-pub(crate) fn message(error: &serde_json::Error) -> String {
-    let message = error.to_string();
-    let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(message, _)| message);
-    if error.classify() != Category::Data {
-        return syntax(message);
-    }
-    if let Some((what @ ("missing" | "duplicate"), name)) =
-        message.split_once(" field `").or_else(|| message.split_once(" member `"))
-    {
-        return format!("{what} member `{name}");
-    }
-    let Some((found, expected)) = message.rsplit_once(", expected ") else {
-        return "the value does not fit".to_owned();
-    };
-    let expected = expectation(expected);
-    match kind(found) {
-        Some("a number") if expected.contains("number") || expected.contains("integer") => {
-            format!("expected {expected}, found another number")
-        }
-        Some(kind) => format!("expected {expected}, found {kind}"),
-        None => format!("expected {expected}"),
-    }
-}
-
-pub(crate) const OUT_OF_RANGE: &str = "a number is too large or too small for a double";
-
-/// What is wrong with text that is not JSON, or that is more than is read.
-fn syntax(message: &str) -> String {
-    let what = match message {
-        "number out of range" => return OUT_OF_RANGE.to_owned(),
-        "recursion limit exceeded" => return "arrays and objects are nested too deeply".to_owned(),
-        "EOF while parsing a value" => "it ends where a value is expected",
-        "EOF while parsing a string" => "it ends within a string",
-        "EOF while parsing an object" => "it ends within an object",
-        "EOF while parsing a list" => "it ends within an array",
-        "expected value" => "a value is expected",
-        "expected ident" => "`true`, `false` or `null` is expected",
-        "expected `:`" => "`:` is expected",
-        "expected `,` or `}`" => "`,` or `}` is expected",
-        "expected `,` or `]`" => "`,` or `]` is expected",
-        "key must be a string" | "expected `\"`" => "the name of a member in double quotes is expected",
-        "trailing comma" => "there is a comma behind the last value",
-        "trailing characters" => "there is more text behind the value",
-        "invalid number" => "a number is malformed",
-        "invalid escape" | "unexpected end of hex escape" => "a string has a malformed escape",
-        "lone leading surrogate in hex escape" => "a string has an escape for half a character",
-        "invalid unicode code point" => "a string is not UTF-8",
-        _ if message.starts_with("control character") => "a string has a control character that is not escaped",
-        other => other,
-    };
-    format!("the text is not JSON: {what}")
-}
-
-/// What serde expects: `struct Order with 11 elements`, `a sequence`, `u16`.
-fn expectation(expected: &str) -> &str {
-    let kinds = [
-        ("struct ", "an object"),
-        ("a map", "an object"),
-        ("a sequence", "an array"),
-        ("a tuple", "an array"),
-        ("tuple ", "an array"),
-        ("unit", "null"),
-        ("i8", "an integer"),
-        ("i16", "an integer"),
-        ("i32", "an integer"),
-        ("i64", "an integer"),
-        ("isize", "an integer"),
-        ("u8", "an integer"),
-        ("u16", "an integer"),
-        ("u32", "an integer"),
-        ("u64", "an integer"),
-        ("usize", "an integer"),
-        ("f32", "a number"),
-        ("f64", "a number"),
-    ];
-    kinds.iter().find(|(start, _)| expected.starts_with(start)).map_or(expected, |(_, kind)| kind)
-}
-
-/// What is found in place of an integer.
-pub(crate) const NOT_WHOLE: &str = "number that is not whole";
-pub(crate) const TOO_LARGE: &str = "number that is too large";
-
-/// The kind of value that serde quotes: `invalid type: string "Brenda"`.
-fn kind(found: &str) -> Option<&'static str> {
-    let kinds = [
-        ("invalid length", "an array of another length"),
-        ("unknown field", "a member of another name"),
-        ("unknown variant", "another string"),
-        ("string", "a string"),
-        (NOT_WHOLE, "a number that is not whole"),
-        (TOO_LARGE, "a number that is too large"),
-        ("integer", "a number"),
-        ("floating point", "a number"),
-        ("number", "a number"),
-        ("boolean", "a boolean"),
-        ("null", "null"),
-        ("map", "an object"),
-        ("sequence", "an array"),
-    ];
-    let found = ["invalid type: ", "invalid value: "].iter().find_map(|it| found.strip_prefix(it)).unwrap_or(found);
-    kinds.iter().find(|(start, _)| found.starts_with(start)).map(|(_, kind)| *kind)
 }

@@ -37,21 +37,17 @@
     allow(dead_code, unused_imports, unused_macros)
 )]
 
+use std::sync::LazyLock;
+
 pub mod catalogue;
 #[cfg(feature = "client")]
 pub mod client;
-#[cfg(feature = "validate")]
-mod counted;
 mod decode;
 mod events;
-#[cfg(feature = "validate")]
-#[path = "../build/src/formats.rs"]
-mod formats;
-mod json_schema;
+mod json;
+mod leak;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
-#[cfg(feature = "validate")]
-mod strict_json;
 mod times;
 #[cfg(any(feature = "sandbox", feature = "vipps"))]
 mod urls;
@@ -71,21 +67,23 @@ pub mod vipps;
 
 #[cfg(feature = "client")]
 pub use client::AnyError;
-pub use decode::DecodeError;
 pub use events::{Acknowledgement, UnknownEvent};
+pub use json::error::DecodeError;
 pub use values::{Json, Number, NumberError, Secret, Time, TimeError};
 
-/// The documents of the providers that are compiled in.
-pub static PROVIDERS: &[&catalogue::Provider] = &[
-    #[cfg(feature = "mipos")]
-    &mipos::PROVIDER,
-    #[cfg(feature = "mypos")]
-    &mypos::PROVIDER,
-    #[cfg(feature = "dealpos")]
-    &dealpos::PROVIDER,
-    #[cfg(feature = "vipps")]
-    &vipps::PROVIDER,
-];
+/// The providers that are compiled in.
+pub static PROVIDERS: LazyLock<Vec<&'static catalogue::Provider>> = LazyLock::new(|| {
+    vec![
+        #[cfg(feature = "mipos")]
+        &mipos::PROVIDER,
+        #[cfg(feature = "mypos")]
+        &mypos::PROVIDER,
+        #[cfg(feature = "dealpos")]
+        &dealpos::PROVIDER,
+        #[cfg(feature = "vipps")]
+        &vipps::PROVIDER,
+    ]
+});
 
 /// The README's code, compiled and run as documentation.
 #[cfg(all(doctest, feature = "sandbox", feature = "mipos", feature = "dealpos", feature = "vipps"))]

@@ -11,8 +11,7 @@ use serde::de::{DeserializeSeed, Error, MapAccess, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use crate::DecodeError;
-use crate::decode::{NOT_WHOLE, TOO_LARGE};
+use crate::json::error::{NOT_WHOLE, TOO_LARGE};
 
 /// A JSON number, kept as its text: `100000`, `10.10` and twenty digits are encoded as they came.
 ///
@@ -153,15 +152,6 @@ impl FromStr for Json {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         RawValue::from_string(text.to_owned()).map(Self)
-    }
-}
-
-/// Keeps the text of a payload, without the byte order mark that it may begin with.
-impl TryFrom<&[u8]> for Json {
-    type Error = DecodeError;
-
-    fn try_from(json: &[u8]) -> Result<Self, DecodeError> {
-        crate::decode::decode(json)
     }
 }
 

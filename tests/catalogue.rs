@@ -13,7 +13,7 @@ fn in_braces(template: &str) -> BTreeSet<&str> {
 
 #[test]
 fn every_variable_of_a_path_or_a_server_is_described() {
-    for provider in PROVIDERS {
+    for provider in PROVIDERS.iter() {
         for operation in provider.operations {
             let described: BTreeSet<&str> = operation.path_parameters.iter().map(|parameter| parameter.name).collect();
             assert_eq!(described, in_braces(operation.path), "{}", operation.id);
@@ -28,7 +28,7 @@ fn every_variable_of_a_path_or_a_server_is_described() {
 
 #[test]
 fn every_source_has_a_date() {
-    for provider in PROVIDERS {
+    for provider in PROVIDERS.iter() {
         assert!(!provider.sources.is_empty(), "{}", provider.name);
         for source in provider.sources {
             assert!(source.date.is_some() != source.read.is_some(), "{source:?}");
@@ -38,7 +38,7 @@ fn every_source_has_a_date() {
 
 #[test]
 fn a_parameter_is_validated_by_its_schema() {
-    for provider in PROVIDERS {
+    for provider in PROVIDERS.iter() {
         let of_operations = provider
             .operations
             .iter()
@@ -60,7 +60,7 @@ fn a_parameter_is_validated_by_its_schema() {
 
 #[test]
 fn who_has_operations_asks_for_a_credential() {
-    for provider in PROVIDERS {
+    for provider in PROVIDERS.iter() {
         assert_eq!(provider.credential.is_some(), !provider.operations.is_empty(), "{}", provider.name);
         assert!(provider.credential.iter().all(|credential| credential.required), "{}", provider.name);
     }
@@ -81,9 +81,9 @@ fn headers_of_calls_are_marked_that_a_client_takes_once() {
 #[cfg(feature = "dealpos")]
 #[test]
 fn a_delivery_may_come_with_a_key_or_without() {
-    use pos_webhooks::catalogue::Scheme;
+    use pos_webhooks::catalogue::CredentialPlace;
     for event in pos_webhooks::dealpos::PROVIDER.events {
         let credential = event.credential.as_ref().expect(event.name);
-        assert_eq!((credential.scheme, credential.required), (Scheme::Header("X-API-Key"), false), "{}", event.name);
+        assert_eq!((credential.place, credential.required), (CredentialPlace::Header("X-API-Key"), false), "{}", event.name);
     }
 }

@@ -122,7 +122,7 @@ fn name_their_source() {
     for (provider, body, example) in examples() {
         assert!(!example.source.is_empty(), "{} {} {}", provider.name, body.schema, example.name);
     }
-    for provider in PROVIDERS {
+    for provider in PROVIDERS.iter() {
         for body in provider.bodies() {
             assert!(!body.examples.is_empty(), "{} {} has no example", provider.name, body.schema);
         }
@@ -131,7 +131,7 @@ fn name_their_source() {
 
 #[test]
 fn of_a_model_decode_and_are_found_inside_of_others() {
-    for provider in PROVIDERS {
+    for provider in PROVIDERS.iter() {
         for schema in provider.schemas {
             for example in provider.examples(schema.name).unwrap() {
                 let place = format!("{} {} {}: {}", provider.name, schema.name, example.name, example.json);

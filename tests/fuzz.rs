@@ -23,7 +23,7 @@ fn directory() -> PathBuf {
 /// deliveries a genuine one of each provider.
 fn seeds() -> BTreeMap<String, Vec<u8>> {
     let mut seeds = BTreeMap::new();
-    for provider in PROVIDERS {
+    for provider in PROVIDERS.iter() {
         for body in provider.bodies() {
             for example in body.examples {
                 let text = format!("{} {}\n\n{}", provider.name, body.schema, example.json);

@@ -65,7 +65,7 @@ fn leaves(value: &Value, pointer: String, found: &mut Vec<String>) {
 #[test]
 fn an_event_has_a_key_where_something_identifies_it() {
     let mut without = Vec::new();
-    for provider in PROVIDERS {
+    for provider in PROVIDERS.iter() {
         for event in provider.events {
             let has_key = |json: &str| key(provider.name, event.name, json).unwrap().is_some();
             match event.payload.examples.iter().filter(|example| has_key(example.json)).count() {

@@ -19,7 +19,7 @@ fn references(schema: &Value, found: &mut Vec<String>) {
 
 #[test]
 fn documents_refer_to_nothing_outside_themselves() {
-    for provider in PROVIDERS {
+    for provider in PROVIDERS.iter() {
         for schema in provider.schemas {
             let document = provider.json_schema(schema.name).unwrap();
             assert_eq!(document["$schema"], "http://json-schema.org/draft-07/schema#");
@@ -60,7 +60,7 @@ fn every_format_is_one_that_other_validators_know() {
         with(schema, "format", &mut formats);
         assert!(formats.iter().all(|format| known.contains(format)), "{of}: {formats:?}");
     };
-    for provider in PROVIDERS {
+    for provider in PROVIDERS.iter() {
         for schema in provider.schemas {
             check(schema.name, &provider.json_schema(schema.name).unwrap());
         }
@@ -92,7 +92,7 @@ fn incomplete<'a>(schema: &'a Value, found: &mut Vec<&'a Value>) {
 
 #[test]
 fn what_is_required_is_described_beside() {
-    for provider in PROVIDERS {
+    for provider in PROVIDERS.iter() {
         for schema in provider.schemas {
             let (document, mut found) = (provider.json_schema(schema.name).unwrap(), Vec::new());
             incomplete(&document, &mut found);
@@ -227,7 +227,7 @@ fn resolved(schema: &Value, root: &Value) -> Value {
 #[cfg(feature = "schemars")]
 fn schemars_gives_the_same_for_every_model() {
     let mut compared = 0;
-    for provider in PROVIDERS {
+    for provider in PROVIDERS.iter() {
         for schema in provider.schemas {
             let mut generator = schemars::SchemaGenerator::default();
             let Some(generated) = schema.generate(&mut generator) else { continue };

@@ -105,7 +105,7 @@ const PROVIDERS: [&Provider; 4] = [&mipos::PROVIDER, &mypos::PROVIDER, &dealpos:
 #[tokio::test]
 async fn every_event_of_every_provider_is_received() {
     let sandbox = Sandbox::start().await.unwrap();
-    for provider in PROVIDERS {
+    for provider in PROVIDERS.iter() {
         let endpoint = Endpoint::answering(&[]).await;
         let secret = register(&sandbox, provider.name, &endpoint.url).await;
         for (index, event) in provider.events.iter().enumerate() {
@@ -137,7 +137,7 @@ async fn every_event_of_every_provider_is_received() {
 async fn the_name_of_the_event_goes_where_the_provider_puts_it() {
     let sandbox = Sandbox::start().await.unwrap();
     let endpoint = Endpoint::answering(&[]).await;
-    for provider in PROVIDERS {
+    for provider in PROVIDERS.iter() {
         register(&sandbox, provider.name, &endpoint.url).await;
     }
     sandbox.deliver("mypos", "pos.payment.completed").await.unwrap();
@@ -229,7 +229,7 @@ fn seconds(attempts: &[Attempt]) -> Vec<u64> {
 async fn failures_are_retried_as_documented() {
     let sandbox = Sandbox::start().await.unwrap();
     let endpoint = Endpoint::answering(&[500; 200]).await;
-    for provider in PROVIDERS {
+    for provider in PROVIDERS.iter() {
         register(&sandbox, provider.name, &endpoint.url).await;
     }
     let fast = |event: &str| Delivery::new(event).time_scale(1e9);

@@ -90,7 +90,7 @@ impl Clients {
 /// Status of the error and its text, of every operation under a fault.
 async fn under(fault: AnswerFault) -> Vec<(&'static str, Result<(), AnyError>)> {
     let mut outcomes = Vec::new();
-    for provider in pos_webhooks::PROVIDERS {
+    for provider in pos_webhooks::PROVIDERS.iter() {
         for operation in provider.operations {
             let sandbox = Sandbox::start().await.unwrap();
             let clients = Clients::of(&sandbox, Retries::off()).await;

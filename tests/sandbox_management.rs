@@ -372,7 +372,7 @@ mod vipps_calls {
 #[tokio::test]
 async fn refuses_every_call_without_the_token() {
     let sandbox = Sandbox::start().await.unwrap();
-    for provider in PROVIDERS {
+    for provider in PROVIDERS.iter() {
         let account = sandbox.account(provider.name).unwrap();
         for operation in provider.operations {
             let url = format!(
@@ -547,7 +547,7 @@ async fn ids_are_compared_without_case() {
 #[tokio::test]
 async fn the_documented_paths_are_there_without_the_name_of_the_provider() {
     let sandbox = Sandbox::start().await.unwrap();
-    for provider in PROVIDERS {
+    for provider in PROVIDERS.iter() {
         let token = sandbox.account(provider.name).unwrap().credentials.get("token").cloned();
         for server in provider.servers {
             let documented = server.url.split_once("://").unwrap().1;

@@ -28,7 +28,7 @@ async fn get(url: &str) -> String {
 async fn the_page_is_whole_without_script() {
     let sandbox = Sandbox::start().await.unwrap();
     let page = get(sandbox.url()).await;
-    for provider in PROVIDERS {
+    for provider in PROVIDERS.iter() {
         let action = format!(r#"method="post" action="/_sandbox/{}/deliver""#, provider.name);
         assert!(page.contains(&action), "{action}");
         for event in provider.events {

@@ -239,7 +239,7 @@ fn check(what: &str, place: &Place, put: &Option<Value>, outcome: &Outcome, resu
 fn every_change_has_its_outcome_at_every_place_of_every_example() {
     for (what, change, outcome) in CHANGES {
         let mut changes = 0;
-        for provider in PROVIDERS {
+        for provider in PROVIDERS.iter() {
             for body in received(provider) {
                 let root = provider.json_schema(body.schema).unwrap();
                 for example in body.examples {

@@ -5,7 +5,7 @@
 use std::fmt::{Debug, Write as _};
 
 use pos_webhooks::Secret;
-use pos_webhooks::catalogue::{Answer, Body, Operation, Provider};
+use pos_webhooks::catalogue::{Body, Operation, Provider, Response};
 use pos_webhooks::client::{AnyClient, Error, Options, Refused, Retries};
 use serde::de::DeserializeOwned;
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
@@ -61,7 +61,7 @@ fn scripted(title: impl Into<String>, status: u16, media_type: &str, body: &str)
     Scripted { title: title.into(), template }
 }
 
-fn status(answer: &Answer) -> u16 {
+fn status(answer: &Response) -> u16 {
     answer.status.replace("XX", "00").parse().unwrap()
 }
 
@@ -182,7 +182,7 @@ struct Seen {
 
 #[tokio::test]
 async fn any_client_refuses_what_the_typed_ones_do() {
-    for provider in pos_webhooks::PROVIDERS {
+    for provider in pos_webhooks::PROVIDERS.iter() {
         let client = |server| AnyClient::new(provider, server, "", [], once());
         client("http://shop.example").unwrap_err();
         let client = client("https://shop.example").unwrap();

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proc_macro2::Ident;
 use serde_json::{Map, Value, json};
 
-use super::formats::FORMATS;
+use super::draft_07::draft_07;
 use super::names::{self, Name};
 use super::spec::{Body, Condition, Event, Shape, Spec};
 
@@ -44,15 +44,6 @@ impl Kind {
 }
 
 impl Bundle {
-    /// The whole bundle as one JSON Schema document.
-    pub fn to_json(&self) -> Value {
-        let definitions: Map<String, Value> =
-            self.definitions.iter().map(|(name, definition)| (name.to_string(), definition.schema.clone())).collect();
-        let mut definitions = Value::Object(definitions);
-        replace_formats(&mut definitions);
-        json!({ "$schema": "http://json-schema.org/draft-07/schema#", "definitions": definitions })
-    }
-
     /// What a schema refers to directly.
     pub fn references(&self, schema: &Value) -> impl Iterator<Item = &Name> {
         references(schema).into_iter().filter_map(|name| Some(self.definitions.get_key_value(name.as_str())?.0))
@@ -157,22 +148,29 @@ fn reference(name: &str) -> Value {
     json!({ "$ref": format!("#/definitions/{name}") })
 }
 
-fn unnamed(body: &Body) -> Option<Value> {
-    let mut schema = match &body.shape {
-        Shape::Named(_) => return None,
+fn of_shape(shape: &Shape) -> Value {
+    match shape {
+        Shape::Named(name) => reference(name),
         Shape::ListOf(name) => json!({ "type": "array", "items": reference(name) }),
         Shape::Text => json!({ "type": "string" }),
-    };
+    }
+}
+
+fn unnamed(body: &Body) -> Option<Value> {
+    if matches!(body.shape, Shape::Named(_)) {
+        return None;
+    }
+    let mut schema = of_shape(&body.shape);
     schema["description"] = json!(body.description);
     Some(schema)
 }
 
 /// An event's model with what `x-event-when` says of it.
 fn narrowed(event: &Event) -> Value {
-    let mut all = vec![reference(&event.payload.definition)];
-    all.extend(event.when.iter().map(|(pointer, condition)| {
+    let mut all = vec![of_shape(&event.payload.shape)];
+    all.extend(event.when.iter().map(|condition| {
         let tokens: Vec<String> =
-            pointer.split('/').skip(1).map(|token| token.replace("~1", "/").replace("~0", "~")).collect();
+            condition.pointer().split('/').skip(1).map(|token| token.replace("~1", "/").replace("~0", "~")).collect();
         at(&tokens, condition)
     }));
     json!({ "description": event.summary, "allOf": all })
@@ -183,43 +181,13 @@ fn at(tokens: &[String], condition: &Condition) -> Value {
     let Some((member, rest)) = tokens.split_first() else {
         return Value::Bool(true);
     };
-    let inner = match condition {
-        Condition::Absent => return json!({ "not": at(tokens, &Condition::Present) }),
-        Condition::Equals(text) if rest.is_empty() => {
-            json!({ "const": serde_json::from_str::<Value>(text).unwrap_or_default() })
+    let required = |inner| json!({ "type": "object", "properties": { member: inner }, "required": [member] });
+    match condition {
+        Condition::Equals(_, text) if rest.is_empty() => {
+            required(json!({ "const": serde_json::from_str::<Value>(text).unwrap_or_default() }))
         }
-        Condition::Equals(_) | Condition::Present => at(rest, condition),
-    };
-    json!({ "type": "object", "properties": { member: inner }, "required": [member] })
-}
-
-/// The schema of a parameter, whose value is a single one.
-pub fn of_parameter(value: &Value) -> Value {
-    match value {
-        Value::Object(members) => {
-            let understood = members.iter().filter(|(key, _)| !key.starts_with("x-"));
-            let understood = draft_07(understood.map(|(key, value)| (key.clone(), value.clone())).collect());
-            let mut schema = Value::Object(understood);
-            replace_formats(&mut schema);
-            schema
-        }
-        other => other.clone(),
-    }
-}
-
-/// Puts patterns in the place of formats that no other validator knows: some would ignore them, others refuse the schema.
-fn replace_formats(schema: &mut Value) {
-    match schema {
-        Value::Object(members) => {
-            let format = members.get("format").and_then(Value::as_str);
-            if let Some((_, pattern)) = FORMATS.iter().find(|(own, _)| Some(*own) == format) {
-                members.remove("format");
-                members.insert("pattern".to_owned(), json!(pattern));
-            }
-            members.values_mut().for_each(replace_formats);
-        }
-        Value::Array(items) => items.iter_mut().for_each(replace_formats),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        Condition::Equals(..) | Condition::Present(_) => required(at(rest, condition)),
+        Condition::Absent(pointer) => json!({ "not": at(tokens, &Condition::Present(pointer.clone())) }),
     }
 }
 
@@ -319,44 +287,4 @@ impl Hoist {
         }
         Value::Object(draft_07(place))
     }
-}
-
-/// Keywords that OpenAPI 3.0 spells differently.
-fn draft_07(mut schema: Map<String, Value>) -> Map<String, Value> {
-    for (exclusive, bound) in [("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")] {
-        match schema.remove(exclusive) {
-            Some(Value::Bool(true)) => {
-                if let Some(limit) = schema.remove(bound) {
-                    schema.insert(exclusive.to_owned(), limit);
-                }
-            }
-            Some(Value::Bool(false)) | None => {}
-            Some(other) => {
-                schema.insert(exclusive.to_owned(), other);
-            }
-        }
-    }
-    // JSON Schema knows no formats of integers.
-    let bounds = match schema.get("format").and_then(Value::as_str) {
-        Some("int32") => Some((i64::from(i32::MIN), i64::from(i32::MAX))),
-        Some("int64") => Some((i64::MIN, i64::MAX)),
-        _ => None,
-    };
-    if let Some((least, most)) = bounds {
-        if !schema.contains_key("exclusiveMinimum") {
-            schema.entry("minimum").or_insert(json!(least));
-        }
-        if !schema.contains_key("exclusiveMaximum") {
-            schema.entry("maximum").or_insert(json!(most));
-        }
-    }
-    if schema.remove("nullable") == Some(Value::Bool(true)) {
-        if let Some(kind) = schema.remove("type") {
-            schema.insert("type".to_owned(), json!([kind, "null"]));
-        } else if let Some(Value::Array(mut one)) = schema.remove("allOf") {
-            one.push(json!({ "type": "null" }));
-            schema.insert("anyOf".to_owned(), Value::Array(one));
-        }
-    }
-    schema
 }

@@ -1,6 +1,6 @@
 //! Eighth step: the names of a provider's events, and one type for all of them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
@@ -8,7 +8,7 @@ use quote::{format_ident, quote};
 use super::models::{open_enum, rust_type};
 use super::names::Name;
 use super::signature::{Place, Verification};
-use super::spec::{Condition, Event, EventNamePlace, Spec};
+use super::spec::{EventNamePlace, Spec};
 
 /// `EventName` and `Event`; nothing for a provider that delivers nothing.
 pub fn events(spec: &Spec) -> TokenStream {
@@ -25,25 +25,7 @@ pub fn events(spec: &Spec) -> TokenStream {
         description => format!("`{}`: {}\n\n{description}", event.name, event.summary),
     });
     let doc = format!("A delivery of {}, decoded.", spec.title);
-    let identify = matches!(spec.event_name, Some(EventNamePlace::Body(_))).then(|| identify(spec, &variants));
-    let keyed = spec.events.iter().zip(&variants).filter(|(event, _)| !event.idempotency_key.is_empty());
-    let keys: Vec<_> = keyed
-        .map(|(Event { name, idempotency_key, .. }, variant)| {
-            // The pointer to the whole payload is empty.
-            let (whole, members): (Vec<_>, Vec<_>) =
-                idempotency_key.iter().map(String::as_str).partition(|pointer| pointer.is_empty());
-            let (whole, paths) = (!whole.is_empty(), paths(members.into_iter()));
-            quote!(Self::#variant(_) => crate::events::idempotency_key(#name, json, #whole, #paths))
-        })
-        .collect();
-    let key = if keys.is_empty() {
-        quote!({
-            let _ = json;
-            None
-        })
-    } else {
-        quote!(match self { #(#keys,)* _ => None })
-    };
+    let identify = matches!(spec.event_name, Some(EventNamePlace::Body)).then(identify);
     let headers = headers(spec);
     let mut acknowledgement_doc = "What the provider expects as answer once the event is in safe hands.".to_owned();
     if let Some(redelivery) = &spec.redelivery {
@@ -55,7 +37,7 @@ pub fn events(spec: &Spec) -> TokenStream {
         impl EventName {
             /// The examples of the event's payload in the specification, each with its origin.
             pub fn examples(&self) -> &'static [crate::catalogue::Example] {
-                crate::events::find(EVENTS, self.as_str()).map_or(&[], |event| event.payload.examples)
+                PROVIDER.event(self.as_str()).map_or(&[], |event| event.payload.examples)
             }
 
             #[doc = #acknowledgement_doc]
@@ -103,7 +85,7 @@ pub fn events(spec: &Spec) -> TokenStream {
             /// `json` is the payload as it was delivered, from which this event was decoded: a member that nothing
             /// describes may be what tells two events apart. How the JSON is written does not count, except for numbers.
             pub fn idempotency_key(&self, json: &[u8]) -> Option<String> {
-                #key
+                crate::events::idempotency_key(&PROVIDER, self.name().as_str(), json)
             }
 
             /// As [`EventName::acknowledgement`] of [`Event::name`].
@@ -153,22 +135,7 @@ fn headers(spec: &Spec) -> TokenStream {
     }
 }
 
-fn identify(spec: &Spec, variants: &[Ident]) -> TokenStream {
-    let conditions = spec.events.iter().flat_map(|event| &event.when).map(|(pointer, _)| pointer);
-    let pointers: BTreeSet<&str> = conditions.chain(spec.own_names()).map(String::as_str).collect();
-    let paths = paths(pointers.iter().copied());
-    let own_names = spec.own_names().iter().filter_map(|name| pointers.iter().position(|pointer| pointer == name));
-    let arms = spec.events.iter().zip(variants).filter(|(event, _)| !event.when.is_empty()).map(|(event, variant)| {
-        let members = pointers.iter().map(|pointer| {
-            match event.when.iter().find(|(candidate, _)| candidate == pointer).map(|(_, condition)| condition) {
-                Some(Condition::Equals(json)) => quote!(Some(#json)),
-                Some(Condition::Present) => quote!(Some(_)),
-                Some(Condition::Absent) => quote!(None),
-                None => quote!(_),
-            }
-        });
-        quote!([#(#members),*] => Some(Self::#variant))
-    });
+fn identify() -> TokenStream {
     quote! {
         impl EventName {
             /// The event that a payload is, by the members that the specification tells events apart by; else the name
@@ -179,25 +146,8 @@ fn identify(spec: &Spec, variants: &[Ident]) -> TokenStream {
             ///
             /// When the payload is not JSON, or a member that identifies the event is there twice.
             pub fn identify(json: &[u8]) -> Result<Option<Self>, crate::DecodeError> {
-                let members = crate::events::members(json, #paths)?;
-                let members = members.each_ref().map(Option::as_deref);
-                Ok(match members {
-                    #(#arms,)*
-                    _ => crate::events::own_name([#(members[#own_names]),*]).map(|name| Self::from(name.as_str())),
-                })
+                Ok(crate::events::identify(&PROVIDER, json)?.map(|name| Self::from(&*name)))
             }
         }
     }
-}
-
-/// JSON pointers as their tokens, and whether a member's name is the first token of any.
-fn paths<'a>(pointers: impl Iterator<Item = &'a str>) -> TokenStream {
-    let tokens = |pointer: &str| -> Vec<String> {
-        pointer.split('/').skip(1).map(|token| token.replace("~1", "/").replace("~0", "~")).collect()
-    };
-    let paths: Vec<_> = pointers.map(tokens).collect();
-    let first: BTreeSet<_> = paths.iter().filter_map(|path| path.first()).collect();
-    let first = first.iter();
-    let first = if paths.is_empty() { quote!(|_| false) } else { quote!(|name| matches!(name, #(#first)|*)) };
-    quote!([#(&[#(#paths),*]),*], #first)
 }

@@ -5,7 +5,7 @@ use quote::{format_ident, quote};
 
 use super::models::{model, rust_type};
 use super::names::{self, Name};
-use super::spec::{Answer, CredentialKind, Operation, Parameter, Spec};
+use super::spec::{Answer, CredentialPlace, Operation, Parameter, Spec};
 
 /// `Client`, `Credentials` and one error enum per operation.
 pub fn facade(spec: &Spec) -> TokenStream {
@@ -92,12 +92,12 @@ fn credentials(spec: &Spec) -> TokenStream {
         new_doc.push('\n');
         new_doc.extend(required.iter().map(|header| item(&format!(", the header `{}`", header.name), header)));
     }
-    let scheme = match spec.credential.as_ref().map(|credential| &credential.kind) {
-        Some(CredentialKind::Header(name)) => {
+    let scheme = match spec.credential.as_ref().map(|credential| &credential.place) {
+        Some(CredentialPlace::Header(name)) => {
             let name = name.to_ascii_lowercase();
             quote!(crate::client::Scheme::Header(::http::HeaderName::from_static(#name)))
         }
-        Some(CredentialKind::Bearer) | None => quote!(crate::client::Scheme::Bearer),
+        Some(CredentialPlace::Bearer) | None => quote!(crate::client::Scheme::Bearer),
     };
     let doc = "What is the same for every call of a client. `Debug` shows none of it.";
     quote! {
@@ -152,14 +152,14 @@ fn constant_headers(spec: &Spec) -> Vec<&Parameter> {
 }
 
 fn header_type(header: &Parameter) -> TokenStream {
-    match &header.schema {
+    match &header.model {
         Some(name) => model(name),
         None => quote!(impl Into<crate::Secret>),
     }
 }
 
 fn header_text(header: &Parameter) -> TokenStream {
-    match header.schema {
+    match header.model {
         Some(_) => quote!(crate::Secret::from(value.to_string())),
         None => quote!(value.into()),
     }
@@ -203,7 +203,7 @@ fn method(index: usize, operation: &Operation) -> TokenStream {
             #(, #texts: #text_types)*
             #(, body: &#body)*
         ) -> Result<#output, crate::client::Error<#error>> {
-            let operation = &OPERATIONS[#index];
+            let operation = &PROVIDER.operations[#index];
             #(let #segment_names = crate::client::segment(operation, #segments, #segment_names)?;)*
             let connection = &self.connection;
             let send = move |session| async move {

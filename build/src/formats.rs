@@ -1,9 +1,9 @@
 //! Formats of strings that only the documents of this project know, and what takes their place in what is given out: a
 //! regular expression as ECMA-262 has them, which any validator of JSON Schema enforces. It admits a day of the week that
-//! is not the date's, and nothing else that the format does not. The library uses this file, too.
+//! is not the date's, and nothing else that the format does not.
 
 /// Name and pattern.
-pub(crate) const FORMATS: [(&str, &str); 2] = [
+pub const FORMATS: [(&str, &str); 2] = [
     (
         "local-date-time",
         concat!(

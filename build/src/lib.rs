@@ -16,8 +16,8 @@
 
 #[doc(hidden)]
 pub mod bundle;
-#[doc(hidden)]
-pub mod catalogue;
+mod describe;
+mod draft_07;
 mod events;
 #[cfg(feature = "client")]
 mod facade;
@@ -31,6 +31,7 @@ mod models;
 pub mod names;
 #[cfg(feature = "client")]
 mod operations;
+mod provider;
 mod receiver;
 mod redelivery;
 mod registration;
@@ -60,10 +61,10 @@ pub fn lint(file: &str, text: &str) -> Vec<Finding> {
 
 /// What the build makes of one document.
 pub struct Generated {
-    /// The items of the provider's module.
+    /// The items of the provider's module. The module reads the description from `OUT_DIR`.
     pub code: TokenStream,
-    /// Items that are data; nobody reads them in their generated form.
-    pub data: TokenStream,
+    /// The description: everything that the document says, as JSON.
+    pub description: String,
     #[doc(hidden)]
     pub bundle: bundle::Bundle,
 }
@@ -88,16 +89,18 @@ pub fn generate(name: &str, file: &str, text: &str) -> Result<Generated, Vec<Str
     let models = models::models(&bundle).map_err(one)?;
     let client = client(&spec).map_err(one)?;
     let events = events::events(&spec);
-    let catalogue = catalogue::catalogue(name, &spec, &bundle);
-    let json_schemas = catalogue::json_schemas(name, &bundle);
+    let receiver = receiver::receiver(&spec);
+    let provider = provider::provider(name, &spec, &bundle);
     Ok(Generated {
         code: quote! {
             /// What is sent and received, one type per schema of the specification.
             pub mod models { #models }
             #client
             #events
+            #receiver
+            #provider
         },
-        data: quote!(#catalogue #json_schemas),
+        description: describe::describe(name, &spec, &bundle).map_err(one)?,
         bundle,
     })
 }
@@ -122,8 +125,8 @@ fn client(_: &spec::Spec) -> Result<TokenStream, String> {
     Ok(TokenStream::new())
 }
 
-/// The build script of a crate with one document per provider in `directory`: writes `NAME.rs` into `OUT_DIR` for each
-/// `NAME.yaml` of an enabled provider.
+/// The build script of a crate with one document per provider in `directory`: writes `NAME.rs` and `NAME.json` into `OUT_DIR` for
+/// each `NAME.yaml` of an enabled provider.
 ///
 /// What is wrong with the documents is printed as `cargo::error` lines, all of it at once.
 pub fn run(directory: &str, is_enabled: impl Fn(&str) -> bool) -> ExitCode {
@@ -171,10 +174,12 @@ fn write_all(documents: &[(String, String)]) -> Vec<String> {
 fn write(name: &str, file: &str) -> Result<(), Vec<String>> {
     let one = |problem: String| vec![format!("{file}: {problem}")];
     let text = fs::read_to_string(file).map_err(|error| one(error.to_string()))?;
-    let Generated { code, data, .. } = generate(name, file, &text)?;
+    let Generated { code, description, .. } = generate(name, file, &text)?;
     let code = syn::parse2(code).map_err(|error| one(format!("the generated code does not parse: {error}")))?;
-    // Data is not formatted: nobody reads it here, and it would take half of the time.
-    let text = format!("{}\n{data}\n", prettyplease::unparse(&code));
     let directory = env::var_os("OUT_DIR").ok_or_else(|| one("OUT_DIR is not set".to_owned()))?;
-    fs::write(Path::new(&directory).join(format!("{name}.rs")), text).map_err(|error| one(error.to_string()))
+    for (extension, text) in [("rs", prettyplease::unparse(&code)), ("json", description)] {
+        let path = Path::new(&directory).join(format!("{name}.{extension}"));
+        fs::write(path, text).map_err(|error| one(error.to_string()))?;
+    }
+    Ok(())
 }

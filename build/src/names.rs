@@ -8,6 +8,7 @@ use std::ops::Deref;
 use heck::{ToSnakeCase, ToUpperCamelCase};
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, format_ident};
+use serde::{Serialize, Serializer};
 
 /// A name of a spec that has identifiers. In generated code it is its text.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -42,6 +43,12 @@ impl Name {
     /// The name as constant: `Ocp-Apim-Subscription-Key` is `OCP_APIM_SUBSCRIPTION_KEY`.
     pub fn constant(&self) -> Ident {
         format_ident!("{}", self.snake.to_ascii_uppercase())
+    }
+}
+
+impl Serialize for Name {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.text.serialize(serializer)
     }
 }
 

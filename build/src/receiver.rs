@@ -287,7 +287,7 @@ fn verifying(verification: &Verification) -> TokenStream {
 /// Where a delivery says which event it is, what reads the name.
 fn naming(place: &EventNamePlace) -> TokenStream {
     match place {
-        EventNamePlace::Body(_) | EventNamePlace::Route => TokenStream::new(),
+        EventNamePlace::Body | EventNamePlace::Route => TokenStream::new(),
         EventNamePlace::Header(header) => {
             let doc = format!(
                 "The event that a delivery is, from the header `{header}`.\n\n# Errors\n\nWhen the header is missing or there \
@@ -330,7 +330,7 @@ fn decoding(place: &EventNamePlace) -> TokenStream {
                 }
             }
         }
-        EventNamePlace::Body(_) => {
+        EventNamePlace::Body => {
             let doc = format!(
                 "Decodes a payload, which says which event it is.\n\nA payload that is not documented yet is \
                  [`Event::Unknown`], with the name that the payload gives itself.\n\n{errors}",
@@ -364,7 +364,7 @@ fn sign(signature: &Signature, place: &EventNamePlace) -> TokenStream {
             arguments.push(quote!(name: &EventName));
             Some(quote!(headers.push((#header, name.to_string()));))
         }
-        EventNamePlace::Body(_) | EventNamePlace::LastPathSegment | EventNamePlace::Route => None,
+        EventNamePlace::Body | EventNamePlace::LastPathSegment | EventNamePlace::Route => None,
     };
     let url = if needs_url(signature) {
         arguments.push(quote!(url: &str));

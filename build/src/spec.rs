@@ -1,15 +1,21 @@
 //! Third step: what the linted document says, with every `$ref` to a parameter or response followed.
 
+use serde::Serialize;
 use serde_json::Value;
 
+use super::draft_07::{GivenOut, of_parameter};
 use super::load::{Document, Finding, Node};
 use super::names::Name;
 use super::redelivery::{self, Redelivery};
 use super::registration::{self, Registration};
 use super::signature::{self, Verification};
 
-/// One provider's document.
+/// One provider's document. Its parts are written into the description as they are here, but for what is only of use to the
+/// build.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Spec {
+    #[serde(skip)]
     pub file: String,
     pub title: String,
     pub version: String,
@@ -19,26 +25,20 @@ pub struct Spec {
     pub credential: Option<Credential>,
     pub operations: Vec<Operation>,
     pub event_name: Option<EventNamePlace>,
+    /// JSON pointers to where a payload may name its event.
+    pub own_names: Vec<String>,
     /// How a delivery proves its origin; `None` where nothing is delivered.
     pub verification: Option<Verification>,
     /// `None` where no operation registers anything.
-    #[allow(dead_code)]
     pub registration: Option<Registration>,
     pub redelivery: Option<Redelivery>,
     pub events: Vec<Event>,
     /// The schemas under `components`, as they are written.
+    #[serde(skip)]
     pub schemas: Vec<(Name, Value)>,
 }
 
 impl Spec {
-    /// JSON pointers to where a payload may name its event.
-    pub fn own_names(&self) -> &[String] {
-        match &self.event_name {
-            Some(EventNamePlace::Body(pointers)) => pointers,
-            _ => &[],
-        }
-    }
-
     /// The bodies of all answers to operations.
     pub fn answers(&self) -> impl Iterator<Item = &Body> {
         self.operations.iter().flat_map(|operation| &operation.answers).filter_map(|answer| answer.body.as_ref())
@@ -51,6 +51,8 @@ impl Spec {
 }
 
 /// A document that the specification was written from.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Source {
     pub title: String,
     pub url: Option<String>,
@@ -60,6 +62,8 @@ pub struct Source {
 }
 
 /// A base URL, `{variables}` included.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Server {
     pub name: Name,
     pub url: String,
@@ -68,6 +72,8 @@ pub struct Server {
 }
 
 /// A variable of a server's URL.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Variable {
     pub name: Name,
     pub default: String,
@@ -77,28 +83,35 @@ pub struct Variable {
 }
 
 /// What proves who calls.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Credential {
-    pub kind: CredentialKind,
+    pub place: CredentialPlace,
     pub description: String,
-    /// Nobody may call without.
+    /// Whether every call needs it.
     pub required: bool,
 }
 
-pub enum CredentialKind {
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CredentialPlace {
     Bearer,
     Header(Name),
 }
 
 /// Where a delivery says which event it is.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum EventNamePlace {
-    /// With the pointers that [`Spec::own_names`] gives.
-    Body(Vec<String>),
+    Body,
     Header(String),
     LastPathSegment,
     Route,
 }
 
 /// A call that a client can make.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Operation {
     pub id: Name,
     pub method: String,
@@ -112,6 +125,8 @@ pub struct Operation {
     pub answers: Vec<Answer>,
 }
 
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Parameter {
     pub name: Name,
     pub description: String,
@@ -119,17 +134,24 @@ pub struct Parameter {
     /// The same for every call of a client.
     pub constant: bool,
     /// The named schema, if there is one.
-    pub schema: Option<Name>,
+    #[serde(skip)]
+    pub model: Option<Name>,
     /// What the schema says in the end, `$ref` and `allOf` followed.
-    pub value: Value,
+    #[serde(flatten)]
+    pub schema: GivenOut,
 }
 
 /// JSON or form fields that go one way.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Body {
     pub media_type: String,
     /// Its name in the bundle.
+    #[serde(rename = "schema")]
     pub definition: Name,
+    #[serde(skip)]
     pub description: String,
+    #[serde(skip)]
     pub shape: Shape,
     pub examples: Vec<Example>,
 }
@@ -140,6 +162,8 @@ pub enum Shape {
     Text,
 }
 
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Answer {
     /// `201` or `2XX`.
     pub status: String,
@@ -147,6 +171,8 @@ pub struct Answer {
     pub body: Option<Body>,
 }
 
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Example {
     pub name: String,
     pub summary: String,
@@ -157,11 +183,13 @@ pub struct Example {
 }
 
 /// Something a provider delivers.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Event {
     pub name: Name,
     pub summary: String,
     pub description: String,
-    pub when: Vec<(String, Condition)>,
+    pub when: Vec<Condition>,
     pub idempotency_key: Vec<String>,
     pub credential: Option<Credential>,
     pub headers: Vec<Parameter>,
@@ -170,11 +198,20 @@ pub struct Event {
 }
 
 /// What a member must be for a payload to be a certain event.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Condition {
-    /// JSON text of the value.
-    Equals(String),
-    Present,
-    Absent,
+    /// A JSON pointer, and the JSON text of the value.
+    Equals(String, String),
+    Present(String),
+    Absent(String),
+}
+
+impl Condition {
+    pub fn pointer(&self) -> &str {
+        let (Self::Equals(pointer, _) | Self::Present(pointer) | Self::Absent(pointer)) = self;
+        pointer
+    }
 }
 
 const METHODS: [&str; 5] = ["get", "put", "post", "delete", "patch"];
@@ -224,6 +261,7 @@ impl Reader<'_> {
             credential: self.credential(root)?,
             operations,
             event_name: root.get("x-event-name").map(|node| self.event_name(node)).transpose()?,
+            own_names: texts(root.get_path(&["x-event-name", "pointers"])),
             verification: match self.extension("x-signature", signature::read)? {
                 None => signature::keys(root).map(Verification::Keys),
                 signature => signature,
@@ -273,12 +311,12 @@ impl Reader<'_> {
         let Some(scheme) = self.document.root.get_path(&["components", "securitySchemes", &name.text]) else {
             return Ok(None);
         };
-        let kind = match self.text(scheme, "type")?.as_str() {
-            "apiKey" => CredentialKind::Header(self.name_at(scheme, "name")?),
-            _ => CredentialKind::Bearer,
+        let place = match self.text(scheme, "type")?.as_str() {
+            "apiKey" => CredentialPlace::Header(self.name_at(scheme, "name")?),
+            _ => CredentialPlace::Bearer,
         };
         Ok(Some(Credential {
-            kind,
+            place,
             description: optional_text(scheme, "description"),
             required: alternatives.iter().all(|node| !node.entries().is_empty()),
         }))
@@ -292,7 +330,7 @@ impl Reader<'_> {
             return Ok(EventNamePlace::LastPathSegment);
         }
         Ok(match self.text(node, "in")?.as_str() {
-            "body" => EventNamePlace::Body(texts(node.get("pointers"))),
+            "body" => EventNamePlace::Body,
             _ => EventNamePlace::Route,
         })
     }
@@ -323,12 +361,12 @@ impl Reader<'_> {
     fn event(&self, name: Name, node: &Node) -> Result<Event, Finding> {
         let request = self.need(node, "requestBody")?;
         let payload = self.body(request, &name)?.ok_or_else(|| self.missing(request, "content"))?;
+        // Its schema is the model narrowed to the event.
+        let payload = Body { definition: name.clone(), ..payload };
         Ok(Event {
             summary: self.text(node, "summary")?,
             description: optional_text(node, "description"),
-            when: entries(node.get("x-event-when"))
-                .map(|(pointer, value)| (pointer.to_owned(), condition(value)))
-                .collect(),
+            when: entries(node.get("x-event-when")).map(|(pointer, value)| condition(pointer, value)).collect(),
             idempotency_key: texts(node.get("x-idempotency-key")),
             credential: self.credential(node)?,
             headers: self.parameters(&[node], "header")?,
@@ -352,8 +390,8 @@ impl Reader<'_> {
                 description: optional_text(node, "description"),
                 required: node.get("required").and_then(Node::as_bool).unwrap_or(false),
                 constant: node.get("x-client-header").and_then(Node::as_bool).unwrap_or(false),
-                schema: self.schema_name(schema)?,
-                value: self.resolve(schema).to_json(),
+                model: self.schema_name(schema)?,
+                schema: of_parameter(self.resolve(schema).to_json()).into(),
             };
             match parameters.iter_mut().find(|known| known.name.eq_ignore_ascii_case(&parameter.name)) {
                 Some(known) => *known = parameter,
@@ -490,10 +528,11 @@ fn schema_name(schema: &Node) -> Option<&str> {
     schema.get("$ref")?.as_str()?.strip_prefix("#/components/schemas/")
 }
 
-fn condition(node: &Node) -> Condition {
+fn condition(pointer: &str, node: &Node) -> Condition {
+    let pointer = pointer.to_owned();
     match node.get("present").and_then(Node::as_bool) {
-        Some(true) => Condition::Present,
-        Some(false) => Condition::Absent,
-        None => Condition::Equals(node.to_json_text()),
+        Some(true) => Condition::Present(pointer),
+        Some(false) => Condition::Absent(pointer),
+        None => Condition::Equals(pointer, node.to_json_text()),
     }
 }

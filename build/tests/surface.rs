@@ -7,11 +7,11 @@ use std::path::Path;
 use std::{fs, iter};
 
 use proc_macro2::{Delimiter, Ident, Spacing, TokenStream, TokenTree};
-use quote::{ToTokens, quote};
-use serde_json::Value;
+use quote::ToTokens;
+use serde_json::{Value, json};
 use syn::punctuated::Punctuated;
 use syn::{
-    Arm, Attribute, Expr, Fields, ImplItem, ImplItemFn, Item, ItemImpl, Lit, Member, Meta, Stmt, Token, Visibility,
+    Arm, Attribute, Expr, Fields, ImplItem, ImplItemFn, Item, ItemImpl, Lit, Meta, Stmt, Token, Visibility,
 };
 
 use pos_webhooks_build::{Generated, bundle, generate};
@@ -19,12 +19,11 @@ use pos_webhooks_build::{Generated, bundle, generate};
 #[test]
 fn every_provider_is_generated_as_reviewed() {
     for name in documents("../specs") {
-        let Generated { code, data, .. } = generated("../specs", &name).1;
-        let file: syn::File = syn::parse2(quote!(#code #data)).expect("generated code");
+        let surface = surface_of(&generated("../specs", &name).1);
         #[cfg(feature = "client")]
-        assert_snapshot(&name, surface(&file));
+        assert_snapshot(&name, surface);
         #[cfg(not(feature = "client"))]
-        assert_snapshot(&format!("{name}_without_client"), names(&surface(&file)));
+        assert_snapshot(&format!("{name}_without_client"), names(&surface));
     }
 }
 
@@ -32,9 +31,9 @@ fn every_provider_is_generated_as_reviewed() {
 fn every_construct_is_generated_as_reviewed() {
     let differs = |name: &String| {
         let review = || {
-            let (text, Generated { code, data, bundle, .. }) = generated("tests/surface", name);
-            let file = syn::parse2(quote!(#code #data)).expect("generated code");
-            let parts = [text.trim_end(), "=== Rust ===", &surface(&file), "=== strict ===", &strict(&bundle)];
+            let (document, generated) = generated("tests/surface", name);
+            let (surface, strict) = (surface_of(&generated), strict(&generated.bundle));
+            let parts = [document.trim_end(), "=== Rust ===", &surface, "=== strict ===", &strict];
             assert_snapshot(&format!("construct_{name}"), parts.join("\n\n"));
         };
         std::panic::catch_unwind(review).is_err()
@@ -46,9 +45,9 @@ fn every_construct_is_generated_as_reviewed() {
 #[test]
 fn every_construct_is_generated_the_same_twice() {
     for name in constructs() {
-        let (once, again) = (code(&name).to_string(), code(&name).to_string());
+        let [once, again] = [code(&name), code(&name)].map(|(code, description)| (code.to_string(), description));
         assert!(once == again, "{name}");
-        syn::parse_str::<syn::File>(&once).unwrap_or_else(|error| panic!("{name}: {error}"));
+        syn::parse_str::<syn::File>(&once.0).unwrap_or_else(|error| panic!("{name}: {error}"));
     }
 }
 
@@ -62,11 +61,11 @@ fn documentation_says_what_the_document_says() {
         ("open_enum", "`Menu`."),
         ("event_by_route", "`paid`: A payment was made."),
     ] {
-        let code = code(construct).to_string();
+        let code = code(construct).0.to_string();
         assert!(code.contains(documented), "{construct} without {documented}: {code}");
     }
     for construct in constructs() {
-        let file: syn::File = syn::parse2(code(&construct)).expect("generated code");
+        let file: syn::File = syn::parse2(code(&construct).0).expect("generated code");
         let Some(Item::Mod(models)) = file.items.first() else { panic!("{construct} without models") };
         for item in models.content.iter().flat_map(|(_, items)| items) {
             let Item::Struct(item) = item else { continue };
@@ -115,10 +114,15 @@ fn generated(directory: &str, name: &str) -> (String, Generated) {
     (text, generated)
 }
 
-/// The code of a construct, with its data.
-fn code(name: &str) -> TokenStream {
-    let Generated { code, data, .. } = generated("tests/surface", name).1;
-    quote!(#code #data)
+/// The code of a construct, and its description.
+fn code(name: &str) -> (TokenStream, String) {
+    let Generated { code, description, .. } = generated("tests/surface", name).1;
+    (code, description)
+}
+
+fn surface_of(Generated { code, description, .. }: &Generated) -> String {
+    let file: syn::File = syn::parse2(code.clone()).expect("generated code");
+    surface(&file, &serde_json::from_str(description).expect("JSON"))
 }
 
 fn constructs() -> BTreeSet<String> {
@@ -127,7 +131,7 @@ fn constructs() -> BTreeSet<String> {
 
 /// The definitions that strict validation uses, one per line, without descriptions.
 fn strict(bundle: &bundle::Bundle) -> String {
-    let line = |(name, definition): (&build::names::Name, &bundle::Definition)| {
+    let line = |(name, definition): (&pos_webhooks_build::names::Name, &bundle::Definition)| {
         let kind = match definition.kind {
             bundle::Kind::Sent => "sent",
             bundle::Kind::Received => "received",
@@ -165,21 +169,24 @@ fn names(surface: &str) -> String {
 }
 
 /// A line per public item, field, variant and method.
-fn surface(file: &syn::File) -> String {
-    Scope(&file.items).lines().join("\n")
+fn surface(file: &syn::File, description: &Value) -> String {
+    Scope { items: &file.items, description }.lines().join("\n")
 }
 
 /// What data has at least, and what an enum of strings has beside it; only other traits are worth a mention.
 const OF_DATA: [&str; 5] = ["Clone", "Debug", "Deserialize", "PartialEq", "Serialize"];
 const OF_OPEN_ENUMS: [&str; 7] = ["Display", "Eq", "From<&str>", "FromStr", "Hash", "Ord", "PartialOrd"];
 
-/// The items of one module.
-struct Scope<'a>(&'a [Item]);
+/// The items of one module, and the description of its provider.
+struct Scope<'a> {
+    items: &'a [Item],
+    description: &'a Value,
+}
 
 impl<'a> Scope<'a> {
     fn lines(&self) -> Vec<String> {
         let (modules, others): (Vec<&Item>, Vec<&Item>) =
-            self.0.iter().filter(|item| is_public(item)).partition(|item| matches!(item, Item::Mod(_)));
+            self.items.iter().filter(|item| is_public(item)).partition(|item| matches!(item, Item::Mod(_)));
         others.into_iter().chain(modules).flat_map(|item| self.item(item)).collect()
     }
 
@@ -188,16 +195,11 @@ impl<'a> Scope<'a> {
             Item::Const(item) => vec![format!("const {}: {} = {}", item.ident, text(&item.ty), text(&item.expr))],
             Item::Fn(item) => vec![format!("{} = {:?}", text(&item.sig), literal(&item.block).unwrap_or_default())],
             Item::Static(item) => {
-                let place = member(&item.expr, "event_name").map(|place| format!("event_name: {}", text(place)));
-                let redelivery = member(&item.expr, "redelivery").and_then(|some| match some {
-                    Expr::Call(some) => member(some.args.first()?, "answer_within"),
-                    _ => None,
+                let said = ["/event-name", "/own-names", "/redelivery/answer-within"].into_iter().filter_map(|pointer| {
+                    let value = self.description.pointer(pointer).filter(|value| **value != json!([]))?;
+                    Some(format!("{}: {value}", pointer.rsplit('/').next()?))
                 });
-                let within = redelivery.map(|within| format!("answer_within: {}", text(within)));
-                let own_names = member(&item.expr, "own_names").filter(|names| !literals(names).is_empty());
-                let own_names = own_names.map(|names| format!("own_names: {}", text(names)));
-                let shown = place.into_iter().chain(own_names).chain(within).collect();
-                nested(format!("static {}: {}", item.ident, text(&item.ty)), shown)
+                nested(format!("static {}: {}", item.ident, text(&item.ty)), said.collect())
             }
             Item::Struct(item) => {
                 let tuple = if let Fields::Unnamed(fields) = &item.fields { text(fields) } else { String::new() };
@@ -221,7 +223,7 @@ impl<'a> Scope<'a> {
             }
             Item::Mod(item) => {
                 let items = item.content.as_ref().map_or(&[][..], |(_, items)| items);
-                nested(format!("mod {}", item.ident), Scope(items).lines())
+                nested(format!("mod {}", item.ident), Scope { items, ..*self }.lines())
             }
             other => vec![text(other)],
         }
@@ -254,7 +256,7 @@ impl<'a> Scope<'a> {
 
     fn impls(&self, name: impl ToString) -> impl Iterator<Item = &'a ItemImpl> {
         let name = name.to_string();
-        let hidden = self.0.iter().flat_map(|item| match item {
+        let hidden = self.items.iter().flat_map(|item| match item {
             Item::Const(syn::ItemConst { expr, .. }) => match &**expr {
                 syn::Expr::Block(block) => &block.block.stmts[..],
                 _ => &[],
@@ -265,7 +267,7 @@ impl<'a> Scope<'a> {
             syn::Stmt::Item(item) => Some(item),
             _ => None,
         });
-        self.0.iter().chain(hidden).filter_map(move |item| match item {
+        self.items.iter().chain(hidden).filter_map(move |item| match item {
             Item::Impl(item) if text(&item.self_ty) == name => Some(item),
             _ => None,
         })
@@ -310,29 +312,22 @@ impl<'a> Scope<'a> {
 
     /// The request of a client's method, and what each status leads to.
     fn call(&self, method: &ImplItemFn) -> Vec<String> {
-        let operations = self.0.iter().find_map(|item| match item {
-            Item::Static(item) if item.ident == "OPERATIONS" => Some(elements(&item.expr)),
-            _ => None,
-        });
-        let value = |operation: &Expr, name| literal(member(operation, name)?);
-        let is_called = |operation: &&Expr| value(operation, "id").is_some_and(|id| method.sig.ident == id);
-        let Some(operation) = operations.into_iter().flatten().find(is_called) else { return Vec::new() };
-        let error = self.0.iter().find_map(|item| match item {
+        let list = |value: &'a Value, name| value[name].as_array().expect("a list").iter();
+        let is_called = |operation: &&Value| method.sig.ident == operation["id"].as_str().expect("an id");
+        let Some(operation) = list(self.description, "operations").find(is_called) else { return Vec::new() };
+        let error = self.items.iter().find_map(|item| match item {
             Item::Enum(item) if item.ident == error_of(method) => Some(item),
             _ => None,
         });
         let error = error.expect("the method's error");
-        let request = ["method", "path", "request"].into_iter().filter_map(|name| value(operation, name));
+        let request = ["/method", "/path", "/request/media-type"];
+        let request = request.into_iter().filter_map(|pointer| operation.pointer(pointer)?.as_str());
         let mut lines = vec![request.collect::<Vec<_>>().join(" ")];
-        for (field, place) in [("path_parameters", "path"), ("query_parameters", "query"), ("headers", "header")] {
-            let is_true = |parameter, name| member(parameter, name).is_some_and(|value| text(value) == "true");
-            for parameter in member(operation, field).into_iter().flat_map(elements) {
-                let mark = if is_true(parameter, "required") { "" } else { "?" };
-                let [name, schema] = ["name", "schema"].map(|name| value(parameter, name).expect("a text"));
-                let schema = serde_json::from_str(&schema).expect("a schema");
-                if !is_true(parameter, "constant") {
-                    lines.push(format!("{place} {name}{mark}: {}", compact(&schema)));
-                }
+        for (field, place) in [("path-parameters", "path"), ("query-parameters", "query"), ("headers", "header")] {
+            for parameter in list(operation, field).filter(|parameter| parameter["constant"] == false) {
+                let mark = if parameter["required"] == true { "" } else { "?" };
+                let name = parameter["name"].as_str().expect("a name");
+                lines.push(format!("{place} {name}{mark}: {}", compact(&parameter["schema"])));
             }
         }
         let mut errors: Vec<String> = Vec::new();
@@ -353,7 +348,7 @@ impl<'a> Scope<'a> {
     }
 
     fn is_open(&self, name: &Ident) -> bool {
-        self.0.iter().any(|item| match item {
+        self.items.iter().any(|item| match item {
             Item::Macro(item) => text(&item.mac.path).ends_with("string_enum") && name == &text(&item.mac.tokens),
             _ => false,
         })
@@ -434,20 +429,6 @@ fn arms(method: &ImplItemFn) -> &[Arm] {
     }
 }
 
-fn elements(list: &Expr) -> Vec<&Expr> {
-    match list {
-        Expr::Reference(reference) => elements(&reference.expr),
-        Expr::Array(array) => array.elems.iter().collect(),
-        _ => Vec::new(),
-    }
-}
-
-fn member<'a>(value: &'a Expr, name: &str) -> Option<&'a Expr> {
-    let Expr::Struct(value) = value else { return None };
-    let is_named = |field: &&syn::FieldValue| matches!(&field.member, Member::Named(member) if member == name);
-    Some(&value.fields.iter().find(is_named)?.expr)
-}
-
 /// The texts of the string literals.
 fn literals(code: impl ToTokens) -> Vec<String> {
     let texts = |token| match token {
@@ -469,9 +450,10 @@ fn literal(code: impl ToTokens) -> Option<String> {
 fn text(code: impl ToTokens) -> String {
     let mut out = String::new();
     write(code.to_token_stream(), &mut out);
-    let known = ["::std::boxed::", "::std::collections::", "::std::option::", "::std::string::", "::std::vec::"];
+    let known = ["boxed", "collections", "option", "string", "sync", "vec"].map(|module| format!("::std::{module}::"));
     let ours = ["crate::catalogue::", "crate::client::", "crate::"];
-    known.iter().chain(&ours).fold(out, |text, path| text.replace(path, ""))
+    let known = known.iter().map(String::as_str);
+    known.chain(ours).fold(out, |text, path| text.replace(path, ""))
 }
 
 fn write(tokens: TokenStream, out: &mut String) {

@@ -75,7 +75,7 @@ fn a_wrong_value_of_an_option_says_what_to_write() {
 
 #[test]
 fn a_wrong_name_lists_the_right_ones() {
-    for provider in PROVIDERS {
+    for provider in PROVIDERS.iter() {
         let schemas: Vec<_> = provider.schemas.iter().map(|schema| schema.name).collect();
         for subcommand in ["validate", "schema"] {
             let done = run(&[subcommand, provider.name, "nothing at all"]);
@@ -90,7 +90,7 @@ fn a_wrong_name_lists_the_right_ones() {
 
 #[test]
 fn schemas_are_listed() {
-    for provider in PROVIDERS {
+    for provider in PROVIDERS.iter() {
         let done = run(&["schema", provider.name]);
         assert_eq!(done.status, 0);
         let mut names: Vec<_> = done.out.lines().filter_map(|line| line.split_whitespace().next()).collect();
@@ -114,7 +114,7 @@ fn a_schema_refers_to_nothing_outside_itself() {
             _ => {}
         }
     }
-    for provider in PROVIDERS {
+    for provider in PROVIDERS.iter() {
         for schema in provider.schemas.iter().filter(|schema| schema.kind == SchemaKind::Event) {
             let done = run(&["schema", provider.name, schema.name]);
             assert_eq!(done.status, 0);
@@ -127,7 +127,7 @@ fn a_schema_refers_to_nothing_outside_itself() {
 
 #[test]
 fn a_specification_is_printed_as_it_is() {
-    for provider in PROVIDERS {
+    for provider in PROVIDERS.iter() {
         let done = run(&["spec", provider.name]);
         let file = format!("{}/../specs/{}.yaml", env!("CARGO_MANIFEST_DIR"), provider.name);
         assert_eq!(done.status, 0);
@@ -160,7 +160,7 @@ fn examples_of_events_are_valid() {
 
 #[test]
 fn every_example_can_be_had_as_it_is() {
-    for provider in PROVIDERS {
+    for provider in PROVIDERS.iter() {
         let mut found = Vec::new();
         for name in listed(&run(&["example", provider.name, "nothing at all"]).err) {
             let [raw, json, human] = ["raw", "json", "human"].map(|format| {
@@ -204,7 +204,7 @@ fn every_example_can_be_had_as_it_is() {
 /// `pos-webhooks example … > body.json` gives a body.
 #[test]
 fn an_example_is_bare_json() {
-    for provider in PROVIDERS {
+    for provider in PROVIDERS.iter() {
         for name in listed(&run(&["example", provider.name, "nothing at all"]).err) {
             let done = run(&["example", provider.name, &name]);
             let all = run(&["example", provider.name, &name, "--format", "raw"]);

@@ -47,7 +47,7 @@ fn has(provider: &Provider, step: &str) -> bool {
 #[test]
 fn every_provider_goes_through_every_step() {
     let steps = json();
-    for provider in PROVIDERS {
+    for provider in PROVIDERS.iter() {
         let of_provider: Vec<_> = steps.iter().filter(|step| step["provider"] == provider.name).collect();
         let mut names: Vec<_> = of_provider.iter().map(|step| step["step"].as_str().unwrap()).collect();
         names.dedup();
@@ -66,7 +66,7 @@ fn every_provider_goes_through_every_step() {
 #[test]
 fn every_documented_event_is_delivered_once() {
     let steps = json();
-    for provider in PROVIDERS {
+    for provider in PROVIDERS.iter() {
         let delivered = steps.iter().filter(|step| step["provider"] == provider.name && step["step"] == "deliver");
         let events: Vec<_> = delivered.map(|step| step["event"].as_str().unwrap()).collect();
         assert_eq!(events, provider.events.iter().map(|event| event.name).collect::<Vec<_>>());

@@ -188,7 +188,7 @@ fn verbs(provider: &str) -> BTreeSet<String> {
 
 #[test]
 fn every_operation_has_a_command() {
-    for provider in PROVIDERS {
+    for provider in PROVIDERS.iter() {
         let helps: Vec<_> =
             verbs(provider.name).iter().map(|verb| run(&["hooks", provider.name, verb, "--help"]).out).collect();
         assert_eq!(helps.len(), provider.operations.len(), "{}", provider.name);

@@ -24,7 +24,7 @@ use listener::*;
 
 #[test]
 fn every_event_of_every_provider_is_written_as_it_was_sent_and_answered_as_documented() {
-    for provider in PROVIDERS {
+    for provider in PROVIDERS.iter() {
         let groups: Vec<Vec<_>> = match provider.name {
             // The event is what was registered for.
             "mipos" => provider.events.iter().map(|event| vec![event]).collect(),

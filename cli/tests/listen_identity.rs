@@ -60,7 +60,7 @@ fn bytes_that_are_not_json_are_kept_and_acknowledged_unless_strict() {
     let utf16: Vec<u8> = "{}".encode_utf16().flat_map(u16::to_le_bytes).collect();
     let bodies: [&[u8]; 7] =
         [b"", b"{", b"{\"name\": \"K\xf8benhavn\"}", b"{\"a\": \"\x01\"}", &utf16, b"{} {}", b"\xff\xfe"];
-    for provider in PROVIDERS {
+    for provider in PROVIDERS.iter() {
         let _ = std::fs::remove_file(folder.file("events"));
         let file = folder.file("events");
         let event = provider.events[0].name;

@@ -130,13 +130,13 @@ impl Call<'_> {
         crate::decode::decode(example.json.as_bytes()).map_err(Broken::from)
     }
 
-    pub fn documented(&self, status: StatusCode) -> Option<&'static catalogue::Answer> {
+    pub fn documented(&self, status: StatusCode) -> Option<&'static catalogue::Response> {
         let answers = self.operation.answers;
         let exact = answers.iter().find(|answer| answer.status == status.as_str());
         exact.or_else(|| answers.iter().find(|answer| answer.is_class_of(status)))
     }
 
-    fn success(&self) -> Result<&'static catalogue::Answer, Broken> {
+    fn success(&self) -> Result<&'static catalogue::Response, Broken> {
         let success = self.operation.answers.iter().find(|answer| answer.status.starts_with('2'));
         success.ok_or_else(|| Broken(format!("{} documents no success", self.operation.id)))
     }
@@ -146,7 +146,7 @@ impl Call<'_> {
     }
 }
 
-impl catalogue::Answer {
+impl catalogue::Response {
     /// The status; the first of its class where the provider documents none.
     fn code(&self) -> StatusCode {
         self.status.replace("XX", "00").parse().unwrap_or(StatusCode::OK)
@@ -167,7 +167,7 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    fn of(answer: &'static catalogue::Answer, body: &impl Serialize) -> Result<Self, Broken> {
+    fn of(answer: &'static catalogue::Response, body: &impl Serialize) -> Result<Self, Broken> {
         let media_type = answer.body.as_ref().map(|body| body.media_type);
         Ok(Self { status: answer.code(), media_type, body: serde_json::to_string(body)?, note: None })
     }

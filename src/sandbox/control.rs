@@ -199,7 +199,7 @@ fn from_form(fields: &[(String, String)]) -> Result<Delivery, String> {
     match value("payload").map(str::parse::<AnyJson>) {
         None => Ok(delivery),
         Some(Ok(payload)) => Ok(delivery.payload(payload)),
-        Some(Err(error)) => Err(format!("the payload: {}", crate::decode::message(&error))),
+        Some(Err(error)) => Err(format!("the payload: {}", crate::json::error::message(&error))),
     }
 }
 

@@ -197,7 +197,7 @@ impl Inner {
     pub async fn deliver(self: &Arc<Self>, provider: &str, delivery: Delivery) -> Result<Vec<Attempt>, DeliverError> {
         let provider = super::provider(provider)?;
         let Delivery { event, payload, time_scale, max_attempts } = delivery;
-        let event = crate::events::find(provider.events, &event).ok_or_else(|| {
+        let event = provider.event(&event).ok_or_else(|| {
             let known = provider.events.iter().map(|event| event.name).collect();
             DeliverError::Event(UnknownName { provider: provider.name, name: event, known })
         })?;

@@ -17,7 +17,7 @@ use super::delivery::target;
 use super::fault::{AnswerFault, latency};
 use super::server::{Break, Connection};
 use super::{Backends, Inner};
-use crate::catalogue::{self, Operation, Parameter, Provider, Scheme};
+use crate::catalogue::{self, CredentialPlace, Operation, Parameter, Provider};
 use crate::validate::Invalid;
 
 /// Where an answer says to a person what the provider would not say.
@@ -206,12 +206,12 @@ fn authenticate(
 ) -> Result<(), &'static str> {
     let Some(credential) = &provider.credential else { return Ok(()) };
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    let sent = match credential.scheme {
-        Scheme::Bearer => match header(AUTHORIZATION.as_str()).and_then(|value| value.split_once(' ')) {
+    let sent = match credential.place {
+        CredentialPlace::Bearer => match header(AUTHORIZATION.as_str()).and_then(|value| value.split_once(' ')) {
             Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Some(token.trim()),
             _ => None,
         },
-        Scheme::Header(name) => header(name),
+        CredentialPlace::Header(name) => header(name),
     };
     match sent {
         None if credential.required => Err("the request has no token of the documented form"),
@@ -353,7 +353,7 @@ fn form(schema: &Value, bytes: &[u8]) -> Value {
 
 /// How an answer differs from what the operation documents for its status.
 fn departure(provider: &'static Provider, call: &Call<'_>, answer: &Answer) -> Option<String> {
-    let catalogue::Answer { status, body, .. } = call.documented(answer.status)?;
+    let catalogue::Response { status, body, .. } = call.documented(answer.status)?;
     let place = format!("the answer {status} of {}", call.operation.id);
     let Some(body) = body else {
         return (!answer.body.is_empty()).then(|| format!("{place} has a body"));

@@ -59,7 +59,7 @@ fn page(inner: &Inner) -> Response {
                         " Seed " code { (inner.seed) } "."
                     }
                     nav aria-label="On this page" {
-                        @for provider in crate::PROVIDERS { a href=(format!("#{}", provider.name)) { (provider.name) } }
+                        @for provider in crate::PROVIDERS.iter() { a href=(format!("#{}", provider.name)) { (provider.name) } }
                         a href="#log" { "deliveries" }
                     }
                 }

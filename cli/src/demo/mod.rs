@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use clap::{Args, ValueEnum};
 use http::header::AUTHORIZATION;
 use pos_webhooks::PROVIDERS;
-use pos_webhooks::catalogue::{Event, EventNamePlace, Provider, Scheme as Place};
+use pos_webhooks::catalogue::{CredentialPlace, Event, EventNamePlace, Provider};
 use pos_webhooks::sandbox::{Attempt, Delivery, Sandbox};
 use pos_webhooks::verify::{ReceiveError, VerifyError};
 use serde::Serialize;
@@ -268,8 +268,8 @@ impl Life<'_> {
                 Ok(()) => Err(Miss::Failed("changed, it was accepted".to_owned())),
             };
         };
-        let header = match key.scheme {
-            Place::Header(name) => name,
+        let header = match key.place {
+            CredentialPlace::Header(name) => name,
             _ => AUTHORIZATION.as_str(),
         };
         ensure(of_body.is_ok(), || "nothing is signed, but a changed body was refused".to_owned())?;

@@ -415,7 +415,7 @@ fn keep(common: &Common, mut file: SecretFile, reader: &Reader, body: &[u8], dec
 }
 
 impl Call {
-    fn success(&self) -> Option<&'static pos_webhooks::catalogue::Answer> {
+    fn success(&self) -> Option<&'static pos_webhooks::catalogue::Response> {
         self.operation.answers.iter().find(|answer| answer.status.starts_with('2'))
     }
 

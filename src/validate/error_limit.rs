@@ -13,24 +13,24 @@ use jsonschema_value::LazyInstance;
 use serde_json::{Map, Number, Value};
 
 /// The representation, as `jsonschema` wants it named.
-pub(crate) struct Counted;
+pub(crate) struct Limited;
 
 /// A value in it.
 #[derive(Clone)]
-pub(crate) struct CountedValue<'a, T: ?Sized = Value> {
+pub(crate) struct LimitedValue<'a, T: ?Sized = Value> {
     pub(crate) value: &'a T,
     /// How many more errors are wanted.
     pub(crate) wanted: &'a Cell<usize>,
 }
 
-impl<'a, T: ?Sized> CountedValue<'a, T> {
-    fn with<U: ?Sized>(&self, value: &'a U) -> CountedValue<'a, U> {
-        CountedValue { value, wanted: self.wanted }
+impl<'a, T: ?Sized> LimitedValue<'a, T> {
+    fn with<U: ?Sized>(&self, value: &'a U) -> LimitedValue<'a, U> {
+        LimitedValue { value, wanted: self.wanted }
     }
 }
 
-impl Json for Counted {
-    type Node<'a> = CountedValue<'a>;
+impl Json for Limited {
+    type Node<'a> = LimitedValue<'a>;
     type PreparedKey = String;
     type StringBuffer = Value;
 
@@ -38,15 +38,15 @@ impl Json for Counted {
         key.to_owned()
     }
 
-    fn with_string_node<T>(buffer: &mut Value, string: &str, f: impl FnOnce(CountedValue<'_>) -> T) -> T {
+    fn with_string_node<T>(buffer: &mut Value, string: &str, f: impl FnOnce(LimitedValue<'_>) -> T) -> T {
         *buffer = Value::String(string.to_owned());
-        f(CountedValue { value: buffer, wanted: &Cell::new(usize::MAX) })
+        f(LimitedValue { value: buffer, wanted: &Cell::new(usize::MAX) })
     }
 }
 
-impl<'a> Node<'a, Counted> for CountedValue<'a> {
-    type Object = CountedValue<'a, Map<String, Value>>;
-    type Array = CountedValue<'a, [Value]>;
+impl<'a> Node<'a, Limited> for LimitedValue<'a> {
+    type Object = LimitedValue<'a, Map<String, Value>>;
+    type Array = LimitedValue<'a, [Value]>;
     type Number = &'a Number;
 
     fn as_object(&self) -> Option<Self::Object> {
@@ -103,8 +103,8 @@ impl<'a> Node<'a, Counted> for CountedValue<'a> {
     }
 }
 
-impl<'a> Object<'a, Counted> for CountedValue<'a, Map<String, Value>> {
-    type Node = CountedValue<'a>;
+impl<'a> Object<'a, Limited> for LimitedValue<'a, Map<String, Value>> {
+    type Node = LimitedValue<'a>;
     type MemberName = &'a str;
     type MembersIter = Children<'a, serde_json::map::Iter<'a>>;
 
@@ -112,7 +112,7 @@ impl<'a> Object<'a, Counted> for CountedValue<'a, Map<String, Value>> {
         self.value.len()
     }
 
-    fn get(&self, key: &String) -> Option<CountedValue<'a>> {
+    fn get(&self, key: &String) -> Option<LimitedValue<'a>> {
         self.value.get(key).map(|value| self.with(value))
     }
 
@@ -121,8 +121,8 @@ impl<'a> Object<'a, Counted> for CountedValue<'a, Map<String, Value>> {
     }
 }
 
-impl<'a> Array<'a, Counted> for CountedValue<'a, [Value]> {
-    type Node = CountedValue<'a>;
+impl<'a> Array<'a, Limited> for LimitedValue<'a, [Value]> {
+    type Node = LimitedValue<'a>;
     type ElementsIter = Children<'a, std::slice::Iter<'a, Value>>;
 
     fn len(&self) -> usize {
@@ -151,19 +151,19 @@ impl<I: Iterator> Children<'_, I> {
 }
 
 impl<'a> Iterator for Children<'a, std::slice::Iter<'a, Value>> {
-    type Item = CountedValue<'a>;
+    type Item = LimitedValue<'a>;
 
     fn next(&mut self) -> Option<Self::Item> {
         let value = self.next_wanted()?;
-        Some(CountedValue { value, wanted: self.wanted })
+        Some(LimitedValue { value, wanted: self.wanted })
     }
 }
 
 impl<'a> Iterator for Children<'a, serde_json::map::Iter<'a>> {
-    type Item = (&'a str, CountedValue<'a>);
+    type Item = (&'a str, LimitedValue<'a>);
 
     fn next(&mut self) -> Option<Self::Item> {
         let (name, value) = self.next_wanted()?;
-        Some((name, CountedValue { value, wanted: self.wanted }))
+        Some((name, LimitedValue { value, wanted: self.wanted }))
     }
 }

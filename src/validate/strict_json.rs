@@ -14,19 +14,38 @@ use serde::Deserializer;
 use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-use crate::decode::{OUT_OF_RANGE, column, without_mark};
-use crate::validate::NotJson;
+use crate::json::error::{OUT_OF_RANGE, column, message, without_mark};
 
 /// Whether another crate has switched on `serde_json/arbitrary_precision`. What is valid must not depend on it.
 static ARBITRARY_PRECISION: LazyLock<bool> = LazyLock::new(|| serde_json::from_str::<Value>("1e400").is_ok());
 
-pub(crate) struct Parsed {
+/// A text that is not JSON, and where that shows.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message} (line {line}, column {column})")]
+#[non_exhaustive]
+pub struct NotJson {
+    /// Line, counted from 1.
+    pub line: usize,
+    /// Column in bytes, counted from 1; 0 at the very end of a line. A byte order mark counts three.
+    pub column: usize,
+    /// What is wrong. It quotes nothing of the text.
+    pub message: String,
+}
+
+impl NotJson {
+    fn new(json: &[u8], error: &serde_json::Error) -> Self {
+        let (line, column) = (error.line(), column(json, error.line(), error.column()));
+        Self { line, column, message: message(error) }
+    }
+}
+
+pub(super) struct Parsed {
     pub value: Value,
     /// How a number is written in the text, by what is in its place in the value.
     pub written: HashMap<String, String>,
 }
 
-pub(crate) fn parse(json: &[u8]) -> Result<Parsed, NotJson> {
+pub(super) fn parse(json: &[u8]) -> Result<Parsed, NotJson> {
     let text = without_mark(json);
     let found = Found::default();
     let tree = Tree { found: &found, names_first: false };

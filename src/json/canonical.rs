@@ -1,0 +1,84 @@
+//! JSON in one form, however it was written.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
+
+/// How deep a value may be nested that has a canonical form.
+const NESTED: usize = 64;
+
+/// The JSON without white space and needless escapes, members in the order of their names. Numbers stay as they are written.
+/// `None` where the text is nested too deeply, or is not JSON.
+pub(crate) fn canonical(json: &str) -> Option<Vec<u8>> {
+    let mut out = Vec::with_capacity(json.len());
+    write(json, NESTED, &mut out)?;
+    Some(out)
+}
+
+fn write(json: &str, nested: usize, out: &mut Vec<u8>) -> Option<()> {
+    let json = json.trim_ascii();
+    match json.as_bytes().first()? {
+        b'{' => {
+            let mut members = serde_json::from_str::<AllMembers<'_>>(json).ok()?.0;
+            members.sort_by(|(one, _), (other, _)| one.cmp(other));
+            out.push(b'{');
+            for (name, value) in members {
+                serde_json::to_writer(&mut *out, &name).ok()?;
+                out.push(b':');
+                write(value.get(), nested.checked_sub(1)?, out)?;
+                out.push(b',');
+            }
+            out.push(b'}');
+        }
+        b'[' => {
+            out.push(b'[');
+            for value in serde_json::from_str::<Vec<&RawValue>>(json).ok()? {
+                write(value.get(), nested.checked_sub(1)?, out)?;
+                out.push(b',');
+            }
+            out.push(b']');
+        }
+        _ => out.extend_from_slice(without_escapes(json).as_bytes()),
+    }
+    Some(())
+}
+
+/// A value without needless escapes where it is a string.
+pub(crate) fn without_escapes(json: &str) -> Cow<'_, str> {
+    // Nothing but a string is compared or hashed where there is a backslash.
+    if !json.starts_with('"') || !json.contains('\\') {
+        return Cow::Borrowed(json);
+    }
+    let string = serde_json::from_str::<String>(json).and_then(|string| serde_json::to_string(&string));
+    string.map_or(Cow::Borrowed(json), Cow::Owned)
+}
+
+/// The members of an object, those of one name included.
+struct AllMembers<'a>(Vec<(String, &'a RawValue)>);
+
+impl<'de> Deserialize<'de> for AllMembers<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct All;
+
+        impl<'de> Visitor<'de> for All {
+            type Value = AllMembers<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(AllMembers(members))
+            }
+        }
+
+        deserializer.deserialize_map(All)
+    }
+}

@@ -1,0 +1,159 @@
+//! Ways in which JSON does not match a schema, as they are reported.
+
+use std::fmt::{self, Write as _};
+use std::ops::Deref;
+
+use jsonschema::ValidationError;
+use serde_json::Value;
+
+use super::strict_json::Parsed;
+use crate::json::pointer;
+
+/// Most violations that are reported of one payload.
+pub const MAX_VIOLATIONS: usize = 10_000;
+
+/// Longest part of a value in [`Violation::message_with_value`], in bytes.
+const MAX_VALUE: usize = 1_000;
+
+/// Every way in which JSON does not match a schema, in the order in which the validator finds them; never empty.
+///
+/// A slice of [`Violation`]s, and an iterator by value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violations {
+    found: Vec<Violation>,
+    truncated: bool,
+}
+
+impl Violations {
+    pub(super) fn new(found: Vec<Violation>, truncated: bool) -> Self {
+        Self { found, truncated }
+    }
+
+    /// Whether there are more than these [`MAX_VIOLATIONS`].
+    pub fn is_truncated(&self) -> bool {
+        self.truncated
+    }
+}
+
+impl Deref for Violations {
+    type Target = [Violation];
+
+    fn deref(&self) -> &[Violation] {
+        &self.found
+    }
+}
+
+impl IntoIterator for Violations {
+    type Item = Violation;
+    type IntoIter = std::vec::IntoIter<Violation>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.found.into_iter()
+    }
+}
+
+impl<'a> IntoIterator for &'a Violations {
+    type Item = &'a Violation;
+    type IntoIter = std::slice::Iter<'a, Violation>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.found.iter()
+    }
+}
+
+impl fmt::Display for Violations {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, violation) in self.iter().enumerate() {
+            write!(f, "{}{violation}", if index == 0 { "" } else { "\n" })?;
+        }
+        if self.truncated {
+            write!(f, "\nthere are more than these {}", self.len())?;
+        }
+        Ok(())
+    }
+}
+
+/// One way in which JSON does not match a schema.
+///
+/// Neither `Display` nor `Debug` shows a value. They show the pointer with `*` for the names of members that the provider's
+/// specification does not list: such a name may be a customer's data.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Violation {
+    /// JSON pointer of the value at fault; empty for the root. With every name, to find the value by.
+    pub pointer: String,
+    /// The keyword of the schema that the value violates, such as `required` or `format`.
+    pub keyword: String,
+    /// What is wrong, without the value: it is a customer's data.
+    pub message: String,
+    message_with_value: String,
+    shown_pointer: String,
+}
+
+impl Violation {
+    pub(super) fn new(error: &ValidationError<'_>, parsed: &Parsed, lists: &impl Fn(&str) -> bool) -> Self {
+        let pointer = error.instance_path().to_string();
+        let instance = error.instance();
+        let written = instance.as_number().and_then(|number| parsed.written.get(&number.to_string()));
+        let value = written.map_or_else(|| bounded(instance), bounded);
+        Self {
+            keyword: error.kind().keyword().to_owned(),
+            message: error.masked().to_string(),
+            message_with_value: error.masked_with(value).to_string(),
+            shown_pointer: shown(&pointer, &parsed.value, lists),
+            pointer,
+        }
+    }
+
+    /// What is wrong, with the value; of a long one with its beginning.
+    pub fn message_with_value(&self) -> &str {
+        &self.message_with_value
+    }
+}
+
+/// The value's JSON, cut off where it is long.
+fn bounded(value: &impl fmt::Display) -> String {
+    struct Bounded(String);
+    impl fmt::Write for Bounded {
+        fn write_str(&mut self, text: &str) -> fmt::Result {
+            let room = MAX_VALUE.saturating_sub(self.0.len()).min(text.len());
+            let room = (0..=room).rev().find(|room| text.is_char_boundary(*room)).unwrap_or_default();
+            self.0.push_str(text.get(..room).unwrap_or_default());
+            if room < text.len() { Err(fmt::Error) } else { Ok(()) }
+        }
+    }
+    let mut text = Bounded(String::new());
+    let complete = write!(text, "{value}").is_ok();
+    text.0 + if complete { "" } else { "…" }
+}
+
+/// A pointer as it may be shown.
+fn shown(pointer: &str, root: &Value, lists: &impl Fn(&str) -> bool) -> String {
+    let mut at = Some(root);
+    let mut shown = String::new();
+    for name in pointer::names(pointer) {
+        let is_shown = matches!(at, Some(Value::Array(_))) || lists(&name);
+        let token = pointer::token(&name);
+        shown.push('/');
+        shown.push_str(if is_shown { &token } else { "*" });
+        at = at.and_then(|value| value.pointer(&format!("/{token}")));
+    }
+    shown
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let place = if self.shown_pointer.is_empty() { "the root" } else { &self.shown_pointer };
+        write!(f, "{place}: {} ({})", self.message, self.keyword)
+    }
+}
+
+impl fmt::Debug for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Violation")
+            .field("pointer", &self.shown_pointer)
+            .field("keyword", &self.keyword)
+            .field("message", &self.message)
+            .finish_non_exhaustive()
+    }
+}

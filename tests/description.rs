@@ -1,0 +1,128 @@
+//! The description of a provider, read at run time: it gives what is compiled in, and whatever is not a description is an error
+//! that says where.
+
+use std::collections::BTreeSet;
+
+use pos_webhooks::PROVIDERS;
+use pos_webhooks::catalogue::Provider;
+use serde_json::{Value, json};
+
+/// The text that is compiled in, by the name of the provider.
+fn description(provider: &str) -> &'static str {
+    match provider {
+        #[cfg(feature = "mipos")]
+        "mipos" => include_str!(concat!(env!("OUT_DIR"), "/mipos.json")),
+        #[cfg(feature = "mypos")]
+        "mypos" => include_str!(concat!(env!("OUT_DIR"), "/mypos.json")),
+        #[cfg(feature = "dealpos")]
+        "dealpos" => include_str!(concat!(env!("OUT_DIR"), "/dealpos.json")),
+        #[cfg(feature = "vipps")]
+        "vipps" => include_str!(concat!(env!("OUT_DIR"), "/vipps.json")),
+        other => panic!("{other}"),
+    }
+}
+
+/// Everything that is public, but for the specification's text.
+fn shown(provider: &'static Provider) -> String {
+    let Provider { name, title, version, description, sources, servers, credential, .. } = provider;
+    let Provider { operations, event_name, own_names, redelivery, events, schemas, .. } = provider;
+    let calls = (servers, credential, operations);
+    let deliveries = (event_name, own_names, redelivery, events);
+    format!("{:#?}", ((name, title, version, description, sources), calls, deliveries, schemas))
+}
+
+#[test]
+fn what_is_read_at_run_time_is_what_is_compiled_in() {
+    for &compiled in PROVIDERS.iter() {
+        let read = Provider::read(description(compiled.name)).unwrap();
+        assert_eq!(shown(read), shown(compiled));
+        for schema in read.schemas {
+            assert_eq!(schema.description, compiled.schema(schema.name).unwrap().description, "{}", schema.name);
+            assert_eq!(read.json_schema(schema.name), compiled.json_schema(schema.name), "{}", schema.name);
+            let json = |provider: &'static Provider| {
+                provider.examples(schema.name).unwrap().iter().map(|example| example.json).collect::<Vec<_>>()
+            };
+            assert_eq!(json(read), json(compiled), "{}", schema.name);
+        }
+    }
+}
+
+#[test]
+fn without_rust_types_a_payload_is_decoded_to_its_json() {
+    for compiled in PROVIDERS.iter() {
+        let read = Provider::read(description(compiled.name)).unwrap();
+        for event in read.events {
+            let schema = read.schema(event.payload.schema).unwrap();
+            for example in event.payload.examples {
+                assert_eq!(schema.decode(example.json.as_bytes()).unwrap().to_json().unwrap(), example.json);
+            }
+            assert!(schema.decode(b"{").is_err(), "{}", event.name);
+        }
+    }
+}
+
+#[cfg(feature = "validate")]
+#[test]
+fn what_is_read_at_run_time_validates_as_what_is_compiled_in() {
+    for compiled in PROVIDERS.iter() {
+        let read = Provider::read(description(compiled.name)).unwrap();
+        for body in read.bodies() {
+            for json in body.examples.iter().map(|example| example.json).chain(["{}", "[]", r#"{"Created": 1}"#]) {
+                let name = body.schema;
+                assert_eq!(read.validate(name, json.as_bytes()), compiled.validate(name, json.as_bytes()), "{name}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_text_that_is_cut_off_is_an_error() {
+    for provider in PROVIDERS.iter() {
+        let text = description(provider.name);
+        let ends = (0..text.len()).step_by(text.len() / 100).filter(|end| text.is_char_boundary(*end));
+        for end in ends.chain([text.len() - 1]) {
+            Provider::read(&text[..end]).unwrap_err();
+        }
+        Provider::read(&format!("{text},")).unwrap_err();
+    }
+}
+
+/// Pointers to one value in each place of a description, where all items of an array are in one. Not into JSON Schemas.
+fn places(value: &Value, pointer: &str, place: &str, known: &mut BTreeSet<String>, found: &mut Vec<String>) {
+    if known.insert(place.to_owned()) {
+        found.push(pointer.to_owned());
+    }
+    match value {
+        Value::Object(_) if place.ends_with("/schema") || place.ends_with("/strict") => {}
+        Value::Object(members) => members.iter().for_each(|(name, member)| {
+            places(member, &format!("{pointer}/{name}"), &format!("{place}/{name}"), known, found);
+        }),
+        Value::Array(items) => items.iter().enumerate().for_each(|(index, item)| {
+            places(item, &format!("{pointer}/{index}"), &format!("{place}/*"), known, found);
+        }),
+        _ => {}
+    }
+}
+
+#[test]
+fn a_member_of_another_type_or_name_is_an_error_with_its_place() {
+    for provider in PROVIDERS.iter() {
+        let original: Value = serde_json::from_str(description(provider.name)).unwrap();
+        let (mut known, mut found) = (BTreeSet::new(), Vec::new());
+        places(&original, "", "", &mut known, &mut found);
+        for pointer in found {
+            let read_with = |change: &dyn Fn(&mut Value)| {
+                let mut changed = original.clone();
+                change(changed.pointer_mut(&pointer).unwrap());
+                Provider::read(&changed.to_string())
+            };
+            let error = read_with(&|value| *value = if value.is_number() { json!("1") } else { json!(1) }).unwrap_err();
+            let place = error.place.replace('.', "/").replace('[', "/").replace(']', "");
+            assert!(place == "/" || pointer.ends_with(&place) || format!("/{place}") == pointer, "{pointer}: {error}");
+            if original.pointer(&pointer).unwrap().is_object() && !pointer.ends_with("/schema") {
+                let error = read_with(&|value| value["unknown"] = json!(1)).unwrap_err();
+                assert!(error.message.contains("unknown"), "{pointer}: {error}");
+            }
+        }
+    }
+}
