@@ -769,7 +769,9 @@ impl AnyClient {
         options: Options,
     ) -> Result<Self, SetupError> {
         let scheme = match provider.credential.as_ref().map(|credential| credential.place) {
-            Some(catalogue::CredentialPlace::Header(name)) => HeaderName::from_bytes(name.as_bytes()).map(Scheme::Header),
+            Some(catalogue::CredentialPlace::Header(name)) => {
+                HeaderName::from_bytes(name.as_bytes()).map(Scheme::Header)
+            }
             Some(catalogue::CredentialPlace::Bearer) | None => Ok(Scheme::Bearer),
         };
         let scheme = scheme.unwrap_or(Scheme::Bearer);

@@ -10,9 +10,7 @@ use proc_macro2::{Delimiter, Ident, Spacing, TokenStream, TokenTree};
 use quote::ToTokens;
 use serde_json::{Value, json};
 use syn::punctuated::Punctuated;
-use syn::{
-    Arm, Attribute, Expr, Fields, ImplItem, ImplItemFn, Item, ItemImpl, Lit, Meta, Stmt, Token, Visibility,
-};
+use syn::{Arm, Attribute, Expr, Fields, ImplItem, ImplItemFn, Item, ItemImpl, Lit, Meta, Stmt, Token, Visibility};
 
 use pos_webhooks_build::{Generated, bundle, generate};
 
@@ -195,10 +193,11 @@ impl<'a> Scope<'a> {
             Item::Const(item) => vec![format!("const {}: {} = {}", item.ident, text(&item.ty), text(&item.expr))],
             Item::Fn(item) => vec![format!("{} = {:?}", text(&item.sig), literal(&item.block).unwrap_or_default())],
             Item::Static(item) => {
-                let said = ["/event-name", "/own-names", "/redelivery/answer-within"].into_iter().filter_map(|pointer| {
-                    let value = self.description.pointer(pointer).filter(|value| **value != json!([]))?;
-                    Some(format!("{}: {value}", pointer.rsplit('/').next()?))
-                });
+                let said =
+                    ["/event-name", "/own-names", "/redelivery/answer-within"].into_iter().filter_map(|pointer| {
+                        let value = self.description.pointer(pointer).filter(|value| **value != json!([]))?;
+                        Some(format!("{}: {value}", pointer.rsplit('/').next()?))
+                    });
                 nested(format!("static {}: {}", item.ident, text(&item.ty)), said.collect())
             }
             Item::Struct(item) => {

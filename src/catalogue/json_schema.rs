@@ -101,26 +101,14 @@ impl Provider {
     }
 
     /// Reports every part of a JSON text of the schema `name` that is of the schema `wanted`.
-    fn instances(
-        &'static self,
-        name: &str,
-        wanted: &str,
-        json: &'static str,
-        report: &mut impl FnMut(&'static str),
-    ) {
+    fn instances(&'static self, name: &str, wanted: &str, json: &'static str, report: &mut impl FnMut(&'static str)) {
         if name == wanted {
             report(json);
         }
         self.within(self.definition(name), wanted, json, report);
     }
 
-    fn within(
-        &'static self,
-        schema: &Value,
-        wanted: &str,
-        json: &'static str,
-        report: &mut impl FnMut(&'static str),
-    ) {
+    fn within(&'static self, schema: &Value, wanted: &str, json: &'static str, report: &mut impl FnMut(&'static str)) {
         if let Some(name) = schema["$ref"].as_str().and_then(|target| target.strip_prefix(DEFINITIONS))
             && json != "null"
         {

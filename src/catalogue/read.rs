@@ -5,7 +5,9 @@ use super::schema::RustType;
 
 /// A text that is not a description of a provider.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the description cannot be read: {message}, at {place}; make it with the build of this version of pos-webhooks")]
+#[error(
+    "the description cannot be read: {message}, at {place}; make it with the build of this version of pos-webhooks"
+)]
 #[non_exhaustive]
 pub struct DescriptionError {
     /// Where it is wrong, such as `events[2].payload`; `.` for the whole.
@@ -31,13 +33,14 @@ impl Provider {
     /// The provider of a generated module.
     pub(crate) fn embedded(description: &'static str, spec: &'static str, types: &'static [RustType]) -> Self {
         // The build that wrote the description is that of this library.
-        let provider = parse(description).unwrap_or_else(|error| panic!("{error}"));
+        let mut provider = parse(description).unwrap_or_else(|error| panic!("{error}"));
+        provider.spec = spec;
         for schema in provider.schemas {
             if let Some(rust_type) = types.iter().find(|rust_type| rust_type.schema == schema.name) {
                 schema.set_rust_type(rust_type);
             }
         }
-        Self { spec, ..provider }
+        provider
     }
 }
 

@@ -83,7 +83,8 @@ impl<'de, P: AsRef<[String]>> Visitor<'de> for Members<'_, P> {
                 *found = if rest.is_empty() {
                     Some(value)
                 } else {
-                    let within = as_written(value.as_bytes(), &[rest]).map_err(|error| A::Error::custom(error.message))?;
+                    let within =
+                        as_written(value.as_bytes(), &[rest]).map_err(|error| A::Error::custom(error.message))?;
                     within.into_iter().next().flatten()
                 };
             }
