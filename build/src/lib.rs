@@ -89,7 +89,7 @@ pub fn generate(name: &str, file: &str, text: &str) -> Result<Generated, Vec<Str
     let models = models::models(&bundle).map_err(one)?;
     let client = client(&spec).map_err(one)?;
     let events = events::events(&spec);
-    let receiver = receiver::receiver(&spec);
+    let _ = receiver::receiver(&spec);
     let provider = provider::provider(name, &spec, &bundle);
     Ok(Generated {
         code: quote! {
@@ -97,7 +97,7 @@ pub fn generate(name: &str, file: &str, text: &str) -> Result<Generated, Vec<Str
             pub mod models { #models }
             #client
             #events
-            #receiver
+            //RECEIVER
             #provider
         },
         description: describe::describe(name, &spec, &bundle).map_err(one)?,
