@@ -84,6 +84,11 @@ fn a_delivery_may_come_with_a_key_or_without() {
     use pos_webhooks::catalogue::CredentialPlace;
     for event in pos_webhooks::dealpos::PROVIDER.events {
         let credential = event.credential.as_ref().expect(event.name);
-        assert_eq!((credential.place, credential.required), (CredentialPlace::Header("X-API-Key"), false), "{}", event.name);
+        assert_eq!(
+            (credential.place, credential.required),
+            (CredentialPlace::Header("X-API-Key"), false),
+            "{}",
+            event.name
+        );
     }
 }

@@ -117,7 +117,7 @@ fn a_member_of_another_type_or_name_is_an_error_with_its_place() {
                 Provider::read(&changed.to_string())
             };
             let error = read_with(&|value| *value = if value.is_number() { json!("1") } else { json!(1) }).unwrap_err();
-            let place = error.place.replace('.', "/").replace('[', "/").replace(']', "");
+            let place = error.place.replace(['.', '['], "/").replace(']', "");
             assert!(place == "/" || pointer.ends_with(&place) || format!("/{place}") == pointer, "{pointer}: {error}");
             if original.pointer(&pointer).unwrap().is_object() && !pointer.ends_with("/schema") {
                 let error = read_with(&|value| value["unknown"] = json!(1)).unwrap_err();

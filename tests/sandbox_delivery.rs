@@ -9,10 +9,9 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::Request;
 use axum::http::StatusCode;
-use pos_webhooks::catalogue::Provider;
 use pos_webhooks::sandbox::{Attempt, DeliverError, Delivery, DeliveryFault, Fault, RegisterError, Sandbox};
 use pos_webhooks::verify::{ReceiveError, VerifyError};
-use pos_webhooks::{Secret, dealpos, mipos, mypos, vipps};
+use pos_webhooks::{PROVIDERS, Secret, dealpos, mipos, mypos, vipps};
 
 /// A delivery as it arrived; the body is `None` where it broke off.
 type Arrived = (http::request::Parts, Option<Vec<u8>>);
@@ -99,8 +98,6 @@ fn receive(
         _ => Ok(vipps::Receiver::new(url, secret).unwrap().receive(request)?.name().to_string()),
     }
 }
-
-const PROVIDERS: [&Provider; 4] = [&mipos::PROVIDER, &mypos::PROVIDER, &dealpos::PROVIDER, &vipps::PROVIDER];
 
 #[tokio::test]
 async fn every_event_of_every_provider_is_received() {

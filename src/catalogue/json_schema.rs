@@ -8,6 +8,8 @@ use serde_json::{Map, Value, json};
 
 use super::body::Example;
 use super::provider::{Provider, UnknownName};
+#[cfg(feature = "schemars")]
+use super::schema::Generate;
 use super::schema::Schema;
 
 /// In front of every reference.
@@ -136,7 +138,7 @@ pub(crate) fn for_schemars(
     provider: &'static Provider,
     name: &str,
     generator: &mut schemars::SchemaGenerator,
-    references: &[(&str, fn(&mut schemars::SchemaGenerator) -> schemars::Schema)],
+    references: &[(&str, Generate)],
 ) -> schemars::Schema {
     let mut schema = provider.definition(name).clone();
     resolve(&mut schema, &mut |target| {

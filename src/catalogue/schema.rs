@@ -80,11 +80,17 @@ fn parse(text: &str) -> Value {
 pub(crate) struct RustType {
     /// The schema's name.
     pub(crate) schema: &'static str,
-    pub(crate) decode: fn(&[u8]) -> Result<Box<dyn Model>, DecodeError>,
+    pub(crate) decode: Decode,
     /// Where the schema is that of a model alone.
     #[cfg(feature = "schemars")]
-    pub(crate) generate: Option<fn(&mut schemars::SchemaGenerator) -> schemars::Schema>,
+    pub(crate) generate: Option<Generate>,
 }
+
+type Decode = fn(&[u8]) -> Result<Box<dyn Model>, DecodeError>;
+
+/// How `schemars` comes by a schema.
+#[cfg(feature = "schemars")]
+pub(crate) type Generate = fn(&mut schemars::SchemaGenerator) -> schemars::Schema;
 
 /// What a schema describes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
