@@ -11,6 +11,10 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::DecodeError;
+pub use crate::signature::description::{
+    Algorithm, Custom, Digest, Encoding, FormPart, Hash, Id, Key, KeyEncoding, KeyPlace, Keys, Part, Signature, Time,
+    TimeFormat, Verification,
+};
 
 /// Everything one specification says.
 #[non_exhaustive]

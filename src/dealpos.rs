@@ -9,7 +9,7 @@ include!(concat!(env!("OUT_DIR"), "/dealpos.rs"));
 /// Source: the provider's webhook introduction and guide (<https://developer.dealpos.com/webhook>).
 mod receiver {
     use super::{Event, EventName, PROVIDER, headers};
-    use crate::verify::{Headers, Keys, ReceiveError, ReceiverError, VerifyError, optional, sign as mac};
+    use crate::verify::{Headers, Keys, ReceiveError, ReceiverError, VerifyError, mac, optional};
     use crate::{DecodeError, Secret};
 
     const AUTHORIZATION: &str = "Authorization";

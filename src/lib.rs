@@ -48,12 +48,13 @@ mod events;
 #[path = "../build/formats.rs"]
 mod formats;
 mod json_schema;
+mod leak;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
+mod signature;
 #[cfg(feature = "validate")]
 mod strict_json;
 mod times;
-#[cfg(any(feature = "sandbox", feature = "vipps"))]
 mod urls;
 #[cfg(feature = "validate")]
 pub mod validate;

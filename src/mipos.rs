@@ -12,7 +12,7 @@ include!(concat!(env!("OUT_DIR"), "/mipos.rs"));
 /// logistics webhooks, which document a vector.
 mod receiver {
     use super::{Event, EventName, PROVIDER, headers};
-    use crate::verify::{Headers, Keys, ReceiveError, ReceiverError, VerifyError, from_hex, required, sign as mac};
+    use crate::verify::{Headers, Keys, ReceiveError, ReceiverError, VerifyError, from_hex, mac, required};
     use crate::{DecodeError, Secret};
 
     /// Receives the deliveries of one URL, which was registered for one type of webhook.
@@ -54,8 +54,10 @@ mod receiver {
         pub fn verify<H: Headers + ?Sized>(&self, headers: &H, body: &[u8]) -> Result<(), VerifyError> {
             let Some(keys) = &self.keys else { return Ok(()) };
             let name = headers::SIGNATURE_WEBHOOK;
-            let signature = from_hex(required(headers, name)?)
-                .ok_or(VerifyError::MalformedHeader { name, expected: "a signature of 64 hexadecimal digits" })?;
+            let signature = from_hex(required(headers, name)?).ok_or(VerifyError::MalformedHeader {
+                name,
+                expected: "a signature of 64 hexadecimal digits".into(),
+            })?;
             if keys.verify(&[body], [signature].into_iter()) { Ok(()) } else { Err(VerifyError::SignatureMismatch) }
         }
 

@@ -11,7 +11,7 @@ include!(concat!(env!("OUT_DIR"), "/mypos.rs"));
 /// second-hand.
 mod receiver {
     use super::{Event, EventName, PROVIDER, headers};
-    use crate::verify::{Headers, Keys, ReceiveError, ReceiverError, VerifyError, from_hex, required, sign as mac};
+    use crate::verify::{Headers, Keys, ReceiveError, ReceiverError, VerifyError, from_hex, mac, required};
     use crate::{DecodeError, Secret};
 
     /// Receives the deliveries of one webhook.
@@ -59,7 +59,7 @@ mod receiver {
             if signatures.clone().next().is_none() {
                 return Err(VerifyError::MalformedHeader {
                     name,
-                    expected: "of the form `t=SECONDS,v1=SIGNATURE` with 64 hexadecimal digits",
+                    expected: "of the form `t=SECONDS,v1=SIGNATURE` with 64 hexadecimal digits".into(),
                 });
             }
             let genuine = self.keys.verify(&[body], signatures.clone())

@@ -1,169 +1,20 @@
-//! Whether a delivery comes from its provider: what the schemes of all providers share.
+//! Whether a delivery comes from its provider.
 //!
 //! Verification looks at the raw bytes of the body, at headers, and at the clock it is given. It returns nothing but
-//! success or a [`VerifyError`], parses no body, and never trusts what the request says of its own host.
-
-use std::fmt;
-use std::time::Duration;
+//! success or a [`VerifyError`], parses a body only where members of it are signed, and never trusts what the request says of
+//! its own host.
 
 /// The clock that a replay window is held against: `Timestamp::now()`.
 pub use jiff::Timestamp;
+
+use std::fmt;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
 use crate::catalogue::Provider;
+pub use crate::signature::{CustomVerification, Headers, ReceiverError, ToSign, Verifier, VerifyError, sign};
 use crate::{Acknowledgement, DecodeError, Secret};
-
-/// The headers of a delivery: an [`http::HeaderMap`], or names and values as a list for frameworks with types of their
-/// own. Names are compared without regard to case.
-pub trait Headers: sealed::Lookup {}
-
-impl Headers for http::HeaderMap {}
-impl<N: AsRef<str>, V: AsRef<[u8]>> Headers for [(N, V)] {}
-impl<N: AsRef<str>, V: AsRef<[u8]>, const LENGTH: usize> Headers for [(N, V); LENGTH] {}
-impl<N: AsRef<str>, V: AsRef<[u8]>> Headers for Vec<(N, V)> {}
-
-mod sealed {
-    /// The values of a header.
-    pub enum Found<'a> {
-        None,
-        One(&'a [u8]),
-        Several,
-    }
-
-    pub trait Lookup {
-        fn lookup(&self, name: &str) -> Found<'_>;
-    }
-
-    fn only<'a>(mut values: impl Iterator<Item = &'a [u8]>) -> Found<'a> {
-        match (values.next(), values.next()) {
-            (None, _) => Found::None,
-            (Some(value), None) => Found::One(value),
-            (Some(_), Some(_)) => Found::Several,
-        }
-    }
-
-    impl Lookup for http::HeaderMap {
-        fn lookup(&self, name: &str) -> Found<'_> {
-            only(self.get_all(name).iter().map(http::HeaderValue::as_bytes))
-        }
-    }
-
-    impl<N: AsRef<str>, V: AsRef<[u8]>> Lookup for [(N, V)] {
-        fn lookup(&self, name: &str) -> Found<'_> {
-            let same = |(candidate, _): &&(N, V)| candidate.as_ref().eq_ignore_ascii_case(name);
-            only(self.iter().filter(same).map(|(_, value)| value.as_ref()))
-        }
-    }
-
-    impl<N: AsRef<str>, V: AsRef<[u8]>, const LENGTH: usize> Lookup for [(N, V); LENGTH] {
-        fn lookup(&self, name: &str) -> Found<'_> {
-            self.as_slice().lookup(name)
-        }
-    }
-
-    impl<N: AsRef<str>, V: AsRef<[u8]>> Lookup for Vec<(N, V)> {
-        fn lookup(&self, name: &str) -> Found<'_> {
-            self.as_slice().lookup(name)
-        }
-    }
-}
-
-/// The value of a header that may be missing. A repeated header is refused: which value counts would be a guess.
-pub(crate) fn optional<'a, H: Headers + ?Sized>(
-    headers: &'a H,
-    name: &'static str,
-) -> Result<Option<&'a str>, VerifyError> {
-    match headers.lookup(name) {
-        sealed::Found::None => Ok(None),
-        sealed::Found::Several => Err(VerifyError::RepeatedHeader { name }),
-        sealed::Found::One(value) => {
-            // Without an early end, which would forbid the compiler to look at many bytes at once.
-            let printable = value.iter().fold(true, |all, byte| all & (b' '..=b'~').contains(byte));
-            let text = std::str::from_utf8(value).ok().filter(|_| printable);
-            text.map(Some).ok_or(VerifyError::MalformedHeader { name, expected: "printable ASCII" })
-        }
-    }
-}
-
-/// The value of a header that has to be there.
-pub(crate) fn required<'a, H: Headers + ?Sized>(headers: &'a H, name: &'static str) -> Result<&'a str, VerifyError> {
-    optional(headers, name)?.ok_or(VerifyError::MissingHeader { name })
-}
-
-/// Why a delivery is not taken to come from its provider. Nothing in it is secret or personal.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum VerifyError {
-    /// A header is missing.
-    #[error("the header `{name}` is missing; look whether a proxy or framework removes it")]
-    MissingHeader {
-        /// The header's name.
-        name: &'static str,
-    },
-    /// A header is there more than once.
-    #[error("the header `{name}` is there more than once; look whether a proxy adds it")]
-    RepeatedHeader {
-        /// The header's name.
-        name: &'static str,
-    },
-    /// A header is not of the documented form.
-    #[error("the header `{name}` is not {expected}; look whether the request comes from the provider at all")]
-    MalformedHeader {
-        /// The header's name.
-        name: &'static str,
-        /// The documented form.
-        expected: &'static str,
-    },
-    /// The body is not the one that was signed.
-    #[error(
-        "the body is not the one that was signed; pass its bytes as they were received, before anything parses them"
-    )]
-    ContentHashMismatch,
-    /// No secret gives the signature.
-    #[error(
-        "the signature does not match; look whether the secret is that of this registration, and whether all that is signed \
-         is as the provider sent it"
-    )]
-    SignatureMismatch,
-    /// The delivery was signed too long ago.
-    #[error("the delivery was signed {} s before the window; look at this machine's clock, or it is a replay", by.as_secs())]
-    Stale {
-        /// How far outside the replay window.
-        by: Duration,
-    },
-    /// The delivery was signed in the future.
-    #[error("the delivery was signed {} s after the window; look at this machine's clock", by.as_secs())]
-    Future {
-        /// How far outside the replay window.
-        by: Duration,
-    },
-    /// The key or token that was agreed on is another one.
-    #[error("the key in the header `{name}` is not the one that was configured")]
-    KeyMismatch {
-        /// The header's name.
-        name: &'static str,
-    },
-}
-
-/// Why a receiver could not be made.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ReceiverError {
-    /// There is no secret at all.
-    #[error("no secret is given, so nothing could be verified")]
-    NoSecret,
-    /// A secret is empty.
-    #[error("a secret is empty; look where it is read from")]
-    EmptySecret,
-    /// No delivery is signed for the URL as it is written.
-    #[error("the URL cannot be used: {0}")]
-    Url(&'static str),
-    /// The time cannot be written as an HTTP date.
-    #[error("the time cannot be written as an HTTP date")]
-    Time,
-}
 
 /// Why a delivery was not received.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -200,6 +51,19 @@ impl ReceiveError {
             acknowledgement: crate::events::acknowledgement(provider, event),
         }))
     }
+}
+
+/// The value of a header that may be missing.
+pub(crate) fn optional<'a, H: Headers + ?Sized>(
+    headers: &'a H,
+    name: &'static str,
+) -> Result<Option<&'a str>, VerifyError> {
+    headers.optional(name)
+}
+
+/// The value of a header that has to be there.
+pub(crate) fn required<'a, H: Headers + ?Sized>(headers: &'a H, name: &'static str) -> Result<&'a str, VerifyError> {
+    headers.required(name)
 }
 
 /// Keys for HMAC-SHA256, prepared once. Any of them is enough, so that secrets can be rotated.
@@ -250,7 +114,7 @@ impl fmt::Debug for Keys {
 }
 
 /// The signature of the parts.
-pub(crate) fn sign(secret: &Secret, parts: &[&[u8]]) -> Result<Signature, ReceiverError> {
+pub(crate) fn mac(secret: &Secret, parts: &[&[u8]]) -> Result<Signature, ReceiverError> {
     let mut mac = Keys::key(secret)?;
     parts.iter().for_each(|part| mac.update(part));
     Ok(mac.finalize().into_bytes().into())

@@ -17,9 +17,7 @@ mod receiver {
     use sha2::{Digest as _, Sha256};
 
     use super::{Event, EventName, PROVIDER, headers};
-    use crate::verify::{
-        Headers, Keys, ReceiveError, ReceiverError, Signature, VerifyError, optional, required, sign as mac,
-    };
+    use crate::verify::{Headers, Keys, ReceiveError, ReceiverError, Signature, VerifyError, mac, optional, required};
     use crate::{DecodeError, Secret, times};
 
     const AUTHORIZATION: &str = "Authorization";
@@ -84,7 +82,8 @@ mod receiver {
             let date = required(headers, headers::X_MS_DATE)?;
             let hash = required(headers, headers::X_MS_CONTENT_SHA256)?;
             let (name, signature) = signature(headers)?;
-            let malformed = |name, expected| VerifyError::MalformedHeader { name, expected };
+            let malformed =
+                |name, expected: &'static str| VerifyError::MalformedHeader { name, expected: expected.into() };
             let signed_at = times::http_date(date)
                 .ok_or(malformed(headers::X_MS_DATE, "an HTTP date such as `Thu, 30 Mar 2023 08:38:32 GMT`"))?;
             let signature =
@@ -97,7 +96,7 @@ mod receiver {
                 return Err(VerifyError::SignatureMismatch);
             }
             match self.window {
-                Some(window) => times::within(signed_at, now, window),
+                Some(window) => crate::signature::within(signed_at, now, window),
                 None => Ok(()),
             }
         }
@@ -152,7 +151,7 @@ mod receiver {
         at: Timestamp,
     ) -> Result<Vec<(&'static str, String)>, ReceiverError> {
         let (authority, signed) = signed_parts(url)?;
-        let date = times::to_http_date(at).ok_or(ReceiverError::Time)?;
+        let date = times::to_http_date(at).ok_or(ReceiverError::Time("an HTTP date"))?;
         let hash = content_hash(body);
         let signature = mac(secret, &string_to_sign(&signed, &date, &hash).map(str::as_bytes))?;
         let authorization = format!("{SCHEME}{}", BASE64.encode(signature));
@@ -178,11 +177,11 @@ mod receiver {
             (None, None) => Err(VerifyError::MissingHeader { name: AUTHORIZATION }),
             (Some(_), _) => Err(VerifyError::MalformedHeader {
                 name: AUTHORIZATION,
-                expected: "an HMAC-SHA256 signature of the documented form",
+                expected: "an HMAC-SHA256 signature of the documented form".into(),
             }),
             (None, Some(_)) => Err(VerifyError::MalformedHeader {
                 name: headers::X_VIPPS_AUTHORIZATION,
-                expected: "an HMAC-SHA256 signature of the documented form",
+                expected: "an HMAC-SHA256 signature of the documented form".into(),
             }),
         }
     }
