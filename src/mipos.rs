@@ -11,9 +11,19 @@ include!(concat!(env!("OUT_DIR"), "/mipos.rs"));
 /// signed with the secret id" and "Sha256". That this means HMAC in hexadecimal is an inference from the provider's
 /// logistics webhooks, which document a vector.
 mod receiver {
-    use super::{Event, EventName, PROVIDER, headers};
-    use crate::verify::{Headers, Keys, ReceiveError, ReceiverError, VerifyError, from_hex, mac, required};
+    use std::sync::LazyLock;
+
+    use super::{Event, EventName, PROVIDER};
+    use crate::catalogue::Verification;
+    use crate::verify::{Headers, ReceiveError, ReceiverError, Timestamp, ToSign, Verifier, VerifyError};
     use crate::{DecodeError, Secret};
+
+    /// Until the build writes it with the rest of the description.
+    static VERIFICATION: LazyLock<Verification> = LazyLock::new(|| Verification::embedded(DESCRIPTION));
+    const DESCRIPTION: &str = r#"{"signatures":[{"name":null,"description":"","optional":null,"headers":["Signature-Webhook"],
+        "form":["signature"],"separator":null,"repeated":false,"algorithm":"hmac-sha256",
+        "encoding":"hex","key":{"encoding":"text","prefix":"","hash":null},"signed":[["body"]],
+        "digest":null,"time":null,"id":null}]}"#;
 
     /// Receives the deliveries of one URL, which was registered for one type of webhook.
     ///
@@ -23,7 +33,7 @@ mod receiver {
     #[derive(Clone, Debug)]
     pub struct Receiver {
         name: EventName,
-        keys: Option<Keys>,
+        verifier: Option<Verifier>,
     }
 
     impl Receiver {
@@ -36,14 +46,14 @@ mod receiver {
             name: EventName,
             secrets: impl IntoIterator<Item = impl Into<Secret>>,
         ) -> Result<Self, ReceiverError> {
-            Ok(Self { name, keys: Some(Keys::new(secrets)?) })
+            Ok(Self { name, verifier: Some(Verifier::new(&VERIFICATION, None, None, secrets)?) })
         }
 
         /// A receiver that takes every delivery for genuine, since the provider does not document where its secret comes
         /// from. Anyone who knows the URL can send one.
         #[must_use]
         pub fn unsigned(name: EventName) -> Self {
-            Self { name, keys: None }
+            Self { name, verifier: None }
         }
 
         /// Verifies a delivery. The body is not parsed.
@@ -52,13 +62,8 @@ mod receiver {
         ///
         /// When the body was not signed with one of the secrets; never for [`Receiver::unsigned`].
         pub fn verify<H: Headers + ?Sized>(&self, headers: &H, body: &[u8]) -> Result<(), VerifyError> {
-            let Some(keys) = &self.keys else { return Ok(()) };
-            let name = headers::SIGNATURE_WEBHOOK;
-            let signature = from_hex(required(headers, name)?).ok_or(VerifyError::MalformedHeader {
-                name,
-                expected: "a signature of 64 hexadecimal digits".into(),
-            })?;
-            if keys.verify(&[body], [signature].into_iter()) { Ok(()) } else { Err(VerifyError::SignatureMismatch) }
+            // There is no time, so the clock plays no part.
+            self.verifier.as_ref().map_or(Ok(()), |verifier| verifier.verify(headers, body, Timestamp::UNIX_EPOCH))
         }
 
         /// Decodes a payload of what the URL was registered for.
@@ -88,7 +93,8 @@ mod receiver {
     ///
     /// When the secret is empty.
     pub fn sign(secret: &Secret, body: &[u8]) -> Result<Vec<(&'static str, String)>, ReceiverError> {
-        Ok(vec![(headers::SIGNATURE_WEBHOOK, hex::encode(mac(secret, &[body])?))])
+        let delivery = ToSign { url: None, id: None, headers: &[], body, at: Timestamp::UNIX_EPOCH };
+        crate::verify::sign(&VERIFICATION, None, secret, &delivery)
     }
 }
 

@@ -10,9 +10,26 @@ include!(concat!(env!("OUT_DIR"), "/mypos.rs"));
 /// (<https://developers.mypos.com/en/doc/more_apis/v1_0/6-receiving-a-webhook>). That the signature is hexadecimal is
 /// second-hand.
 mod receiver {
+    use std::sync::LazyLock;
+
     use super::{Event, EventName, PROVIDER, headers};
-    use crate::verify::{Headers, Keys, ReceiveError, ReceiverError, VerifyError, from_hex, mac, required};
+    use crate::catalogue::Verification;
+    use crate::verify::{Headers, ReceiveError, ReceiverError, Timestamp, ToSign, Verifier, VerifyError};
     use crate::{DecodeError, Secret};
+
+    /// Until the build writes it with the rest of the description.
+    static VERIFICATION: LazyLock<Verification> = LazyLock::new(|| Verification::embedded(DESCRIPTION));
+    const DESCRIPTION: &str = r#"{"signatures":[{"name":"v1","description":"","optional":null,"headers":["X-myPOS-Signature"],
+        "form":[{"text":"t="},"time",{"text":",v1="},"signature"],"separator":",",
+        "repeated":false,"algorithm":"hmac-sha256","encoding":"hex","key":{"encoding":"text",
+        "prefix":"","hash":null},"signed":[["body"]],"digest":null,"time":{"headers":[],
+        "member":null,"format":"seconds","window":null},"id":null},{"name":"without-spaces",
+        "description":"One wording of the documentation asks for a signature of the body without the space after each `:` and `,`.",
+        "optional":null,"headers":["X-myPOS-Signature"],"form":[{"text":"t="},"time",
+        {"text":",v1="},"signature"],"separator":",","repeated":false,"algorithm":"hmac-sha256",
+        "encoding":"hex","key":{"encoding":"text","prefix":"","hash":null},"signed":[["body"],
+        ["body-without-spaces"]],"digest":null,"time":{"headers":[],"member":null,
+        "format":"seconds","window":null},"id":null}]}"#;
 
     /// Receives the deliveries of one webhook.
     ///
@@ -22,8 +39,9 @@ mod receiver {
     /// [`Event::acknowledgement`] says how long the provider waits for the answer, and when it delivers again.
     #[derive(Clone, Debug)]
     pub struct Receiver {
-        keys: Keys,
-        spaces_removed: bool,
+        verifier: Verifier,
+        /// Accepts other signatures as well.
+        lenient: Verifier,
     }
 
     impl Receiver {
@@ -33,7 +51,9 @@ mod receiver {
         ///
         /// When a secret is missing or empty.
         pub fn new(secrets: impl IntoIterator<Item = impl Into<Secret>>) -> Result<Self, ReceiverError> {
-            Ok(Self { keys: Keys::new(secrets)?, spaces_removed: false })
+            let secrets: Vec<Secret> = secrets.into_iter().map(Into::into).collect();
+            let lenient = Verifier::new(&VERIFICATION, Some("without-spaces"), None, secrets.clone())?;
+            Ok(Self { verifier: Verifier::new(&VERIFICATION, None, None, secrets)?, lenient })
         }
 
         /// Accepts as well a signature of the body without the space after each `:` and `,`, which one wording of the
@@ -43,7 +63,7 @@ mod receiver {
         /// unnoticed.
         #[must_use]
         pub fn accept_signatures_without_spaces(mut self) -> Self {
-            self.spaces_removed = true;
+            self.verifier = self.lenient.clone();
             self
         }
 
@@ -53,18 +73,8 @@ mod receiver {
         ///
         /// When the body was not signed with one of the secrets.
         pub fn verify<H: Headers + ?Sized>(&self, headers: &H, body: &[u8]) -> Result<(), VerifyError> {
-            let name = headers::X_MY_POS_SIGNATURE;
-            let signatures =
-                required(headers, name)?.split(',').filter_map(|part| from_hex(part.trim().strip_prefix("v1=")?));
-            if signatures.clone().next().is_none() {
-                return Err(VerifyError::MalformedHeader {
-                    name,
-                    expected: "of the form `t=SECONDS,v1=SIGNATURE` with 64 hexadecimal digits".into(),
-                });
-            }
-            let genuine = self.keys.verify(&[body], signatures.clone())
-                || self.spaces_removed && self.keys.verify(&[&without_spaces(body)], signatures);
-            if genuine { Ok(()) } else { Err(VerifyError::SignatureMismatch) }
+            // The time is not signed, so the clock plays no part.
+            self.verifier.verify(headers, body, Timestamp::UNIX_EPOCH)
         }
 
         /// The event that a delivery is; its header says.
@@ -73,7 +83,7 @@ mod receiver {
         ///
         /// When the header is missing or there more than once.
         pub fn event_name<H: Headers + ?Sized>(&self, headers: &H) -> Result<EventName, VerifyError> {
-            required(headers, headers::X_MY_POS_EVENT).map(EventName::from)
+            headers.required(headers::X_MY_POS_EVENT).map(EventName::from)
         }
 
         /// Decodes a payload. No payload is documented, so each is free-form JSON.
@@ -110,23 +120,11 @@ mod receiver {
         name: &EventName,
         secret: &Secret,
         body: &[u8],
-        at: jiff::Timestamp,
+        at: Timestamp,
     ) -> Result<Vec<(&'static str, String)>, ReceiverError> {
-        let signature = hex::encode(mac(secret, &[body])?);
-        Ok(vec![
-            (headers::X_MY_POS_EVENT, name.to_string()),
-            (headers::X_MY_POS_SIGNATURE, format!("t={},v1={signature}", at.as_second())),
-        ])
-    }
-
-    /// The body without the space after each colon and comma, texts included, as the provider's sample does it.
-    fn without_spaces(body: &[u8]) -> Vec<u8> {
-        let follows = |index: usize| index.checked_sub(1).and_then(|before| body.get(before));
-        let kept = body
-            .iter()
-            .enumerate()
-            .filter(|(index, byte)| **byte != b' ' || !matches!(follows(*index), Some(b':' | b',')));
-        kept.map(|(_, byte)| *byte).collect()
+        let signed =
+            crate::verify::sign(&VERIFICATION, None, secret, &ToSign { url: None, id: None, headers: &[], body, at })?;
+        Ok([(headers::X_MY_POS_EVENT, name.to_string())].into_iter().chain(signed).collect())
     }
 }
 

@@ -9,21 +9,25 @@ include!(concat!(env!("OUT_DIR"), "/vipps.rs"));
 /// Source: the provider's page "Request authentication"
 /// (<https://developer.vippsmobilepay.com/docs/APIs/webhooks-api/request-authentication>).
 mod receiver {
+    use std::sync::LazyLock;
     use std::time::Duration;
 
-    use base64::Engine as _;
-    use base64::engine::general_purpose::STANDARD as BASE64;
-    use jiff::Timestamp;
-    use sha2::{Digest as _, Sha256};
+    use super::{Event, EventName, PROVIDER};
+    use crate::catalogue::Verification;
+    use crate::verify::{Headers, ReceiveError, ReceiverError, Timestamp, ToSign, Verifier, VerifyError};
+    use crate::{DecodeError, Secret};
 
-    use super::{Event, EventName, PROVIDER, headers};
-    use crate::verify::{Headers, Keys, ReceiveError, ReceiverError, Signature, VerifyError, mac, optional, required};
-    use crate::{DecodeError, Secret, times};
-
-    const AUTHORIZATION: &str = "Authorization";
-
-    /// What is in front of the signature. The order of the signed values is fixed.
-    const SCHEME: &str = "HMAC-SHA256 SignedHeaders=x-ms-date;host;x-ms-content-sha256&Signature=";
+    /// Until the build writes it with the rest of the description.
+    static VERIFICATION: LazyLock<Verification> = LazyLock::new(|| Verification::embedded(DESCRIPTION));
+    const DESCRIPTION: &str = r#"{"signatures":[{"name":null,"description":"","optional":null,"headers":["Authorization",
+        "X-Vipps-Authorization"],
+        "form":[{"text":"HMAC-SHA256 SignedHeaders=x-ms-date;host;x-ms-content-sha256&Signature="},
+        "signature"],"separator":null,"repeated":false,"algorithm":"hmac-sha256",
+        "encoding":"base64","key":{"encoding":"text","prefix":"","hash":null},
+        "signed":[["method",{"text":"\n"},"url-target",{"text":"\n"},"time",{"text":";"},
+        "url-host",{"text":";"},"digest"]],"digest":{"algorithm":"sha256","encoding":"base64",
+        "header":"x-ms-content-sha256"},"time":{"headers":["x-ms-date"],"member":null,
+        "format":"http-date","window":300},"id":null}]}"#;
 
     /// Receives the deliveries of one URL.
     ///
@@ -32,12 +36,7 @@ mod receiver {
     ///
     /// [`Event::acknowledgement`] says how long the provider waits for the answer, and when it delivers again.
     #[derive(Clone, Debug)]
-    pub struct Receiver {
-        /// What is signed before the date, and between date and content hash.
-        signed: [String; 2],
-        keys: Keys,
-        window: Option<Duration>,
-    }
+    pub struct Receiver(Verifier);
 
     impl Receiver {
         /// A receiver for the URL as it was registered, and the secrets of its registrations.
@@ -53,24 +52,21 @@ mod receiver {
         ///
         /// When no delivery is signed for the URL as it is written, or a secret is missing or empty.
         pub fn new(url: &str, secrets: impl IntoIterator<Item = impl Into<Secret>>) -> Result<Self, ReceiverError> {
-            let (_, signed) = signed_parts(url)?;
-            Ok(Self { signed, keys: Keys::new(secrets)?, window: Some(Duration::from_secs(300)) })
+            Verifier::new(&VERIFICATION, None, Some(url), secrets).map(Self)
         }
 
         /// How far the signed date may lie before or after the clock.
         #[must_use]
-        pub fn replay_window(mut self, window: Duration) -> Self {
-            self.window = Some(window);
-            self
+        pub fn replay_window(self, window: Duration) -> Self {
+            Self(self.0.replay_window(window))
         }
 
         /// Accepts deliveries however old they are: anyone who has ever seen one can send it again.
         ///
         /// For deliveries from a store of your own that are verified late.
         #[must_use]
-        pub fn dangerously_without_replay_window(mut self) -> Self {
-            self.window = None;
-            self
+        pub fn dangerously_without_replay_window(self) -> Self {
+            Self(self.0.dangerously_without_replay_window())
         }
 
         /// Verifies a delivery. The body is not parsed.
@@ -79,26 +75,7 @@ mod receiver {
         ///
         /// When the delivery was not signed with one of the secrets for this URL within the replay window around `now`.
         pub fn verify<H: Headers + ?Sized>(&self, headers: &H, body: &[u8], now: Timestamp) -> Result<(), VerifyError> {
-            let date = required(headers, headers::X_MS_DATE)?;
-            let hash = required(headers, headers::X_MS_CONTENT_SHA256)?;
-            let (name, signature) = signature(headers)?;
-            let malformed =
-                |name, expected: &'static str| VerifyError::MalformedHeader { name, expected: expected.into() };
-            let signed_at = times::http_date(date)
-                .ok_or(malformed(headers::X_MS_DATE, "an HTTP date such as `Thu, 30 Mar 2023 08:38:32 GMT`"))?;
-            let signature =
-                from_base64(signature).ok_or(malformed(name, "a signature of 32 bytes in standard Base64"))?;
-            if from_base64(hash) != Some(Sha256::digest(body).into()) {
-                return Err(VerifyError::ContentHashMismatch);
-            }
-            let parts = string_to_sign(&self.signed, date, hash);
-            if !self.keys.verify(&parts.map(str::as_bytes), [signature].into_iter()) {
-                return Err(VerifyError::SignatureMismatch);
-            }
-            match self.window {
-                Some(window) => crate::signature::within(signed_at, now, window),
-                None => Ok(()),
-            }
+            self.0.verify(headers, body, now)
         }
 
         /// The text whose signature [`Receiver::verify`] looks for, to find out why a delivery is refused: path and host of
@@ -106,10 +83,10 @@ mod receiver {
         ///
         /// # Errors
         ///
-        /// When the date is missing, there more than once or not ASCII.
+        /// When the date is missing, there more than once or not an HTTP date.
         pub fn string_to_sign<H: Headers + ?Sized>(&self, headers: &H, body: &[u8]) -> Result<String, VerifyError> {
-            let date = required(headers, headers::X_MS_DATE)?;
-            Ok(string_to_sign(&self.signed, date, &content_hash(body)).concat())
+            let text = self.0.string_to_sign(headers, body)?.unwrap_or_default();
+            Ok(String::from_utf8_lossy(&text).into_owned())
         }
 
         /// Decodes a payload; which event it is, the payload says.
@@ -150,62 +127,7 @@ mod receiver {
         body: &[u8],
         at: Timestamp,
     ) -> Result<Vec<(&'static str, String)>, ReceiverError> {
-        let (authority, signed) = signed_parts(url)?;
-        let date = times::to_http_date(at).ok_or(ReceiverError::Time("an HTTP date"))?;
-        let hash = content_hash(body);
-        let signature = mac(secret, &string_to_sign(&signed, &date, &hash).map(str::as_bytes))?;
-        let authorization = format!("{SCHEME}{}", BASE64.encode(signature));
-        Ok(vec![
-            ("Host", authority),
-            (headers::X_MS_DATE, date),
-            (headers::X_MS_CONTENT_SHA256, hash),
-            (AUTHORIZATION, authorization),
-        ])
-    }
-
-    /// The header that carries the signature, and the signature. Some web servers strip `Authorization`, or use it for
-    /// a login of their own.
-    fn signature<H: Headers + ?Sized>(headers: &H) -> Result<(&'static str, &str), VerifyError> {
-        let authorization = optional(headers, AUTHORIZATION)?;
-        let copy = optional(headers, headers::X_VIPPS_AUTHORIZATION)?;
-        for (name, value) in [(AUTHORIZATION, authorization), (headers::X_VIPPS_AUTHORIZATION, copy)] {
-            if let Some(signature) = value.and_then(|value| value.strip_prefix(SCHEME)) {
-                return Ok((name, signature));
-            }
-        }
-        match (authorization, copy) {
-            (None, None) => Err(VerifyError::MissingHeader { name: AUTHORIZATION }),
-            (Some(_), _) => Err(VerifyError::MalformedHeader {
-                name: AUTHORIZATION,
-                expected: "an HMAC-SHA256 signature of the documented form".into(),
-            }),
-            (None, Some(_)) => Err(VerifyError::MalformedHeader {
-                name: headers::X_VIPPS_AUTHORIZATION,
-                expected: "an HMAC-SHA256 signature of the documented form".into(),
-            }),
-        }
-    }
-
-    fn content_hash(body: &[u8]) -> String {
-        BASE64.encode(Sha256::digest(body))
-    }
-
-    fn from_base64(text: &str) -> Option<Signature> {
-        // The decoder asks for whole groups of three bytes.
-        let mut bytes = [0; 33];
-        let length = BASE64.decode_slice(text, &mut bytes).ok()?;
-        bytes.get(..length)?.try_into().ok()
-    }
-
-    fn string_to_sign<'a>([before_date, before_hash]: &'a [String; 2], date: &'a str, hash: &'a str) -> [&'a str; 4] {
-        [before_date, date, before_hash, hash]
-    }
-
-    /// Host, with the port where it is not the scheme's own, and what of the URL is signed before and after the date.
-    fn signed_parts(url: &str) -> Result<(String, [String; 2]), ReceiverError> {
-        let (authority, path) = crate::urls::on_the_wire(url).map_err(ReceiverError::Url)?;
-        let signed = [format!("POST\n{path}\n"), format!(";{authority};")];
-        Ok((authority, signed))
+        crate::verify::sign(&VERIFICATION, None, secret, &ToSign { url: Some(url), id: None, headers: &[], body, at })
     }
 }
 

@@ -22,6 +22,11 @@ pub enum Verification {
 }
 
 impl Verification {
+    /// A description that is a part of this crate.
+    pub(crate) fn embedded(json: &'static str) -> Self {
+        serde_json::from_str(json).unwrap_or(Self::None("its description does not parse"))
+    }
+
     /// The signature of this name, or the default one. `None` where there is no such signature.
     pub fn signature(&self, name: Option<&str>) -> Option<&'static Signature> {
         match (self, name) {

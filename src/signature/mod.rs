@@ -19,5 +19,4 @@ pub use custom::CustomVerification;
 pub use error::{ReceiverError, VerifyError};
 pub use headers::Headers;
 pub use sign::{ToSign, sign};
-pub(crate) use time::within;
 pub use verifier::Verifier;

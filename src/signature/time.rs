@@ -65,7 +65,7 @@ fn iso8601(text: &str) -> Option<Timestamp> {
 }
 
 /// Whether a time lies in a window around another one, ends included.
-pub(crate) fn within(signed_at: Timestamp, now: Timestamp, window: Duration) -> Result<(), VerifyError> {
+pub(super) fn within(signed_at: Timestamp, now: Timestamp, window: Duration) -> Result<(), VerifyError> {
     // The whole range of a timestamp fits a signed duration.
     let age = now.duration_since(signed_at);
     let distance = age.unsigned_abs();
