@@ -42,6 +42,21 @@ pub(crate) fn slice<T: Deserialize<'static>, D: Deserializer<'static>>(
     Ok(Vec::<T>::deserialize(deserializer)?.leak())
 }
 
+/// An array of arrays.
+pub(crate) fn slices<T: Deserialize<'static>, D: Deserializer<'static>>(
+    deserializer: D,
+) -> Result<&'static [&'static [T]], D::Error> {
+    Ok(Vec::<Slice<T>>::deserialize(deserializer)?.into_iter().map(|slice| slice.0).collect::<Vec<_>>().leak())
+}
+
+struct Slice<T: 'static>(&'static [T]);
+
+impl<T: Deserialize<'static>> Deserialize<'static> for Slice<T> {
+    fn deserialize<D: Deserializer<'static>>(deserializer: D) -> Result<Self, D::Error> {
+        slice(deserializer).map(Self)
+    }
+}
+
 /// A JSON pointer.
 pub(crate) fn pointer<D: Deserializer<'static>>(deserializer: D) -> Result<&'static str, D::Error> {
     checked(text(deserializer)?)

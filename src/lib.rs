@@ -32,12 +32,7 @@
 #![deny(missing_docs)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 // What the providers share is not all used by each of them.
-#![cfg_attr(
-    not(all(feature = "mipos", feature = "mypos", feature = "dealpos", feature = "vipps")),
-    allow(dead_code, unused_imports, unused_macros)
-)]
-
-use std::sync::LazyLock;
+#![cfg_attr(not(feature = "providers"), allow(dead_code, unused_imports, unused_macros))]
 
 pub mod catalogue;
 #[cfg(feature = "client")]
@@ -46,46 +41,28 @@ mod decode;
 mod events;
 mod json;
 mod leak;
+mod receiver;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
+mod signature;
 mod times;
-#[cfg(any(feature = "sandbox", feature = "vipps"))]
 mod urls;
 #[cfg(feature = "validate")]
 pub mod validate;
 mod values;
 pub mod verify;
 
-#[cfg(feature = "dealpos")]
-pub mod dealpos;
-#[cfg(feature = "mipos")]
-pub mod mipos;
-#[cfg(feature = "mypos")]
-pub mod mypos;
-#[cfg(feature = "vipps")]
-pub mod vipps;
-
 #[cfg(feature = "client")]
 pub use client::AnyError;
 pub use events::{Acknowledgement, UnknownEvent};
 pub use json::error::DecodeError;
+pub use receiver::{AnyEvent, AnyReceiver, Registered};
 pub use values::{Json, Number, NumberError, Secret, Time, TimeError};
 
-/// The providers that are compiled in.
-pub static PROVIDERS: LazyLock<Vec<&'static catalogue::Provider>> = LazyLock::new(|| {
-    vec![
-        #[cfg(feature = "mipos")]
-        &mipos::PROVIDER,
-        #[cfg(feature = "mypos")]
-        &mypos::PROVIDER,
-        #[cfg(feature = "dealpos")]
-        &dealpos::PROVIDER,
-        #[cfg(feature = "vipps")]
-        &vipps::PROVIDER,
-    ]
-});
+// A module for every provider that is compiled in, and `PROVIDERS`.
+include!(concat!(env!("OUT_DIR"), "/providers.rs"));
 
 /// The README's code, compiled and run as documentation.
-#[cfg(all(doctest, feature = "sandbox", feature = "mipos", feature = "dealpos", feature = "vipps"))]
+#[cfg(all(doctest, feature = "sandbox", feature = "providers"))]
 #[doc = include_str!("../README.md")]
 mod readme {}

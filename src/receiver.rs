@@ -8,7 +8,7 @@ use crate::catalogue::{EventNamePlace, Provider, Verification};
 use crate::events::{Acknowledgement, acknowledgement, idempotency_key, identify};
 use crate::json::error::DecodeError;
 use crate::values::Secret;
-use crate::verify::{Headers, ReceiverError, ToSign, Verifier, VerifyError};
+use crate::signature::{Headers, ReceiverError, ToSign, Verifier, VerifyError};
 
 /// What a receiver has to know of the registration whose deliveries it receives.
 #[derive(Clone, Copy, Debug, Default)]
@@ -177,26 +177,7 @@ impl AnyReceiver {
         request: &http::Request<B>,
         now: Timestamp,
     ) -> Result<AnyEvent, ReceiveError> {
-        self.receive_as(request, now, |name, body| self.decode(name, body))
-    }
-
-    /// Decodes the payload of an event.
-    ///
-    /// # Errors
-    ///
-    /// When the payload is not JSON, or does not fit the Rust type that belongs to the event.
-    pub fn decode(&self, name: &str, body: &[u8]) -> Result<AnyEvent, DecodeError> {
-        let event = self.provider.event(name);
-        match event.and_then(|event| self.provider.schema(event.name).ok()) {
-            Some(schema) => drop(schema.decode(body)?),
-            None => drop(crate::values::Json::try_from(body)?),
-        }
-        Ok(AnyEvent {
-            name: Some(name).filter(|name| !name.trim().is_empty()).map(str::to_owned),
-            known: event.is_some(),
-            idempotency_key: idempotency_key(self.provider, name, body),
-            acknowledgement: acknowledgement(self.provider, name),
-        })
+        self.receive_as(request, now, |name, body| self.provider.decode(name, body))
     }
 
     /// Verifies, and decodes by a function of the event's name (empty where nothing says it) and the body.
@@ -226,6 +207,40 @@ impl AnyReceiver {
     }
 }
 
+impl Provider {
+    /// The name of the event that a payload is, where payloads say it: by the members that the specification tells events
+    /// apart by, or else the name that the payload gives itself, which may be one that the specification does not list.
+    ///
+    /// # Errors
+    ///
+    /// When the payload is not JSON, or a member that identifies the event is there twice.
+    pub fn identify(&'static self, payload: &[u8]) -> Result<Option<Cow<'static, str>>, DecodeError> {
+        match self.event_name {
+            Some(EventNamePlace::Body) => identify(self, payload),
+            _ => Ok(None),
+        }
+    }
+
+    /// Decodes the payload of an event; the name is empty where nothing says it.
+    ///
+    /// # Errors
+    ///
+    /// When the payload is not JSON, or does not fit the Rust type that belongs to the event.
+    pub fn decode(&'static self, event: &str, payload: &[u8]) -> Result<AnyEvent, DecodeError> {
+        let known = self.event(event);
+        match known.and_then(|event| self.schema(event.name).ok()) {
+            Some(schema) => drop(schema.decode(payload)?),
+            None => drop(crate::values::Json::try_from(payload)?),
+        }
+        Ok(AnyEvent {
+            name: Some(event).filter(|name| !name.trim().is_empty()).map(str::to_owned),
+            known: known.is_some(),
+            idempotency_key: idempotency_key(self, event, payload),
+            acknowledgement: acknowledgement(self, event),
+        })
+    }
+}
+
 /// The headers that prove where a delivery comes from.
 pub(crate) fn sign(
     provider: &Provider,
@@ -233,7 +248,7 @@ pub(crate) fn sign(
     delivery: &ToSign<'_>,
 ) -> Result<Vec<(&'static str, String)>, ReceiverError> {
     let verification = provider.verification.as_ref().ok_or(ReceiverError::NothingDelivered)?;
-    crate::verify::sign(verification, None, secret, delivery)
+    crate::signature::sign(verification, None, secret, delivery)
 }
 
 /// The last segment of a URL's path, without regard to slashes at the end.

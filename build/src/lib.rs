@@ -44,7 +44,7 @@ use std::process::ExitCode;
 use std::{env, fs, thread};
 
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{format_ident, quote};
 
 pub use load::Finding;
 
@@ -65,6 +65,8 @@ pub struct Generated {
     pub code: TokenStream,
     /// The description: everything that the document says, as JSON.
     pub description: String,
+    /// What the documentation of the module says.
+    pub documentation: String,
     #[doc(hidden)]
     pub bundle: bundle::Bundle,
 }
@@ -89,7 +91,7 @@ pub fn generate(name: &str, file: &str, text: &str) -> Result<Generated, Vec<Str
     let models = models::models(&bundle).map_err(one)?;
     let client = client(&spec).map_err(one)?;
     let events = events::events(&spec);
-    let _ = receiver::receiver(&spec);
+    let receiver = receiver::receiver(&spec);
     let provider = provider::provider(name, &spec, &bundle);
     Ok(Generated {
         code: quote! {
@@ -97,10 +99,11 @@ pub fn generate(name: &str, file: &str, text: &str) -> Result<Generated, Vec<Str
             pub mod models { #models }
             #client
             #events
-            //RECEIVER
+            #receiver
             #provider
         },
         description: describe::describe(name, &spec, &bundle).map_err(one)?,
+        documentation: documentation(&spec),
         bundle,
     })
 }
@@ -125,19 +128,29 @@ fn client(_: &spec::Spec) -> Result<TokenStream, String> {
     Ok(TokenStream::new())
 }
 
-/// The build script of a crate with one document per provider in `directory`: writes `NAME.rs` and `NAME.json` into `OUT_DIR` for
-/// each `NAME.yaml` of an enabled provider.
+/// What a provider's module says of itself: what the document describes, and what it was written from.
+fn documentation(spec: &spec::Spec) -> String {
+    let mut text = format!("{}.\n\n{}\n\nGenerated from `{}`", spec.title, spec.description.trim_end(), spec.file);
+    text.push_str(if spec.sources.is_empty() { "." } else { ", which was written from:\n" });
+    for source in &spec.sources {
+        let url = source.url.as_ref().map_or_else(String::new, |url| format!(" (<{url}>)"));
+        text.push_str(&format!("\n- {}{url}", source.title));
+    }
+    text
+}
+
+/// The build script of a crate with one document per provider in `directory`: writes into `OUT_DIR` a `NAME.rs` and a
+/// `NAME.json` for each `NAME.yaml` of an enabled provider, and a `providers.rs` with a module for each of them and
+/// `PROVIDERS`, a list of all.
 ///
 /// What is wrong with the documents is printed as `cargo::error` lines, all of it at once.
 pub fn run(directory: &str, is_enabled: impl Fn(&str) -> bool) -> ExitCode {
     println!("cargo::rerun-if-changed={directory}");
-    let findings = match documents(directory) {
-        Ok(mut documents) => {
-            documents.retain(|(name, _)| is_enabled(name));
-            write_all(&documents)
-        }
-        Err(problem) => vec![problem],
-    };
+    let done = documents(directory).map_err(|problem| vec![problem]).and_then(|mut documents| {
+        documents.retain(|(name, _)| is_enabled(name));
+        write_all(&documents)
+    });
+    let findings = done.err().unwrap_or_default();
     for finding in &findings {
         println!("cargo::error={}", finding.replace('\n', " "));
     }
@@ -159,27 +172,51 @@ fn documents(directory: &str) -> Result<Vec<(String, String)>, String> {
     Ok(documents)
 }
 
-/// What is wrong with the documents.
-fn write_all(documents: &[(String, String)]) -> Vec<String> {
-    thread::scope(|scope| {
-        let writers: Vec<_> = documents
-            .iter()
-            .map(|(name, file)| scope.spawn(move || write(name, file).err().unwrap_or_default()))
-            .collect();
-        let panicked = |_| vec!["a step of the build panicked, which is a defect of the step".to_owned()];
-        writers.into_iter().flat_map(|writer| writer.join().unwrap_or_else(panicked)).collect()
-    })
+fn write_all(documents: &[(String, String)]) -> Result<(), Vec<String>> {
+    let written: Vec<Result<String, Vec<String>>> = thread::scope(|scope| {
+        let writers: Vec<_> =
+            documents.iter().map(|(name, file)| scope.spawn(move || write(name, file))).collect();
+        let panicked = |_| Err(vec!["a step of the build panicked, which is a defect of the step".to_owned()]);
+        writers.into_iter().map(|writer| writer.join().unwrap_or_else(panicked)).collect()
+    });
+    let mut findings = Vec::new();
+    let mut modules = Vec::new();
+    for ((name, _), written) in documents.iter().zip(written) {
+        let (module, path) = (format_ident!("{name}"), format!("/{name}.rs"));
+        match written {
+            Ok(documentation) => modules.push(quote! {
+                #[doc = #documentation]
+                pub mod #module { include!(concat!(env!("OUT_DIR"), #path)); }
+            }),
+            Err(more) => findings.extend(more),
+        }
+    }
+    if !findings.is_empty() {
+        return Err(findings);
+    }
+    let names = documents.iter().map(|(name, _)| format_ident!("{name}"));
+    let providers = quote! {
+        #(#modules)*
+
+        /// The providers that are compiled in, by name.
+        pub static PROVIDERS: ::std::sync::LazyLock<Vec<&'static crate::catalogue::Provider>> =
+            ::std::sync::LazyLock::new(|| vec![#(&#names::PROVIDER),*]);
+    };
+    write_file("providers.rs", &providers.to_string()).map_err(|problem| vec![problem])
 }
 
-fn write(name: &str, file: &str) -> Result<(), Vec<String>> {
+/// Writes what is made of a document; the documentation of its module.
+fn write(name: &str, file: &str) -> Result<String, Vec<String>> {
     let one = |problem: String| vec![format!("{file}: {problem}")];
     let text = fs::read_to_string(file).map_err(|error| one(error.to_string()))?;
-    let Generated { code, description, .. } = generate(name, file, &text)?;
+    let Generated { code, description, documentation, .. } = generate(name, file, &text)?;
     let code = syn::parse2(code).map_err(|error| one(format!("the generated code does not parse: {error}")))?;
-    let directory = env::var_os("OUT_DIR").ok_or_else(|| one("OUT_DIR is not set".to_owned()))?;
-    for (extension, text) in [("rs", prettyplease::unparse(&code)), ("json", description)] {
-        let path = Path::new(&directory).join(format!("{name}.{extension}"));
-        fs::write(path, text).map_err(|error| one(error.to_string()))?;
-    }
-    Ok(())
+    write_file(&format!("{name}.rs"), &prettyplease::unparse(&code)).map_err(one)?;
+    write_file(&format!("{name}.json"), &description).map_err(one)?;
+    Ok(documentation)
+}
+
+fn write_file(name: &str, text: &str) -> Result<(), String> {
+    let directory = env::var_os("OUT_DIR").ok_or("OUT_DIR is not set")?;
+    fs::write(Path::new(&directory).join(name), text).map_err(|error| format!("{name}: {error}"))
 }

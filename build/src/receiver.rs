@@ -116,7 +116,7 @@ fn constructors(verification: &Verification, route: bool) -> TokenStream {
                     #name
                     key: impl Into<crate::Secret>,
                 ) -> Result<Self, crate::verify::ReceiverError> {
-                    let registered = crate::receiver::Registered { event: #event, ..Default::default_signature() };
+                    let registered = crate::receiver::Registered { event: #event, ..Default::default() };
                     crate::receiver::AnyReceiver::new(&PROVIDER, registered, [key]).map(Self)
                 }
 
@@ -264,7 +264,7 @@ fn verifying(verification: &Verification) -> TokenStream {
                 headers: &H,
                 body: &[u8],
             ) -> Result<String, crate::verify::VerifyError> {
-                let text = self.0.string_to_sign(headers, body)?.unwrap_or_default_signature();
+                let text = self.0.string_to_sign(headers, body)?.unwrap_or_default();
                 Ok(String::from_utf8_lossy(&text).into_owned())
             }
         }

@@ -1,8 +1,6 @@
 //! What a provider delivers, and how events are told apart.
 
-use std::time::Duration;
-
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 
 use super::body::{Body, Response};
 use super::call::{Credential, Parameter};
@@ -22,19 +20,6 @@ pub enum EventNamePlace {
     LastPathSegment,
     /// Nowhere: only the program that registered the webhook knows.
     Route,
-}
-
-/// When a provider delivers an event again.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-#[non_exhaustive]
-pub struct Redelivery {
-    /// How long the provider waits for the answer to a delivery; `None` where it documents no limit.
-    #[serde(deserialize_with = "seconds")]
-    pub answer_within: Option<Duration>,
-    /// What makes it deliver again, how often and for how long, and what then differs.
-    #[serde(deserialize_with = "leak::text")]
-    pub description: &'static str,
 }
 
 /// Something a provider delivers.
@@ -123,8 +108,4 @@ impl Identification {
         }
         Self { paths: Paths::new(pointers), conditions, own_names, keys }
     }
-}
-
-fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
-    Ok(Option::deserialize(deserializer)?.map(Duration::from_secs))
 }

@@ -10,14 +10,23 @@ mod event;
 mod json_schema;
 mod provider;
 mod read;
+mod redelivery;
+mod registration;
 mod schema;
+mod signature;
 
 pub use body::{Body, Example, Origin, Response};
 pub use call::{Credential, CredentialPlace, Operation, Parameter, Server, Variable};
-pub use event::{Condition, Event, EventNamePlace, Redelivery};
+pub use event::{Condition, Event, EventNamePlace};
 #[cfg(feature = "schemars")]
 pub(crate) use json_schema::for_schemars;
 pub use provider::{Provider, Source, UnknownName};
 pub use read::DescriptionError;
+pub use redelivery::{Attempts, Failure, Redelivery};
+pub use registration::{Registration, RegistrationCall, Role, SecretOrigin, Values};
 pub(crate) use schema::RustType;
 pub use schema::{Model, Schema, SchemaKind};
+pub use signature::{
+    Algorithm, Custom, Digest, Encoding, FormPart, Hash, Id, Key, KeyEncoding, KeyPlace, Keys, Part, Signature, Time,
+    TimeFormat, Verification,
+};

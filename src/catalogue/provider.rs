@@ -9,8 +9,11 @@ use serde_json::Value;
 
 use super::body::Body;
 use super::call::{Credential, Operation, Server};
-use super::event::{Event, EventNamePlace, Identification, Redelivery};
+use super::event::{Event, EventNamePlace, Identification};
+use super::redelivery::Redelivery;
+use super::registration::Registration;
 use super::schema::Schema;
+use super::signature::Verification;
 use crate::leak;
 
 /// Everything one specification says.
@@ -49,6 +52,10 @@ pub struct Provider {
     /// JSON pointers to where a payload may name its event, which need not be a listed one; for [`EventNamePlace::Body`].
     #[serde(deserialize_with = "leak::pointers")]
     pub own_names: &'static [&'static str],
+    /// How a delivery proves where it comes from; `None` where nothing is delivered.
+    pub verification: Option<Verification>,
+    /// How registrations are managed; `None` where no operation does.
+    pub registration: Option<Registration>,
     /// When the provider delivers an event again; `None` where nothing is said of it.
     pub redelivery: Option<Redelivery>,
     /// What the provider delivers.

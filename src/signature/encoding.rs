@@ -1,0 +1,103 @@
+//! Bytes as text, in exactly one way: hexadecimal in either case, and Base64 without spare bits.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use sha1::Sha1;
+use sha2::{Digest as _, Sha256, Sha512};
+
+use crate::catalogue::{Algorithm, Encoding, Hash};
+
+/// The longest hash or signature, that of SHA-512.
+const LONGEST: usize = 64;
+
+/// A hash or a signature.
+#[derive(Clone, Copy)]
+pub(super) struct Bytes {
+    bytes: [u8; LONGEST],
+    length: usize,
+}
+
+impl Bytes {
+    /// The first bytes of a slice, as many as the longest hash has.
+    pub(super) fn new(slice: &[u8]) -> Self {
+        let mut bytes = [0; LONGEST];
+        bytes.iter_mut().zip(slice).for_each(|(to, from)| *to = *from);
+        Self { bytes, length: slice.len().min(LONGEST) }
+    }
+
+    pub(super) fn as_slice(&self) -> &[u8] {
+        self.bytes.get(..self.length).unwrap_or_default()
+    }
+}
+
+impl Encoding {
+    pub(super) fn decode(self, text: &str, length: usize) -> Option<Bytes> {
+        // Base64 decodes whole groups of three bytes.
+        let mut bytes = [0; LONGEST + 2];
+        let decoded = match self {
+            Self::Hex => {
+                let bytes = bytes.get_mut(..length)?;
+                hex::decode_to_slice(text, bytes).ok()?;
+                length
+            }
+            Self::Base64 => STANDARD.decode_slice(text, &mut bytes).ok()?,
+            Self::Base64url => URL_SAFE_NO_PAD.decode_slice(text, &mut bytes).ok()?,
+        };
+        if decoded == length { bytes.get(..length).map(Bytes::new) } else { None }
+    }
+
+    pub(super) fn encode(self, bytes: &[u8]) -> String {
+        match self {
+            Self::Hex => hex::encode(bytes),
+            Self::Base64 => STANDARD.encode(bytes),
+            Self::Base64url => URL_SAFE_NO_PAD.encode(bytes),
+        }
+    }
+
+    /// What so many bytes look like.
+    pub(super) fn expected(self, length: usize) -> String {
+        match self {
+            Self::Hex => format!("{} hexadecimal digits", length * 2),
+            Self::Base64 => format!("{length} bytes in standard Base64"),
+            Self::Base64url => format!("{length} bytes in Base64 for URLs without padding"),
+        }
+    }
+}
+
+impl Algorithm {
+    /// The length of a signature in bytes.
+    pub(super) fn length(self) -> usize {
+        match self {
+            Self::HmacSha1 => Hash::Sha1.length(),
+            Self::HmacSha256 => Hash::Sha256.length(),
+            Self::HmacSha512 => Hash::Sha512.length(),
+        }
+    }
+}
+
+impl Hash {
+    pub(super) fn of(self, bytes: &[u8]) -> Bytes {
+        match self {
+            Self::Sha1 => Bytes::new(&Sha1::digest(bytes)),
+            Self::Sha256 => Bytes::new(&Sha256::digest(bytes)),
+            Self::Sha512 => Bytes::new(&Sha512::digest(bytes)),
+        }
+    }
+
+    /// The length of a hash in bytes.
+    pub(super) fn length(self) -> usize {
+        match self {
+            Self::Sha1 => 20,
+            Self::Sha256 => 32,
+            Self::Sha512 => LONGEST,
+        }
+    }
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Sha1 => "SHA-1",
+            Self::Sha256 => "SHA-256",
+            Self::Sha512 => "SHA-512",
+        }
+    }
+}

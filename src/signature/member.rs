@@ -1,0 +1,18 @@
+//! A member of the body that is signed.
+
+use std::borrow::Cow;
+
+use super::error::VerifyError;
+use crate::json::members::Paths;
+
+/// The content of a string, or a number as it is written.
+pub(super) fn read<'a>(body: &'a [u8], pointer: &'static str) -> Result<Cow<'a, str>, VerifyError> {
+    let members = Paths::new([pointer]).read(body).map_err(VerifyError::MalformedBody)?;
+    let json = members.into_iter().next().flatten();
+    let value = json.and_then(|json| match json.as_bytes().first() {
+        Some(b'"') => serde_json::from_str(&json).ok().map(Cow::Owned),
+        Some(b'-' | b'0'..=b'9') => Some(json),
+        _ => None,
+    });
+    value.ok_or(VerifyError::MissingMember { pointer, expected: "a text or a number" })
+}

@@ -1,0 +1,631 @@
+//! One engine verifies and signs as a description says: vectors of many providers, and what holds for any description.
+//! `signatures/vectors/` has values that the providers publish, and others that were computed apart from this crate.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use jiff::Timestamp;
+use pos_webhooks::Secret;
+use pos_webhooks::catalogue::{EventNamePlace, Verification};
+use pos_webhooks::verify::{CustomVerification, Headers, ReceiverError, ToSign, Verifier, VerifyError, sign};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+const NAMES: [&str; 13] = [
+    "github",
+    "mipos",
+    "mypos",
+    "razorpay",
+    "sanity",
+    "shopify",
+    "slack",
+    "square",
+    "standard-webhooks",
+    "stripe",
+    "token",
+    "vipps",
+    "zettle",
+];
+
+fn read(path: &str) -> &'static str {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/signatures").join(path);
+    std::fs::read_to_string(path).unwrap().leak()
+}
+
+/// What `signatures/NAME.yaml` says.
+fn verification(name: &str) -> Verification {
+    serde_json::from_str(read(&format!("{name}.json"))).unwrap()
+}
+
+/// A description of one signature: that of the body in a header `X-Signature`, with other members.
+fn described(others: Value) -> Verification {
+    let mut signature = json!({
+        "name": null, "description": "", "optional": null, "headers": ["X-Signature"], "form": ["signature"],
+        "separator": null, "repeated": false, "algorithm": "hmac-sha256", "encoding": "hex",
+        "key": {"encoding": "text", "prefix": "", "hash": null}, "signed": [["body"]], "digest": null, "time": null,
+        "id": null,
+    });
+    signature.as_object_mut().unwrap().extend(others.as_object().unwrap().clone());
+    serde_json::from_str(json!({"signatures": [signature]}).to_string().leak()).unwrap()
+}
+
+#[derive(Deserialize)]
+struct File {
+    vectors: Vec<Vector>,
+}
+
+#[derive(Deserialize)]
+struct Vector {
+    what: String,
+    expect: String,
+    /// A scheme that is not the one of the file.
+    scheme: Option<Value>,
+    secret: String,
+    secrets: Option<Vec<String>>,
+    url: Option<String>,
+    headers: Vec<(String, String)>,
+    body: Option<String>,
+    body_base64: Option<String>,
+    /// The clock.
+    #[serde(default)]
+    time: i64,
+}
+
+impl Vector {
+    fn secrets(&self) -> Vec<String> {
+        self.secrets.clone().unwrap_or_else(|| vec![self.secret.clone()])
+    }
+
+    fn body(&self) -> Vec<u8> {
+        match (&self.body, &self.body_base64) {
+            (Some(body), None) => body.clone().into_bytes(),
+            (None, Some(body)) => STANDARD.decode(body).unwrap(),
+            other => panic!("{}: {other:?}", self.what),
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        Timestamp::from_second(self.time).unwrap()
+    }
+
+    fn header(&self, wanted: &str) -> Option<&str> {
+        self.headers.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_str())
+    }
+
+    fn verifier(&self, verification: &Verification) -> Result<Verifier, ReceiverError> {
+        Verifier::new(verification, None, self.url.as_deref(), self.secrets())
+    }
+
+    fn outcome(&self, verification: &Verification) -> String {
+        match self.verifier(verification) {
+            Ok(verifier) => outcome(verifier.verify(&self.headers, &self.body(), self.now())),
+            Err(error) => format!("{error:?}"),
+        }
+    }
+}
+
+/// The name of the error.
+fn outcome(result: Result<(), VerifyError>) -> String {
+    match result {
+        Ok(()) => "valid".to_owned(),
+        Err(error) => format!("{error:?}").split([' ', '(']).next().unwrap().to_owned(),
+    }
+}
+
+fn vectors(name: &str) -> Vec<Vector> {
+    serde_json::from_str::<File>(read(&format!("vectors/{name}.json"))).unwrap().vectors
+}
+
+/// The vectors of a file for its own scheme. Those of the scheme v1a of Standard Webhooks, which is no HMAC, are those of
+/// `a_verification_that_no_description_can_express_is_code`.
+fn own_vectors(name: &str) -> Vec<Vector> {
+    vectors(name).into_iter().filter(|vector| vector.scheme.is_none()).collect()
+}
+
+#[test]
+fn every_vector_has_its_outcome() {
+    let mut outcomes: BTreeMap<String, u32> = BTreeMap::new();
+    for name in NAMES {
+        let verification = verification(name);
+        for vector in own_vectors(name) {
+            assert_eq!(vector.outcome(&verification), vector.expect, "{name}: {}", vector.what);
+            *outcomes.entry(vector.expect).or_default() += 1;
+        }
+    }
+    assert_eq!((outcomes["valid"], outcomes.values().sum(), outcomes.len()), (47, 122, 11), "{outcomes:?}");
+}
+
+/// The HMAC of what is shown, computed here, is in the header.
+#[test]
+fn the_string_to_sign_is_what_was_signed() {
+    for name in NAMES {
+        let verification = verification(name);
+        for vector in own_vectors(name).iter().filter(|vector| vector.expect == "valid") {
+            let text = vector.verifier(&verification).unwrap().string_to_sign(&vector.headers, &vector.body()).unwrap();
+            let Some(text) = text else {
+                assert_eq!(name, "token");
+                continue;
+            };
+            let key = match name {
+                "standard-webhooks" => STANDARD.decode(vector.secret.trim_start_matches("whsec_")).unwrap(),
+                _ => vector.secret.clone().into_bytes(),
+            };
+            let mac = Hmac::<Sha256>::new_from_slice(&key).unwrap().chain_update(text).finalize().into_bytes();
+            let written = [hex::encode(mac), STANDARD.encode(mac), URL_SAFE_NO_PAD.encode(mac)];
+            let carries = |value: &str| written.iter().any(|text| value.to_lowercase().contains(&text.to_lowercase()));
+            assert!(vector.headers.iter().any(|(_, value)| carries(value)), "{name}: {}", vector.what);
+        }
+    }
+}
+
+#[test]
+fn signing_gives_the_headers_of_the_vectors() {
+    for name in NAMES {
+        let verification = verification(name);
+        let mut same = 0;
+        for vector in own_vectors(name).iter().filter(|vector| vector.expect == "valid") {
+            let (body, id) = (vector.body(), vector.header("webhook-id"));
+            let delivery = ToSign { url: vector.url.as_deref(), id, headers: &[], body: &body, at: vector.now() };
+            let secret = Secret::from(vector.secret.as_str());
+            let headers = sign(&verification, None, &secret, &delivery).unwrap();
+            let verifier = vector.verifier(&verification).unwrap();
+            assert_eq!(verifier.verify(&headers, &body, vector.now()), Ok(()), "{name}: {}", vector.what);
+            let is_there = |(name, value): &(&str, String)| *name == "Host" || vector.header(name) == Some(value);
+            same += u32::from(headers.iter().all(is_there));
+        }
+        // Elsewhere a published time is a second, and what is signed a millisecond.
+        assert!(same > 0 || name == "sanity", "{name}");
+    }
+}
+
+/// Which one is the default, a program never guesses from a delivery.
+#[test]
+fn a_signature_of_another_name_is_chosen_by_the_receiver() {
+    let verification = verification("mypos");
+    let verifier = |name| Verifier::new(&verification, name, None, ["s"]);
+    let body = br#"{"a": 1, "b": "x, y", "c":  2}"#;
+    let without_spaces = br#"{"a":1,"b":"x,y","c": 2}"#;
+    let delivery = |body| ToSign { url: None, id: None, headers: &[], body, at: Timestamp::UNIX_EPOCH };
+    let headers = |body| sign(&verification, None, &"s".into(), &delivery(body)).unwrap();
+    let verify = |name, signed| verifier(name).unwrap().verify(&headers(signed), body, Timestamp::UNIX_EPOCH);
+    assert_eq!(verify(None, &body[..]), Ok(()));
+    assert_eq!(verify(Some("v1"), &body[..]), Ok(()));
+    assert_eq!(verify(Some("without-spaces"), &body[..]), Ok(()));
+    assert_eq!(verify(None, &without_spaces[..]), Err(VerifyError::SignatureMismatch));
+    assert_eq!(verify(Some("without-spaces"), &without_spaces[..]), Ok(()));
+    let unknown = ReceiverError::UnknownSignature { name: "v2".to_owned(), known: vec!["v1", "without-spaces"] };
+    assert_eq!(verifier(Some("v2")).unwrap_err(), unknown);
+    assert_eq!(unknown.to_string(), "there is no signature named `v2`; there are: v1, without-spaces");
+}
+
+/// A proxy may use one of them for itself.
+#[test]
+fn any_of_several_headers_may_carry_the_signature() {
+    let vectors = vectors("vipps");
+    let (vector, verification) = (&vectors[0], verification("vipps"));
+    type List = Vec<(String, String)>;
+    let verify = |change: &dyn Fn(&mut List)| {
+        let mut headers = vector.headers.clone();
+        change(&mut headers);
+        vector.verifier(&verification).unwrap().verify(&headers, &vector.body(), vector.now())
+    };
+    let right = vector.header("Authorization").unwrap();
+    let wrong = right.replace("agAi", "AAAA");
+    let copy = |value: &str| ("X-Vipps-Authorization".to_owned(), value.to_owned());
+    assert_eq!(verify(&|it| it.push(copy(&wrong))), Ok(()), "the first one is right");
+    for first in [&wrong, "Basic c2hvcDp0ZXN0"] {
+        let other = |it: &mut List| first.clone_into(&mut it[3].1);
+        assert!(verify(&other).is_err());
+        let beside_other = |it: &mut List| {
+            other(it);
+            it.push(copy(right));
+        };
+        assert_eq!(verify(&beside_other), Ok(()), "beside {first}");
+    }
+    let twice = |it: &mut List| it.extend([copy(right), copy(right)]);
+    assert_eq!(verify(&twice), Err(VerifyError::RepeatedHeader { name: "X-Vipps-Authorization" }));
+}
+
+#[test]
+fn a_header_may_be_repeated_only_where_the_description_says_so() {
+    let signature = |secret: &str| {
+        let delivery = ToSign { url: None, id: None, headers: &[], body: b"{}", at: Timestamp::UNIX_EPOCH };
+        sign(&described(json!({})), None, &secret.into(), &delivery).unwrap().remove(0)
+    };
+    let both = [signature("old"), signature("new")];
+    let verify = |repeated: bool, secret: &str, headers: &[(&str, String)]| {
+        let verification = described(json!({"repeated": repeated}));
+        Verifier::new(&verification, None, None, [secret]).unwrap().verify(headers, b"{}", Timestamp::UNIX_EPOCH)
+    };
+    let repeated = VerifyError::RepeatedHeader { name: "X-Signature" };
+    for secret in ["old", "new"] {
+        assert_eq!(verify(true, secret, &both), Ok(()));
+        assert_eq!(verify(false, secret, &both), Err(repeated.clone()));
+    }
+    assert_eq!(verify(true, "other", &both), Err(VerifyError::SignatureMismatch));
+    assert_eq!(verify(true, "old", &[]), Err(VerifyError::MissingHeader { name: "X-Signature" }));
+}
+
+fn malformed(result: &Result<(), VerifyError>) -> Option<(&'static str, &str)> {
+    match result {
+        Err(VerifyError::MalformedHeader { name, expected }) => Some((name, expected)),
+        _ => None,
+    }
+}
+
+#[test]
+fn a_time_has_one_form_and_its_text_is_what_is_signed() {
+    let at: Timestamp = "2018-07-12T18:36:58Z".parse().unwrap();
+    let verify = |format: &str, sent: &str| {
+        let part = json!(["time", {"text": ":"}, "body"]);
+        let verification = described(json!({
+            "signed": [part], "time": {"headers": ["X-Time"], "member": null, "format": format, "window": 300}
+        }));
+        let mac = Hmac::<Sha256>::new_from_slice(b"s").unwrap().chain_update(format!("{sent}:{{}}")).finalize();
+        let headers = [("X-Time", sent.to_owned()), ("X-Signature", hex::encode(mac.into_bytes()))];
+        Verifier::new(&verification, None, None, ["s"]).unwrap().verify(&headers, b"{}", at)
+    };
+    let right = [
+        ("seconds", "1531420618"),
+        ("milliseconds", "1531420618129"),
+        ("http-date", "Thu, 12 Jul 2018 18:36:58 GMT"),
+        ("iso8601", "2018-07-12T18:36:58Z"),
+        ("iso8601", "2018-07-12T18:36:58.123456789Z"),
+        ("iso8601", "2018-07-12T20:36:58+02:00"),
+        ("iso8601", "2018-07-12T11:36:58.5-07:00"),
+    ];
+    for (format, sent) in right {
+        assert_eq!(verify(format, sent), Ok(()), "{format} {sent}");
+        for (other, _) in right.iter().filter(|(other, _)| *other != format) {
+            assert!(malformed(&verify(other, sent)).is_some_and(|(name, _)| name == "X-Time"), "{other} {sent}");
+        }
+    }
+    let wrong = [
+        (
+            "seconds",
+            &[
+                "",
+                "+1531420618",
+                " 1531420618",
+                "1531420618 ",
+                "1531420618.0",
+                "1.53142e9",
+                "01531420618",
+                "-153142061",
+                "0x5b479e8a",
+                "NaN",
+            ][..],
+        ),
+        ("milliseconds", &["1531420618", "+531420618129", "15314206181290"]),
+        ("http-date", &["Thu, 12 Jul 2018 18:36:58 UTC", "Wed, 12 Jul 2018 18:36:58 GMT", "12 Jul 2018 18:36:58 GMT"]),
+        (
+            "iso8601",
+            &[
+                "2018-07-12T18:36:58",
+                "2018-07-12 18:36:58Z",
+                "2018-07-12T18:36:58z",
+                "2018-07-12T18:36Z",
+                "20180712T183658Z",
+                "2018-07-12T18:36:58.Z",
+                "2018-07-12T18:36:58+02",
+                "2018-07-12T18:36:58+02:00[Europe/Oslo]",
+                "2018-13-12T18:36:58Z",
+            ],
+        ),
+    ];
+    for (format, sent) in wrong {
+        for sent in sent {
+            assert!(malformed(&verify(format, sent)).is_some_and(|(name, _)| name == "X-Time"), "{format} {sent:?}");
+        }
+    }
+}
+
+#[test]
+fn a_value_is_refused_that_could_be_confused_with_what_is_signed_after_it() {
+    let verification = verification("standard-webhooks");
+    let (secret, at) = ("whsec_c2VjcmV0", "2018-07-12T18:36:58Z".parse().unwrap());
+    let delivery = |id, body| ToSign { url: None, id: Some(id), headers: &[], body, at };
+    let body = b"1531420618.{}";
+    let mut headers = sign(&verification, None, &secret.into(), &delivery("msg_1", body)).unwrap();
+    let verifier = Verifier::new(&verification, None, None, [secret]).unwrap();
+    assert_eq!(verifier.verify(&headers, body, at), Ok(()));
+    // The same text in other parts.
+    headers.iter_mut().find(|(name, _)| *name == "webhook-id").unwrap().1.push_str(".1531420618");
+    let refused = verifier.verify(&headers, b"{}", at);
+    assert_eq!(malformed(&refused), Some(("webhook-id", "a text without `.`")));
+    let error = sign(&verification, None, &secret.into(), &delivery("msg.1", b"{}")).unwrap_err();
+    assert_eq!(error.to_string(), "the header `webhook-id` is signed, and it is not a text without `.`");
+    let none = ToSign { id: None, ..delivery("", b"{}") };
+    let error = sign(&verification, None, &secret.into(), &none).unwrap_err();
+    assert_eq!(error.to_string(), "the header `webhook-id` is signed, and no value is given for it");
+}
+
+#[test]
+fn an_error_shows_the_documented_form() {
+    let expected = |name: &str, header: &str, others: &[(&str, &str)]| {
+        let verification = verification(name);
+        let secrets = [if name == "standard-webhooks" { "c2VjcmV0" } else { "s" }];
+        let verifier = Verifier::new(&verification, None, Some("https://a.test/"), secrets).unwrap();
+        let headers = [&[(header, "x")], others].concat();
+        let result = verifier.verify(&headers, b"{}", Timestamp::UNIX_EPOCH);
+        let (name, expected) = malformed(&result).unwrap_or_else(|| panic!("{name}: {result:?}"));
+        assert_eq!(name, header);
+        expected.to_owned()
+    };
+    let hash = [("x-ms-content-sha256", "RBNvo1WzZ4oRRq0W9+hknpT7T8If536DEMBg9hyq/4o=")];
+    let date = [("x-ms-date", "Thu, 30 Mar 2023 08:38:32 GMT")];
+    assert_eq!(expected("mipos", "Signature-Webhook", &[]), "a signature of 64 hexadecimal digits");
+    assert_eq!(expected("shopify", "X-Shopify-Hmac-SHA256", &[]), "a signature of 32 bytes in standard Base64");
+    let form = "of the form `t=SECONDS,v1=SIGNATURE` with 64 hexadecimal digits";
+    assert_eq!(expected("mypos", "X-myPOS-Signature", &[]), form);
+    assert_eq!(expected("stripe", "Stripe-Signature", &[]), form);
+    assert_eq!(
+        expected("sanity", "sanity-webhook-signature", &[]),
+        "of the form `t=MILLISECONDS,v1=SIGNATURE` with 32 bytes in Base64 for URLs without padding"
+    );
+    assert_eq!(
+        expected("vipps", "Authorization", &[hash[0], date[0]]),
+        "of the form `HMAC-SHA256 …SIGNATURE` with 32 bytes in standard Base64"
+    );
+    let signature = (
+        "Authorization",
+        "HMAC-SHA256 SignedHeaders=x-ms-date;host;x-ms-content-sha256&Signature=\
+        RBNvo1WzZ4oRRq0W9+hknpT7T8If536DEMBg9hyq/4o=",
+    );
+    assert_eq!(
+        expected("vipps", "x-ms-date", &[hash[0], signature]),
+        "an HTTP date such as `Thu, 30 Mar 2023 08:38:32 GMT`"
+    );
+    assert_eq!(
+        expected("vipps", "x-ms-content-sha256", &[date[0], signature]),
+        "a SHA-256 of 32 bytes in standard Base64"
+    );
+}
+
+#[test]
+fn a_member_that_is_signed_has_to_be_there_once_as_text_or_number() {
+    let verification = verification("zettle");
+    let delivery = |body| ToSign { url: None, id: None, headers: &[], body, at: Timestamp::UNIX_EPOCH };
+    let verifier = Verifier::new(&verification, None, None, ["s"]).unwrap();
+    let of_number = br#"{"timestamp": 1.50, "payload": "\u0061b"}"#;
+    let headers = sign(&verification, None, &"s".into(), &delivery(of_number)).unwrap();
+    assert_eq!(verifier.string_to_sign(&headers, of_number), Ok(Some(b"1.50.ab".to_vec())));
+    assert_eq!(verifier.verify(&headers, of_number, Timestamp::UNIX_EPOCH), Ok(()));
+    for missing in [
+        "{}",
+        "[]",
+        r#"{"timestamp": "1.50"}"#,
+        r#"{"timestamp": "1", "payload": {}}"#,
+        r#"{"timestamp": "1", "payload": null}"#,
+    ] {
+        let refused = verifier.verify(&headers, missing.as_bytes(), Timestamp::UNIX_EPOCH).unwrap_err();
+        let pointer = if missing.contains("timestamp") { "/payload" } else { "/timestamp" };
+        assert_eq!(refused, VerifyError::MissingMember { pointer, expected: "a text or a number" }, "{missing}");
+        assert!(refused.to_string().contains(&format!("does not have a text or a number at `{pointer}`")), "{refused}");
+        assert!(matches!(
+            sign(&verification, None, &"s".into(), &delivery(missing.as_bytes())),
+            Err(ReceiverError::Body(_))
+        ));
+    }
+    for malformed in ["", "{", r#"{"timestamp": "1", "timestamp": "2", "payload": "x"}"#] {
+        let refused = verifier.verify(&headers, malformed.as_bytes(), Timestamp::UNIX_EPOCH);
+        assert!(matches!(refused, Err(VerifyError::MalformedBody(_))), "{malformed}: {refused:?}");
+    }
+}
+
+#[test]
+fn a_time_in_the_body_is_held_against_the_clock() {
+    let verification = described(json!({
+        "time": {"headers": [], "member": "/meta/at", "format": "milliseconds", "window": 60}
+    }));
+    let at: Timestamp = "2018-07-12T18:36:58Z".parse().unwrap();
+    let body = br#"{"meta": {"at": 1531420618000}}"#;
+    let headers =
+        sign(&verification, None, &"s".into(), &ToSign { url: None, id: None, headers: &[], body, at }).unwrap();
+    let verifier = Verifier::new(&verification, None, None, ["s"]).unwrap();
+    let second = std::time::Duration::from_secs(1);
+    let verify = |verifier: &Verifier, seconds: i64| {
+        verifier.verify(&headers, body, Timestamp::from_second(at.as_second() + seconds).unwrap())
+    };
+    assert_eq!([verify(&verifier, 60), verify(&verifier, -60)], [Ok(()), Ok(())]);
+    assert_eq!(verify(&verifier, 61), Err(VerifyError::Stale { by: second }));
+    assert_eq!(verify(&verifier, -61), Err(VerifyError::Future { by: second }));
+    assert_eq!(verify(&verifier.clone().replay_window(second), 1), Ok(()));
+    assert_eq!(verify(&verifier.clone().dangerously_without_replay_window(), 1_000_000), Ok(()));
+    let seconds = verifier.verify(&headers, br#"{"meta": {"at": 1531420618}}"#, at);
+    let expected = "a time of 13 digits, in milliseconds since 1970";
+    assert_eq!(seconds, Err(VerifyError::MissingMember { pointer: "/meta/at", expected }));
+}
+
+#[test]
+fn a_secret_becomes_the_key_as_the_description_says() {
+    let verifier = |key: Value, secret: &str| Verifier::new(&described(json!({"key": key})), None, None, [secret]);
+    let key = |encoding: &str, hash: Value| json!({"encoding": encoding, "prefix": "whsec_", "hash": hash});
+    let verify = |key: Value, secret: &str, bytes: &[u8]| {
+        let mac = Hmac::<Sha256>::new_from_slice(bytes).unwrap().chain_update(b"{}").finalize().into_bytes();
+        let headers = [("X-Signature", hex::encode(mac))];
+        verifier(key, secret).unwrap().verify(&headers, b"{}", Timestamp::UNIX_EPOCH)
+    };
+    let none = Value::Null;
+    assert_eq!(verify(key("text", none.clone()), "whsec_c2VjcmV0", b"c2VjcmV0"), Ok(()));
+    assert_eq!(verify(key("base64", none.clone()), "whsec_c2VjcmV0", b"secret"), Ok(()));
+    assert_eq!(verify(key("base64", none.clone()), "c2VjcmV0", b"secret"), Ok(()), "the prefix may be missing");
+    assert_eq!(verify(key("hex", none.clone()), "736563726574", b"secret"), Ok(()));
+    assert_eq!(verify(key("hex", json!("sha256")), "736563726574", &Sha256::digest(b"secret")), Ok(()));
+    let blank = ["", " ", "\t\n", "\u{a0}", "whsec_", "whsec_ "];
+    for (secret, encoding) in blank.into_iter().flat_map(|secret| ["text", "hex", "base64"].map(|it| (secret, it))) {
+        let error = verifier(key(encoding, none.clone()), secret).unwrap_err();
+        assert_eq!(error, ReceiverError::EmptySecret, "{secret:?} {encoding}");
+    }
+    for (secret, encoding) in [("xyz", "hex"), ("abc", "hex"), ("c2VjcmV", "base64"), ("c2Vj-_V0", "base64")] {
+        let error = verifier(key(encoding, none.clone()), secret).unwrap_err();
+        assert!(matches!(error, ReceiverError::MalformedSecret(_)) && !error.to_string().contains(secret), "{error}");
+    }
+    let none: [&str; 0] = [];
+    assert_eq!(Verifier::new(&verification("github"), None, None, none).unwrap_err(), ReceiverError::NoSecret);
+    assert_eq!(Verifier::new(&verification("token"), None, None, none).unwrap_err(), ReceiverError::NoSecret);
+    assert_eq!(Verifier::new(&verification("token"), None, None, ["a", " "]).unwrap_err(), ReceiverError::EmptySecret);
+}
+
+/// Test cases 2 of RFC 2202 and RFC 4231.
+#[test]
+fn every_algorithm_is_the_one_of_its_name() {
+    let answers = [
+        ("hmac-sha1", "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79"),
+        ("hmac-sha256", "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"),
+        (
+            "hmac-sha512",
+            "164b7a7bfcf819e2e395fbe73b56e0a387bd64222e831fd610270cd7ea2505549758bf75c05a994a6d034f65f8f0e6fdcaeab1a34d4a6b4b636e\
+             070a38bce737",
+        ),
+    ];
+    let body = b"what do ya want for nothing?";
+    let delivery = ToSign { url: None, id: None, headers: &[], body, at: Timestamp::UNIX_EPOCH };
+    for (algorithm, answer) in answers {
+        let verification = described(json!({"algorithm": algorithm}));
+        let headers = sign(&verification, None, &"Jefe".into(), &delivery).unwrap();
+        assert_eq!(headers, [("X-Signature", answer.to_owned())]);
+        let verifier = Verifier::new(&verification, None, None, ["Jefe"]).unwrap();
+        assert_eq!(verifier.verify(&headers, body, Timestamp::UNIX_EPOCH), Ok(()));
+        for (other, answer) in answers.iter().filter(|(other, _)| *other != algorithm) {
+            let refused = verifier.verify(&[("X-Signature", answer)], body, Timestamp::UNIX_EPOCH);
+            assert!(malformed(&refused).is_some(), "{other} for {algorithm}: {refused:?}");
+        }
+    }
+}
+
+#[test]
+fn a_verifier_needs_what_is_signed() {
+    let new = |name: &str, url| Verifier::new(&verification(name), None, url, ["s"]).map(|_| ());
+    assert_eq!(new("square", None), Err(ReceiverError::NoUrl));
+    assert!(matches!(new("square", Some("https://a.test/a/../b")), Err(ReceiverError::Url(_))));
+    assert_eq!(new("square", Some("https://a.test/b")), Ok(()));
+    assert_eq!(new("github", None), Ok(()));
+    let reason = serde_json::from_str::<Verification>(r#"{"none": "Fetch the payment instead."}"#).unwrap();
+    let error = Verifier::new(&reason, None, None, ["s"]).unwrap_err();
+    assert_eq!(error.to_string(), "the provider signs nothing: Fetch the payment instead.");
+    assert_eq!(new("standard-webhooks-v1a", None), Err(ReceiverError::Custom));
+    let needs_url = |name: &str| verification(name).signature(None).map(|signature| signature.needs_url());
+    let signs_time = |name: &str| verification(name).signature(None).map(|signature| signature.signs_time());
+    assert_eq!(["vipps", "square", "github", "token"].map(needs_url), [Some(true), Some(true), Some(false), None]);
+    assert_eq!(["vipps", "stripe", "mypos", "github"].map(signs_time), [true, true, false, false].map(Some));
+}
+
+#[test]
+fn a_key_may_be_in_any_of_its_places() {
+    let keys = r#"{"keys": {"places": [{"header": "X-API-Key", "before": ""}, {"header": "Authorization", "before": "Bearer "}],
+        "optional": null, "description": ""}}"#;
+    let keys = serde_json::from_str::<Verification>(keys).unwrap();
+    let verifier = Verifier::new(&keys, None, None, ["old", "key"]).unwrap();
+    let verify = |headers: &[(&str, &str)]| verifier.verify(headers, b"", Timestamp::UNIX_EPOCH);
+    for right in
+        [("x-api-key", "key"), ("X-API-Key", "old"), ("Authorization", "Bearer key"), ("Authorization", "bearer  old")]
+    {
+        assert_eq!(verify(&[right]), Ok(()), "{right:?}");
+    }
+    assert_eq!(verify(&[("X-API-Key", "key"), ("Authorization", "Basic x")]), Ok(()));
+    for wrong in ["", "Key", "key ", "kex", "keyold", "Bearer key"] {
+        assert_eq!(verify(&[("X-API-Key", wrong)]), Err(VerifyError::KeyMismatch { name: "X-API-Key" }), "{wrong:?}");
+    }
+    for wrong in ["", "key", "Bearer", "Bearer ", "Bearerkey", "Basic key"] {
+        assert_eq!(
+            verify(&[("Authorization", wrong)]),
+            Err(VerifyError::KeyMismatch { name: "Authorization" }),
+            "{wrong:?}"
+        );
+    }
+    assert_eq!(verify(&[]), Err(VerifyError::MissingHeader { name: "X-API-Key" }));
+    let delivery = ToSign { url: None, id: None, headers: &[], body: b"", at: Timestamp::UNIX_EPOCH };
+    let headers = sign(&keys, None, &"key".into(), &delivery).unwrap();
+    assert_eq!(headers, [("X-API-Key", "key".to_owned())]);
+    assert_eq!(sign(&keys, None, &" ".into(), &delivery), Err(ReceiverError::EmptySecret));
+    assert!(!format!("{verifier:?}").contains("old"));
+}
+
+#[test]
+fn what_a_delivery_proves_is_said_in_words() {
+    let header = Some(EventNamePlace::Header("X-myPOS-Event"));
+    let proofs = [
+        ("vipps", Some(EventNamePlace::Body), "the registered URL, the time and the body are signed"),
+        ("mypos", header, "the body is signed; the event's name, the time and the URL are not"),
+        ("mipos", Some(EventNamePlace::Route), "the body is signed; the URL is not, and there is no time"),
+        ("square", None, "the registered URL and the body are signed; there is no time"),
+        ("stripe", None, "the time and the body are signed; the URL is not"),
+        ("shopify", None, "the body is signed; the id of the delivery and the URL are not, and there is no time"),
+        ("standard-webhooks", None, "the id of the delivery, the time and the body are signed; the URL is not"),
+        (
+            "zettle",
+            None,
+            "the member `/timestamp` of the body and the member `/payload` of the body are signed; the rest of the body and the \
+             URL are not, and there is no time",
+        ),
+        (
+            "token",
+            Some(EventNamePlace::LastPathSegment),
+            "the sender knows the key; nothing is signed: anyone who has seen one delivery can send any other",
+        ),
+        ("standard-webhooks-v1a", None, "what is signed is known to the code that verifies it"),
+    ];
+    for (name, event_name, proof) in proofs {
+        assert_eq!(verification(name).proof(None, event_name), proof, "{name}");
+    }
+    assert_eq!(
+        verification("mypos").proof(Some("without-spaces"), header),
+        "the body is signed; the event's name, the time, the space after each `:` and `,` and the URL are not"
+    );
+}
+
+/// Standard Webhooks v1a: an Ed25519 signature, which no description says.
+struct V1a(ed25519_compact::PublicKey);
+
+impl V1a {
+    fn new(key: &str) -> Self {
+        let key = STANDARD.decode(key.strip_prefix("whpk_").unwrap()).unwrap();
+        Self(ed25519_compact::PublicKey::from_slice(&key).unwrap())
+    }
+}
+
+impl CustomVerification for V1a {
+    fn verify(&self, headers: &dyn Headers, body: &[u8], now: Timestamp) -> Result<(), VerifyError> {
+        let text = self.string_to_sign(headers, body)?.unwrap();
+        let name = "webhook-signature";
+        let expected = "of the form `v1a,SIGNATURE` with 64 bytes in standard Base64".into();
+        let signature = headers.required(name)?.strip_prefix("v1a,").and_then(|text| STANDARD.decode(text).ok());
+        let signature = signature.and_then(|bytes| ed25519_compact::Signature::from_slice(&bytes).ok());
+        let signature = signature.ok_or(VerifyError::MalformedHeader { name, expected })?;
+        self.0.verify(text, &signature).map_err(|_| VerifyError::SignatureMismatch)?;
+        let age = now.as_second() - headers.required("webhook-timestamp")?.parse::<i64>().unwrap();
+        let by = std::time::Duration::from_secs(age.unsigned_abs().saturating_sub(300));
+        if by.is_zero() { Ok(()) } else { Err(VerifyError::Stale { by }) }
+    }
+
+    fn string_to_sign(&self, headers: &dyn Headers, body: &[u8]) -> Result<Option<Vec<u8>>, VerifyError> {
+        let (id, time) = (headers.required("webhook-id")?, headers.required("webhook-timestamp")?);
+        Ok(Some([format!("{id}.{time}.").as_bytes(), body].concat()))
+    }
+
+    fn sign(&self, _: &[u8], _: Timestamp) -> Result<Vec<(&'static str, String)>, ReceiverError> {
+        Err(ReceiverError::NoSecret)
+    }
+}
+
+#[test]
+fn a_verification_that_no_description_can_express_is_code() {
+    assert!(matches!(verification("standard-webhooks-v1a"), Verification::Custom(_)));
+    let vectors: Vec<_> = vectors("standard-webhooks").into_iter().filter(|vector| vector.scheme.is_some()).collect();
+    assert_eq!(vectors.len(), 2);
+    for vector in vectors {
+        let verifier = Verifier::custom(V1a::new(&vector.secret));
+        let verify = |body: &[u8]| outcome(verifier.verify(&vector.headers, body, vector.now()));
+        assert_eq!(verify(&vector.body()), vector.expect, "{}", vector.what);
+        if vector.expect == "valid" {
+            assert_eq!(verify(b"{}"), "SignatureMismatch");
+            let text = verifier.string_to_sign(&vector.headers, b"{}").unwrap().unwrap();
+            assert_eq!(text, b"msg_p5jXN8AQM9LWM0D4loKWxJek.1614265330.{}");
+        }
+    }
+}
