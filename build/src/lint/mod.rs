@@ -615,11 +615,13 @@ impl<'a> Linter<'a> {
         }
         for (key, member) in at.entries() {
             if !level.keys.contains(&key) {
-                let help = match INSTEAD.iter().find(|(keyword, _)| *keyword == key) {
-                    Some((_, instead)) => (*instead).to_owned(),
-                    None => {
-                        let general = format!("leave it out (understood are {})", level.keys.join(", "));
-                        suggestion(key, level.keys, &general)
+                // An extension has none of OpenAPI's keywords.
+                let instead = INSTEAD.iter().find(|(keyword, _)| *keyword == key && !level.name.contains("x-"));
+                let help = match (instead, level.keys) {
+                    (Some((_, instead)), _) => (*instead).to_owned(),
+                    (None, [only]) => suggestion(key, level.keys, &format!("leave it out (only {only} is understood)")),
+                    (None, keys) => {
+                        suggestion(key, keys, &format!("leave it out (understood are {})", keys.join(", ")))
                     }
                 };
                 self.report(&member, format!("`{key}` is not understood {}", level.name), help);

@@ -6,7 +6,7 @@ const REDELIVERY: Level = Level {
     name: "in x-redelivery",
     keys: &["answer-within", "failures", "schedule", "give-up-after", "assumed", "description"],
 };
-const STEP: Level = Level { name: "in a step of the schedule", keys: &["attempts", "every"] };
+const STEP: Level = Level { name: "in a step of x-redelivery", keys: &["attempts", "every"] };
 
 impl<'a> Linter<'a> {
     pub(super) fn redelivery(&mut self, root: &At<'a>) {

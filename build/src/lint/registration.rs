@@ -63,7 +63,10 @@ impl<'a> Linter<'a> {
         self.members_of(call, "request", request.as_ref(), sent);
         let answer = self.success(operation).and_then(|answer| content_schema(&answer));
         let answer = match (call.get("items"), key) {
-            (Some(items), "list") => self.item(&items, answer),
+            (Some(items), "list") => match self.item(&items, answer) {
+                None => return,
+                item => item,
+            },
             (Some(items), _) => {
                 self.report(&items, "`items` is for `list`", "leave it out");
                 answer
@@ -116,8 +119,8 @@ impl<'a> Linter<'a> {
                 _ => (&["string"], false),
             };
             if is_list != listed || !member.str("type").is_none_or(|kind| types.contains(&kind)) {
-                let list = if listed { "a list of " } else { "" };
-                let help = format!("point at {list}type {}", one_of(types));
+                let what = if listed { "an array of type" } else { "a member of type" };
+                let help = format!("point at {what} {}", one_of(types));
                 self.report(&at, format!("`{pointer}` is of another type than `{role}`"), help);
             }
         }
@@ -158,9 +161,13 @@ impl<'a> Linter<'a> {
             self.report(items, "this is not a JSON pointer", "write `/webhooks`, or `''` for the whole answer");
             return None;
         };
+        let Some(answer) = answer else {
+            self.report(items, "the operation describes no JSON in its answer", "leave `list` out");
+            return None;
+        };
         let list = match pointer {
-            "" => answer?,
-            pointer => match self.pointer(items, pointer, answer.as_ref(), "the answer")? {
+            "" => answer,
+            pointer => match self.pointer(items, pointer, Some(&answer), "the answer")? {
                 Member::Described(list) => list,
                 Member::Anything | Member::Nothing => return None,
             },
@@ -212,7 +219,7 @@ impl<'a> Linter<'a> {
         let has = |call: &At<'a>, key: &str, role: &str| call.node.get_path(&[key, role]).is_some();
         let mut by_id = None;
         for key in ["get", "update", "delete"] {
-            let Some(call) = at.get(key) else { continue };
+            let Some(call) = at.get(key).filter(|call| call.node.kind() == "a mapping") else { continue };
             let addresses = |role| has(&call, "parameters", role) || has(&call, "request", role);
             if !ADDRESS.into_iter().any(addresses) {
                 let help = "write `id` or `current-url` under `parameters` or `request`";

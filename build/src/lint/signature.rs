@@ -28,13 +28,13 @@ const SIGNATURE: Level = Level {
         "unsigned",
     ],
 };
-const NONE: Level = Level { name: "beside `none`", keys: &["none"] };
-const CUSTOM: Level = Level { name: "beside `custom`", keys: &["custom"] };
-const KEY: Level = Level { name: "in key", keys: &["encoding", "prefix", "hash"] };
-const ANY: Level = Level { name: "in signed", keys: &["any"] };
-const DIGEST: Level = Level { name: "in digest", keys: &["algorithm", "encoding", "header"] };
-const TIME: Level = Level { name: "in time", keys: &["header", "member", "format", "window"] };
-const ID: Level = Level { name: "in id", keys: &["header"] };
+const NONE: Level = Level { name: "beside `none` of x-signature", keys: &["none"] };
+const CUSTOM: Level = Level { name: "beside `custom` of x-signature", keys: &["custom"] };
+const KEY: Level = Level { name: "in key of x-signature", keys: &["encoding", "prefix", "hash"] };
+const ANY: Level = Level { name: "in signed of x-signature", keys: &["any"] };
+const DIGEST: Level = Level { name: "in digest of x-signature", keys: &["algorithm", "encoding", "header"] };
+const TIME: Level = Level { name: "in time of x-signature", keys: &["header", "member", "format", "window"] };
+const ID: Level = Level { name: "in id of x-signature", keys: &["header"] };
 
 /// What to write where nothing is signed.
 const UNPROVEN: &str = "`x-signature: {none: REASON}` where nothing proves it";
@@ -143,8 +143,8 @@ impl<'a> Linter<'a> {
             return;
         }
         self.documentation(at, "description");
-        if at.node.get("optional").is_some() {
-            self.required_text(at, "optional", "say in a sentence why a receiver may have no secret, or leave it out");
+        let help = "say in a sentence why a receiver may have no secret, or leave it out";
+        if at.node.get("optional").is_some() && self.required_text(at, "optional", help).is_some() {
             self.documentation(at, "optional");
         }
         let mut scheme = Scheme { at: at.clone(), form: Vec::new(), events };
@@ -262,8 +262,9 @@ impl<'a> Linter<'a> {
             self.report(at, format!("here is {}, not a template", at.node.kind()), "write a text such as '{body}'");
             return Vec::new();
         };
-        let listed: Vec<String> = allowed.iter().map(|name| format!("`{{{name}}}`")).collect();
-        let general = format!("write {}", one_of(&listed.iter().map(String::as_str).collect::<Vec<_>>()));
+        let listed: Vec<String> = allowed.iter().map(|name| format!("{{{name}}}")).collect();
+        let listed: Vec<&str> = listed.iter().map(String::as_str).collect();
+        let general = format!("write {}", one_of(&listed));
         match parse(text) {
             Ok(parts) if parts.is_empty() => self.report(at, "the template is empty", general),
             Ok(parts) => return parts,
@@ -275,8 +276,9 @@ impl<'a> Linter<'a> {
                 );
             }
             Err(Fault::Unknown(name)) => {
-                let help = suggestion(name, allowed, &general);
-                self.report(at, format!("there is no placeholder `{{{name}}}`"), help);
+                let name = format!("{{{name}}}");
+                let help = suggestion(&name, &listed, &general);
+                self.report(at, format!("there is no placeholder `{name}`"), help);
             }
         }
         Vec::new()
@@ -318,10 +320,14 @@ impl<'a> Linter<'a> {
         }
         if let (Some(separator), Some(form)) = (separator, at.node.as_str()) {
             let items: Vec<&str> = form.split(separator).collect();
-            let of_one = |item: &&str| item.matches('{').count() == 1;
-            if !items.iter().all(of_one) || items.len() > 1 && items.iter().any(|item| item.starts_with('{')) {
-                let help = format!("write items such as `t={{time}}{separator}v1={{signature}}`");
-                self.report(&at, "an item of the form is not a text with one placeholder", help);
+            let is_alone = items.len() == 1;
+            let is_understood = |item: &str| {
+                item.matches('{').count() == 1 && item.trim() == item && (is_alone || !item.starts_with('{'))
+            };
+            for item in items.into_iter().filter(|item| !is_understood(item)) {
+                let help =
+                    format!("write items such as `t={{time}}{separator}v1={{signature}}`, without spaces around them");
+                self.report(&at, format!("the item `{item}` of the form is not a text with one placeholder"), help);
             }
         }
         scheme.form = parts;
