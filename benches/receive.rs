@@ -143,7 +143,7 @@ fn receive() {
     received("mypos", || receiver.receive(black_box(&request)).expect("genuine"), parts);
 
     let body = dealpos::EventName::PaymentCreated.examples()[0].json;
-    let receiver = dealpos::Receiver::with_api_key(SECRET).expect("a receiver");
+    let receiver = dealpos::Receiver::with_key(SECRET).expect("a receiver");
     let request = delivery("/hooks/paymentCreated", body, vec![("X-API-Key", SECRET.to_owned())]);
     let parts = || {
         receiver.verify(request.headers()).expect("genuine");

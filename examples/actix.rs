@@ -99,7 +99,7 @@ fn answer(acknowledgement: Acknowledgement) -> HttpResponse {
 #[actix_web::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let key = env::var("DEALPOS_API_KEY").map_err(|_| "set DEALPOS_API_KEY to the key that DealPOS was given")?;
-    let shop = Data::new(Shop { receiver: Receiver::with_api_key(key)?, inbox: Mutex::default() });
+    let shop = Data::new(Shop { receiver: Receiver::with_key(key)?, inbox: Mutex::default() });
     let server = HttpServer::new(move || App::new().configure(routes(shop.clone()))).bind("127.0.0.1:8080")?;
     println!("listening on http://127.0.0.1:8080");
     Ok(server.run().await?)

@@ -94,7 +94,7 @@ fn axum_receives_vipps() {
 
 #[test]
 fn actix_receives_dealpos() {
-    let receiver = dealpos::Receiver::with_api_key("key").unwrap();
+    let receiver = dealpos::Receiver::with_key("key").unwrap();
     let shop = actix_web::web::Data::new(actix::Shop { receiver, inbox: Mutex::default() });
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();

@@ -93,7 +93,7 @@ fn receive(
         "mypos" => Ok(mypos::Receiver::new(secret).unwrap().receive(request)?.name().to_string()),
         "dealpos" => {
             let [key] = secret;
-            Ok(dealpos::Receiver::with_api_key(key).unwrap().receive(request)?.name().to_string())
+            Ok(dealpos::Receiver::with_key(key).unwrap().receive(request)?.name().to_string())
         }
         _ => Ok(vipps::Receiver::new(url, secret).unwrap().receive(request)?.name().to_string()),
     }

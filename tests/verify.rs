@@ -145,7 +145,7 @@ impl Scheme {
             Self::Mipos => {
                 mipos::Receiver::new(mipos::EventName::Order, secrets.clone()).unwrap().verify(headers, body)
             }
-            Self::Dealpos => dealpos::Receiver::with_api_key(secrets[0].clone()).unwrap().verify(headers),
+            Self::Dealpos => dealpos::Receiver::with_key(secrets[0].clone()).unwrap().verify(headers),
         }
     }
 }
@@ -633,7 +633,7 @@ fn mypos_takes_any_of_several_signatures_and_spaces_only_when_asked() {
         mypos::sign(&mypos::EventName::PosPaymentFailed, &"s".into(), body, at(NOW)).unwrap()[1].1.clone()
     };
     let strict = mypos::Receiver::new(["s"]).unwrap();
-    let lenient = strict.clone().accept_signatures_without_spaces();
+    let lenient = mypos::Receiver::new_without_spaces(["s"]).unwrap();
     let of_compact = [("X-myPOS-Signature", header(compact))];
     assert_eq!(strict.verify(&of_compact, body), Err(VerifyError::SignatureMismatch));
     assert_eq!(lenient.verify(&of_compact, body), Ok(()));
@@ -660,7 +660,7 @@ fn what_is_not_signed_is_taken_only_by_a_receiver_that_says_so() {
 
 #[test]
 fn dealpos_compares_a_key_or_a_token() {
-    let receiver = dealpos::Receiver::with_api_key("key").unwrap();
+    let receiver = dealpos::Receiver::with_key("key").unwrap();
     let verify = |name: &str, value: &str| receiver.verify(&[(name, value)]);
     assert_eq!(verify("x-api-key", "key"), Ok(()));
     assert_eq!(verify("Authorization", "Bearer key"), Ok(()));
@@ -687,10 +687,10 @@ fn a_receiver_without_secret_cannot_be_made() {
     assert_eq!(mypos::Receiver::new(none).unwrap_err(), ReceiverError::NoSecret);
     assert_eq!(mipos::Receiver::new(mipos::EventName::Menu, none).unwrap_err(), ReceiverError::NoSecret);
     assert_eq!(mypos::Receiver::new(["a", ""]).unwrap_err(), ReceiverError::EmptySecret);
-    assert_eq!(dealpos::Receiver::with_api_key("").unwrap_err(), ReceiverError::EmptySecret);
+    assert_eq!(dealpos::Receiver::with_key("").unwrap_err(), ReceiverError::EmptySecret);
     assert!(!format!("{:?}", mypos::Receiver::new(["hidden"]).unwrap()).contains("hidden"));
     assert!(!format!("{:?}", vipps::Receiver::new(URL, ["hidden"]).unwrap()).contains("hidden"));
-    assert!(!format!("{:?}", dealpos::Receiver::with_api_key("hidden").unwrap()).contains("hidden"));
+    assert!(!format!("{:?}", dealpos::Receiver::with_key("hidden").unwrap()).contains("hidden"));
 }
 
 #[test]
@@ -723,7 +723,7 @@ fn receiving_is_verifying_and_decoding() {
     assert!(matches!(receiver.receive(&request(truncated, truncated)), Err(ReceiveError::Decode(_))));
 
     let example = dealpos::EventName::PaymentWriteoff.examples()[0].json;
-    let receiver = dealpos::Receiver::with_api_key("key").unwrap();
+    let receiver = dealpos::Receiver::with_key("key").unwrap();
     let request = |path: &str| http::Request::post(path).header("X-API-Key", "key").body(example).unwrap();
     assert!(matches!(receiver.receive(&request("/hooks/paymentWriteoff?x=1")), Ok(dealpos::Event::PaymentWriteoff(_))));
     assert!(
