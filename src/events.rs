@@ -73,16 +73,16 @@ pub(crate) fn acknowledgement(provider: &'static Provider, name: &str) -> Acknow
 /// gives itself, which may be one that the specification does not list.
 pub(crate) fn identify(provider: &'static Provider, json: &[u8]) -> Result<Option<Cow<'static, str>>, DecodeError> {
     let identification = provider.identification();
-    let members = identification.paths.read(json)?;
-    let member = |index: &usize| members.get(*index).and_then(Option::as_deref);
+    let members = identification.places.read(json)?;
+    let member = |index: &Option<usize>| members.get((*index)?)?.as_deref();
     let mut events = provider.events.iter().zip(&identification.conditions);
-    let found = events.find(|(event, places)| {
-        let holds = |(condition, place): (&Condition, &usize)| match (condition, member(place)) {
+    let found = events.find(|(event, indexes)| {
+        let holds = |(condition, index): (&Condition, &Option<usize>)| match (condition, member(index)) {
             (Condition::Equals(_, wanted), Some(found)) => found == *wanted,
             (Condition::Present(_), Some(_)) | (Condition::Absent(_), None) => true,
             _ => false,
         };
-        !event.when.is_empty() && event.when.iter().zip(*places).all(holds)
+        !event.when.is_empty() && event.when.iter().zip(*indexes).all(holds)
     });
     Ok(match found {
         Some((event, _)) => Some(Cow::Borrowed(event.name)),
@@ -100,7 +100,7 @@ fn own_name<'a>(members: impl IntoIterator<Item = &'a str>) -> Option<String> {
 /// personal or secret and the key ends up in databases and logs.
 pub(crate) fn idempotency_key(provider: &'static Provider, event: &str, json: &[u8]) -> Option<String> {
     let mut events = provider.events.iter().zip(&provider.identification().keys);
-    let (event, members) =
+    let (event, (places, indexes)) =
         events.find(|(known, _)| known.name == event).filter(|(event, _)| !event.idempotency_key.is_empty())?;
     let mut hash = Sha256::new_with_prefix(event.name);
     let mut add = |json: &[u8]| {
@@ -108,8 +108,10 @@ pub(crate) fn idempotency_key(provider: &'static Provider, event: &str, json: &[
         hash.update(b"\n");
         hash.update(json);
     };
-    for member in members.read(json).ok()? {
-        let json = member.filter(|json| json != "null" && text(json).is_none_or(|text| !is_blank(&text)))?;
+    let members = places.read(json).ok()?;
+    for index in indexes {
+        let json = members.get(*index)?.as_deref();
+        let json = json.filter(|json| *json != "null" && text(json).is_none_or(|text| !is_blank(&text)))?;
         add(json.as_bytes());
     }
     if event.idempotency_key.contains(&"") {

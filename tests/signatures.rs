@@ -441,6 +441,30 @@ fn a_time_in_the_body_is_held_against_the_clock() {
     assert_eq!(seconds, Err(VerifyError::MissingMember { pointer: "/meta/at", expected }));
 }
 
+/// A receiver may be stricter than the provider's documentation.
+#[test]
+fn a_window_may_be_set_where_none_is_described() {
+    let at: Timestamp = "2018-07-12T18:36:58Z".parse().unwrap();
+    let later = at + std::time::Duration::from_secs(61);
+    let window = std::time::Duration::from_secs(60);
+    let time = json!({"headers": [], "member": "/at", "format": "seconds", "window": null});
+    let body = br#"{"at": 1531420618}"#;
+    for (verification, signs_time) in [
+        (described(json!({"time": time})), true),
+        (verification("sanity"), true),
+        (verification("mypos"), false),
+        (verification("github"), false),
+    ] {
+        let headers = sign(&verification, None, &"s".into(), &ToSign { url: None, id: None, headers: &[], body, at });
+        let verifier = Verifier::new(&verification, None, None, ["s"]).unwrap();
+        let verify = |verifier: &Verifier| verifier.verify(headers.as_ref().unwrap(), body, later);
+        assert_eq!(verify(&verifier), Ok(()));
+        let by = std::time::Duration::from_secs(1);
+        let outcome = if signs_time { Err(VerifyError::Stale { by }) } else { Ok(()) };
+        assert_eq!(verify(&verifier.replay_window(window)), outcome);
+    }
+}
+
 #[test]
 fn a_secret_becomes_the_key_as_the_description_says() {
     let verifier = |key: Value, secret: &str| Verifier::new(&described(json!({"key": key})), None, None, [secret]);

@@ -6,6 +6,7 @@
 use std::collections::HashSet;
 use std::fmt;
 
+use saphyr::Scalar;
 use saphyr_parser::{Event, Parser, ScalarStyle, Span, StrInput};
 
 /// Deeper nesting is refused, so that whoever walks the tree may recurse.
@@ -402,21 +403,21 @@ impl<'a> Loader<'a> {
             ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted | ScalarStyle::Literal | ScalarStyle::Folded => {
                 Value::String(text.to_owned())
             }
-            ScalarStyle::Plain => match text {
-                "" | "~" | "null" | "Null" | "NULL" => Value::Null,
-                "true" | "True" | "TRUE" => Value::Bool(true),
-                "false" | "False" | "FALSE" => Value::Bool(false),
-                number if is_number(number) => {
+            ScalarStyle::Plain if text.is_empty() => Value::Null,
+            ScalarStyle::Plain => match Scalar::parse_from_cow(text.into()) {
+                Scalar::Null => Value::Null,
+                Scalar::Boolean(value) => Value::Bool(value),
+                Scalar::Integer(_) | Scalar::FloatingPoint(_) => {
                     // The second part is for serde_json's `arbitrary_precision`, which reads `1e400`.
-                    if serde_json::from_str::<serde_json::Number>(number).is_err()
-                        || !number.parse().is_ok_and(f64::is_finite)
+                    if serde_json::from_str::<serde_json::Number>(text).is_err()
+                        || !text.parse().is_ok_and(f64::is_finite)
                     {
-                        let message = format!("`{number}` is a number in YAML that JSON cannot hold");
+                        let message = format!("`{text}` is a number in YAML that JSON cannot hold");
                         self.report(span, &message, "write it as JSON does, or put it in quotes where text is meant");
                     }
-                    Value::Number { text: number.to_owned() }
+                    Value::Number { text: text.to_owned() }
                 }
-                other => Value::String(other.to_owned()),
+                Scalar::String(_) => Value::String(text.to_owned()),
             },
         }
     }
@@ -451,29 +452,4 @@ pub fn join(place: &str, step: &str) -> String {
 /// Line and column counted from 1; the parser counts columns from 0, and an empty file has line 0.
 fn position(span: Span) -> (usize, usize) {
     (span.start.line().max(1), span.start.col() + 1)
-}
-
-/// Whether the YAML 1.2 core schema takes a plain scalar for a number.
-fn is_number(text: &str) -> bool {
-    let all = |digits: &str, radix| !digits.is_empty() && digits.chars().all(|c| c.is_digit(radix));
-    if let Some(digits) = text.strip_prefix("0o") {
-        return all(digits, 8);
-    }
-    if let Some(digits) = text.strip_prefix("0x") {
-        return all(digits, 16);
-    }
-    let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
-    if matches!(unsigned, ".inf" | ".Inf" | ".INF") || matches!(text, ".nan" | ".NaN" | ".NAN") {
-        return true;
-    }
-    let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {
-        Some((mantissa, exponent)) => (mantissa, Some(exponent.strip_prefix(['-', '+']).unwrap_or(exponent))),
-        None => (unsigned, None),
-    };
-    let mantissa_fits = match mantissa.split_once('.') {
-        Some(("", fraction)) => all(fraction, 10),
-        Some((whole, fraction)) => all(whole, 10) && (fraction.is_empty() || all(fraction, 10)),
-        None => all(mantissa, 10),
-    };
-    mantissa_fits && exponent.is_none_or(|digits| all(digits, 10))
 }

@@ -164,10 +164,11 @@ fn variable_name(line: &[u8]) -> Option<usize> {
 
 /// Where the body begins in a whole request.
 pub fn after_head(request: &[u8]) -> Option<&[u8]> {
-    start_line(request.split(|byte| *byte == b'\n').next()?)?;
-    let blank = |ending: &[u8]| request.windows(ending.len()).position(|it| it == ending).map(|at| at + ending.len());
-    let body = blank(b"\r\n\r\n").into_iter().chain(blank(b"\n\n")).min()?;
-    request.get(body..)
+    let mut headers = [httparse::EMPTY_HEADER; 128];
+    match httparse::Request::new(&mut headers).parse(request).ok()? {
+        httparse::Status::Complete(length) => request.get(length..),
+        httparse::Status::Partial => None,
+    }
 }
 
 /// Whether a status or request line begins a new block here; of a request line the path and query.

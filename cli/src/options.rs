@@ -7,6 +7,7 @@ use std::str::FromStr;
 
 use clap::builder::TypedValueParser;
 use jiff::Timestamp;
+use pos_webhooks::catalogue::Provider;
 
 /// A whole number within a range.
 pub fn whole<T>(range: RangeInclusive<T>) -> impl TypedValueParser<Value = T>

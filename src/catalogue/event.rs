@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::body::{Body, Response};
 use super::call::{Credential, Parameter};
-use crate::json::members::Paths;
+use crate::json::members::Places;
 use crate::leak;
 
 /// Where a delivery says which event it is.
@@ -79,33 +79,28 @@ impl Condition {
     }
 }
 
-/// The members that identify the events of a provider, prepared for reading.
+/// The members that identify the events of a provider, prepared for reading; each by its index.
 pub(crate) struct Identification {
     /// Whatever conditions and own names point to.
-    pub(crate) paths: Paths,
-    /// Per event what each of its conditions is about, as index into the paths.
-    pub(crate) conditions: Vec<Vec<usize>>,
-    /// As index into the paths.
-    pub(crate) own_names: Vec<usize>,
+    pub(crate) places: Places,
+    /// Per event, of each of its conditions.
+    pub(crate) conditions: Vec<Vec<Option<usize>>>,
+    pub(crate) own_names: Vec<Option<usize>>,
     /// Per event the members of [`Event::idempotency_key`], without the whole payload.
-    pub(crate) keys: Vec<Paths>,
+    pub(crate) keys: Vec<(Places, Vec<usize>)>,
 }
 
 impl Identification {
-    pub(crate) fn new(events: &'static [Event], own_names: &'static [&'static str]) -> Self {
-        let mut pointers: Vec<&'static str> = Vec::new();
-        let mut index = |pointer| {
-            pointers.iter().position(|known| *known == pointer).unwrap_or_else(|| {
-                pointers.push(pointer);
-                pointers.len() - 1
-            })
+    pub(crate) fn new(events: &[Event], own_names: &[&str]) -> Self {
+        let mut places = Places::default();
+        let conditions = |event: &Event| event.when.iter().map(|condition| places.add(condition.pointer())).collect();
+        let conditions = events.iter().map(conditions).collect();
+        let own_names = own_names.iter().map(|pointer| places.add(pointer)).collect();
+        let key = |event: &Event| {
+            let mut places = Places::default();
+            let members = event.idempotency_key.iter().filter_map(|pointer| places.add(pointer)).collect();
+            (places, members)
         };
-        let own_names = own_names.iter().map(|pointer| index(pointer)).collect();
-        let (mut conditions, mut keys) = (Vec::new(), Vec::new());
-        for event in events {
-            conditions.push(event.when.iter().map(|condition| index(condition.pointer())).collect());
-            keys.push(Paths::new(event.idempotency_key.iter().copied().filter(|pointer| !pointer.is_empty())));
-        }
-        Self { paths: Paths::new(pointers), conditions, own_names, keys }
+        Self { conditions, own_names, keys: events.iter().map(key).collect(), places }
     }
 }

@@ -22,7 +22,6 @@ pub enum Verification {
 }
 
 impl Verification {
-
     /// The signature of this name, or the default one. `None` where there is no such signature.
     pub fn signature(&self, name: Option<&str>) -> Option<&'static Signature> {
         match (self, name) {

@@ -12,30 +12,78 @@ use super::canonical::without_escapes;
 use super::error::{DecodeError, whole, without_mark};
 use super::pointer;
 
-/// Where members are looked for: JSON pointers, none of them empty, as the names that they lead along.
-pub(crate) struct Paths(Vec<Vec<String>>);
+/// The member at a place, as JSON text in which a string is written without needless escapes; `None` where there is none.
+pub(crate) type Member<'a> = Option<Cow<'a, str>>;
 
-impl Paths {
-    pub(crate) fn new<'a>(pointers: impl IntoIterator<Item = &'a str>) -> Self {
-        let names = |pointer| pointer::names(pointer).map(Cow::into_owned).collect();
-        Self(pointers.into_iter().map(names).collect())
+/// Places in a JSON object, at which members are looked for.
+#[derive(Default)]
+pub(crate) struct Places {
+    level: Level,
+    count: usize,
+}
+
+/// The places within one object.
+#[derive(Default)]
+struct Level {
+    members: Vec<Place>,
+    /// A bit for the length of each name: most names that are not among these have another one.
+    lengths: u64,
+}
+
+struct Place {
+    name: String,
+    index: usize,
+    within: Level,
+}
+
+impl Places {
+    /// Adds the place of a JSON pointer. Its index in what [`Places::read`] gives; `None` for the empty pointer, which is not
+    /// that of a member.
+    pub(crate) fn add(&mut self, pointer: &str) -> Option<usize> {
+        self.level.add(&pointer::names(pointer).collect::<Vec<_>>(), &mut self.count)
     }
 
-    /// The members at these paths, as JSON text in which a string is written without needless escapes.
+    /// The members at these places.
     ///
     /// Of a value that is not an object there are none. A member that is there twice is an error, as it is for decoding:
     /// which one counts would be a guess.
-    pub(crate) fn read<'a>(&self, json: &'a [u8]) -> Result<Vec<Option<Cow<'a, str>>>, DecodeError> {
-        Ok(as_written(json, &self.0)?.into_iter().map(|member| member.map(without_escapes)).collect())
+    pub(crate) fn read<'a>(&self, json: &'a [u8]) -> Result<Vec<Member<'a>>, DecodeError> {
+        let mut found = vec![None; self.count];
+        self.level.read(json, &mut found)?;
+        Ok(found)
     }
 }
 
-fn as_written<'a, P: AsRef<[String]>>(json: &'a [u8], paths: &[P]) -> Result<Vec<Option<&'a str>>, DecodeError> {
-    if without_mark(json).trim_ascii_start().first() == Some(&b'{') {
-        decode(Members(paths), json)
-    } else {
-        decode(PhantomData::<IgnoredAny>, json).map(|_| vec![None; paths.len()])
+impl Level {
+    fn add(&mut self, names: &[Cow<'_, str>], count: &mut usize) -> Option<usize> {
+        let (name, rest) = names.split_first()?;
+        if self.get(name).is_none() {
+            self.members.push(Place { name: name.to_string(), index: *count, within: Self::default() });
+            self.lengths |= length(name);
+            *count += 1;
+        }
+        let place = self.members.iter_mut().find(|place| place.name == *name)?;
+        if rest.is_empty() { Some(place.index) } else { place.within.add(rest, count) }
     }
+
+    fn get(&self, name: &str) -> Option<&Place> {
+        if self.lengths & length(name) == 0 {
+            return None;
+        }
+        self.members.iter().find(|place| place.name == name)
+    }
+
+    fn read<'a>(&self, json: &'a [u8], found: &mut [Member<'a>]) -> Result<(), DecodeError> {
+        if without_mark(json).trim_ascii_start().first() == Some(&b'{') {
+            decode(Object { level: self, found }, json)
+        } else {
+            decode(PhantomData::<IgnoredAny>, json).map(drop)
+        }
+    }
+}
+
+fn length(name: &str) -> u64 {
+    1 << (name.len() % 64)
 }
 
 /// Decodes what borrows from the text; an error is at the root.
@@ -49,87 +97,86 @@ fn decode<'a, S: DeserializeSeed<'a>>(seed: S, json: &'a [u8]) -> Result<S::Valu
     decoded.map_err(|error| DecodeError::at_root(json, error).0)
 }
 
-struct Members<'p, P>(&'p [P]);
+/// Reads an object for what is at the places of a level.
+struct Object<'p, 'f, 'a> {
+    level: &'p Level,
+    found: &'f mut [Member<'a>],
+}
 
-impl<'de, P: AsRef<[String]>> DeserializeSeed<'de> for Members<'_, P> {
-    type Value = Vec<Option<&'de str>>;
+impl<'de> DeserializeSeed<'de> for Object<'_, '_, 'de> {
+    type Value = ();
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
         deserializer.deserialize_map(self)
     }
 }
 
-impl<'de, P: AsRef<[String]>> Visitor<'de> for Members<'_, P> {
-    type Value = Vec<Option<&'de str>>;
+impl<'de> Visitor<'de> for Object<'_, '_, 'de> {
+    type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut seen = vec![false; self.0.len()];
-        let mut found = vec![None; self.0.len()];
-        while let Some(name) = map.next_key_seed(First(self.0))? {
-            let Some(name) = name else {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(place) = map.next_key_seed(Name(self.level))? {
+            let Some(Place { name, index, within }) = place else {
                 map.next_value::<IgnoredAny>()?;
                 continue;
             };
             let value = map.next_value::<&RawValue>()?.get();
-            for ((path, seen), found) in self.0.iter().zip(&mut seen).zip(&mut found) {
-                let Some((_, rest)) = path.as_ref().split_first().filter(|(first, _)| *first == name) else { continue };
-                if std::mem::replace(seen, true) {
-                    return Err(A::Error::custom(format_args!("duplicate member `{name}`")));
-                }
-                *found = if rest.is_empty() {
-                    Some(value)
-                } else {
-                    let within =
-                        as_written(value.as_bytes(), &[rest]).map_err(|error| A::Error::custom(error.message))?;
-                    within.into_iter().next().flatten()
-                };
+            let before = self.found.get_mut(*index).and_then(|member| member.replace(without_escapes(value)));
+            if before.is_some() {
+                return Err(A::Error::custom(format_args!("duplicate member `{name}`")));
+            }
+            if !within.members.is_empty() {
+                within.read(value.as_bytes(), self.found).map_err(|error| A::Error::custom(error.message))?;
             }
         }
-        Ok(found)
+        Ok(())
     }
 }
 
-/// Reads a member's name, and gives it where one of the paths begins with it.
-struct First<'p, P>(&'p [P]);
+/// Reads a member's name, and gives its place where the level has one.
+struct Name<'p>(&'p Level);
 
-impl<'de, 'p, P: AsRef<[String]>> DeserializeSeed<'de> for First<'p, P> {
-    type Value = Option<&'p str>;
+impl<'de, 'p> DeserializeSeed<'de> for Name<'p> {
+    type Value = Option<&'p Place>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         deserializer.deserialize_identifier(self)
     }
 }
 
-impl<'p, P: AsRef<[String]>> Visitor<'_> for First<'p, P> {
-    type Value = Option<&'p str>;
+impl<'p> Visitor<'_> for Name<'p> {
+    type Value = Option<&'p Place>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a member's name")
     }
 
     fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<Self::Value, E> {
-        Ok(self.0.iter().filter_map(|path| path.as_ref().first()).map(String::as_str).find(|first| *first == name))
+        Ok(self.0.get(name))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Paths;
+    use super::Places;
 
     /// No specification has pointers of more than one token yet.
     #[test]
     fn members_of_members_are_found() {
-        let paths = Paths::new(["/a", "/a/b", "/a/b/c", "/d/e"]);
+        let mut places = Places::default();
+        let indexes = ["/a/b", "/a", "/a/b/c", "/d/e", "/a"].map(|pointer| places.add(pointer).unwrap());
+        assert_eq!(places.add(""), None);
         let found = |json: &str| {
-            let found = paths.read(json.as_bytes()).map_err(|error| error.message)?;
-            Ok::<_, String>(found.into_iter().map(|member| member.map(String::from)).collect::<Vec<_>>())
+            let found = places.read(json.as_bytes()).map_err(|error| error.message)?;
+            Ok::<_, String>(indexes.map(|index| found[index].as_deref().map(String::from)))
         };
         let all = found(r#"{"x": {"d": 1}, "a": {"b": {"c": "\u0061"}}, "d": [{"e": 1}]}"#).unwrap();
-        let expected = [Some(r#"{"b": {"c": "\u0061"}}"#), Some(r#"{"c": "\u0061"}"#), Some(r#""a""#), None];
+        let (a, b) = (r#"{"b": {"c": "\u0061"}}"#, r#"{"c": "\u0061"}"#);
+        let expected = [Some(b), Some(a), Some(r#""a""#), None, Some(a)];
         assert_eq!(all, expected.map(|text| text.map(String::from)));
         for twice in [r#"{"a": 1, "a": {"b": 2}}"#, r#"{"a": {"b": 1}, "a": 1}"#] {
             assert_eq!(found(twice).unwrap_err(), "duplicate member `a`");

@@ -231,6 +231,18 @@ pub struct UnknownProvider {
     pub known: Vec<&'static str>,
 }
 
+/// Why there is no client.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClientError {
+    /// No such provider is compiled in.
+    #[error(transparent)]
+    Provider(#[from] UnknownProvider),
+    /// There can be no HTTP client.
+    #[error(transparent)]
+    Setup(#[from] SetupError),
+}
+
 /// What a client and a receiver have to know of one provider in the sandbox.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
@@ -310,6 +322,21 @@ impl Sandbox {
         let name = self::provider(provider)?.name;
         let found = self.inner.accounts.iter().find(|account| account.provider == name);
         found.ok_or_else(|| UnknownProvider::new(provider))
+    }
+
+    /// A client for any operation of a provider, ready to use.
+    ///
+    /// # Errors
+    ///
+    /// When no such provider is compiled in, or there can be no HTTP client.
+    pub fn any_client(&self, provider: &str) -> Result<crate::client::AnyClient, ClientError> {
+        let provider = self::provider(provider)?;
+        let account = self.own(provider);
+        let constant = provider.operations.iter().flat_map(|operation| operation.headers).filter(|it| it.constant);
+        let given = |name: &str| account.credentials.get(&*name.to_ascii_lowercase().replace('-', "_")).cloned();
+        let headers: BTreeMap<_, _> = constant.filter_map(|it| Some((it.name, given(it.name)?))).collect();
+        let token = account.credential("token");
+        Ok(crate::client::AnyClient::new(provider, &account.base_url, token, headers, self.options())?)
     }
 
     /// A client of miPOS that is ready to use.

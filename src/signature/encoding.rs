@@ -7,22 +7,25 @@ use sha2::{Digest as _, Sha256, Sha512};
 
 use crate::catalogue::{Algorithm, Encoding, Hash};
 
-/// The longest hash or signature, that of SHA-512.
-const LONGEST: usize = 64;
+/// The longest hash or signature, that of SHA-512, and what Base64 needs beside it: it decodes whole groups of three bytes.
+const ROOM: usize = 64 + 2;
 
 /// A hash or a signature.
 #[derive(Clone, Copy)]
 pub(super) struct Bytes {
-    bytes: [u8; LONGEST],
+    bytes: [u8; ROOM],
     length: usize,
 }
 
 impl Bytes {
-    /// The first bytes of a slice, as many as the longest hash has.
-    pub(super) fn new(slice: &[u8]) -> Self {
-        let mut bytes = [0; LONGEST];
-        bytes.iter_mut().zip(slice).for_each(|(to, from)| *to = *from);
-        Self { bytes, length: slice.len().min(LONGEST) }
+    /// The bytes of a hash.
+    pub(super) fn new<const LENGTH: usize>(hash: impl Into<[u8; LENGTH]>) -> Self {
+        const { assert!(LENGTH <= ROOM) };
+        let mut bytes = [0; ROOM];
+        if let Some(start) = bytes.first_chunk_mut() {
+            *start = hash.into();
+        }
+        Self { bytes, length: LENGTH }
     }
 
     pub(super) fn as_slice(&self) -> &[u8] {
@@ -32,18 +35,13 @@ impl Bytes {
 
 impl Encoding {
     pub(super) fn decode(self, text: &str, length: usize) -> Option<Bytes> {
-        // Base64 decodes whole groups of three bytes.
-        let mut bytes = [0; LONGEST + 2];
+        let mut bytes = [0; ROOM];
         let decoded = match self {
-            Self::Hex => {
-                let bytes = bytes.get_mut(..length)?;
-                hex::decode_to_slice(text, bytes).ok()?;
-                length
-            }
+            Self::Hex => hex::decode_to_slice(text, bytes.get_mut(..length)?).map(|()| length).ok()?,
             Self::Base64 => STANDARD.decode_slice(text, &mut bytes).ok()?,
             Self::Base64url => URL_SAFE_NO_PAD.decode_slice(text, &mut bytes).ok()?,
         };
-        if decoded == length { bytes.get(..length).map(Bytes::new) } else { None }
+        if decoded == length { Some(Bytes { bytes, length }) } else { None }
     }
 
     pub(super) fn encode(self, bytes: &[u8]) -> String {
@@ -78,9 +76,9 @@ impl Algorithm {
 impl Hash {
     pub(super) fn of(self, bytes: &[u8]) -> Bytes {
         match self {
-            Self::Sha1 => Bytes::new(&Sha1::digest(bytes)),
-            Self::Sha256 => Bytes::new(&Sha256::digest(bytes)),
-            Self::Sha512 => Bytes::new(&Sha512::digest(bytes)),
+            Self::Sha1 => Bytes::new::<20>(Sha1::digest(bytes)),
+            Self::Sha256 => Bytes::new::<32>(Sha256::digest(bytes)),
+            Self::Sha512 => Bytes::new::<64>(Sha512::digest(bytes)),
         }
     }
 
@@ -89,7 +87,7 @@ impl Hash {
         match self {
             Self::Sha1 => 20,
             Self::Sha256 => 32,
-            Self::Sha512 => LONGEST,
+            Self::Sha512 => 64,
         }
     }
 

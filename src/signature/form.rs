@@ -42,7 +42,7 @@ impl Form {
     pub(super) fn read<'a>(&self, value: &'a str) -> impl Iterator<Item = Item<'a>> {
         let separator = self.separator;
         let (whole, items) = match separator {
-            Some(separator) => (None, Some(value.split(separator).map(str::trim))),
+            Some(separator) => (None, Some(value.split(separator).map(str::trim_ascii))),
             None => (Some(value), None),
         };
         whole.into_iter().chain(items.into_iter().flatten()).filter_map(|text| {
@@ -56,7 +56,7 @@ impl Form {
 fn push(items: &mut [Vec<FormPart>], part: FormPart) {
     let Some(item) = items.last_mut() else { return };
     let part = match part {
-        FormPart::Text(text) if item.is_empty() => FormPart::Text(text.trim_start()),
+        FormPart::Text(text) if item.is_empty() => FormPart::Text(text.trim_ascii_start()),
         part => part,
     };
     if part != FormPart::Text("") {

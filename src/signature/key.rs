@@ -42,9 +42,9 @@ impl SigningKey {
     /// The signature of the text.
     pub(super) fn sign(&self, text: &Template, values: &Values<'_>) -> Bytes {
         match self {
-            Self::Sha1(key) => Bytes::new(&mac(key, text, values).finalize().into_bytes()),
-            Self::Sha256(key) => Bytes::new(&mac(key, text, values).finalize().into_bytes()),
-            Self::Sha512(key) => Bytes::new(&mac(key, text, values).finalize().into_bytes()),
+            Self::Sha1(key) => Bytes::new::<20>(mac(key, text, values).finalize().into_bytes()),
+            Self::Sha256(key) => Bytes::new::<32>(mac(key, text, values).finalize().into_bytes()),
+            Self::Sha512(key) => Bytes::new::<64>(mac(key, text, values).finalize().into_bytes()),
         }
     }
 }
@@ -106,7 +106,7 @@ impl Secrets {
         let key: Hmac<Sha256> = prepared(b"compared")?;
         let mac = |secret: Secret| {
             let mac = key.clone().chain_update(not_blank(secret.expose())?);
-            Ok(Bytes::new(&mac.finalize().into_bytes()))
+            Ok(Bytes::new::<32>(mac.finalize().into_bytes()))
         };
         let macs = secrets.into_iter().map(mac).collect::<Result<Vec<_>, _>>()?;
         if macs.is_empty() { Err(ReceiverError::NoSecret) } else { Ok(Self { key, macs }) }

@@ -11,7 +11,7 @@ use super::form::{self, Form};
 use super::headers::Headers;
 use super::key::Signatures;
 use super::member;
-use super::text::{Template, Url, Values};
+use super::text::{Other, Template, Url, Values};
 
 /// What is the same for every delivery, prepared once.
 #[derive(Clone)]
@@ -25,11 +25,12 @@ pub(super) struct Scheme {
     pub(super) reads_time: bool,
     form: Form,
     /// The headers and members that are signed.
-    others: Vec<Part>,
+    others: Vec<Other>,
 }
 
 /// The value of the header that carries the signature.
 pub(super) struct Carried<'a> {
+    /// The first header that is there.
     pub(super) name: &'static str,
     pub(super) time: Option<&'a str>,
     pub(super) signatures: Option<Signatures>,
@@ -121,6 +122,11 @@ impl Scheme {
         Ok(())
     }
 
+    /// The signatures that the headers carry.
+    pub(super) fn signatures<'c>(&self, carried: &'c Carried<'_>) -> Result<&'c Signatures, VerifyError> {
+        carried.signatures.as_ref().ok_or_else(|| self.malformed(carried.name))
+    }
+
     /// That a header does not carry a signature of the documented form.
     fn malformed(&self, name: &'static str) -> VerifyError {
         let Signature { form, encoding, algorithm, time, .. } = self.signature;
@@ -143,10 +149,11 @@ impl Scheme {
             _ => "",
         };
         let (time, signed_at) = self.time(headers, body, carried)?;
-        let other = |part: &Part| match part {
-            Part::Header(name) => Ok(Cow::Borrowed(self.told_apart(*part, name, headers.required(name)?)?)),
-            Part::Member(pointer) => member::read(body, pointer),
-            _ => Ok(Cow::Borrowed("")),
+        let other = |other: &Other| match *other {
+            Other::Header(name) => {
+                self.told_apart(Part::Header(name), name, headers.required(name)?).map(Cow::Borrowed)
+            }
+            Other::Member(pointer) => member::read(body, pointer),
         };
         let others = self.others.iter().map(other).collect::<Result<_, _>>()?;
         Ok(Delivered { time, signed_at, id, others })
@@ -159,18 +166,19 @@ impl Scheme {
         carried: Option<&Carried<'a>>,
     ) -> Result<(Cow<'a, str>, Option<Timestamp>), VerifyError> {
         let Some(time) = self.signature.time.filter(|_| self.reads_time) else { return Ok((Cow::Borrowed(""), None)) };
-        let expected = time.format.expected();
-        let (text, error) = if let Some(pointer) = time.member {
-            (member::read(body, pointer)?, VerifyError::MissingMember { pointer, expected })
+        let (format, expected) = (time.format, time.format.expected());
+        let (text, signed_at) = if let Some(pointer) = time.member {
+            let text = member::read(body, pointer)?;
+            let signed_at = format.read(&text).ok_or(VerifyError::MissingMember { pointer, expected })?;
+            (text, signed_at)
         } else if time.headers.is_empty() {
             let malformed = || self.malformed(carried.map_or("", |carried| carried.name));
             let text = carried.and_then(|carried| carried.time).ok_or_else(malformed)?;
-            return Ok((text.into(), Some(time.format.read(text).ok_or_else(malformed)?)));
+            (text.into(), format.read(text).ok_or_else(malformed)?)
         } else {
             let (name, text) = first(headers, time.headers)?;
-            (text.into(), VerifyError::MalformedHeader { name, expected: expected.into() })
+            (text.into(), format.read(text).ok_or_else(|| malformed(name, expected.to_owned()))?)
         };
-        let signed_at = time.format.read(&text).ok_or(error)?;
         Ok((text, Some(signed_at)))
     }
 
@@ -213,17 +221,8 @@ impl Delivered<'_> {
     }
 }
 
-impl Carried<'_> {
-    pub(super) fn into_signatures(self, scheme: &Scheme) -> Result<Signatures, VerifyError> {
-        self.signatures.ok_or_else(|| scheme.malformed(self.name))
-    }
-}
-
 /// The first of these headers that is there.
-pub(super) fn first<'a>(
-    headers: &'a dyn Headers,
-    names: &[&'static str],
-) -> Result<(&'static str, &'a str), VerifyError> {
+fn first<'a>(headers: &'a dyn Headers, names: &[&'static str]) -> Result<(&'static str, &'a str), VerifyError> {
     for &name in names {
         if let Some(value) = headers.optional(name)? {
             return Ok((name, value));
@@ -232,7 +231,7 @@ pub(super) fn first<'a>(
     Err(missing(names))
 }
 
-pub(super) fn missing(names: &[&'static str]) -> VerifyError {
+fn missing(names: &[&'static str]) -> VerifyError {
     VerifyError::MissingHeader { name: names.first().copied().unwrap_or_default() }
 }
 

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::catalogue::Verification;
+use crate::catalogue::{KeyPlace, Verification};
 use super::error::{ReceiverError, VerifyError};
 use super::form;
 use super::key::{SigningKey, not_blank};
@@ -16,7 +16,7 @@ pub struct ToSign<'a> {
     pub url: Option<&'a str>,
     /// The id of the delivery, for providers that have one in a header.
     pub id: Option<&'a str>,
-    /// The other headers of the delivery, for providers that sign some of them.
+    /// Other headers of the delivery, for providers that sign some of them. They are not among the headers that [`sign`] gives.
     pub headers: &'a [(&'a str, &'a str)],
     /// The body.
     pub body: &'a [u8],
@@ -39,12 +39,8 @@ pub fn sign(
 ) -> Result<Vec<(&'static str, String)>, ReceiverError> {
     if let Verification::Keys(keys) = verification {
         let secret = not_blank(secret.expose())?;
-        return Ok(keys
-            .places
-            .first()
-            .map(|place| (place.header, format!("{}{secret}", place.before)))
-            .into_iter()
-            .collect());
+        let header = |place: &KeyPlace| (place.header, format!("{}{secret}", place.before));
+        return Ok(keys.places.iter().take(1).map(header).collect());
     }
     let signature = described(verification, name)?;
     let scheme = Scheme::new(signature, delivery.url)?;

@@ -12,8 +12,17 @@ pub(super) struct Values<'a> {
     pub(super) time: &'a str,
     pub(super) id: &'a str,
     pub(super) digest: &'a str,
-    /// The values of headers and members, in the order in which [`Template::new`] asks for them.
+    /// The values of the [`Other`]s that [`Template::new`] asks for, in that order.
     pub(super) others: &'a [Cow<'a, str>],
+}
+
+/// A value that a text has from anywhere in the delivery.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Other {
+    /// The header of this name.
+    Header(&'static str),
+    /// The member of the body at this JSON pointer.
+    Member(&'static str),
 }
 
 /// A text that is signed, with all that is the same for every delivery to one URL.
@@ -33,32 +42,37 @@ enum Piece {
 }
 
 impl Template {
-    /// Adds the headers and members that the parts name to what is asked for.
+    /// Adds the headers and members that the parts name to the others.
     pub(super) fn new(
         parts: &'static [Part],
         url: Option<&Url<'_>>,
-        others: &mut Vec<Part>,
+        others: &mut Vec<Other>,
     ) -> Result<Self, ReceiverError> {
+        let url = || url.ok_or(ReceiverError::NoUrl);
+        let mut other = |wanted| {
+            let known = others.iter().position(|other| *other == wanted);
+            Piece::Other(known.unwrap_or_else(|| {
+                others.push(wanted);
+                others.len() - 1
+            }))
+        };
         let mut pieces = Vec::new();
         for part in parts {
             let piece = match part {
                 Part::Text(text) => Piece::Constant((*text).to_owned()),
                 Part::Method => Piece::Constant("POST".to_owned()),
-                Part::Url | Part::UrlHost | Part::UrlTarget | Part::UrlPath | Part::UrlWithoutQuery => {
-                    Piece::Constant(url.ok_or(ReceiverError::NoUrl)?.part(*part).to_owned())
-                }
+                Part::Url => Piece::Constant(url()?.text.to_owned()),
+                Part::UrlHost => Piece::Constant(url()?.host.clone()),
+                Part::UrlTarget => Piece::Constant(url()?.target.clone()),
+                Part::UrlPath => Piece::Constant(until(&url()?.target, '?').to_owned()),
+                Part::UrlWithoutQuery => Piece::Constant(until(until(url()?.text, '#'), '?').to_owned()),
                 Part::Body => Piece::Body,
                 Part::BodyWithoutSpaces => Piece::BodyWithoutSpaces,
                 Part::Time => Piece::Time,
                 Part::Id => Piece::Id,
                 Part::Digest => Piece::Digest,
-                Part::Member(_) | Part::Header(_) => {
-                    let known = others.iter().position(|other| other == part);
-                    Piece::Other(known.unwrap_or_else(|| {
-                        others.push(*part);
-                        others.len() - 1
-                    }))
-                }
+                Part::Member(pointer) => other(Other::Member(pointer)),
+                Part::Header(name) => other(Other::Header(name)),
             };
             match (pieces.last_mut(), piece) {
                 (Some(Piece::Constant(before)), Piece::Constant(text)) => before.push_str(&text),
@@ -110,15 +124,8 @@ impl<'a> Url<'a> {
     pub(super) fn host(&self) -> &str {
         &self.host
     }
+}
 
-    fn part(&self, part: Part) -> &str {
-        let until = |text: &'a str, ends: &[char]| text.split(ends).next().unwrap_or_default();
-        match part {
-            Part::UrlHost => &self.host,
-            Part::UrlTarget => &self.target,
-            Part::UrlPath => self.target.split('?').next().unwrap_or_default(),
-            Part::UrlWithoutQuery => until(self.text, &['?', '#']),
-            _ => self.text,
-        }
-    }
+fn until(text: &str, end: char) -> &str {
+    text.split_once(end).map_or(text, |(before, _)| before)
 }

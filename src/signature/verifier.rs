@@ -12,7 +12,7 @@ use crate::catalogue::{KeyPlace, Verification};
 use super::error::{ReceiverError, VerifyError};
 use super::headers::Headers;
 use super::key::{Secrets, SigningKey};
-use super::scheme::{Scheme, described, missing};
+use super::scheme::{Scheme, described};
 use super::time::within;
 use crate::values::Secret;
 
@@ -54,14 +54,14 @@ impl Verifier {
         url: Option<&str>,
         secrets: impl IntoIterator<Item = impl Into<Secret>>,
     ) -> Result<Self, ReceiverError> {
-        let mut secrets = secrets.into_iter().map(Into::into);
+        let secrets = secrets.into_iter().map(Into::into);
         if let Verification::Keys(keys) = verification {
             return Ok(Self(Kind::Keys { places: keys.places, secrets: Secrets::new(secrets)? }));
         }
         let signature = described(verification, name)?;
         let scheme = Scheme::new(signature, url)?;
         let key = |secret| SigningKey::new(signature.algorithm, signature.key, &secret);
-        let keys: Vec<_> = secrets.by_ref().map(key).collect::<Result<_, _>>()?;
+        let keys: Vec<_> = secrets.map(key).collect::<Result<_, _>>()?;
         if keys.is_empty() {
             return Err(ReceiverError::NoSecret);
         }
@@ -90,6 +90,7 @@ impl Verifier {
     fn within(mut self, window: Option<Duration>) -> Self {
         if let Kind::Signed(signed) = &mut self.0 {
             signed.window = window;
+            signed.scheme.reads_time |= signed.scheme.signature.signs_time();
         }
         self
     }
@@ -132,16 +133,16 @@ impl Signed {
     fn verify(&self, headers: &dyn Headers, body: &[u8], now: Timestamp) -> Result<(), VerifyError> {
         let scheme = &self.scheme;
         let carried = scheme.carried(headers)?;
+        let signatures = scheme.signatures(&carried)?;
         let sent_digest = scheme.sent_digest(headers)?;
         let delivered = scheme.delivered(headers, body, Some(&carried))?;
-        let signatures = carried.into_signatures(scheme)?;
         let digest = match sent_digest {
             Some(sent) if sent.is_of(body) => Cow::Borrowed(sent.text),
             Some(_) => return Err(VerifyError::ContentHashMismatch),
             None => Cow::Owned(scheme.digest(body)),
         };
         let values = delivered.values(body, &digest);
-        let any_key = |text| self.keys.iter().fold(false, |found, key| found | key.verify(text, &values, &signatures));
+        let any_key = |text| self.keys.iter().fold(false, |found, key| found | key.verify(text, &values, signatures));
         if !scheme.texts.iter().any(any_key) {
             return Err(VerifyError::SignatureMismatch);
         }
@@ -172,7 +173,7 @@ fn verify_key(places: &[KeyPlace], secrets: &Secrets, headers: &dyn Headers) -> 
         sent = sent.or(value.map(|value| (place, value)));
     }
     let Some((place, value)) = sent else {
-        return Err(missing(&places.iter().map(|place| place.header).collect::<Vec<_>>()));
+        return Err(VerifyError::MissingHeader { name: places.first().map_or("", |place| place.header) });
     };
     let same = after(place.before, value).is_some_and(|sent| secrets.contain(sent));
     if same { Ok(()) } else { Err(VerifyError::KeyMismatch { name: place.header }) }

@@ -1,160 +1,125 @@
 //! Descriptions become rustdoc, where some Markdown is a failing doctest or a warning.
 
+use std::ops::Range;
+
+use pulldown_cmark::{
+    BrokenLink, CodeBlockKind, CowStr, Event, LinkType, Options, Parser, Tag, TagEnd, TextMergeWithOffset,
+};
+
 /// Languages a code fence may name. Without one rustdoc takes the code for Rust and runs it.
 const LANGUAGES: &[&str] = &["text", "json", "yaml", "http", "sh", "xml", "html", "php"];
 
+/// What rustdoc reads beside CommonMark.
+const RUSTDOC: Options = Options::ENABLE_TABLES
+    .union(Options::ENABLE_FOOTNOTES)
+    .union(Options::ENABLE_STRIKETHROUGH)
+    .union(Options::ENABLE_TASKLISTS);
+
 /// What rustdoc would stumble over, as message and help.
 pub(super) fn faults(text: &str) -> Vec<(String, String)> {
-    let mut faults = Vec::new();
-    let prose = prose(text, &mut faults);
-    Scanner { rest: &prose, faults }.scan()
-}
-
-/// The text without its code fences; reports what concerns whole lines.
-fn prose(text: &str, faults: &mut Vec<(String, String)>) -> String {
-    let mut prose = String::new();
-    let mut open: Option<&str> = None;
-    for line in text.lines() {
-        if line.contains('\t') {
-            faults.push(fault(format!("a tab in the line `{}`", line.trim()), "write spaces"));
-        }
-        let trimmed = line.trim_start();
-        match (open, fence(trimmed)) {
-            (Some(marker), _) => {
-                if trimmed.starts_with(marker) && trimmed.trim_end().chars().all(|c| marker.starts_with(c)) {
-                    open = None;
-                }
-            }
-            (None, Some((marker, language))) => {
-                if !LANGUAGES.contains(&language) {
-                    let message = match language {
-                        "" => format!("a code fence {marker} without language would become a doctest"),
-                        other => format!("a code fence with the language {other} may become a doctest"),
-                    };
-                    faults.push(fault(message, &format!("name a language: {marker}json or {marker}text")));
-                }
-                open = Some(marker);
-            }
-            (None, None) => {
-                if !trimmed.is_empty() && line.len() - trimmed.len() >= 4 {
-                    let message = format!("the indented line `{}` would become a doctest", trimmed.trim_end());
-                    faults.push(fault(message, "indent by less than four spaces, or use a code fence with a language"));
-                }
-                prose.push_str(line);
-            }
-        }
-        prose.push('\n');
+    let mut faults = Faults { text, found: Vec::new() };
+    for line in text.lines().filter(|line| line.contains('\t')) {
+        faults.add(format!("a tab in the line `{}`", line.trim()), "write spaces");
     }
-    if let Some(marker) = open {
-        faults.push(fault(format!("a code fence {marker} is never closed"), "close it with a line of its own"));
+    // rustdoc looks for an item of the name of whatever could be a link and is none.
+    let mut to_item = |_: BrokenLink<'_>| Some((CowStr::from(""), CowStr::from("")));
+    let parser = Parser::new_with_broken_link_callback(text, RUSTDOC, Some(&mut to_item)).into_offset_iter();
+    let (mut in_link, mut in_code) = (false, false);
+    for (event, place) in TextMergeWithOffset::new(parser) {
+        match event {
+            Event::Start(Tag::CodeBlock(kind)) => {
+                in_code = true;
+                faults.code_block(&kind, place);
+            }
+            Event::End(TagEnd::CodeBlock) => in_code = false,
+            Event::Start(Tag::Link { link_type, dest_url, .. } | Tag::Image { link_type, dest_url, .. }) => {
+                in_link = true;
+                if !matches!(link_type, LinkType::Autolink | LinkType::Email) && !is_url(&dest_url) {
+                    faults.link(place);
+                }
+            }
+            Event::End(TagEnd::Link | TagEnd::Image) => in_link = false,
+            Event::Html(tag) | Event::InlineHtml(tag) => faults.tag(&tag),
+            Event::Text(_) if !in_code => faults.prose(place, in_link),
+            _ => {}
+        }
     }
-    prose
+    faults.found
 }
 
-/// The marker and language of a line that opens or closes a code fence.
-fn fence(line: &str) -> Option<(&str, &str)> {
-    let first = line.chars().next().filter(|c| matches!(c, '`' | '~'))?;
-    let rest = line.trim_start_matches(first);
-    let marker = line.strip_suffix(rest)?;
-    (marker.len() >= 3 && !rest.contains('`')).then(|| (marker, rest.trim()))
+struct Faults<'a> {
+    text: &'a str,
+    found: Vec<(String, String)>,
 }
 
-fn fault(message: String, help: &str) -> (String, String) {
-    (message, help.to_owned())
-}
+impl<'a> Faults<'a> {
+    fn add(&mut self, message: String, help: &str) {
+        self.found.push((message, help.to_owned()));
+    }
 
-/// Reads prose from left to right, over everything that Markdown does not take literally.
-struct Scanner<'a> {
-    rest: &'a str,
-    faults: Vec<(String, String)>,
-}
+    fn at(&self, place: Range<usize>) -> &'a str {
+        self.text.get(place).unwrap_or_default()
+    }
 
-impl<'a> Scanner<'a> {
-    fn scan(mut self) -> Vec<(String, String)> {
-        while let Some(first) = self.rest.chars().next() {
-            let length = match first {
-                '\\' => 1 + self.rest.chars().nth(1).map_or(0, char::len_utf8),
-                '`' => self.code(),
-                '<' => self.angle(),
-                '[' => self.bracket(),
-                'h' if is_url(self.rest) => self.bare_url(),
-                other => other.len_utf8(),
+    fn code_block(&mut self, kind: &CodeBlockKind<'_>, place: Range<usize>) {
+        let block = self.at(place);
+        let CodeBlockKind::Fenced(language) = kind else {
+            let line = block.lines().next().unwrap_or_default().trim();
+            let help = "indent by less than four spaces, or use a code fence with a language";
+            return self.add(format!("the indented line `{line}` would become a doctest"), help);
+        };
+        let marker = |line: &'a str| line.split(|c| !matches!(c, '`' | '~')).next().unwrap_or_default();
+        let fence = marker(block);
+        if !LANGUAGES.contains(&language.trim()) {
+            let message = match language.trim() {
+                "" => format!("a code fence {fence} without language would become a doctest"),
+                other => format!("a code fence with the language {other} may become a doctest"),
             };
-            self.rest = self.rest.get(length..).unwrap_or("");
+            self.add(message, &format!("name a language: {fence}json or {fence}text"));
         }
-        self.faults
+        // In a quotation it is behind the marks of that.
+        let last = block.trim_end().lines().skip(1).last().unwrap_or_default().trim_start_matches(['>', ' ']);
+        if !(last == marker(last) && last.starts_with(fence)) {
+            self.add(format!("a code fence {fence} is never closed"), "close it with a line of its own");
+        }
     }
 
-    /// The part of the text before `end`, if `end` comes in the same paragraph.
-    fn until(&self, text: &'a str, end: char) -> Option<&'a str> {
-        let paragraph = text.split("\n\n").next()?;
-        paragraph.split_once(end).map(|(before, _)| before)
+    fn link(&mut self, place: Range<usize>) {
+        let source = self.at(place);
+        let shown = source.rsplit_once("](").map_or(source.to_owned(), |(text, _)| format!("{text}]"));
+        let message = format!("`{}` would be taken for a link to a Rust item", shown.trim_start_matches('!'));
+        self.add(message, "put it in backticks, or write a link: [text](https://…)");
     }
 
-    fn code(&mut self) -> usize {
-        let ticks = self.rest.len() - self.rest.trim_start_matches('`').len();
-        let mut at = ticks;
-        let paragraph = self.rest.split("\n\n").next().unwrap_or("");
-        while let Some(next) = paragraph.get(at..).and_then(|tail| tail.find('`')) {
-            let run = paragraph.get(at + next..).map_or(0, |tail| tail.len() - tail.trim_start_matches('`').len());
-            at += next + run;
-            if run == ticks {
-                return at;
+    fn tag(&mut self, html: &str) {
+        for part in html.split('<').skip(1) {
+            let tag = format!("<{}>", part.split('>').next().unwrap_or_default().trim_end());
+            self.add(format!("`{tag}` would be taken for an HTML tag"), &format!("put it in backticks: `{tag}`"));
+        }
+    }
+
+    /// Text that is neither code nor HTML.
+    fn prose(&mut self, place: Range<usize>, in_link: bool) {
+        for (at, _) in self.at(place.clone()).match_indices('`') {
+            let (before, rest) = self.text.split_at_checked(place.start + at).unwrap_or_default();
+            let is_escaped = before.bytes().rev().take_while(|byte| *byte == b'\\').count() % 2 == 1;
+            if !is_escaped && !before.ends_with('`') {
+                let paragraph = rest.split("\n\n").next().unwrap_or_default().trim_start_matches('`');
+                let words = paragraph.split_whitespace().take(3).collect::<Vec<_>>().join(" ");
+                self.add(format!("the backtick before \"{words}\" is never closed"), "close it in the same paragraph");
             }
         }
-        let message = format!("the backtick before \"{}\" is never closed", start(paragraph.trim_start_matches('`')));
-        self.faults.push(fault(message, "close it in the same paragraph"));
-        ticks
-    }
-
-    fn angle(&mut self) -> usize {
-        let inner = self.rest.get(1..).unwrap_or("");
-        let Some(content) = self.until(inner, '>') else {
-            return 1;
-        };
-        let scheme = content.split_once(':').is_some_and(|(scheme, _)| {
-            scheme.len() >= 2 && scheme.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '.' | '-'))
-        });
-        if (scheme || content.contains('@')) && !content.contains(char::is_whitespace) {
-            return content.len() + 2;
+        for (at, _) in self.at(place.clone()).match_indices("http") {
+            let rest = self.at(place.start + at..self.text.len());
+            if is_url(rest) && !in_link {
+                let end = |c: char| c.is_whitespace() || matches!(c, '>' | ')' | '`');
+                let url = rest.split(end).next().unwrap_or_default().trim_end_matches(['.', ',', ';', ':']);
+                self.add(format!("the URL {url} is bare"), &format!("put it in angle brackets: <{url}>"));
+            }
         }
-        if !content.starts_with(|c: char| c.is_ascii_alphabetic() || matches!(c, '/' | '!')) {
-            return 1;
-        }
-        let message = format!("`<{content}>` would be taken for an HTML tag");
-        self.faults.push(fault(message, &format!("put it in backticks: `<{content}>`")));
-        content.len() + 2
-    }
-
-    fn bracket(&mut self) -> usize {
-        let inner = self.rest.get(1..).unwrap_or("");
-        let Some(content) = self.until(inner, ']') else {
-            return 1;
-        };
-        let target = inner.get(content.len()..).and_then(|tail| tail.strip_prefix("]("));
-        if let Some(target) = target.and_then(|tail| self.until(tail, ')'))
-            && is_url(target.trim_start_matches('<'))
-        {
-            return content.len() + target.len() + 4;
-        }
-        let message = format!("`[{content}]` would be taken for a link to a Rust item");
-        self.faults.push(fault(message, "put it in backticks, or write a link: [text](https://…)"));
-        content.len() + 2
-    }
-
-    fn bare_url(&mut self) -> usize {
-        let url = self.rest.split(|c: char| c.is_whitespace() || matches!(c, '>' | ')' | '`')).next().unwrap_or("");
-        let shown = url.trim_end_matches(['.', ',', ';', ':']);
-        self.faults.push(fault(format!("the URL {shown} is bare"), &format!("put it in angle brackets: <{shown}>")));
-        url.len().max(1)
     }
 }
 
 fn is_url(text: &str) -> bool {
     text.starts_with("https://") || text.starts_with("http://")
-}
-
-/// The first words of a text, for a message.
-fn start(text: &str) -> String {
-    text.split_whitespace().take(3).collect::<Vec<_>>().join(" ")
 }

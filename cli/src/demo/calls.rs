@@ -1,18 +1,20 @@
-//! The calls of each provider's client, in one shape.
+//! The calls that manage registrations, made as the description says.
 
 use std::error::Error;
 
 use pos_webhooks::Secret;
-use pos_webhooks::catalogue::Provider;
+use pos_webhooks::catalogue::{Provider, RegistrationCall, Role, SecretOrigin, Values};
+use pos_webhooks::client::AnyClient;
+use pos_webhooks::sandbox::Sandbox;
+use serde_json::{Value, json};
 
 /// A webhook as it is registered.
 #[derive(Clone)]
 pub struct Webhook {
-    /// Its id; the URL where the provider knows no id.
-    pub id: String,
     pub url: String,
     pub events: Vec<&'static str>,
     pub secret: Secret,
+    values: Values,
 }
 
 /// Why a step was not done.
@@ -40,146 +42,124 @@ impl<E: Error> From<E> for Miss {
     }
 }
 
-/// What depends on a provider's operations.
-pub trait Calls {
-    fn provider(&self) -> &'static Provider;
+/// Chosen where a provider lets the caller choose.
+const CHOSEN: &str = "chosen by the demo";
+
+/// What manages the webhooks of one provider in the sandbox.
+pub struct Calls<'a> {
+    provider: &'static Provider,
+    sandbox: &'a Sandbox,
+    client: AnyClient,
+    /// Of an account whose secret no call reports.
+    account_secret: Option<Secret>,
+}
+
+impl<'a> Calls<'a> {
+    pub fn new(provider: &'static Provider, sandbox: &'a Sandbox) -> Result<Self, Miss> {
+        let account_secret = sandbox.account(provider.name)?.credentials.get("secret").cloned();
+        Ok(Self { provider, sandbox, client: sandbox.any_client(provider.name)?, account_secret })
+    }
 
     /// Registers webhooks at or below a URL, so that every event goes to one of them.
-    async fn register(&self, url: &str) -> Result<Vec<Webhook>, Miss>;
-
-    /// The URLs that are registered.
-    async fn list(&self) -> Result<Vec<String>, Miss> {
-        Err(Miss::Undocumented)
-    }
-
-    /// Moves a webhook to another URL.
-    async fn update(&self, _: &Webhook, _url: &str) -> Result<Webhook, Miss> {
-        Err(Miss::Undocumented)
-    }
-
-    async fn delete(&self, _: &Webhook) -> Result<(), Miss> {
-        Err(Miss::Undocumented)
-    }
-}
-
-pub struct Mipos {
-    pub client: pos_webhooks::mipos::Client,
-    /// Of all webhooks; no call tells it.
-    pub secret: Secret,
-}
-
-impl Calls for Mipos {
-    fn provider(&self) -> &'static Provider {
-        &pos_webhooks::mipos::PROVIDER
-    }
-
-    async fn register(&self, url: &str) -> Result<Vec<Webhook>, Miss> {
+    pub async fn register(&self, url: &str) -> Result<Vec<Webhook>, Miss> {
+        let Some(registration) = &self.provider.registration else {
+            let registered = self.sandbox.register(self.provider.name, url, &[])?;
+            let events = self.provider.events.iter().map(|event| event.name).collect();
+            let (url, secret) = (registered.url, registered.secret);
+            return Ok(vec![Webhook { url, events, secret, values: Values::new() }]);
+        };
+        let create = &registration.create;
+        let names: Vec<_> = self.provider.events.iter().map(|event| event.name).collect();
         let mut webhooks = Vec::new();
-        for event in self.provider().events {
-            let url = format!("{url}/{}", event.name);
-            let type_ = Some(event.name.into());
-            self.client.create_webhook(&pos_webhooks::mipos::models::CreateWebhook { url: url.clone(), type_ }).await?;
-            webhooks.push(Webhook { id: url.clone(), url, events: vec![event.name], secret: self.secret.clone() });
+        if create.request.contains_key(&Role::Event) {
+            for name in names {
+                webhooks.push(self.create(create, &format!("{url}/{name}"), vec![name]).await?);
+            }
+        } else {
+            webhooks.push(self.create(create, url, names).await?);
         }
         Ok(webhooks)
     }
 
-    async fn list(&self) -> Result<Vec<String>, Miss> {
-        Ok(self.client.list_webhooks().await?.into_iter().map(|webhook| webhook.url).collect())
+    async fn create(
+        &self,
+        create: &'static RegistrationCall,
+        url: &str,
+        events: Vec<&'static str>,
+    ) -> Result<Webhook, Miss> {
+        let origin = self.provider.registration.as_ref().map(|registration| registration.secret);
+        let mut values = Values::from([(Role::Url, json!(url)), (Role::Events, json!(events))]);
+        values.extend(events.first().map(|event| (Role::Event, json!(event))));
+        if origin == Some(SecretOrigin::Chosen) {
+            values.insert(Role::Secret, json!(CHOSEN));
+        }
+        let answer = self.call(create, &values).await?;
+        values.extend(create.answered(&answer).into_iter().flatten());
+        let secret = match origin {
+            Some(SecretOrigin::Account) => self.account_secret.clone(),
+            _ => values.get(&Role::Secret).and_then(Value::as_str).map(Secret::from),
+        };
+        let secret = secret.ok_or_else(|| Miss::Failed("no answer has the secret".to_owned()))?;
+        let mut webhook = Webhook { url: url.to_owned(), events, secret, values };
+        if !create.request.contains_key(&Role::Events) && !create.request.contains_key(&Role::Event) {
+            webhook.events = self.subscribed(&webhook).await?;
+        }
+        Ok(webhook)
     }
 
-    async fn update(&self, webhook: &Webhook, url: &str) -> Result<Webhook, Miss> {
-        let (current_url, new_url) = (webhook.url.clone(), url.to_owned());
-        self.client.update_webhook(&pos_webhooks::mipos::models::UpdateWebhook { current_url, new_url }).await?;
-        Ok(Webhook { id: url.to_owned(), url: url.to_owned(), ..webhook.clone() })
+    /// The events that a registration gets which was created without naming any.
+    async fn subscribed(&self, webhook: &Webhook) -> Result<Vec<&'static str>, Miss> {
+        let get = self.documented(|registration| registration.get.as_ref())?;
+        let answer = self.call(get, &webhook.values).await?;
+        let events = get.answered(&answer).into_iter().find_map(|mut values| values.remove(&Role::Events));
+        let names = self.provider.events.iter().map(|event| event.name);
+        Ok(names.filter(|name| events.iter().any(|events| has(events, name))).collect())
     }
 
-    async fn delete(&self, webhook: &Webhook) -> Result<(), Miss> {
-        let url = webhook.url.clone();
-        self.client.delete_webhook(&pos_webhooks::mipos::models::DeleteWebhook { url }).await?;
+    /// The URLs that are registered.
+    pub async fn list(&self) -> Result<Vec<String>, Miss> {
+        let list = self.documented(|registration| registration.list.as_ref())?;
+        let answer = self.call(list, &Values::new()).await?;
+        let urls = list.answered(&answer).into_iter().filter_map(|mut values| values.remove(&Role::Url));
+        Ok(urls.filter_map(|url| url.as_str().map(str::to_owned)).collect())
+    }
+
+    /// Moves a webhook to another URL.
+    pub async fn update(&self, webhook: &Webhook, url: &str) -> Result<Webhook, Miss> {
+        let update = self.documented(|registration| registration.update.as_ref())?;
+        let mut webhook = webhook.clone();
+        webhook.values.insert(Role::CurrentUrl, json!(webhook.url));
+        webhook.values.insert(Role::Url, json!(url));
+        self.call(update, &webhook.values).await?;
+        webhook.url = url.to_owned();
+        Ok(webhook)
+    }
+
+    pub async fn delete(&self, webhook: &Webhook) -> Result<(), Miss> {
+        let delete = self.documented(|registration| registration.delete.as_ref())?;
+        let mut values = webhook.values.clone();
+        values.insert(Role::CurrentUrl, json!(webhook.url));
+        self.call(delete, &values).await?;
         Ok(())
     }
-}
 
-pub struct Mypos {
-    pub client: pos_webhooks::mypos::Client,
-    /// Chosen by whoever registers.
-    pub secret: Secret,
-}
-
-impl Calls for Mypos {
-    fn provider(&self) -> &'static Provider {
-        &pos_webhooks::mypos::PROVIDER
+    fn documented(
+        &self,
+        call: impl FnOnce(&'static pos_webhooks::catalogue::Registration) -> Option<&'static RegistrationCall>,
+    ) -> Result<&'static RegistrationCall, Miss> {
+        self.provider.registration.as_ref().and_then(call).ok_or(Miss::Undocumented)
     }
 
-    async fn register(&self, url: &str) -> Result<Vec<Webhook>, Miss> {
-        let new =
-            pos_webhooks::mypos::models::CreateWebhook { payload_url: url.to_owned(), secret: self.secret.clone() };
-        let id = self.client.create_webhook(&new).await?.webhook.id;
-        let subscribed = self.client.get_webhook(&id).await?.webhook.events;
-        let events = self.provider().events.iter().map(|event| event.name);
-        let events = events.filter(|name| subscribed.iter().any(|event| event.name == *name)).collect();
-        Ok(vec![Webhook { id, url: url.to_owned(), events, secret: self.secret.clone() }])
-    }
-
-    async fn list(&self) -> Result<Vec<String>, Miss> {
-        let list = self.client.list_webhooks().await?;
-        Ok(list.webhooks.into_iter().filter_map(|webhook| webhook.payload_url).collect())
-    }
-
-    async fn update(&self, webhook: &Webhook, url: &str) -> Result<Webhook, Miss> {
-        let change = pos_webhooks::mypos::models::UpdateWebhook {
-            is_active: None,
-            payload_url: Some(url.to_owned()),
-            secret: None,
-        };
-        self.client.update_webhook(&webhook.id, &change).await?;
-        Ok(Webhook { url: url.to_owned(), ..webhook.clone() })
-    }
-
-    async fn delete(&self, webhook: &Webhook) -> Result<(), Miss> {
-        Ok(self.client.delete_webhook(&webhook.id).await?)
+    async fn call(&self, call: &RegistrationCall, values: &Values) -> Result<Value, Miss> {
+        let operation = self.provider.operation(call.operation).ok_or(Miss::Undocumented)?;
+        let parameters = call.parameters(values);
+        let parameters: Vec<_> = parameters.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let body = call.body(values).map(|body| body.to_string());
+        let answer = self.client.call(operation, &parameters, body.as_deref()).await?;
+        Ok(serde_json::from_slice(answer.body()).unwrap_or_default())
     }
 }
 
-/// Registered in the sandbox's back office.
-pub struct Dealpos<'a>(pub &'a pos_webhooks::sandbox::Sandbox);
-
-impl Calls for Dealpos<'_> {
-    fn provider(&self) -> &'static Provider {
-        &pos_webhooks::dealpos::PROVIDER
-    }
-
-    async fn register(&self, url: &str) -> Result<Vec<Webhook>, Miss> {
-        let registration = self.0.register(self.provider().name, url, &[])?;
-        let events = self.provider().events.iter().map(|event| event.name).collect();
-        Ok(vec![Webhook { id: registration.id, url: registration.url, events, secret: registration.secret }])
-    }
-}
-
-pub struct Vipps(pub pos_webhooks::vipps::Client);
-
-impl Calls for Vipps {
-    fn provider(&self) -> &'static Provider {
-        &pos_webhooks::vipps::PROVIDER
-    }
-
-    async fn register(&self, url: &str) -> Result<Vec<Webhook>, Miss> {
-        let events: Vec<_> = self.provider().events.iter().map(|event| event.name).collect();
-        let new = pos_webhooks::vipps::models::RegisterWebhook {
-            url: url.to_owned(),
-            events: events.iter().map(|name| (*name).to_owned()).collect(),
-        };
-        let registered = self.0.register_webhook(&new).await?;
-        Ok(vec![Webhook { id: registered.id, url: url.to_owned(), events, secret: registered.secret }])
-    }
-
-    async fn list(&self) -> Result<Vec<String>, Miss> {
-        let list = self.0.list_webhooks().await?;
-        Ok(list.webhooks.into_iter().filter_map(|webhook| webhook.url).collect())
-    }
-
-    async fn delete(&self, webhook: &Webhook) -> Result<(), Miss> {
-        Ok(self.0.delete_webhook(&webhook.id).await?)
-    }
+fn has(events: &Value, name: &str) -> bool {
+    events.as_array().into_iter().flatten().any(|event| event == name)
 }

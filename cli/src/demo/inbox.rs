@@ -10,10 +10,12 @@ use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
 use http::{Response, StatusCode};
+use jiff::Timestamp;
+use pos_webhooks::catalogue::Provider;
 use pos_webhooks::verify::ReceiveError;
+use pos_webhooks::{AnyEvent, AnyReceiver, Registered};
 
 use super::calls::{Miss, Webhook};
-use crate::schemes::{Arrived, Receive, Refusal, Scheme};
 
 /// More than any documented example has.
 const BODY_BYTES: usize = 1 << 20;
@@ -25,7 +27,7 @@ pub struct Inbox {
 
 #[derive(Default)]
 struct Shared {
-    receivers: Mutex<HashMap<String, Arc<Receive>>>,
+    receivers: Mutex<HashMap<String, Arc<AnyReceiver>>>,
     received: Mutex<Vec<Received>>,
 }
 
@@ -34,7 +36,7 @@ pub struct Received {
     pub body: Bytes,
     pub status: StatusCode,
     /// `None` where no webhook has this URL.
-    pub outcome: Option<Result<Arrived, ReceiveError>>,
+    pub outcome: Option<Result<AnyEvent, ReceiveError>>,
 }
 
 impl Inbox {
@@ -49,22 +51,19 @@ impl Inbox {
     }
 
     /// Receives for these webhooks, and for no others of their provider.
-    pub fn receive_for(&self, scheme: &dyn Scheme, webhooks: &[Webhook]) -> Result<(), Miss> {
+    pub fn receive_for(&self, provider: &'static Provider, webhooks: &[Webhook]) -> Result<(), Miss> {
         let mut receivers = lock(&self.shared.receivers);
-        let root = format!("/{}", scheme.provider().name);
+        let root = format!("/{}", provider.name);
         receivers.retain(|path, _| !path.starts_with(&root));
         for webhook in webhooks {
             let event = match webhook.events[..] {
                 [event] => Some(event),
                 _ => None,
             };
-            let receive = scheme.receiver(Some(&webhook.url), event, vec![webhook.secret.clone()]);
-            let receive = receive.map_err(|refusal| match refusal {
-                Refusal::Usage(why) => Miss::Failed(why),
-                Refusal::Verify(error) => Miss::of(&error),
-            })?;
+            let registered = Registered { url: Some(&webhook.url), event, signature: None };
+            let receiver = AnyReceiver::new(provider, registered, [webhook.secret.clone()])?;
             let path = webhook.url.strip_prefix(&self.url).unwrap_or_default();
-            receivers.insert(path.to_owned(), Arc::new(receive));
+            receivers.insert(path.to_owned(), Arc::new(receiver));
         }
         Ok(())
     }
@@ -81,7 +80,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Shared {
     /// The receiver of a URL, which may be followed by the event's name.
-    fn receiver(&self, path: &str) -> Option<Arc<Receive>> {
+    fn receiver(&self, path: &str) -> Option<Arc<AnyReceiver>> {
         let receivers = lock(&self.receivers);
         let parent = || path.rsplit_once('/').and_then(|(parent, _)| receivers.get(parent));
         receivers.get(path).or_else(parent).cloned()
@@ -94,7 +93,7 @@ async fn receive(State(shared): State<Arc<Shared>>, request: Request) -> Respons
         return empty(StatusCode::BAD_REQUEST);
     };
     let request = Request::from_parts(head, body);
-    let outcome = shared.receiver(request.uri().path()).map(|receive| receive(&request));
+    let outcome = shared.receiver(request.uri().path()).map(|receiver| receiver.receive(&request, Timestamp::now()));
     let response = match &outcome {
         None => empty(StatusCode::NOT_FOUND),
         Some(Ok(arrived)) => arrived.acknowledgement.into(),

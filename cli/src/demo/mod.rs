@@ -8,14 +8,12 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
-use http::header::AUTHORIZATION;
 use pos_webhooks::PROVIDERS;
-use pos_webhooks::catalogue::{CredentialPlace, Event, EventNamePlace, Provider};
+use pos_webhooks::catalogue::{Event, EventNamePlace, Provider, Verification};
 use pos_webhooks::sandbox::{Attempt, Delivery, Sandbox};
 use pos_webhooks::verify::{ReceiveError, VerifyError};
 use serde::Serialize;
 
-use crate::schemes::{SCHEMES, Scheme};
 use crate::{Stop, complain, print_to};
 use calls::{Calls, Miss, Webhook};
 use inbox::{Inbox, Received};
@@ -119,10 +117,14 @@ fn held(steps: &[Step]) -> bool {
 /// The lives of all webhooks.
 async fn all(sandbox: &Sandbox, inbox: &Inbox) -> Vec<Step> {
     let mut steps = Vec::new();
-    for scheme in SCHEMES {
-        let mut life = Life { sandbox, inbox, scheme: *scheme, provider: scheme.provider(), steps: &mut steps };
+    for provider in PROVIDERS.iter().copied() {
+        let mut life = Life { sandbox, inbox, provider, steps: &mut steps };
         let begun = Instant::now();
-        if let Err(miss) = life.with_client().await {
+        let lived = match Calls::new(provider, sandbox) {
+            Ok(calls) => life.run(&calls).await,
+            Err(miss) => Err(miss),
+        };
+        if let Err(miss) = lived {
             life.note::<()>("register", None, begun.elapsed(), Err(miss));
         }
     }
@@ -133,30 +135,13 @@ async fn all(sandbox: &Sandbox, inbox: &Inbox) -> Vec<Step> {
 struct Life<'a> {
     sandbox: &'a Sandbox,
     inbox: &'a Inbox,
-    scheme: &'static dyn Scheme,
     provider: &'static Provider,
     steps: &'a mut Vec<Step>,
 }
 
 impl Life<'_> {
-    async fn with_client(&mut self) -> Result<(), Miss> {
-        match self.provider.name {
-            "mipos" => {
-                let secret = self.sandbox.account("mipos")?.credentials.get("secret").cloned();
-                let secret = secret.ok_or_else(|| Miss::Failed("the sandbox shows no secret".to_owned()))?;
-                self.run(&calls::Mipos { client: self.sandbox.mipos()?, secret }).await
-            }
-            "mypos" => {
-                self.run(&calls::Mypos { client: self.sandbox.mypos()?, secret: "chosen by the demo".into() }).await
-            }
-            "dealpos" => self.run(&calls::Dealpos(self.sandbox)).await,
-            "vipps" => self.run(&calls::Vipps(self.sandbox.vipps()?)).await,
-            name => Err(Miss::Failed(format!("the demo does not know {name}"))),
-        }
-    }
-
     /// Every step; an error where nothing could be registered.
-    async fn run(&mut self, calls: &impl Calls) -> Result<(), Miss> {
+    async fn run(&mut self, calls: &Calls<'_>) -> Result<(), Miss> {
         let begun = Instant::now();
         let (mut webhooks, detail) = self.register(calls).await?;
         self.note("register", None, begun.elapsed(), Ok(((), detail)));
@@ -172,7 +157,7 @@ impl Life<'_> {
         }
         let begun = Instant::now();
         let refused = match delivered.first() {
-            Some((event, attempt)) => self.tamper(event, attempt).await,
+            Some((_, attempt)) => self.tamper(attempt).await,
             None => Err(Miss::Failed("nothing was delivered that could be changed".to_owned())),
         };
         self.note("tamper", None, begun.elapsed(), refused);
@@ -203,9 +188,9 @@ impl Life<'_> {
         value
     }
 
-    async fn register(&self, calls: &impl Calls) -> Result<(Vec<Webhook>, String), Miss> {
+    async fn register(&self, calls: &Calls<'_>) -> Result<(Vec<Webhook>, String), Miss> {
         let webhooks = calls.register(&format!("{}/{}", self.inbox.url, self.provider.name)).await?;
-        self.inbox.receive_for(self.scheme, &webhooks)?;
+        self.inbox.receive_for(self.provider, &webhooks)?;
         let events = webhooks.iter().map(|webhook| webhook.events.len()).sum();
         let place =
             if self.provider.operations.is_empty() { ", in the back office: no call is documented" } else { "" };
@@ -214,7 +199,7 @@ impl Life<'_> {
         Ok((webhooks, detail))
     }
 
-    async fn list(&self, calls: &impl Calls, webhooks: &[Webhook]) -> Result<((), String), Miss> {
+    async fn list(&self, calls: &Calls<'_>, webhooks: &[Webhook]) -> Result<((), String), Miss> {
         let listed = calls.list().await?;
         let is_listed = |webhook: &Webhook| listed.contains(&webhook.url);
         ensure(listed.len() == webhooks.len() && webhooks.iter().all(is_listed), || {
@@ -242,8 +227,8 @@ impl Life<'_> {
         };
         ensure(attempt.is_acknowledged(), || format!("{status} is not an acknowledgement to the sender"))?;
         let told = tells_its_event(self.provider, event);
-        ensure(arrived.known == told && (arrived.event == event.name) == told, || {
-            format!("decoded as `{}`", arrived.event)
+        ensure(arrived.known == told && (arrived.name.as_deref() == Some(event.name)) == told, || {
+            format!("decoded as `{}`", arrived.name.as_deref().unwrap_or_default())
         })?;
         ensure(!told || event.idempotency_key.is_empty() || arrived.idempotency_key.is_some(), || {
             "decoded without the key that identifies redeliveries".to_owned()
@@ -256,10 +241,10 @@ impl Life<'_> {
     }
 
     /// Sends a delivery again with a change.
-    async fn tamper(&self, event: &Event, attempt: &Attempt) -> Result<((), String), Miss> {
+    async fn tamper(&self, attempt: &Attempt) -> Result<((), String), Miss> {
         let changed = changed(&attempt.request.body);
         let of_body = self.send(attempt, changed, None).await?;
-        let Some(key) = &event.credential else {
+        let Some(Verification::Keys(keys)) = &self.provider.verification else {
             return match of_body {
                 Err(ReceiveError::Verify(error)) => {
                     Ok(((), format!("one character changed, refused: {}", brief(&error.to_string()))))
@@ -268,12 +253,9 @@ impl Life<'_> {
                 Ok(()) => Err(Miss::Failed("changed, it was accepted".to_owned())),
             };
         };
-        let header = match key.place {
-            CredentialPlace::Header(name) => name,
-            _ => AUTHORIZATION.as_str(),
-        };
+        let header = keys.places.first().map(|place| place.header);
         ensure(of_body.is_ok(), || "nothing is signed, but a changed body was refused".to_owned())?;
-        match self.send(attempt, attempt.request.body.clone(), Some(header)).await? {
+        match self.send(attempt, attempt.request.body.clone(), header).await? {
             Err(ReceiveError::Verify(VerifyError::KeyMismatch { name })) => {
                 Ok(((), format!("nothing is signed, so a changed body passes; another `{name}` is refused")))
             }
@@ -302,12 +284,12 @@ impl Life<'_> {
         }
     }
 
-    async fn update(&self, calls: &impl Calls, webhooks: &mut [Webhook]) -> Result<((), String), Miss> {
+    async fn update(&self, calls: &Calls<'_>, webhooks: &mut [Webhook]) -> Result<((), String), Miss> {
         let Some(webhook) = webhooks.first_mut() else { return Err(Miss::Failed("there is no webhook".to_owned())) };
         let moved = format!("{}/{}/moved", self.inbox.url, self.provider.name);
         *webhook = calls.update(webhook, &moved).await?;
         let name = webhook.events.first().copied().unwrap_or_default();
-        self.inbox.receive_for(self.scheme, webhooks)?;
+        self.inbox.receive_for(self.provider, webhooks)?;
         let event = self.provider.events.iter().find(|event| event.name == name);
         let event = event.ok_or_else(|| Miss::Failed("the webhook has no event".to_owned()))?;
         let (attempt, _) = self.deliver(event).await?;
@@ -315,7 +297,7 @@ impl Life<'_> {
         Ok(((), "moved to another URL, where the next delivery arrives".to_owned()))
     }
 
-    async fn delete(&self, calls: &impl Calls, webhooks: &[Webhook]) -> Result<((), String), Miss> {
+    async fn delete(&self, calls: &Calls<'_>, webhooks: &[Webhook]) -> Result<((), String), Miss> {
         for webhook in webhooks {
             calls.delete(webhook).await?;
         }
@@ -397,7 +379,7 @@ mod tests {
             (DeliveryFault::Reordered, "0 times"),
             (DeliveryFault::Reset, "reset"),
         ] {
-            for provider in SCHEMES.iter().map(|scheme| scheme.provider()) {
+            for provider in PROVIDERS.iter().copied() {
                 let event = provider.events.last().unwrap().name;
                 let sandbox = Sandbox::start().await.unwrap();
                 sandbox.fault(Fault::from(fault.clone()).provider(provider.name).event(event).times(1)).unwrap();
@@ -411,7 +393,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_call_that_goes_wrong_is_a_failed_step() {
-        for provider in SCHEMES.iter().map(|scheme| scheme.provider()) {
+        for provider in PROVIDERS.iter().copied() {
             for operation in provider.operations {
                 let sandbox = Sandbox::start().await.unwrap();
                 let fault = AnswerFault::Status { status: 418, retry_after_seconds: None };
@@ -433,7 +415,7 @@ mod tests {
 
     #[test]
     fn a_change_keeps_the_body_json() {
-        for body in SCHEMES.iter().flat_map(|it| it.provider().events).map(|event| &event.payload) {
+        for body in PROVIDERS.iter().flat_map(|provider| provider.events).map(|event| &event.payload) {
             for example in body.examples {
                 let changed = changed(example.json);
                 assert_ne!(changed, example.json);
