@@ -33,9 +33,12 @@ pub mod names;
 mod operations;
 mod provider;
 mod receiver;
-mod redelivery;
-mod registration;
-mod signature;
+#[doc(hidden)]
+pub mod redelivery;
+#[doc(hidden)]
+pub mod registration;
+#[doc(hidden)]
+pub mod signature;
 #[doc(hidden)]
 pub mod spec;
 
@@ -174,8 +177,7 @@ fn documents(directory: &str) -> Result<Vec<(String, String)>, String> {
 
 fn write_all(documents: &[(String, String)]) -> Result<(), Vec<String>> {
     let written: Vec<Result<String, Vec<String>>> = thread::scope(|scope| {
-        let writers: Vec<_> =
-            documents.iter().map(|(name, file)| scope.spawn(move || write(name, file))).collect();
+        let writers: Vec<_> = documents.iter().map(|(name, file)| scope.spawn(move || write(name, file))).collect();
         let panicked = |_| Err(vec!["a step of the build panicked, which is a defect of the step".to_owned()]);
         writers.into_iter().map(|writer| writer.join().unwrap_or_else(panicked)).collect()
     });

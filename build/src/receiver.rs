@@ -14,7 +14,8 @@ pub fn receiver(spec: &Spec) -> TokenStream {
     let route = matches!(place, EventNamePlace::Route);
     let constructors = constructors(verification, route);
     let verifying = verifying(verification);
-    let window = verification.default_signature().filter(|signature| window(signature).is_some()).map(|_| replay_window());
+    let window =
+        verification.default_signature().filter(|signature| window(signature).is_some()).map(|_| replay_window());
     let naming = naming(place);
     let decoding = decoding(place);
     let sign = verification.default_signature().map(|signature| sign(signature, place));

@@ -8,9 +8,9 @@ use super::load::Node;
 
 pub const ALGORITHMS: &[&str] = &["hmac-sha1", "hmac-sha256", "hmac-sha512"];
 pub const ENCODINGS: &[&str] = &["hex", "base64", "base64url"];
-pub const DIGESTS: &[&str] = &["sha256"];
+pub const DIGESTS: &[&str] = &["sha256", "sha512"];
 pub const KEY_ENCODINGS: &[&str] = &["text", "hex", "base64"];
-pub const KEY_HASHES: &[&str] = &["sha1", "sha256"];
+pub const KEY_HASHES: &[&str] = &["sha1", "sha256", "sha512"];
 pub const TIME_FORMATS: &[&str] = &["seconds", "milliseconds", "http-date", "iso8601"];
 
 /// How a delivery proves its origin.

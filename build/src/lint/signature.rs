@@ -505,7 +505,7 @@ impl<'a> Linter<'a> {
         let in_body = time.str("member");
         let is_signed = |parts: &[Part]| {
             let holds = |part: &Part| match (part, in_body) {
-                (Part::Time, _) | (Part::Body | Part::BodyWithoutSpaces | Part::Digest, Some(_)) => true,
+                (Part::Time, _) | (Part::Body | Part::Digest, Some(_)) => true,
                 (Part::Member(pointer), Some(member)) => pointer == member,
                 (_, _) => false,
             };

@@ -1,32 +1,23 @@
 //! What the build reads from `x-signature`, `x-registration` and `x-redelivery`: every key of the vocabulary, the
 //! specifications as they were reviewed, and numbers of redeliveries that are the same in prose and in data.
 
-#[allow(dead_code)]
-#[path = "../build"]
-mod build {
-    pub mod load;
-    pub mod redelivery;
-    pub mod registration;
-    pub mod signature;
-    pub mod spec;
-}
-
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use build::redelivery::Redelivery;
-use build::spec::Spec;
-use build::{load, redelivery, registration, signature, spec};
+use pos_webhooks_build::redelivery::Redelivery;
+use pos_webhooks_build::spec::Spec;
+use pos_webhooks_build::{lint, load, redelivery, registration, signature, spec};
 use serde_json::json;
 
-fn package() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
+/// The root of the workspace.
+fn root() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
 }
 
 /// The specifications of the package, by file name.
 fn specs() -> Vec<(String, Spec)> {
-    let files = fs::read_dir(package().join("specs")).expect("the specifications");
+    let files = fs::read_dir(root().join("specs")).expect("the specifications");
     let mut specs: Vec<(String, Spec)> = files
         .map(|entry| {
             let path = entry.expect("an entry").path();
@@ -51,6 +42,26 @@ fn the_specifications_are_read_as_reviewed() {
         let Spec { verification, registration, redelivery, .. } = spec;
         let read = json!({ "verification": verification, "registration": registration, "redelivery": redelivery });
         insta::with_settings!({ omit_expression => true }, { insta::assert_json_snapshot!(name, read) });
+    }
+}
+
+/// The documents and descriptions with which the library's tests verify the vectors of many providers.
+#[test]
+fn documents_of_the_library_s_tests_are_described_as_there() {
+    let directory = root().join("tests/signatures");
+    for entry in fs::read_dir(&directory).expect("the documents") {
+        let path = entry.expect("an entry").path();
+        if path.extension().is_some_and(|extension| extension == "yaml") {
+            let read =
+                |path: &Path| fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+            let name = path.display().to_string();
+            let document = load::load(&name, &read(&path)).unwrap_or_else(|findings| panic!("{findings:?}"));
+            let findings: Vec<String> = lint::lint(&document).iter().map(ToString::to_string).collect();
+            assert_eq!(findings, Vec::<String>::new());
+            let verification = spec::read(&document).unwrap_or_else(|finding| panic!("{finding}")).verification;
+            let described: serde_json::Value = serde_json::from_str(&read(&path.with_extension("json"))).expect("JSON");
+            assert_eq!(serde_json::to_value(verification).expect("JSON"), described, "{name}");
+        }
     }
 }
 
@@ -282,7 +293,7 @@ fn prose_and_data_of_redeliveries_have_the_same_numbers() {
 
 #[test]
 fn the_readme_has_the_numbers_of_the_data() {
-    let readme = fs::read_to_string(package().join("README.md")).expect("the README");
+    let readme = fs::read_to_string(root().join("README.md")).expect("the README");
     let (_, table) = readme.split_once("| provider | waits for | delivers again |").expect("the table");
     let rows = table.lines().skip(2).take_while(|line| line.starts_with('|'));
     let rows: Vec<Vec<&str>> = rows.map(|row| row.split('|').map(str::trim).collect()).collect();
@@ -299,7 +310,7 @@ fn the_readme_has_the_numbers_of_the_data() {
 /// What an author finds in the README is what the build understands.
 #[test]
 fn the_readme_lists_every_placeholder() {
-    let readme = fs::read_to_string(package().join("README.md")).expect("the README");
+    let readme = fs::read_to_string(root().join("README.md")).expect("the README");
     for (name, _) in signature::PLACEHOLDERS {
         assert!(readme.contains(&format!("`{{{name}}}`")), "{name}");
     }
