@@ -168,7 +168,7 @@ impl<'p> Visitor<'_> for Name<'p> {
 
 #[cfg(test)]
 mod tests {
-    use super::Places;
+    use super::{Member, Places};
 
     /// No specification has pointers of more than one token yet.
     #[test]
@@ -177,7 +177,7 @@ mod tests {
         let indexes = ["/a/b", "/a", "/a/b/c", "/d/e", "/a"].map(|pointer| places.add(pointer).unwrap());
         assert_eq!(places.add(""), None);
         let found = |json: &str| {
-            let texts = |found: &[Option<_>]| indexes.map(|index| found[index].as_deref().map(String::from));
+            let texts = |found: &[Member<'_>]| indexes.map(|index| found[index].as_deref().map(String::from));
             places.read(json.as_bytes(), texts).map_err(|error| error.message)
         };
         let all = found(r#"{"x": {"d": 1}, "a": {"b": {"c": "\u0061"}}, "d": [{"e": 1}]}"#).unwrap();
