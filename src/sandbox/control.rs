@@ -14,9 +14,9 @@ use axum::routing::{get, post};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::delivery::is_loopback;
 use super::{Attempt, DeliverError, Delivery, Fault, Inner, RegisterError};
 use crate::Json as AnyJson;
+use crate::client::is_loopback;
 use crate::decode::FromJson;
 use crate::values::Object;
 
