@@ -87,7 +87,7 @@ use tokio::sync::watch;
 
 use backend::{Backend, Broken, Random};
 use delivery::Job;
-use fault::Armed;
+use fault::{Armed, Scope};
 
 pub use backend::Registration;
 pub use delivery::{Attempt, DeliverError, Delivery, Message};
@@ -547,8 +547,8 @@ impl State {
         hits
     }
 
-    fn delivery_faults(&mut self, provider: &str, event: &str, of_delivery: bool) -> Vec<DeliveryFault> {
-        let hits = self.faults.iter_mut().filter_map(|armed| armed.delivery(provider, event, of_delivery)).collect();
+    fn delivery_faults(&mut self, provider: &str, event: &str, scope: Scope) -> Vec<DeliveryFault> {
+        let hits = self.faults.iter_mut().filter_map(|armed| armed.delivery(provider, event, scope)).collect();
         self.faults.retain(Armed::has_more);
         hits
     }
