@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use http::{Request, Response};
 use http_body_util::Full;
@@ -17,6 +17,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, Semaphore, watch};
+use tokio::time::Instant;
 
 /// How long a connection may wait for the next request, and a request's head may take.
 const IDLE: Duration = Duration::from_secs(30);
@@ -89,14 +90,13 @@ impl Connection {
     }
 }
 
+/// An answer over HTTP.
+pub type Reply = Response<Full<Bytes>>;
+
 /// What answers requests.
 pub trait Serve: Send + Sync + 'static {
     /// Answers a request of a connection from `peer`.
-    fn answer(
-        &self,
-        peer: SocketAddr,
-        request: Request<Incoming>,
-    ) -> impl Future<Output = Response<Full<Bytes>>> + Send;
+    fn answer(&self, peer: SocketAddr, request: Request<Incoming>) -> impl Future<Output = Reply> + Send;
 
     /// Takes note of a connection that ended before it had sent a whole request, or sent something else.
     fn malformed(&self, peer: SocketAddr, what: Malformed);
