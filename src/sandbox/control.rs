@@ -130,12 +130,12 @@ async fn unknown(uri: Uri) -> Response {
 }
 
 #[derive(Serialize)]
-struct Refusal {
+struct ErrorBody {
     error: String,
 }
 
 fn refuse(status: StatusCode, error: &impl ToString) -> Response {
-    (status, Json(Refusal { error: error.to_string() })).into_response()
+    (status, Json(ErrorBody { error: error.to_string() })).into_response()
 }
 
 fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {

@@ -191,7 +191,7 @@ impl Builder {
         let own_host = middleware::from_fn_with_state(Arc::clone(&inner), control::own_host);
         let own = page::routes().merge(control::routes()).layer(own_host);
         let routes = own.merge(management::routes()).with_state(Arc::clone(&inner));
-        let service = routes.into_make_service_with_connect_info::<server::Connection>();
+        let service = routes.into_make_service_with_connect_info::<server::Breaker>();
         let mut over = inner.over.subscribe();
         let ended = async move {
             // An error says that the sandbox is gone, which is the same.
