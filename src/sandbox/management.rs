@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 use super::backend::{Answer, Broken, Call, Problem};
 use super::delivery::target;
 use super::fault::{AnswerFault, latency};
-use super::server::{Break, Connection};
+use super::server::{Break, Breaker};
 use super::{Backends, Inner};
 use crate::catalogue::{self, CredentialPlace, Operation, Parameter, Provider};
 use crate::validate::Invalid;
@@ -69,7 +69,7 @@ async fn serve(
     inner: Arc<Inner>,
     provider: &'static Provider,
     operation: &'static Operation,
-    connection: Connection,
+    connection: Breaker,
     path: RawPathParams,
     (below, request): (usize, Request),
 ) -> Response {
@@ -115,7 +115,7 @@ async fn serve(
 }
 
 /// The answer with what is wrong with it on request.
-fn broken_as_asked(mut answer: Answer, faults: &[AnswerFault], connection: &Connection) -> Response {
+fn broken_as_asked(mut answer: Answer, faults: &[AnswerFault], connection: &Breaker) -> Response {
     let mut media_type = None;
     for fault in faults {
         match fault {

@@ -50,7 +50,7 @@ impl Vipps {
         };
         // Deliveries of the sandbox go to loopback, where there is no certificate.
         let is_https = new.url.get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https:"));
-        if !is_https && !super::delivery::is_loopback(&new.url) {
+        if !is_https && !crate::client::is_loopback(&new.url) {
             problem("url", "The URL must use https, except to this machine.".to_owned());
         }
         for (index, event) in new.events.iter().enumerate() {
