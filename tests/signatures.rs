@@ -9,7 +9,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use jiff::Timestamp;
 use pos_webhooks::Secret;
-use pos_webhooks::catalogue::{EventNamePlace, Verification};
+use pos_webhooks::catalogue::{EventNamePlace, Provider, Verification};
 use pos_webhooks::verify::{CustomVerification, Headers, ReceiverError, ToSign, Verifier, VerifyError, sign};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -36,9 +36,12 @@ fn read(path: &str) -> &'static str {
     std::fs::read_to_string(path).unwrap().leak()
 }
 
-/// What `signatures/NAME.yaml` says.
+/// What `signatures/NAME.yaml` says, which is a specification without findings.
 fn verification(name: &str) -> Verification {
-    serde_json::from_str(read(&format!("{name}.json"))).unwrap()
+    let file = format!("{name}.yaml");
+    let generated = pos_webhooks_build::generate(name, &file, read(&file));
+    let description = generated.unwrap_or_else(|findings| panic!("{findings:#?}")).description;
+    Provider::read(&description).unwrap().verification.unwrap()
 }
 
 /// A description of one signature: that of the body in a header `X-Signature`, with other members.
