@@ -124,7 +124,8 @@ async fn untyped(provider: &'static Provider, server: &str, operation: &'static 
     let (constant, others): (Vec<_>, Vec<_>) = operation.headers.iter().partition(|header| header.constant);
     let constant = constant.into_iter().map(|header| (header.name, Secret::from(value(header, VALUE))));
     let in_path = operation.path_parameters.iter().map(|parameter| (parameter.name, value(parameter, SEGMENT)));
-    let others = operation.query_parameters.iter().chain(others).map(|parameter| (parameter.name, value(parameter, VALUE)));
+    let others =
+        operation.query_parameters.iter().chain(others).map(|parameter| (parameter.name, value(parameter, VALUE)));
     let parameters: Vec<_> = in_path.chain(others).collect();
     let parameters: Vec<_> = parameters.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let client = AnyClient::new(provider, server, TOKEN, constant, once()).unwrap();
@@ -187,8 +188,7 @@ fn assert_described(provider: &Provider, operation: &Operation, json: Option<&st
     if media_type == Some("application/x-www-form-urlencoded") {
         let members: BTreeMap<String, Value> = serde_json::from_str(json).unwrap();
         let text = |value: Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        let expected: BTreeMap<String, String> =
-            members.into_iter().map(|(name, value)| (name, text(value))).collect();
+        let expected: BTreeMap<String, String> = members.into_iter().map(|(name, value)| (name, text(value))).collect();
         assert_eq!(fields(request), expected, "{place}");
     } else {
         assert_eq!(String::from_utf8_lossy(&request.body), json, "{place}");
