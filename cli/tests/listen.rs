@@ -25,15 +25,13 @@ use listener::*;
 #[test]
 fn every_event_of_every_provider_is_written_as_it_was_sent_and_answered_as_documented() {
     for provider in PROVIDERS.iter() {
-        let groups: Vec<Vec<_>> = match provider.name {
-            // The event is what was registered for.
-            "mipos" => provider.events.iter().map(|event| vec![event]).collect(),
-            _ => vec![provider.events.iter().collect()],
-        };
-        for (number, events) in groups.iter().enumerate() {
+        let by_route = provider.event_name == Some(EventNamePlace::Route);
+        // There the event is what was registered for.
+        let size = if by_route { 1 } else { provider.events.len() };
+        for (number, events) in provider.events.chunks(size).enumerate() {
             let folder = Folder::new(&format!("events-{}-{number}", provider.name));
             let file = folder.file("events");
-            let event_option: &[&str] = if provider.name == "mipos" { &["--event", events[0].name] } else { &[] };
+            let event_option: &[&str] = if by_route { &["--event", events[0].name] } else { &[] };
             let listener = Listener::start(
                 &folder,
                 &[&[provider.name, "--url", URL, "--append", &file, "--strict"], event_option].concat(),

@@ -3,6 +3,7 @@
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 
+use pos_webhooks::PROVIDERS;
 use serde_json::Value;
 
 /// A running sandbox and the lines that it printed.
@@ -20,9 +21,13 @@ impl Running {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pos-webhooks"));
         command.envs(environment.iter().copied());
         let mut child = command.arg("sandbox").args(arguments).stdout(Stdio::piped()).spawn().unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines().take(4);
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines().take(PROVIDERS.len());
         let accounts = lines.map(|line| serde_json::from_str(&line.unwrap()).unwrap()).collect();
         Self { child, accounts }
+    }
+
+    fn account(&self, provider: &str) -> &Value {
+        self.accounts.iter().find(|account| account["provider"] == provider).unwrap()
     }
 }
 
@@ -37,13 +42,14 @@ impl Drop for Running {
 async fn each_line_is_enough_to_call_a_provider() {
     let running = Running::start(&[]);
     let names: Vec<_> = running.accounts.iter().map(|account| account["provider"].as_str().unwrap()).collect();
-    assert_eq!(names, ["mipos", "mypos", "dealpos", "vipps"]);
+    assert_eq!(names, PROVIDERS.iter().map(|provider| provider.name).collect::<Vec<_>>());
     for account in &running.accounts {
         let members: Vec<_> = account.as_object().unwrap().keys().map(String::as_str).collect();
         assert_eq!(members.len(), 3, "{members:?}");
         assert!(account["base_url"].as_str().unwrap().starts_with("http://127.0.0.1:"));
     }
-    let (url, token) = (&running.accounts[3]["base_url"], &running.accounts[3]["credentials"]["token"]);
+    let vipps = running.account("vipps");
+    let (url, token) = (&vipps["base_url"], &vipps["credentials"]["token"]);
     let client = pos_webhooks::vipps::Client::new(
         url.as_str().unwrap(),
         pos_webhooks::vipps::Credentials::new(token.as_str().unwrap()),
@@ -69,7 +75,7 @@ async fn no_delivery_goes_through_a_proxy() {
     let address = format!("http://{}", proxy.local_addr().unwrap());
     let names = ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"];
     let running = Running::start_with(&[], &names.map(|name| (name, address.as_str())));
-    let base = running.accounts[2]["base_url"].as_str().unwrap().strip_suffix("/dealpos").unwrap();
+    let base = running.account("dealpos")["base_url"].as_str().unwrap().strip_suffix("/dealpos").unwrap();
     let receiver = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let post = async |path: &str, body: String| client.post(format!("{base}{path}")).body(body).send().await.unwrap();
