@@ -10,6 +10,9 @@ use super::spec::{Answer, CredentialPlace, Operation, Parameter, Spec};
 /// `Client`, `Credentials` and one error enum per operation.
 pub fn facade(spec: &Spec) -> TokenStream {
     let credentials = credentials(spec);
+    let constants = constant_headers(spec);
+    let fields = constants.iter().map(|header| header.name.snake());
+    let headers = constants.iter().map(|header| &header.name);
     let methods = spec.operations.iter().enumerate().map(|(index, operation)| method(index, operation));
     let errors = spec.operations.iter().map(error_enum);
     let doc = format!(
@@ -50,6 +53,24 @@ pub fn facade(spec: &Spec) -> TokenStream {
             }
 
             #(#methods)*
+        }
+
+        #[cfg(feature = "sandbox")]
+        impl crate::sandbox::TypedClient for Client {
+            fn provider() -> &'static crate::catalogue::Provider {
+                &PROVIDER
+            }
+
+            fn with_account(
+                account: &crate::sandbox::Account,
+                options: crate::client::Options,
+            ) -> Result<Self, crate::client::SetupError> {
+                let credentials = Credentials {
+                    token: account.token().into(),
+                    #(#fields: account.header(#headers),)*
+                };
+                Self::with_options(&account.base_url, credentials, options)
+            }
         }
 
         impl ::std::fmt::Debug for Client {

@@ -78,7 +78,7 @@ pub(super) fn routes() -> Router<Arc<Inner>> {
 }
 
 async fn registrations(State(inner): Shared, Path(name): Path<String>) -> Response {
-    match super::provider(&name) {
+    match inner.provider(&name) {
         Ok(provider) => Json(inner.registrations(provider)).into_response(),
         Err(error) => refuse(StatusCode::NOT_FOUND, &error),
     }

@@ -10,20 +10,17 @@ use serde::{Deserialize, Serialize, Serializer};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 
-use super::backend::{Registration, Signing};
+use super::backends::{Backend, Outgoing, Registration};
 use super::fault::{DeliveryFault, latency};
 use super::{Inner, UnknownProvider};
-use crate::catalogue::{Event, EventNamePlace, Provider, UnknownName};
-use crate::{Json, Secret, Time};
+use crate::catalogue::{Event, EventNamePlace, Provider, Redelivery, UnknownName};
+use crate::{Json, Time};
 
 /// How long an answer is awaited where the provider documents no limit.
 const TIME_LIMIT: Duration = Duration::from_secs(30);
 
 /// How much of an answer's body is kept.
 const MAX_ANSWER: usize = 64 * 1024;
-
-/// What is signed with in place of the real secret.
-const WRONG_SECRET: &str = "not-the-secret";
 
 /// How old a stale delivery is: older than any replay window.
 const STALE: Duration = Duration::from_secs(3600);
@@ -104,7 +101,7 @@ impl From<String> for Delivery {
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DeliverError {
-    /// No such provider is compiled in.
+    /// The sandbox has no such provider.
     #[error(transparent)]
     Provider(#[from] UnknownProvider),
     /// The provider has no such event.
@@ -187,6 +184,8 @@ pub(super) struct Job {
     pub provider: &'static Provider,
     pub registration: Registration,
     event: &'static Event,
+    /// What identifies the delivery, where the provider says it.
+    id: String,
     body: String,
     time_scale: Option<f64>,
     max_attempts: Option<u32>,
@@ -195,7 +194,7 @@ pub(super) struct Job {
 impl Inner {
     /// Delivers to every matching registration, one after the other.
     pub async fn deliver(self: &Arc<Self>, provider: &str, delivery: Delivery) -> Result<Vec<Attempt>, DeliverError> {
-        let provider = super::provider(provider)?;
+        let provider = self.provider(provider)?;
         let Delivery { event, payload, time_scale, max_attempts } = delivery;
         let event = provider.event(&event).ok_or_else(|| {
             let known = provider.events.iter().map(|event| event.name).collect();
@@ -219,8 +218,8 @@ impl Inner {
             if !registration.active || !registration.events.iter().any(|name| name == event.name) {
                 continue;
             }
-            let body = body.clone();
-            let job = Job { provider, registration, event, body, time_scale, max_attempts };
+            let (id, body) = (self.delivery_id(provider), body.clone());
+            let job = Job { provider, registration, event, id, body, time_scale, max_attempts };
             let faults = self.state().delivery_faults(provider.name, event.name, true);
             if faults.contains(&DeliveryFault::Reordered) {
                 self.state().held.push((job, faults));
@@ -232,6 +231,10 @@ impl Inner {
             }
         }
         Ok(attempts)
+    }
+
+    fn delivery_id(&self, provider: &'static Provider) -> String {
+        self.state().backends.find(provider).map(Backend::delivery_id).unwrap_or_default()
     }
 
     async fn run(self: &Arc<Self>, job: Job, faults: &[DeliveryFault], attempts: &mut Vec<Attempt>) {
@@ -328,7 +331,7 @@ impl Inner {
             at: format!("{at:.3}").into(),
             duration: begun.elapsed(),
             status: status.map(|status| status.as_u16()),
-            retry_in: self.retry_in(provider, status, number, passed).filter(|_| sent),
+            retry_in: provider.redelivery.as_ref().filter(|_| sent).and_then(|it| retry_in(it, status, number, passed)),
             faults,
             request,
             error: outcome.as_ref().err().map(|failure| failure.reason.clone()),
@@ -337,19 +340,8 @@ impl Inner {
         self.record(attempt)
     }
 
-    fn retry_in(
-        &self,
-        provider: &'static Provider,
-        status: Option<StatusCode>,
-        number: u32,
-        passed: Duration,
-    ) -> Option<Duration> {
-        let retries = self.state().backends.find(provider).ok()?.retries();
-        (retries.failed)(status).then(|| (retries.wait)(number, passed)).flatten()
-    }
-
     fn prepare(&self, job: &Job, faults: &[DeliveryFault], at: jiff::Timestamp) -> Result<Prepared, String> {
-        let Job { provider, registration, event, body, .. } = job;
+        let Job { provider, registration, event, id, body, .. } = job;
         let mut url = target(&registration.url)?;
         if !self.anywhere && !is_loopback(&registration.url) {
             return Err(format!(
@@ -364,20 +356,21 @@ impl Inner {
             segments.pop_if_empty().push(event.name);
         }
         let body = if faults.contains(&DeliveryFault::Garbage) { GARBAGE } else { body };
-        let wrong = Secret::from(WRONG_SECRET);
-        let secret = if faults.contains(&DeliveryFault::WrongSignature) { &wrong } else { &registration.secret };
         let at = if faults.contains(&DeliveryFault::StaleDate) { at - STALE } else { at };
-        let (registration, body) = (&registration.id, body.to_owned());
-        let signing = Signing { registration, event: event.name, url: url.as_str(), secret, body: body.as_bytes(), at };
-        let mut state = self.state();
-        let signed = state.backends.find(provider).map_err(|broken| broken.0)?.sign(&signing);
-        let media_type = ("Content-Type", event.payload.media_type.to_owned());
+        let described = {
+            let mut state = self.state();
+            let backend = state.backends.find(provider).map_err(|broken| broken.0)?;
+            let wrong = faults.contains(&DeliveryFault::WrongSignature).then(|| backend.wrong_secret());
+            let secret = wrong.as_ref().unwrap_or(&registration.secret);
+            let (url, body) = (url.as_str(), body.as_bytes());
+            backend.headers(&Outgoing { registration, event, id, url, secret, body, at })
+        };
         let mut headers = HeaderMap::new();
-        for (name, value) in [media_type].into_iter().chain(signed.map_err(|error| error.to_string())?) {
+        for (name, value) in described.map_err(|error| error.to_string())? {
             let name = HeaderName::from_bytes(name.as_bytes()).map_err(|error| error.to_string())?;
             headers.insert(name, HeaderValue::from_str(&value).map_err(|error| error.to_string())?);
         }
-        Ok(Prepared { url, headers, body })
+        Ok(Prepared { url, headers, body: body.to_owned() })
     }
 
     async fn send(
@@ -399,6 +392,10 @@ impl Inner {
         let omitted_bytes = length - body.len();
         Ok((status, Message { headers, body: String::from_utf8_lossy(&body).into_owned(), omitted_bytes }))
     }
+}
+
+fn retry_in(redelivery: &Redelivery, answer: Option<StatusCode>, attempt: u32, passed: Duration) -> Option<Duration> {
+    redelivery.is_failure(answer).then(|| redelivery.wait(attempt.into(), passed)).flatten()
 }
 
 struct Prepared {

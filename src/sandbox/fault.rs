@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::backend::Random;
+use super::random::Random;
+use crate::catalogue::Provider;
 
 /// Something that goes wrong with answers to calls, or with deliveries.
 ///
@@ -176,7 +177,7 @@ impl Fault {
     }
 
     /// Finds what would silently never happen.
-    pub(super) fn check(&self) -> Result<(), FaultError> {
+    pub(super) fn check(&self, simulated: &[&'static Provider]) -> Result<(), FaultError> {
         if self.answer.is_some() == self.delivery.is_some() {
             return Err(FaultError::Kind);
         }
@@ -190,7 +191,7 @@ impl Fault {
         }
         let providers = || {
             let named = |name: &str| self.provider.as_deref().is_none_or(|provider| provider == name);
-            crate::PROVIDERS.iter().copied().filter(move |provider| named(provider.name))
+            simulated.iter().copied().filter(move |provider| named(provider.name))
         };
         let unknown = |what, name: &String, known: Vec<&'static str>| {
             if known.contains(&name.as_str()) {
@@ -199,7 +200,7 @@ impl Fault {
             Err(FaultError::Unknown { what, name: name.clone(), known })
         };
         if let Some(name) = &self.provider {
-            unknown("provider", name, crate::PROVIDERS.iter().map(|provider| provider.name).collect())?;
+            unknown("provider", name, simulated.iter().map(|provider| provider.name).collect())?;
         }
         match (&self.operation, &self.event) {
             (Some(_), _) if self.answer.is_none() => Err(FaultError::Place),

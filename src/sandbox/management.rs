@@ -12,11 +12,12 @@ use axum::response::Response;
 use axum::routing::{MethodFilter, on};
 use serde_json::{Map, Value};
 
-use super::backend::{Answer, Broken, Call, Problem};
-use super::delivery::target;
+use super::backends::{Backends, credential_name, is_credential};
+use super::call::{Answer, Broken, Call, Problem, Reason};
 use super::fault::{AnswerFault, latency};
 use super::server::{Break, Connection};
-use super::{Backends, Inner};
+use super::Inner;
+use crate::Secret;
 use crate::catalogue::{self, CredentialPlace, Operation, Parameter, Provider};
 use crate::validate::Invalid;
 
@@ -29,11 +30,11 @@ pub(super) const MAX_BODY: usize = 1024 * 1024;
 /// What stands behind a proxy that answers for the provider.
 const PROXY_PAGE: &str = "<html><head><title>502 Bad Gateway</title></head><body>Bad Gateway</body></html>\n";
 
-pub(super) fn routes() -> Router<Arc<Inner>> {
+pub(super) fn routes(providers: &[&'static Provider]) -> Router<Arc<Inner>> {
     let mut router = Router::new();
     // Where two providers document the same path, the first one has it, and the other only the one below its name.
     let mut taken = BTreeMap::new();
-    for provider in crate::PROVIDERS.iter().copied() {
+    for provider in providers.iter().copied() {
         for operation in provider.operations {
             let method = Method::from_bytes(operation.method.as_bytes()).ok();
             let Some(method) = method.and_then(|method| MethodFilter::try_from(method).ok()) else { continue };
@@ -171,26 +172,17 @@ fn answer(
     let body = read.as_ref().map_or("", |body| body.text.as_str());
     let Received { path, parameters, query, headers, .. } = received;
     let call = Call { operation, path, parameters, query, headers, body };
-    let answer = if let Err(reason) = authenticate(provider, &backend.credentials(), received.headers) {
-        let documented = call.documented(StatusCode::UNAUTHORIZED).is_some();
-        let answer = match documented {
-            true => {
-                call.refuse(StatusCode::UNAUTHORIZED, &call.example::<crate::Json>(StatusCode::UNAUTHORIZED)?, "")?
-            }
-            false => backend.refuse(&call, StatusCode::UNAUTHORIZED, &[])?,
-        };
-        answer.noted(reason)
+    let answer = if let Err(reason) = authenticate(provider, operation, &backend.credentials, received.headers) {
+        backend.refuse(&call, Reason::Unauthenticated)?.noted(&reason)
     } else {
         let mut problems = parameter_problems(operation, received);
         match &read {
             Ok(body) => problems.extend(body.problems.iter().cloned()),
             Err(problem) => problems.push(problem.clone()),
         }
-        if problems.is_empty() {
-            backend.handle(&call)?
-        } else {
-            let note = problems.iter().map(Problem::to_string).collect::<Vec<_>>().join("; ");
-            backend.refuse(&call, StatusCode::BAD_REQUEST, &problems)?.noted(&note)
+        match problems.as_slice() {
+            [] => backend.handle(&call)?,
+            problems => backend.refuse(&call, Reason::Invalid(problems))?,
         }
     };
     match departure(provider, &call, &answer) {
@@ -201,24 +193,35 @@ fn answer(
 
 fn authenticate(
     provider: &Provider,
-    credentials: &BTreeMap<&'static str, crate::Secret>,
+    operation: &Operation,
+    credentials: &BTreeMap<String, Secret>,
     headers: &HeaderMap,
-) -> Result<(), &'static str> {
-    let Some(credential) = &provider.credential else { return Ok(()) };
+) -> Result<(), String> {
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    let sent = match credential.place {
-        CredentialPlace::Bearer => match header(AUTHORIZATION.as_str()).and_then(|value| value.split_once(' ')) {
-            Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Some(token.trim()),
-            _ => None,
-        },
-        CredentialPlace::Header(name) => header(name),
-    };
-    match sent {
-        None if credential.required => Err("the request has no token of the documented form"),
-        None => Ok(()),
-        Some(token) if credentials.get("token").is_some_and(|secret| secret.expose() == token) => Ok(()),
-        Some(_) => Err("the token is not the one that the sandbox told"),
+    let is_own = |name: &str, sent: &str| credentials.get(name).is_some_and(|secret| secret.expose() == sent);
+    if let Some(credential) = &provider.credential {
+        let sent = match credential.place {
+            CredentialPlace::Bearer => match header(AUTHORIZATION.as_str()).and_then(|value| value.split_once(' ')) {
+                Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Some(token.trim()),
+                _ => None,
+            },
+            CredentialPlace::Header(name) => header(name),
+        };
+        match sent {
+            None if credential.required => return Err("the request has no token of the documented form".to_owned()),
+            Some(token) if !is_own("token", token) => {
+                return Err("the token is not the one of the sandbox's account".to_owned());
+            }
+            None | Some(_) => {}
+        }
     }
+    let is_secret = |it: &&Parameter| it.constant && serde_json::from_str(it.schema).is_ok_and(|it| is_credential(&it));
+    for it in operation.headers.iter().filter(is_secret) {
+        if header(it.name).is_some_and(|sent| !is_own(&credential_name(it.name), sent)) {
+            return Err(format!("the header `{}` is not the one of the sandbox's account", it.name));
+        }
+    }
+    Ok(())
 }
 
 fn parameter_problems(operation: &Operation, received: &Received<'_>) -> Vec<Problem> {
@@ -310,31 +313,16 @@ fn is_of_type(sent: &str, documented: &str) -> bool {
 /// Keywords whose violation does not name the member.
 const ONE_BY_ONE: [&str; 2] = ["required", "additionalProperties"];
 
-/// White space, and characters that take no place.
-fn is_invisible(character: char) -> bool {
-    character.is_whitespace() || matches!(character, '\u{200b}'..='\u{200d}' | '\u{2060}' | '\u{feff}')
-}
-
-/// The members that are required and not there, those that a closed schema does not know, and those with which nothing
-/// could ever be delivered or verified: which, whether it is missing, and why it is refused.
+/// The members that are required and not there, and those that a closed schema does not know: which, whether it is
+/// missing, and why it is refused.
 fn objections<'a>(schema: &'a Value, sent: &'a Value) -> impl Iterator<Item = (&'a str, bool, &'static str)> {
     let required = schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
     let missing = required.filter(|name| sent.get(name).is_none()).map(|name| (name, true, "it is required"));
     let is_closed = schema.get("additionalProperties") == Some(&Value::Bool(false));
-    let described = |name: &str| schema.get("properties")?.get(name);
-    let members = sent.as_object().into_iter().flatten().filter_map(move |(name, value)| {
-        let reason = match (described(name), value.as_str()) {
-            (None, _) if is_closed => "there is no member of this name",
-            (Some(member), Some(text)) => match member.get("format").and_then(Value::as_str) {
-                Some("uri") => target(text).err()?,
-                Some("password") if text.chars().all(is_invisible) => "it is blank",
-                _ => return None,
-            },
-            _ => return None,
-        };
-        Some((name.as_str(), false, reason))
-    });
-    missing.chain(members)
+    let is_described = |name: &str| schema.get("properties").is_some_and(|described| described.get(name).is_some());
+    let members = sent.as_object().into_iter().flatten().map(|(name, _)| name.as_str());
+    let unknown = members.filter(move |name| is_closed && !is_described(name));
+    missing.chain(unknown.map(|name| (name, false, "there is no member of this name")))
 }
 
 /// The fields of a form as an object; a field that is a number by the schema becomes one.

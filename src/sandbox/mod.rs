@@ -11,11 +11,11 @@
 //! ```
 //! # #[cfg(feature = "vipps")] {
 //! use pos_webhooks::sandbox::{AnswerFault, Sandbox};
-//! use pos_webhooks::vipps::{EventName, models::RegisterWebhook};
+//! use pos_webhooks::vipps::{self, EventName, models::RegisterWebhook};
 //!
 //! # tokio::runtime::Runtime::new()?.block_on(async {
 //! let sandbox = Sandbox::start().await?;
-//! let client = sandbox.vipps()?;
+//! let client: vipps::Client = sandbox.client()?;
 //!
 //! // Nothing listens there; a test would have its receiver there.
 //! let event = EventName::EpaymentsPaymentCapturedV1.to_string();
@@ -58,21 +58,15 @@
 //! A myPOS webhook gets every event, since subscriptions are outside of this crate, and its pages are asked for with
 //! `page` and `size`, which are second-hand. DealPOS has no calls; [`Sandbox::register`] takes the place of its back office.
 
-mod backend;
+mod backends;
+mod call;
 mod control;
-#[cfg(feature = "dealpos")]
-mod dealpos;
 mod delivery;
 mod fault;
 mod management;
-#[cfg(feature = "mipos")]
-mod mipos;
-#[cfg(feature = "mypos")]
-mod mypos;
 mod page;
+mod random;
 mod server;
-#[cfg(feature = "vipps")]
-mod vipps;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
@@ -85,17 +79,18 @@ use rand::RngExt as _;
 use serde::Serialize;
 use tokio::sync::watch;
 
-use backend::{Backend, Broken, Random};
+use backends::{Backends, constant_headers, credential_name};
 use delivery::Job;
 use fault::Armed;
+use random::Random;
 
-pub use backend::Registration;
+pub use backends::Registration;
 pub use delivery::{Attempt, DeliverError, Delivery, Message};
 pub use fault::{AnswerFault, DeliveryFault, Fault, FaultError};
 
 use crate::Secret;
 use crate::catalogue::Provider;
-use crate::client::{Options, SetupError};
+use crate::client::{AnyClient, Options, SetupError};
 
 /// How many attempts the log keeps.
 const LOG: usize = 1000;
@@ -113,11 +108,13 @@ pub struct Builder {
     listen: SocketAddr,
     seed: Option<u64>,
     anywhere: bool,
+    providers: Vec<&'static Provider>,
 }
 
 impl Default for Builder {
     fn default() -> Self {
-        Self { listen: (Ipv4Addr::LOCALHOST, 0).into(), seed: None, anywhere: false }
+        let providers = crate::PROVIDERS.clone();
+        Self { listen: (Ipv4Addr::LOCALHOST, 0).into(), seed: None, anywhere: false, providers }
     }
 }
 
@@ -140,6 +137,15 @@ impl Builder {
         self
     }
 
+    /// Simulates another provider beside those that are compiled in, or in place of the one of the same name: what
+    /// [`Provider::read`] makes of a description.
+    #[must_use]
+    pub fn provider(mut self, provider: &'static Provider) -> Self {
+        self.providers.retain(|known| known.name != provider.name);
+        self.providers.push(provider);
+        self
+    }
+
     /// Lets deliveries go to other machines. They are refused otherwise, so that no test reaches anybody else's server.
     #[must_use]
     pub fn deliver_anywhere(mut self) -> Self {
@@ -159,7 +165,7 @@ impl Builder {
         let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
         let http = client.user_agent(concat!("pos-webhooks-sandbox/", env!("CARGO_PKG_VERSION")));
         let seed = self.seed.unwrap_or_else(|| rand::rng().random());
-        let backends = Backends::new(seed);
+        let backends = Backends::new(&self.providers, seed);
         // Every address of the machine is none to connect to.
         let reached = match address {
             SocketAddr::V4(it) if it.ip().is_unspecified() => (Ipv4Addr::LOCALHOST, it.port()).into(),
@@ -167,12 +173,13 @@ impl Builder {
             other => other,
         };
         let url = format!("http://{reached}");
-        let accounts = backends.0.iter().map(|backend| {
-            let provider = backend.provider().name;
-            Account { provider, base_url: format!("{url}/{provider}"), credentials: backend.credentials() }
+        let accounts = backends.iter().map(|backend| {
+            let provider = backend.provider.name;
+            Account { provider, base_url: format!("{url}/{provider}"), credentials: backend.credentials.clone() }
         });
         let inner = Arc::new(Inner {
             accounts: accounts.collect(),
+            providers: self.providers,
             url,
             seed,
             anywhere: self.anywhere,
@@ -190,7 +197,7 @@ impl Builder {
         });
         let own_host = middleware::from_fn_with_state(Arc::clone(&inner), control::own_host);
         let own = page::routes().merge(control::routes()).layer(own_host);
-        let routes = own.merge(management::routes()).with_state(Arc::clone(&inner));
+        let routes = own.merge(management::routes(&inner.providers)).with_state(Arc::clone(&inner));
         let service = routes.into_make_service_with_connect_info::<server::Connection>();
         let mut over = inner.over.subscribe();
         let ended = async move {
@@ -220,7 +227,7 @@ pub enum StartError {
     HttpClient(#[source] reqwest::Error),
 }
 
-/// No such provider is compiled in.
+/// The sandbox has no such provider.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("there is no provider `{name}`; there are: {}", known.join(", "))]
 #[non_exhaustive]
@@ -251,24 +258,56 @@ pub struct Account {
     pub provider: &'static str,
     /// Replaces the documented server.
     pub base_url: String,
-    /// What to call with, and what deliveries are signed with where that is not told by a call. The names are those of the
-    /// module's `Credentials`: `token`, and with Vipps MobilePay `ocp_apim_subscription_key` and
-    /// `merchant_serial_number`. `secret` (miPOS) and `api_key` (DealPOS) are for the receiver.
-    pub credentials: BTreeMap<&'static str, Secret>,
+    /// What to call with: `token`, and the headers that are the same for every call, named as in the module's `Credentials`,
+    /// such as `client_id` for `Client-Id`. `secret` is for the receiver, where it belongs to the account and not to a
+    /// registration.
+    pub credentials: BTreeMap<String, Secret>,
 }
 
 impl Account {
-    /// A credential; empty where the provider has none of that name.
-    fn credential(&self, name: &str) -> Secret {
-        self.credentials.get(name).cloned().unwrap_or_else(|| Secret::from(""))
+    /// The token; empty where there are no calls.
+    pub(crate) fn token(&self) -> Secret {
+        self.credentials.get("token").cloned().unwrap_or_else(|| Secret::from(""))
     }
+
+    /// The value of a header that is the same for every call; `None` where the account has none.
+    pub(crate) fn header(&self, name: &str) -> Option<Secret> {
+        self.credentials.get(&credential_name(name)).cloned()
+    }
+}
+
+/// A generated client, which [`Sandbox::client`] makes ready to use.
+///
+/// Every `Client` of a provider's module is one.
+pub trait TypedClient: Sized {
+    /// The provider that it calls.
+    fn provider() -> &'static Provider;
+
+    /// A client that calls with the credentials of an account, at its base URL.
+    ///
+    /// # Errors
+    ///
+    /// When there can be no HTTP client.
+    fn with_account(account: &Account, options: Options) -> Result<Self, SetupError>;
+}
+
+/// Why there is no client.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClientError {
+    /// The sandbox has no such provider.
+    #[error(transparent)]
+    Provider(#[from] UnknownProvider),
+    /// The client could not be made.
+    #[error(transparent)]
+    Setup(#[from] SetupError),
 }
 
 /// Why something could not be registered in a back office.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RegisterError {
-    /// No such provider is compiled in.
+    /// The sandbox has no such provider.
     #[error(transparent)]
     Provider(#[from] UnknownProvider),
     /// The provider documents calls for it.
@@ -317,66 +356,46 @@ impl Sandbox {
     ///
     /// # Errors
     ///
-    /// When no such provider is compiled in.
+    /// When the sandbox has no such provider.
     pub fn account(&self, provider: &str) -> Result<&Account, UnknownProvider> {
-        let name = self::provider(provider)?.name;
-        let found = self.inner.accounts.iter().find(|account| account.provider == name);
-        found.ok_or_else(|| UnknownProvider::new(provider))
+        self.inner.account(provider)
     }
 
-    /// A client for any operation of a provider, ready to use.
+    /// A client of a provider's module that is ready to use.
     ///
-    /// # Errors
+    /// ```
+    /// # #[cfg(feature = "vipps")] {
+    /// use pos_webhooks::sandbox::Sandbox;
+    /// use pos_webhooks::vipps;
     ///
-    /// When no such provider is compiled in, or there can be no HTTP client.
-    pub fn any_client(&self, provider: &str) -> Result<crate::client::AnyClient, ClientError> {
-        let provider = self::provider(provider)?;
-        let account = self.own(provider);
-        let constant = provider.operations.iter().flat_map(|operation| operation.headers).filter(|it| it.constant);
-        let given = |name: &str| account.credentials.get(&*name.to_ascii_lowercase().replace('-', "_")).cloned();
-        let headers: BTreeMap<_, _> = constant.filter_map(|it| Some((it.name, given(it.name)?))).collect();
-        let token = account.credential("token");
-        Ok(crate::client::AnyClient::new(provider, &account.base_url, token, headers, self.options())?)
-    }
-
-    /// A client of miPOS that is ready to use.
-    ///
-    /// # Errors
-    ///
-    /// When there can be no HTTP client.
-    #[cfg(feature = "mipos")]
-    pub fn mipos(&self) -> Result<crate::mipos::Client, SetupError> {
-        let account = self.own(&crate::mipos::PROVIDER);
-        let credentials = crate::mipos::Credentials::new(account.credential("token"));
-        crate::mipos::Client::with_options(&account.base_url, credentials, self.options())
-    }
-
-    /// A client of myPOS that is ready to use.
+    /// # tokio::runtime::Runtime::new()?.block_on(async {
+    /// let sandbox = Sandbox::start().await?;
+    /// let client: vipps::Client = sandbox.client()?;
+    /// assert_eq!(client.list_webhooks().await?.webhooks, []);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
     /// When there can be no HTTP client.
-    #[cfg(feature = "mypos")]
-    pub fn mypos(&self) -> Result<crate::mypos::Client, SetupError> {
-        let account = self.own(&crate::mypos::PROVIDER);
-        let credentials = crate::mypos::Credentials::new(account.credential("token"));
-        crate::mypos::Client::with_options(&account.base_url, credentials, self.options())
+    pub fn client<C: TypedClient>(&self) -> Result<C, ClientError> {
+        let account = self.inner.account(C::provider().name)?;
+        Ok(C::with_account(account, self.options())?)
     }
 
-    /// A client of Vipps MobilePay that is ready to use.
+    /// A client of any provider that is ready to use, for operations that are known only by name.
     ///
     /// # Errors
     ///
-    /// When there can be no HTTP client.
-    #[cfg(feature = "vipps")]
-    pub fn vipps(&self) -> Result<crate::vipps::Client, SetupError> {
-        let account = self.own(&crate::vipps::PROVIDER);
-        let mut credentials = crate::vipps::Credentials::new(account.credential("token"))
-            .ocp_apim_subscription_key(account.credential("ocp_apim_subscription_key"));
-        if let Ok(number) = account.credential("merchant_serial_number").expose().parse() {
-            credentials = credentials.merchant_serial_number(number);
-        }
-        crate::vipps::Client::with_options(&account.base_url, credentials, self.options())
+    /// When the sandbox has no such provider, or there can be no HTTP client.
+    pub fn any_client(&self, provider: &str) -> Result<AnyClient, ClientError> {
+        let (account, provider) = (self.inner.account(provider)?, self.inner.provider(provider)?);
+        let headers = constant_headers(provider).into_iter();
+        let headers = headers.filter_map(|header| Some((header.name, account.header(header.name)?)));
+        Ok(AnyClient::new(provider, &account.base_url, account.token(), headers, self.options())?)
     }
 
     /// The sandbox is reached without the proxy that the environment may name.
@@ -384,17 +403,7 @@ impl Sandbox {
         Options::default().http_client(self.inner.http.clone())
     }
 
-    /// The account of a provider that is compiled in, and so has one.
-    fn own(&self, provider: &'static Provider) -> Account {
-        let found = self.inner.accounts.iter().find(|account| account.provider == provider.name);
-        found.cloned().unwrap_or(Account {
-            provider: provider.name,
-            base_url: self.inner.url.clone(),
-            credentials: BTreeMap::new(),
-        })
-    }
-
-    /// Registers a URL for events as in the back office of a provider that documents no calls for it: DealPOS. Without
+    /// Registers a URL for events as in the back office of a provider that documents no calls for it, such as DealPOS. Without
     /// events it gets all.
     ///
     /// # Errors
@@ -408,9 +417,9 @@ impl Sandbox {
     ///
     /// # Errors
     ///
-    /// When no such provider is compiled in.
+    /// When the sandbox has no such provider.
     pub fn registrations(&self, provider: &str) -> Result<Vec<Registration>, UnknownProvider> {
-        Ok(self.inner.registrations(self::provider(provider)?))
+        Ok(self.inner.registrations(self.inner.provider(provider)?))
     }
 
     /// Delivers an event to every registration that is to get it, one after the other, and returns each attempt.
@@ -456,24 +465,12 @@ impl fmt::Debug for Sandbox {
     }
 }
 
-impl UnknownProvider {
-    fn new(name: &str) -> Self {
-        let known = crate::PROVIDERS.iter().map(|provider| provider.name).collect();
-        Self { name: name.to_owned(), known }
-    }
-}
-
-/// The compiled provider of that name.
-fn provider(name: &str) -> Result<&'static Provider, UnknownProvider> {
-    let found = crate::PROVIDERS.iter().copied().find(|provider| provider.name == name);
-    found.ok_or_else(|| UnknownProvider::new(name))
-}
-
 /// What handlers, deliveries and the library share.
 struct Inner {
     url: String,
     seed: u64,
     accounts: Vec<Account>,
+    providers: Vec<&'static Provider>,
     anywhere: bool,
     http: reqwest::Client,
     state: Mutex<State>,
@@ -484,6 +481,21 @@ struct Inner {
 }
 
 impl Inner {
+    fn provider(&self, name: &str) -> Result<&'static Provider, UnknownProvider> {
+        let found = self.providers.iter().copied().find(|provider| provider.name == name);
+        found.ok_or_else(|| self.unknown(name))
+    }
+
+    fn account(&self, provider: &str) -> Result<&Account, UnknownProvider> {
+        let found = self.accounts.iter().find(|account| account.provider == provider);
+        found.ok_or_else(|| self.unknown(provider))
+    }
+
+    fn unknown(&self, name: &str) -> UnknownProvider {
+        let known = self.providers.iter().map(|provider| provider.name).collect();
+        UnknownProvider { name: name.to_owned(), known }
+    }
+
     /// Everything that changes. Never held across an await.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -498,9 +510,9 @@ impl Inner {
     }
 
     fn register(&self, provider: &str, url: &str, events: &[&str]) -> Result<Registration, RegisterError> {
-        let provider = self::provider(provider)?;
+        let provider = self.provider(provider)?;
         let by_calls = || RegisterError::ByCalls(provider.name);
-        if !provider.operations.is_empty() {
+        if provider.registration.is_some() {
             return Err(by_calls());
         }
         delivery::target(url).map_err(RegisterError::Url)?;
@@ -513,8 +525,8 @@ impl Inner {
         let events = events.iter().map(|name| (*name).to_owned()).collect();
         let registered = {
             let mut state = self.state();
-            let backend = state.backends.find(provider).map_err(|_| by_calls())?;
-            backend.register(url.to_owned(), events).ok_or_else(by_calls)?
+            let backend = state.backends.find(provider).map_err(|_| self.unknown(provider.name))?;
+            backend.register(url.to_owned(), events)
         };
         self.changed();
         Ok(registered)
@@ -525,7 +537,7 @@ impl Inner {
     }
 
     fn arm(&self, fault: Fault) -> Result<(), FaultError> {
-        fault.check()?;
+        fault.check(&self.providers)?;
         let mut state = self.state();
         state.armed += 1;
         let random = Random::new(self.seed, &format!("fault {}", state.armed));
@@ -586,29 +598,5 @@ impl State {
             held.provider.name == next.provider.name && held.registration.id == next.registration.id
         };
         self.held.extract_if(.., is_same).collect()
-    }
-}
-
-/// One backend per compiled provider.
-struct Backends(Vec<Box<dyn Backend>>);
-
-impl Backends {
-    #[allow(unused_variables, reason = "without any provider")]
-    fn new(seed: u64) -> Self {
-        Self(vec![
-            #[cfg(feature = "mipos")]
-            Box::new(mipos::Mipos::new(seed)),
-            #[cfg(feature = "mypos")]
-            Box::new(mypos::Mypos::new(seed)),
-            #[cfg(feature = "dealpos")]
-            Box::new(dealpos::Dealpos::new(seed)),
-            #[cfg(feature = "vipps")]
-            Box::new(vipps::Vipps::new(seed)),
-        ])
-    }
-
-    fn find(&mut self, provider: &'static Provider) -> Result<&mut Box<dyn Backend>, Broken> {
-        let found = self.0.iter_mut().find(|backend| backend.provider().name == provider.name);
-        found.ok_or_else(|| Broken(format!("{} is not simulated", provider.name)))
     }
 }

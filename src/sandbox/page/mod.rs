@@ -15,9 +15,10 @@ use axum::{Json, Router};
 use maud::{DOCTYPE, Markup, html};
 use serde::{Deserialize, Serialize};
 
-use super::delivery::{Attempt, Message};
-use super::{Account, Inner, Registration};
 use crate::catalogue::Provider;
+use crate::sandbox::delivery::{Attempt, Message};
+use crate::sandbox::{Account, Inner, Registration};
+
 
 /// How long a request for news waits for them.
 const NEWS: Duration = Duration::from_secs(20);
@@ -28,8 +29,8 @@ const FEW: usize = 3;
 pub(super) fn routes() -> Router<Arc<Inner>> {
     Router::new()
         .route("/", get(async |State(inner): State<Arc<Inner>>| page(&inner)))
-        .route("/_sandbox/page.css", get(async || asset("text/css; charset=utf-8", include_str!("page.css"))))
-        .route("/_sandbox/page.js", get(async || asset("text/javascript; charset=utf-8", include_str!("page.js"))))
+        .route("/_sandbox/page.css", get(async || asset("text/css; charset=utf-8", include_str!("style.css"))))
+        .route("/_sandbox/page.js", get(async || asset("text/javascript; charset=utf-8", include_str!("script.js"))))
         .route("/_sandbox/news", get(news))
 }
 
@@ -59,7 +60,7 @@ fn page(inner: &Inner) -> Response {
                         " Seed " code { (inner.seed) } "."
                     }
                     nav aria-label="On this page" {
-                        @for provider in crate::PROVIDERS.iter() { a href=(format!("#{}", provider.name)) { (provider.name) } }
+                        @for provider in &inner.providers { a href=(format!("#{}", provider.name)) { (provider.name) } }
                         a href="#log" { "deliveries" }
                     }
                 }
@@ -67,7 +68,7 @@ fn page(inner: &Inner) -> Response {
                 main {
                     section #providers aria-label="Providers" {
                         @for account in &inner.accounts {
-                            @if let Ok(provider) = super::provider(account.provider) {
+                            @if let Ok(provider) = inner.provider(account.provider) {
                                 (self::provider(inner, account, provider))
                             }
                         }
@@ -95,9 +96,10 @@ fn provider(inner: &Inner, account: &Account, provider: &'static Provider) -> Ma
     html! {
         article #(name) aria-labelledby=(format!("{name}-title")) {
             h2 id=(format!("{name}-title")) { (provider.title) }
-            @if provider.operations.is_empty() {
-                p.hint { "It has no calls: webhooks are set up in its back office, for which the form below stands." }
-            } @else {
+            @if provider.registration.is_none() {
+                p.hint { "Webhooks are set up in its back office, not by calls. The form below takes its place." }
+            }
+            @if !provider.operations.is_empty() {
                 dl { dt { "Base URL" } dd { code { (account.base_url) } } }
             }
             details {
@@ -111,7 +113,7 @@ fn provider(inner: &Inner, account: &Account, provider: &'static Provider) -> Ma
             }
             h3 { "Registered" }
             div data-part=(name) { (registrations(&inner.registrations(provider))) }
-            @if provider.operations.is_empty() { (back_office(provider)) }
+            @if provider.registration.is_none() { (back_office(provider)) }
             h3 { "Deliver" }
             form.deliver method="post" action=(format!("/_sandbox/{name}/deliver")) {
                 div.events {
@@ -258,7 +260,7 @@ async fn news(State(inner): State<Arc<Inner>>, Query(seen): Query<Seen>) -> Resp
     let log = inner.log();
     let new = log.iter().rev().take_while(|attempt| attempt.number > seen.attempt);
     let registered =
-        crate::PROVIDERS.iter().map(|provider| (provider.name, registrations(&inner.registrations(provider))));
+        inner.providers.iter().map(|provider| (provider.name, registrations(&inner.registrations(provider))));
     let parts = registered.chain([("faults", faults(&inner))]);
     Json(News {
         seed: inner.seed.to_string(),
