@@ -307,7 +307,7 @@ async fn whatever_happens_on_the_way_each_event_is_written_once() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
     let url = format!("http://{free}/hooks/vipps");
     let webhook = vipps::models::RegisterWebhook { url: url.clone(), events: vec![CAPTURED.to_owned()] };
-    let registered = sandbox.vipps().unwrap().register_webhook(&webhook).await.unwrap();
+    let registered = sandbox.client::<vipps::Client>().unwrap().register_webhook(&webhook).await.unwrap();
     fs::write(folder.file("secret"), registered.secret.expose()).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_pos-webhooks"));
     command.args(["listen", "vipps", "--listen", &free, "--url", &url, "--append", &folder.file("events")]);
