@@ -127,7 +127,6 @@ fn neither_secrets_nor_tokens_are_shown() {
             let hexadecimal = word.len() >= 16 && word.chars().all(|character| character.is_ascii_hexdigit());
             assert!(!hexadecimal && word.len() < 40, "{word}");
         }
-        assert!(!text.contains("chosen"), "{text}");
     }
 }
 
