@@ -21,19 +21,37 @@ fn build_script() -> PathBuf {
 
 /// Builds a package that has only this specification, under the name of one of ours.
 fn build(directory: &str, spec: Option<&[u8]>) -> (Output, PathBuf) {
-    let package = Path::new(env!("CARGO_TARGET_TMPDIR")).join("build").join(directory);
-    let out = package.join("out");
-    drop(fs::remove_dir_all(&package));
-    fs::create_dir_all(package.join("specs")).expect("a directory");
-    fs::create_dir_all(&out).expect("a directory");
+    let package = package(directory, &[]);
     let file = package.join("specs/vipps.yaml");
     match spec {
         Some(spec) => fs::write(file, spec).expect("a file"),
         None => fs::create_dir(file).expect("a directory in place of the file"),
     }
+    run(&package, "CARGO_FEATURE_VIPPS")
+}
+
+/// A package with one specification under each of these names.
+fn package(directory: &str, files: &[&str]) -> PathBuf {
+    let package = Path::new(env!("CARGO_TARGET_TMPDIR")).join("build").join(directory);
+    drop(fs::remove_dir_all(&package));
+    fs::create_dir_all(package.join("specs")).expect("a directory");
+    for file in files {
+        fs::copy(specs().join("dealpos.yaml"), package.join("specs").join(file)).expect("a copy");
+    }
+    package
+}
+
+/// Builds a package with one feature.
+fn run(package: &Path, feature: &str) -> (Output, PathBuf) {
+    let out = package.join("out");
+    fs::create_dir_all(&out).expect("a directory");
     let mut command = Command::new(build_script());
-    command.current_dir(&package).env("OUT_DIR", &out).env("CARGO_FEATURE_VIPPS", "1");
+    command.current_dir(package).env_remove("CARGO_FEATURE_PROVIDERS").env("OUT_DIR", &out).env(feature, "1");
     (command.output().expect("the build script"), out)
+}
+
+fn specs() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("specs")
 }
 
 /// The errors that cargo shows, after checking that the script said nothing else.
@@ -74,15 +92,48 @@ fn a_file_that_cannot_be_read_is_an_error() {
 
 #[test]
 fn a_good_spec_is_generated_the_same_each_time() {
-    let spec = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("specs/vipps.yaml")).expect("the specification");
+    let spec = fs::read(specs().join("vipps.yaml")).expect("the specification");
     let generated: BTreeSet<[Vec<u8>; 2]> = ["once", "again"]
         .map(|directory| {
             let (output, out) = build(directory, Some(&spec));
             assert_eq!(output.status.code(), Some(0));
             assert_eq!(errors(&output), Vec::<String>::new());
-            assert_eq!(fs::read_dir(&out).expect("the output").count(), 2, "only what is enabled");
+            assert_eq!(fs::read_dir(&out).expect("the output").count(), 3, "only what is enabled");
             ["vipps.rs", "vipps.json"].map(|file| fs::read(out.join(file)).expect("what is generated"))
         })
         .into();
     assert_eq!(generated.len(), 1);
+}
+
+#[test]
+fn a_provider_is_enabled_by_its_feature_or_by_that_of_all() {
+    let package = package("features", &["acme.yaml", "other_shop.yaml", "notes.txt", ".acme.yaml"]);
+    for (feature, expected) in [
+        ("CARGO_FEATURE_PROVIDERS", &["acme", "other_shop"][..]),
+        ("CARGO_FEATURE_ACME", &["acme"]),
+        ("CARGO_FEATURE_OTHER_SHOP", &["other_shop"]),
+        ("CARGO_FEATURE_VIPPS", &[]),
+    ] {
+        drop(fs::remove_dir_all(package.join("out")));
+        let (output, out) = run(&package, feature);
+        assert_eq!((output.status.code(), errors(&output)), (Some(0), Vec::new()), "{feature}");
+        let files = fs::read_dir(out).expect("the output").map(|entry| entry.expect("an entry").file_name());
+        let files: BTreeSet<String> = files.map(|name| name.into_string().expect("UTF-8")).collect();
+        let expected = expected.iter().flat_map(|name| [format!("{name}.rs"), format!("{name}.json")]);
+        assert_eq!(files, expected.chain(["providers.rs".to_owned()]).collect(), "{feature}");
+    }
+}
+
+#[test]
+fn a_file_that_cannot_name_a_module_is_an_error() {
+    let files = ["Acme.yaml", "acme-pay.yaml", "2pay.yaml", "match.yaml", "acme.v2.yaml"];
+    let (output, out) = run(&package("names", &files), "CARGO_FEATURE_PROVIDERS");
+    assert_eq!(output.status.code(), Some(1));
+    let errors = errors(&output);
+    assert_eq!(errors.len(), files.len(), "{errors:?}");
+    for file in files {
+        let start = format!("specs/{file}: the name of the file is not that of a Rust module");
+        assert!(errors.iter().any(|error| error.starts_with(&start)), "{errors:?}");
+    }
+    assert_eq!(fs::read_dir(out).expect("the output").count(), 0);
 }

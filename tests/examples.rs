@@ -1,6 +1,6 @@
 //! Every example of every specification is valid, decodes, and encodes to the same JSON.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pos_webhooks::PROVIDERS;
 use pos_webhooks::catalogue::{Body, Example};
@@ -101,7 +101,8 @@ fn are_what_the_snapshots_show() {
 #[cfg(all(feature = "mipos", feature = "mypos", feature = "dealpos", feature = "vipps"))]
 fn are_as_many_as_before_per_origin() {
     let mut counts: BTreeMap<(&str, pos_webhooks::catalogue::Origin), usize> = BTreeMap::new();
-    for (provider, _, example) in examples() {
+    let counted = ["dealpos", "mipos", "mypos", "vipps"];
+    for (provider, _, example) in examples().filter(|(provider, ..)| counted.contains(&provider.name)) {
         *counts.entry((provider.name, example.origin)).or_default() += 1;
     }
     let counts: Vec<String> =
@@ -129,6 +130,13 @@ fn name_their_source() {
     }
 }
 
+/// The schema of a body, and those that it refers to.
+fn schemas_of(provider: &'static pos_webhooks::catalogue::Provider, body: &Body) -> Vec<String> {
+    let document = provider.json_schema(body.schema).unwrap();
+    let referred = document["definitions"].as_object().into_iter().flat_map(|definitions| definitions.keys().cloned());
+    referred.chain([body.schema.to_owned()]).collect()
+}
+
 #[test]
 fn of_a_model_decode_and_are_found_inside_of_others() {
     for provider in PROVIDERS.iter() {
@@ -142,13 +150,12 @@ fn of_a_model_decode_and_are_found_inside_of_others() {
                     .unwrap_or_else(|error| panic!("{place}: {error}"));
             }
         }
-        let without = provider.schemas.iter().filter(|it| provider.examples(it.name).unwrap().is_empty());
-        // It is the form of a header.
-        assert!(
-            without
-                .map(|schema| schema.name)
-                .eq(["MerchantSerialNumber"].into_iter().filter(|_| provider.name == "vipps"))
-        );
+        // Schemas that are in no body are those of headers.
+        let in_bodies: BTreeSet<String> = provider.bodies().flat_map(|body| schemas_of(provider, body)).collect();
+        for schema in provider.schemas {
+            let has_example = !provider.examples(schema.name).unwrap().is_empty();
+            assert_eq!(has_example, in_bodies.contains(schema.name), "{} {}", provider.name, schema.name);
+        }
         assert!(provider.examples("Nothing").is_err());
     }
 }

@@ -23,9 +23,15 @@ fn key(provider: &str, event: &str, payload: &str) -> Result<Option<String>, pos
     })
 }
 
+/// The providers whose keys are looked at.
+fn providers() -> impl Iterator<Item = &'static Provider> {
+    let known = ["mipos", "mypos", "dealpos", "vipps"];
+    PROVIDERS.iter().copied().filter(move |provider| known.contains(&provider.name))
+}
+
 /// Every example of an event that can have a key, with the key.
 fn with_key() -> Vec<(&'static Provider, &'static Event, Value, String)> {
-    let events = PROVIDERS.iter().flat_map(|provider| provider.events.iter().map(move |event| (*provider, event)));
+    let events = providers().flat_map(|provider| provider.events.iter().map(move |event| (provider, event)));
     let examples =
         events.flat_map(|(provider, event)| event.payload.examples.iter().map(move |it| (provider, event, it)));
     examples
@@ -65,7 +71,7 @@ fn leaves(value: &Value, pointer: String, found: &mut Vec<String>) {
 #[test]
 fn an_event_has_a_key_where_something_identifies_it() {
     let mut without = Vec::new();
-    for provider in PROVIDERS.iter() {
+    for provider in providers() {
         for event in provider.events {
             let has_key = |json: &str| key(provider.name, event.name, json).unwrap().is_some();
             match event.payload.examples.iter().filter(|example| has_key(example.json)).count() {

@@ -144,12 +144,12 @@ fn documentation(spec: &spec::Spec) -> String {
 
 /// The build script of a crate with one document per provider in `directory`: writes into `OUT_DIR` a `NAME.rs` and a
 /// `NAME.json` for each `NAME.yaml` of an enabled provider, and a `providers.rs` with a module for each of them and
-/// `PROVIDERS`, a list of all.
+/// `PROVIDERS`, a list of all. `NAME` is that of a Rust module.
 ///
 /// What is wrong with the documents is printed as `cargo::error` lines, all of it at once.
 pub fn run(directory: &str, is_enabled: impl Fn(&str) -> bool) -> ExitCode {
     println!("cargo::rerun-if-changed={directory}");
-    let done = documents(directory).map_err(|problem| vec![problem]).and_then(|mut documents| {
+    let done = documents(directory).and_then(|mut documents| {
         documents.retain(|(name, _)| is_enabled(name));
         write_all(&documents)
     });
@@ -161,18 +161,27 @@ pub fn run(directory: &str, is_enabled: impl Fn(&str) -> bool) -> ExitCode {
 }
 
 /// The documents of a directory, by the name of their provider.
-fn documents(directory: &str) -> Result<Vec<(String, String)>, String> {
-    let problem = |error: std::io::Error| format!("{directory}: {error}");
-    let mut documents = Vec::new();
+fn documents(directory: &str) -> Result<Vec<(String, String)>, Vec<String>> {
+    let problem = |error: std::io::Error| vec![format!("{directory}: {error}")];
+    let (mut documents, mut findings) = (Vec::new(), Vec::new());
     for entry in fs::read_dir(directory).map_err(problem)? {
-        let path = entry.map_err(problem)?.path();
-        let name = path.file_stem().and_then(|name| name.to_str());
-        if let (Some(name), Some("yaml")) = (name, path.extension().and_then(|extension| extension.to_str())) {
-            documents.push((name.to_owned(), format!("{directory}/{name}.yaml")));
+        let file = entry.map_err(problem)?.file_name();
+        let file = file.to_string_lossy();
+        // Editors keep files of their own, whose names begin with a full stop.
+        let Some(name) = file.strip_suffix(".yaml").filter(|name| !name.starts_with('.')) else { continue };
+        // It names the module, the feature and, in capitals, the variable with a token.
+        if names::snake(name).as_deref() == Some(name) {
+            documents.push((name.to_owned(), format!("{directory}/{file}")));
+        } else {
+            findings.push(format!(
+                "{directory}/{file}: the name of the file is not that of a Rust module; write it in snake case, as in \
+                 `acme.yaml` or `acme_pay.yaml`"
+            ));
         }
     }
     documents.sort();
-    Ok(documents)
+    findings.sort();
+    if findings.is_empty() { Ok(documents) } else { Err(findings) }
 }
 
 fn write_all(documents: &[(String, String)]) -> Result<(), Vec<String>> {

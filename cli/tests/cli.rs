@@ -9,7 +9,7 @@ use pos_webhooks::PROVIDERS;
 use pos_webhooks::catalogue::SchemaKind;
 use serde_json::{Value, json};
 
-use crate::run::{command, feed, run};
+use crate::run::{command, feed, of_shown, run};
 
 /// The names that an error lists; none where there are none.
 fn listed(err: &str) -> Vec<String> {
@@ -573,7 +573,7 @@ mod look {
         ] {
             let done = run(arguments);
             assert_eq!((done.status, done.err.as_str()), (0, ""));
-            insta::assert_snapshot!(name, done.out);
+            insta::assert_snapshot!(name, of_shown(&done.out));
         }
     }
 
@@ -586,7 +586,7 @@ mod look {
             &["example", "mipos", "create_webhook.409", "--example", "url_mising"],
             &["validate", "dealpos", "paymentCreated", "--max-bytes", "-1"],
         ];
-        let errors = calls.map(|call| format!("$ pos-webhooks {}\n{}", call.join(" "), run(call).err));
+        let errors = calls.map(|call| format!("$ pos-webhooks {}\n{}", call.join(" "), of_shown(&run(call).err)));
         insta::assert_snapshot!("errors", errors.join("\n"));
     }
 

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use pos_webhooks::PROVIDERS;
 use serde_json::{Value, json};
 
-use crate::run::{Done, command, directory, feed, run};
+use crate::run::{Done, command, directory, feed, of_shown, run};
 
 const SECRET: &str = "c2VjcmV0-of-the-shop==";
 const OLD_SECRET: &str = "b2xkLXNl-Y3JldA==";
@@ -754,7 +754,7 @@ fn wrong_usage_says_what_to_give() {
         let done = files.run(call);
         assert_eq!((done.status, done.out.as_str()), (2, ""), "{call:?}");
         let error: String = done.err.split_inclusive("\n\n").next().unwrap().trim_end().to_owned();
-        format!("$ pos-webhooks {}\n{error}\n", call.join(" ").escape_debug())
+        format!("$ pos-webhooks {}\n{}\n", call.join(" ").escape_debug(), of_shown(&error))
     });
     insta::assert_snapshot!("wrong_usage", errors.join("\n"));
 
@@ -975,6 +975,6 @@ fn help() {
     for subcommand in ["verify", "sign", "decode"] {
         let done = run(&[subcommand, "--help"]);
         assert_eq!((done.status, done.err.as_str()), (0, ""));
-        insta::assert_snapshot!(format!("help_{subcommand}"), done.out);
+        insta::assert_snapshot!(format!("help_{subcommand}"), of_shown(&done.out));
     }
 }

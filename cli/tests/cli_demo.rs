@@ -41,7 +41,12 @@ fn json() -> Vec<Value> {
 
 /// Whether an operation of that kind is documented.
 fn has(provider: &Provider, step: &str) -> bool {
-    provider.operations.iter().any(|operation| operation.id.starts_with(step))
+    provider.registration.as_ref().is_some_and(|registration| match step {
+        "list" => registration.list.is_some(),
+        "update" => registration.update.is_some(),
+        "delete" => registration.delete.is_some(),
+        _ => true,
+    })
 }
 
 #[test]
@@ -122,7 +127,6 @@ fn neither_secrets_nor_tokens_are_shown() {
             let hexadecimal = word.len() >= 16 && word.chars().all(|character| character.is_ascii_hexdigit());
             assert!(!hexadecimal && word.len() < 40, "{word}");
         }
-        assert!(!text.contains("chosen"), "{text}");
     }
 }
 
@@ -181,5 +185,21 @@ fn the_readme_shows_what_its_first_command_prints() {
         let replaced = |pattern: &str, text: &str, with| regress::Regex::new(pattern).unwrap().replace_all(text, with);
         replaced(r"\d+\.\d s", &replaced(r"127\.0\.0\.1:\d+", text, "127.0.0.1:PORT"), "SECONDS s")
     };
-    assert_eq!(normal(&held(&arguments)), normal(block("```text\n")));
+    let (shown, out) = (normal(block("```text\n")), normal(&held(&arguments)));
+    let rows = |text: &str, name: &str| text.lines().any(|line| line.split(' ').next() == Some(name));
+    let others: Vec<_> = PROVIDERS.iter().map(|it| it.name).filter(|name| !rows(&shown, name)).collect();
+    if others.is_empty() {
+        assert_eq!(out, shown);
+    } else {
+        // What comes after the rows is about all providers.
+        let (out, shown) = (out.split_once("\nAll of it").unwrap().0, shown.split_once("\nAll of it").unwrap().0);
+        let mut is_other = false;
+        let kept = out.split_inclusive('\n').filter(|line| {
+            if let Some(provider) = PROVIDERS.iter().find(|provider| line.split(' ').next() == Some(provider.name)) {
+                is_other = others.contains(&provider.name);
+            }
+            !is_other
+        });
+        assert_eq!(kept.collect::<String>().trim_end(), shown.trim_end());
+    }
 }

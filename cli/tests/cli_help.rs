@@ -10,6 +10,7 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use pos_webhooks::PROVIDERS;
 use tokio::net::TcpSocket;
 
 use crate::run::{Done, command, directory, feed, run};
@@ -43,8 +44,10 @@ fn commands() -> Vec<Vec<String>> {
         if path.is_empty() || path[0] == "hooks" {
             let names = subcommands(&help(&path, "--help", 100));
             commands.extend(names.into_iter().map(|name| [&path[..], &[name]].concat()));
-            // No call is documented, so there is nothing to help with.
-            commands.retain(|path| path.join(" ") != "hooks dealpos");
+            // Where no call is documented, there is nothing to help with.
+            let without = PROVIDERS.iter().filter(|provider| provider.operations.is_empty());
+            let without: Vec<_> = without.map(|provider| format!("hooks {}", provider.name)).collect();
+            commands.retain(|path| !without.contains(&path.join(" ")));
         }
     }
     assert!(commands.iter().any(|path| path.join(" ") == "hooks vipps create"), "{commands:?}");

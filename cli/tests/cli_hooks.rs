@@ -11,13 +11,14 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use pos_webhooks::PROVIDERS;
+use pos_webhooks::catalogue::{CredentialPlace, Operation, Parameter, Provider};
 use pos_webhooks::sandbox::{AnswerFault, Registration, Sandbox};
 use serde_json::{Value, json};
 use tokio::net::TcpSocket;
 use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
-use crate::run::{Done, command, directory, feed, run};
+use crate::run::{Done, command, directory, feed, of_shown, run};
 
 const CAPTURED: &str = "epayments.payment.captured.v1";
 const UNKNOWN_ID: &str = "6217960c-2a2e-4188-9025-af11abf47d5e";
@@ -207,6 +208,52 @@ fn every_operation_has_a_command() {
             assert!(helps.iter().any(|help| help.contains(&call)), "{}: {call}", provider.name);
         }
     }
+}
+
+/// A value of a header that its schema accepts.
+fn value_of(header: &Parameter) -> String {
+    let schema: Value = serde_json::from_str(header.schema).unwrap();
+    let listed = schema["enum"][0].as_str();
+    listed.into_iter().chain(["12345", "a value"]).find(|value| header.validate(value).is_ok()).unwrap().to_owned()
+}
+
+/// What follows `hooks PROVIDER` for a call of the operation with the first example of its request.
+fn arguments_of(provider: &'static Provider, operation: &Operation) -> Vec<String> {
+    let call = format!("It is `{} {}`.", operation.method, operation.path);
+    let is_called = |verb: &String| run(&["hooks", provider.name, verb, "--help"]).out.contains(&call);
+    let mut arguments = vec![verbs(provider.name).into_iter().find(is_called).unwrap()];
+    arguments.extend(operation.path_parameters.iter().map(|_| UNKNOWN_ID.to_owned()));
+    if let Some(body) = &operation.request {
+        let schema = provider.json_schema(body.schema).unwrap();
+        let example: serde_json::Map<String, Value> = serde_json::from_str(body.examples[0].json).unwrap();
+        for (name, value) in example {
+            let option = option_of(&name);
+            if schema["properties"][&name]["format"] == "password" {
+                arguments.extend([format!("--{option}-file"), "secret.txt".to_owned()]);
+                continue;
+            }
+            let values = match value {
+                Value::Array(items) => items,
+                value => vec![value],
+            };
+            for value in values {
+                let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                arguments.extend([format!("--{option}"), text]);
+            }
+        }
+    }
+    arguments.push("--show-secrets".to_owned());
+    arguments
+}
+
+/// The option for a member of a request: `currentUrl` and `current_url` are `current-url`.
+fn option_of(member: &str) -> String {
+    let spaced = member.chars().flat_map(|character| match character {
+        '_' => vec!['-'],
+        upper if upper.is_ascii_uppercase() => vec!['-', upper.to_ascii_lowercase()],
+        other => vec![other],
+    });
+    spaced.collect()
 }
 
 /// The whole life of a webhook as a person sees it.
@@ -644,7 +691,7 @@ mod credentials {
     #[test]
     fn come_from_the_environment() {
         let shell = Shell::new("environment");
-        for provider in ["mipos", "mypos", "vipps"] {
+        for provider in PROVIDERS.iter().filter(|provider| provider.credential.is_some()).map(|provider| provider.name) {
             let variables =
                 shell.sandbox.account(provider).unwrap().credentials.iter().map(|(name, value)| {
                     (format!("POS_WEBHOOKS_{}_{}", provider, name).to_uppercase(), value.expose())
@@ -653,7 +700,8 @@ mod credentials {
             command.envs(variables.clone());
             assert_eq!(shell.done(command).status, 0, "{provider}");
             let help = run(&["hooks", provider, "list", "--help"]).out;
-            for (variable, _) in variables.filter(|(name, _)| !name.ends_with("MIPOS_SECRET")) {
+            // That of an account is for receivers.
+            for (variable, _) in variables.filter(|(name, _)| !name.ends_with("_SECRET")) {
                 assert!(help.contains(&variable), "{variable}");
             }
         }
@@ -667,33 +715,20 @@ mod credentials {
         for provider in PROVIDERS.iter().filter(|provider| !provider.operations.is_empty()) {
             let mut credentials = serde_json::Map::from_iter([("token".to_owned(), json!("the-token"))]);
             for header in provider.operations.iter().flat_map(|it| it.headers).filter(|it| it.constant) {
-                let value = if header.validate("12345").is_ok() { "12345" } else { "a value" };
-                credentials.insert(header.name.to_lowercase().replace('-', "_"), json!(value));
+                credentials.insert(header.name.to_lowercase().replace('-', "_"), json!(value_of(header)));
             }
             shell.write(&format!("{}.json", provider.name), &Value::Object(credentials.clone()).to_string());
             for operation in provider.operations {
-                let arguments = match (provider.name, operation.id) {
-                    ("mipos", "create_webhook") => &["create", "--url", "https://a.test"][..],
-                    ("mipos", "update_webhook") => {
-                        &["update", "--current-url", "https://a.test", "--new-url", "https://b.test"]
-                    }
-                    ("mipos", "delete_webhook") => &["delete", "--url", "https://a.test"],
-                    ("mypos", "create_webhook") => {
-                        &["create", "--payload-url", "https://a.test", "--secret-file", "secret.txt"]
-                    }
-                    ("mypos", "get_webhook") => &["get", UNKNOWN_ID],
-                    ("mypos", "update_webhook") => &["update", UNKNOWN_ID, "--is-active", "1"],
-                    ("mypos" | "vipps", "delete_webhook") => &["delete", UNKNOWN_ID],
-                    ("vipps", "register_webhook") => {
-                        &["create", "--url", "https://a.test", "--events", CAPTURED, "--show-secrets"]
-                    }
-                    (_, "list_webhooks") => &["list"],
-                    other => panic!("{other:?}"),
-                };
-                assert_eq!(at.run(provider.name, arguments).status, 1);
+                let arguments = arguments_of(provider, operation);
+                let done = at.run(provider.name, &arguments.iter().map(String::as_str).collect::<Vec<_>>());
+                assert_eq!(done.status, 1, "{}: {}", operation.id, done.err);
                 let request = at.requests().pop().unwrap();
                 assert_eq!(request.method.as_str(), operation.method);
-                assert_eq!(request.headers["authorization"], "Bearer the-token");
+                let (name, expected) = match provider.credential.as_ref().map(|credential| credential.place) {
+                    Some(CredentialPlace::Header(name)) => (name, "the-token"),
+                    _ => ("authorization", "Bearer the-token"),
+                };
+                assert_eq!(request.headers[name], expected);
                 for header in operation.headers.iter().filter(|it| it.constant) {
                     let sent = request.headers.get(header.name).and_then(|value| value.to_str().ok());
                     let given = credentials[&header.name.to_lowercase().replace('-', "_")].as_str();
@@ -1076,7 +1111,7 @@ fn help() {
     ] {
         let done = run(arguments);
         assert_eq!((done.status, done.err.as_str()), (0, ""));
-        insta::assert_snapshot!(name, done.out);
+        insta::assert_snapshot!(name, of_shown(&done.out));
     }
 }
 

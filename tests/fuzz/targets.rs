@@ -59,7 +59,8 @@ pub fn decode(input: &[u8]) {
             "mypos" => event!(mypos),
             "dealpos" => event!(dealpos),
             "vipps" => event!(vipps),
-            other => panic!("{other} is not under test"),
+            // Of others the schema alone was decoded.
+            _ => {}
         }
     }
 }

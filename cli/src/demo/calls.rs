@@ -42,8 +42,8 @@ impl<E: Error> From<E> for Miss {
     }
 }
 
-/// Chosen where a provider lets the caller choose.
-const CHOSEN: &str = "chosen by the demo";
+/// Chosen where a provider lets the caller choose. It is text, hexadecimal and Base64, whichever the key is made from.
+const CHOSEN: &str = "c0ffee00c0ffee00c0ffee00c0ffee00";
 
 /// What manages the webhooks of one provider in the sandbox.
 pub struct Calls<'a> {

@@ -11,11 +11,10 @@ use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use jiff::Timestamp;
-use pos_webhooks::{Acknowledgement, AnyReceiver};
 use pos_webhooks::catalogue::{EventNamePlace, Provider};
 use pos_webhooks::validate::Invalid;
 use pos_webhooks::verify::{ReceiveError, VerifyError};
-use pos_webhooks::{Acknowledgement, DecodeError, Json};
+use pos_webhooks::{Acknowledgement, AnyReceiver, DecodeError, Json};
 use serde::Serialize;
 use serde_json::Value;
 

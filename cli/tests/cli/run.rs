@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::thread;
 
+use pos_webhooks::PROVIDERS;
+
 pub fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_pos-webhooks"));
     // What would change the look of the help.
@@ -48,4 +50,26 @@ pub fn directory(test: &str) -> PathBuf {
     let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cli").join(test);
     fs::create_dir_all(&directory).unwrap();
     directory
+}
+
+/// A text without what it says about other providers than those that the snapshots show.
+#[allow(dead_code, reason = "not every test has snapshots")]
+pub fn of_shown(text: &str) -> String {
+    let shown = ["dealpos", "mipos", "mypos", "vipps"];
+    let others = PROVIDERS.iter().map(|provider| provider.name).filter(|name| !shown.contains(name));
+    others.fold(text.to_owned(), |text, other| {
+        let text = text.replace(&format!("{other}, "), "").replace(&format!(", {other}]"), "]");
+        let indent = |line: &str| line.len() - line.trim_start().len();
+        let mut item = None;
+        let lines = text.split_inclusive('\n').filter(|line| {
+            let name = line.trim_start().trim_start_matches("- ").split([' ', ':']).next();
+            if name == Some(other) {
+                item = Some(indent(line));
+            } else if item.is_some_and(|item| line.trim().is_empty() || indent(line) <= item) {
+                item = None;
+            }
+            item.is_none()
+        });
+        lines.collect()
+    })
 }

@@ -13,13 +13,15 @@ use std::time::{Duration, Instant};
 
 use http::{Response, StatusCode};
 use jiff::Timestamp;
-use pos_webhooks::catalogue::Provider;
-use pos_webhooks::{Secret, dealpos, mipos, mypos, vipps};
+use pos_webhooks::catalogue::{EventNamePlace, Provider};
+use pos_webhooks::verify::{ToSign, sign};
+use pos_webhooks::vipps;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-pub const SECRET: &str = "a-secret-nobody-may-see";
+/// It is hexadecimal and Base64 as well, whichever a provider wants.
+pub const SECRET: &str = "5ec7e70f0a5707e25ec7e70f0a5707e2";
 pub const URL: &str = "https://shop.example/hooks/vipps";
 pub const CAPTURED: &str = "epayments.payment.captured.v1";
 
@@ -210,12 +212,10 @@ pub fn payload(line: &str) -> String {
 
 /// What a provider sends to deliver this, beside the body: path and headers.
 pub fn delivery(provider: &Provider, event: &str, body: &[u8]) -> (String, Vec<(&'static str, String)>) {
-    let (secret, now) = (Secret::from(SECRET), Timestamp::now());
-    let headers = match provider.name {
-        "mipos" => mipos::sign(&secret, body).unwrap(),
-        "mypos" => mypos::sign(&event.into(), &secret, body, now).unwrap(),
-        "dealpos" => vec![(dealpos::headers::X_API_KEY, SECRET.to_owned())],
-        _ => vipps::sign(URL, &secret, body, now).unwrap(),
-    };
+    let to_sign = ToSign { url: Some(URL), id: Some("a-delivery"), headers: &[], body, at: Timestamp::now() };
+    let mut headers = sign(provider.verification.as_ref().unwrap(), None, &SECRET.into(), &to_sign).unwrap();
+    if let Some(EventNamePlace::Header(name)) = provider.event_name {
+        headers.push((name, event.to_owned()));
+    }
     (format!("/hooks/{event}"), headers)
 }

@@ -1,12 +1,10 @@
 //! `pos-webhooks listen` and time: what waits too long is ended. The clock is the test's, and only goes on while nothing
 //! else is to be done.
 
-#![cfg(feature = "cli")]
-
 #[allow(dead_code)]
-#[path = "../src/bin/pos-webhooks/listen/body.rs"]
+#[path = "../src/listen/body.rs"]
 mod body;
-#[path = "../src/bin/pos-webhooks/listen/server.rs"]
+#[path = "../src/listen/server.rs"]
 mod server;
 
 use std::net::SocketAddr;
