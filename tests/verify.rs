@@ -1166,7 +1166,10 @@ fn receiving_is_verifying_and_decoding() {
                 };
                 let place = format!("{} {} {}", scheme.name(), event.name, example.name);
                 let received = receiver.receive(&request(event.name, example.json), now).unwrap();
-                assert_eq!((received.name.as_deref(), received.known), (Some(event.name), true), "{place}");
+                // Where only the payload could say which event it is, that of some events does not.
+                let silent = scheme.provider.event_name == Some(EventNamePlace::Body) && event.when.is_empty();
+                let name = Some(event.name).filter(|_| !silent);
+                assert_eq!((received.name.as_deref(), received.known), (name, !silent), "{place}");
                 if signs_body_or_members(scheme) {
                     let altered = receiver.receive(&request(event.name, "{}"), now).unwrap_err();
                     assert!(matches!(altered, ReceiveError::Verify(_)), "{place}: {altered:?}");
