@@ -238,18 +238,6 @@ pub struct UnknownProvider {
     pub known: Vec<&'static str>,
 }
 
-/// Why there is no client.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ClientError {
-    /// No such provider is compiled in.
-    #[error(transparent)]
-    Provider(#[from] UnknownProvider),
-    /// There can be no HTTP client.
-    #[error(transparent)]
-    Setup(#[from] SetupError),
-}
-
 /// What a client and a receiver have to know of one provider in the sandbox.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
