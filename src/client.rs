@@ -292,7 +292,7 @@ fn check_server(server: &str, plain_http: bool) -> Result<reqwest::Url, &'static
     if !matches!(url.scheme(), "http" | "https") {
         return Err("it is neither https nor http");
     }
-    if url.scheme() == "http" && !plain_http && !is_loopback(&url) {
+    if url.scheme() == "http" && !plain_http && !is_loopback(url.as_str()) {
         return Err("it is http:// and not on this machine, so that the token would be sent in clear; use https://");
     }
     if url.query().is_some() || url.fragment().is_some() {
@@ -308,8 +308,9 @@ fn check_server(server: &str, plain_http: bool) -> Result<reqwest::Url, &'static
 }
 
 /// Whether a URL leads to this machine.
-pub(crate) fn is_loopback(url: &reqwest::Url) -> bool {
-    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+pub(crate) fn is_loopback(url: &str) -> bool {
+    let url = reqwest::Url::parse(url).ok();
+    let host = url.as_ref().and_then(reqwest::Url::host_str).unwrap_or_default().trim_matches(['[', ']']);
     host == "localhost"
         || host.ends_with(".localhost")
         || host.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback())
@@ -380,7 +381,7 @@ impl Connection {
                     .connect_timeout(options.connect_timeout)
                     .redirect(reqwest::redirect::Policy::none());
                 // A proxy of the environment is on another machine, and would get the credentials in clear.
-                let builder = if is_loopback(&url) { builder.no_proxy() } else { builder };
+                let builder = if is_loopback(url.as_str()) { builder.no_proxy() } else { builder };
                 builder.build().map_err(SetupError::HttpClient)?
             }
         };

@@ -73,20 +73,21 @@ pub(crate) fn acknowledgement(provider: &'static Provider, name: &str) -> Acknow
 /// gives itself, which may be one that the specification does not list.
 pub(crate) fn identify(provider: &'static Provider, json: &[u8]) -> Result<Option<Cow<'static, str>>, DecodeError> {
     let identification = provider.identification();
-    let members = identification.places.read(json)?;
-    let member = |index: &Option<usize>| members.get((*index)?)?.as_deref();
-    let mut events = provider.events.iter().zip(&identification.conditions);
-    let found = events.find(|(event, indexes)| {
-        let holds = |(condition, index): (&Condition, &Option<usize>)| match (condition, member(index)) {
-            (Condition::Equals(_, wanted), Some(found)) => found == *wanted,
-            (Condition::Present(_), Some(_)) | (Condition::Absent(_), None) => true,
-            _ => false,
-        };
-        !event.when.is_empty() && event.when.iter().zip(*indexes).all(holds)
-    });
-    Ok(match found {
-        Some((event, _)) => Some(Cow::Borrowed(event.name)),
-        None => own_name(identification.own_names.iter().filter_map(member)).map(Cow::Owned),
+    identification.places.read(json, |members| {
+        let member = |index: &Option<usize>| members.get((*index)?)?.as_deref();
+        let mut events = provider.events.iter().zip(&identification.conditions);
+        let found = events.find(|(event, indexes)| {
+            let holds = |(condition, index): (&Condition, &Option<usize>)| match (condition, member(index)) {
+                (Condition::Equals(_, wanted), Some(found)) => found == *wanted,
+                (Condition::Present(_), Some(_)) | (Condition::Absent(_), None) => true,
+                _ => false,
+            };
+            !event.when.is_empty() && event.when.iter().zip(*indexes).all(holds)
+        });
+        match found {
+            Some((event, _)) => Some(Cow::Borrowed(event.name)),
+            None => own_name(identification.own_names.iter().filter_map(member)).map(Cow::Owned),
+        }
     })
 }
 
@@ -108,12 +109,15 @@ pub(crate) fn idempotency_key(provider: &'static Provider, event: &str, json: &[
         hash.update(b"\n");
         hash.update(json);
     };
-    let members = places.read(json).ok()?;
-    for index in indexes {
-        let json = members.get(*index)?.as_deref();
-        let json = json.filter(|json| *json != "null" && text(json).is_none_or(|text| !is_blank(&text)))?;
-        add(json.as_bytes());
-    }
+    let identifies = |json: &&str| *json != "null" && text(json).is_none_or(|text| !is_blank(&text));
+    let added = places.read(json, |members| {
+        indexes.iter().try_for_each(|index| {
+            let member = members.get(*index)?.as_deref().filter(identifies)?;
+            add(member.as_bytes());
+            Some(())
+        })
+    });
+    added.ok().flatten()?;
     if event.idempotency_key.contains(&"") {
         let json = without_mark(json);
         let canonical = std::str::from_utf8(json).ok().and_then(canonical);

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use pos_webhooks::client::{BoxError, ErrorKind, Options, Retries, SetupError, Token};
 use pos_webhooks::{AnyError, Secret, mipos, mypos, vipps};
+use tokio::net::TcpSocket;
 use wiremock::matchers::{any, header, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
@@ -298,9 +299,10 @@ async fn gives_up_on_an_answer_that_takes_too_long() {
 
 #[tokio::test]
 async fn tells_when_nobody_listens() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    drop(listener);
+    // A socket that is bound and does not listen keeps the port, and refuses.
+    let closed = TcpSocket::new_v4().unwrap();
+    closed.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = closed.local_addr().unwrap();
     let error = vipps(&format!("http://{address}"), Options::default()).list_webhooks().await.unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::Connection(_)), "{error}");
     assert!(error.is_retryable() && error.status().is_none() && error.source().is_some());

@@ -131,7 +131,7 @@ fn name_their_source() {
 }
 
 /// The schema of a body, and those that it refers to.
-fn schemas_of(provider: &pos_webhooks::catalogue::Provider, body: &Body) -> Vec<String> {
+fn schemas_of(provider: &'static pos_webhooks::catalogue::Provider, body: &Body) -> Vec<String> {
     let document = provider.json_schema(body.schema).unwrap();
     let referred = document["definitions"].as_object().into_iter().flat_map(|definitions| definitions.keys().cloned());
     referred.chain([body.schema.to_owned()]).collect()

@@ -76,7 +76,8 @@ fn what_decides_the_generated_surface_is_pinned() {
 fn the_readme_validates_the_documented_payload() {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/payloads/documented.json");
     let file: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
-    let event = &pos_webhooks::dealpos::PROVIDER.events[0];
-    let documented: Value = serde_json::from_str(event.payload.examples[0].json).unwrap();
+    let examples = pos_webhooks::dealpos::EventName::PaymentCreated.examples();
+    let example = examples.iter().find(|example| example.name == "original").unwrap();
+    let documented: Value = serde_json::from_str(example.json).unwrap();
     assert_eq!(file, documented);
 }

@@ -2,15 +2,19 @@
 
 #![cfg(all(feature = "client", feature = "vipps", feature = "mipos"))]
 
-use std::sync::Arc;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
+use std::{future, iter};
 
 use jiff::fmt::rfc2822::DateTimePrinter;
 use pos_webhooks::client::{BoxError, ErrorKind, Options, Retries, SetupError, Token};
 use pos_webhooks::{Secret, mipos, vipps};
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::mpsc;
 use wiremock::matchers::{any, method};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
@@ -142,24 +146,41 @@ async fn a_broken_connection_is_tried_again_for_an_idempotent_operation_only() {
 
 #[tokio::test]
 async fn a_post_is_tried_again_where_no_connection_could_be_made() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    drop(listener);
-    let later = tokio::spawn(async move {
-        tokio::time::sleep(Duration::from_millis(100)).await;
-        let listener = TcpListener::bind(address).await.unwrap();
-        let (stream, _) = listener.accept().await.unwrap();
+    /// Finds this machine, and has the socket listen when it is looked for the second time.
+    struct Opens {
+        socket: Mutex<Option<TcpSocket>>,
+        looked_for: AtomicUsize,
+        listening: mpsc::UnboundedSender<TcpListener>,
+    }
+    impl Resolve for Opens {
+        fn resolve(&self, _: Name) -> Resolving {
+            if self.looked_for.fetch_add(1, Ordering::SeqCst) == 1 {
+                let socket = self.socket.lock().unwrap().take().unwrap();
+                self.listening.send(socket.listen(1).unwrap()).unwrap();
+            }
+            let addresses: Addrs = Box::new(iter::once(SocketAddr::from(([127, 0, 0, 1], 0))));
+            Box::pin(future::ready(Ok(addresses)))
+        }
+    }
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let port = socket.local_addr().unwrap().port();
+    let (listening, mut opened) = mpsc::unbounded_channel();
+    let opens = Arc::new(Opens { socket: Mutex::new(Some(socket)), looked_for: AtomicUsize::new(0), listening });
+    let answered = tokio::spawn(async move {
+        let (stream, _) = opened.recv().await.unwrap().accept().await.unwrap();
         let body = r#"{"message":"Webhook created","data":null}"#;
         let head = "HTTP/1.1 201 Created\r\ncontent-type: application/json\r\ncontent-length";
         answer(stream, &format!("{head}: {}\r\n\r\n{body}", body.len())).await;
     });
-    let options =
-        Options::default().retries(quick().tries(100).delays(Duration::from_millis(20), Duration::from_secs(1)));
-    let client =
-        mipos::Client::with_options(&format!("http://{address}"), mipos::Credentials::new("t"), options).unwrap();
+    let http = reqwest::Client::builder().dns_resolver(Arc::clone(&opens)).build().unwrap();
+    let options = Options::default().http_client(http).retries(quick());
+    let server = format!("http://mipos.localhost:{port}");
+    let client = mipos::Client::with_options(&server, mipos::Credentials::new("t"), options).unwrap();
     let webhook = mipos::models::CreateWebhook { type_: None, url: "https://shop.example".into() };
     assert_eq!(client.create_webhook(&webhook).await.unwrap().message, "Webhook created");
-    later.await.unwrap();
+    answered.await.unwrap();
+    assert_eq!(opens.looked_for.load(Ordering::SeqCst), 2);
 }
 
 #[tokio::test]

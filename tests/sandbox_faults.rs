@@ -247,7 +247,7 @@ async fn everything_can_be_asked_for_over_http() {
     assert_eq!(ask(&sandbox, "POST", "/faults", fault).await.0, 204);
     let fault = r#"{"delivery": "wrong_signature", "event": "paymentCreated", "probability": 0.5}"#;
     assert_eq!(ask(&sandbox, "POST", "/faults", fault).await.0, 204);
-    let clients = sandbox.mipos().unwrap();
+    let clients = sandbox.client::<pos_webhooks::mipos::Client>().unwrap();
     assert!(clients.list_webhooks().await.is_ok(), "the client tries again, after a second");
     let (status, faults) = ask(&sandbox, "GET", "/faults", "").await;
     let other = json!({"delivery": "wrong_signature", "event": "paymentCreated", "probability": 0.5});

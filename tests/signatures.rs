@@ -1,8 +1,10 @@
 //! One engine verifies and signs as a description says: vectors of many providers, and what holds for any description.
 //! `signatures/vectors/` has values that the providers publish, and others that were computed apart from this crate.
 
+#[path = "signatures/specification.rs"]
+mod specification;
+
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -31,14 +33,9 @@ const NAMES: [&str; 13] = [
     "zettle",
 ];
 
-fn read(path: &str) -> &'static str {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/signatures").join(path);
-    std::fs::read_to_string(path).unwrap().leak()
-}
-
 /// What `signatures/NAME.yaml` says.
 fn verification(name: &str) -> Verification {
-    serde_json::from_str(read(&format!("{name}.json"))).unwrap()
+    specification::provider(name).verification.unwrap()
 }
 
 /// A description of one signature: that of the body in a header `X-Signature`, with other members.
@@ -117,7 +114,8 @@ fn outcome(result: Result<(), VerifyError>) -> String {
 }
 
 fn vectors(name: &str) -> Vec<Vector> {
-    serde_json::from_str::<File>(read(&format!("vectors/{name}.json"))).unwrap().vectors
+    let text = std::fs::read(specification::file(&format!("vectors/{name}.json"))).unwrap();
+    serde_json::from_slice::<File>(&text).unwrap().vectors
 }
 
 /// The vectors of a file for its own scheme. Those of the scheme v1a of Standard Webhooks, which is no HMAC, are those of

@@ -29,7 +29,8 @@ Output, one line:
 `event` is null where nothing says which it is. `known` says whether the event is documented. `idempotency_key` is the \
 same for every delivery of one event. It is null where nothing documented identifies the event, and where a member that \
 does is missing, null or blank. \
-`payload` is what was received, without the white space between its values; numbers and texts stay to the letter.
+`payload` is what was received, without the white space between its values; numbers and texts stay to the letter. Only an \
+escape for half of a character (`\\ud83c` alone), at which many programs stop, gets a second backslash.
 
 Which event it is:
 {providers}
@@ -130,8 +131,35 @@ fn decode(provider: &'static Provider, named: Option<String>, body: &[u8]) -> Re
     let event = named.filter(|name| !name.trim().is_empty()).or(identified);
     let decoded = provider.decode(event.as_deref().unwrap_or_default(), body)?;
     // Models ignore unknown members, which need not even be text.
-    let payload = RawValue::from_string(compact(Json::try_from(body)?.as_str()))?;
+    let payload = RawValue::from_string(without_halves(&compact(Json::try_from(body)?.as_str())))?;
     Ok(Decoded { event, known: decoded.known, idempotency_key: decoded.idempotency_key, payload })
+}
+
+/// JSON in which an escape for half of a character is text.
+fn without_halves(json: &str) -> String {
+    let unit = |escape: &str| u16::from_str_radix(escape.strip_prefix("\\u")?.get(..4)?, 16).ok();
+    let is_pair = |first, rest: &str| {
+        let units = [first, unit(rest).unwrap_or_default()];
+        char::decode_utf16(units).next().is_some_and(|first| first.is_ok())
+    };
+    let (mut rest, mut written) = (json, String::with_capacity(json.len()));
+    while let Some((before, escape)) = rest.find('\\').and_then(|at| rest.split_at_checked(at)) {
+        written.push_str(before);
+        let length = match unit(escape) {
+            Some(first @ 0xd800..=0xdfff) => match is_pair(first, escape.get(6..).unwrap_or_default()) {
+                true => 12,
+                false => {
+                    written.push('\\');
+                    6
+                }
+            },
+            _ => 1 + escape.chars().nth(1).map_or(0, char::len_utf8),
+        };
+        let (escape, after) = escape.split_at_checked(length).unwrap_or((escape, ""));
+        written.push_str(escape);
+        rest = after;
+    }
+    written + rest
 }
 
 /// What the delivery says of its event beside the payload; `None` where that is the payload's part.

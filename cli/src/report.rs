@@ -30,7 +30,7 @@ struct Report<'a> {
     line: Option<u64>,
     valid: bool,
     #[serde(flatten)]
-    outcome: Outcome,
+    outcome: Checked,
     /// There are more violations than these.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     truncated: bool,
@@ -38,7 +38,7 @@ struct Report<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "lowercase")]
-enum Outcome {
+enum Checked {
     Violations(Vec<Violation>),
     Error(Error),
 }
@@ -71,18 +71,18 @@ impl Checker {
     ) -> io::Result<bool> {
         let mut truncated = false;
         let outcome = match payload.map(|json| self.provider.validate(&self.name, json)) {
-            Ok(Ok(())) => Outcome::Violations(Vec::new()),
+            Ok(Ok(())) => Checked::Violations(Vec::new()),
             Ok(Err(Invalid::Violations(found))) => {
                 truncated = found.is_truncated();
-                Outcome::Violations(found.into_iter().map(|violation| self.violation(violation)).collect())
+                Checked::Violations(found.into_iter().map(|violation| self.violation(violation)).collect())
             }
             Ok(Err(Invalid::NotJson(error))) => {
-                Outcome::Error(Error { line: error.line, column: error.column, message: error.message })
+                Checked::Error(Error { line: error.line, column: error.column, message: error.message })
             }
-            Ok(Err(other)) => Outcome::Error(Error { line: 1, column: 0, message: other.to_string() }),
-            Err(error) => Outcome::Error(error),
+            Ok(Err(other)) => Checked::Error(Error { line: 1, column: 0, message: other.to_string() }),
+            Err(error) => Checked::Error(error),
         };
-        let valid = matches!(&outcome, Outcome::Violations(violations) if violations.is_empty());
+        let valid = matches!(&outcome, Checked::Violations(violations) if violations.is_empty());
         let report = Report { source, line, valid, outcome, truncated };
         match self.format {
             Format::Human => write!(out, "{report}")?,
@@ -106,10 +106,10 @@ impl fmt::Display for Report<'_> {
         let source = Plain(self.source);
         match &self.outcome {
             // Of a million lines only those that need attention are shown.
-            Outcome::Violations(violations) if violations.is_empty() && self.line.is_none() => {
+            Checked::Violations(violations) if violations.is_empty() && self.line.is_none() => {
                 writeln!(f, "{source}: valid")
             }
-            Outcome::Violations(violations) => {
+            Checked::Violations(violations) => {
                 violations.iter().try_for_each(|Violation { pointer, keyword, message }| {
                     write!(f, "{source}:")?;
                     self.line.map_or(Ok(()), |line| write!(f, "{line}:"))?;
@@ -121,7 +121,7 @@ impl fmt::Display for Report<'_> {
                 }
                 Ok(())
             }
-            Outcome::Error(Error { line, column, message }) => {
+            Checked::Error(Error { line, column, message }) => {
                 let line = self.line.unwrap_or(*line as u64);
                 writeln!(f, "{source}:{line}:{column}: {}", Plain(message))
             }

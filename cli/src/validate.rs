@@ -93,7 +93,7 @@ pub struct Arguments {
 }
 
 /// What keeps an input from being validated to its end.
-enum Stop {
+enum Interruption {
     Reading(io::Error),
     Writing(io::Error),
 }
@@ -150,15 +150,15 @@ impl Run<'_> {
             let done = match reader {
                 Ok(reader) if *ndjson => self.lines(&source, reader),
                 Ok(reader) => self.whole(&source, reader),
-                Err(error) => Err(Stop::Reading(error)),
+                Err(error) => Err(Interruption::Reading(error)),
             };
             match done {
                 Ok(()) => {}
-                Err(Stop::Reading(error)) => {
+                Err(Interruption::Reading(error)) => {
                     self.unreadable = true;
                     self.progress.bar.suspend(|| crate::complain(format_args!("{source}: {error}")));
                 }
-                Err(Stop::Writing(error)) => return Err(error),
+                Err(Interruption::Writing(error)) => return Err(error),
             }
         }
         self.progress.bar.finish_and_clear();
@@ -169,10 +169,10 @@ impl Run<'_> {
     }
 
     /// The whole input is one payload.
-    fn whole(&mut self, source: &str, reader: impl Read) -> Result<(), Stop> {
+    fn whole(&mut self, source: &str, reader: impl Read) -> Result<(), Interruption> {
         let max_bytes = self.arguments.max_bytes;
         let (mut json, mut report) = (Vec::new(), Vec::new());
-        reader.take((max_bytes as u64).saturating_add(1)).read_to_end(&mut json).map_err(Stop::Reading)?;
+        reader.take((max_bytes as u64).saturating_add(1)).read_to_end(&mut json).map_err(Interruption::Reading)?;
         let json = match json.split_last() {
             Some((_, most)) if json.len() > max_bytes => {
                 let before = most.rsplit(|byte| *byte == b'\n').next().map_or(0, <[u8]>::len);
@@ -180,13 +180,13 @@ impl Run<'_> {
             }
             _ => Ok(json.as_slice()),
         };
-        self.count.add(self.checker.check(source, None, json, &mut report).map_err(Stop::Writing)?);
-        self.progress.write(&report).map_err(Stop::Writing)
+        self.count.add(self.checker.check(source, None, json, &mut report).map_err(Interruption::Writing)?);
+        self.progress.write(&report).map_err(Interruption::Writing)
     }
 
     /// Every line of the input is a payload. This thread reads, those of the pool validate, and one writes in order, so
     /// that no result waits for input that is yet to come.
-    fn lines(&mut self, source: &str, reader: impl Read) -> Result<(), Stop> {
+    fn lines(&mut self, source: &str, reader: impl Read) -> Result<(), Interruption> {
         let Self { checker, progress, count, arguments: Arguments { max_bytes, .. }, .. } = self;
         let checker = &*checker;
         let (chunks, results) = mpsc::sync_channel::<mpsc::Receiver<_>>(2 * rayon::current_num_threads());
@@ -214,8 +214,8 @@ impl Run<'_> {
                 Ok(())
             });
             drop(chunks);
-            writer.join().unwrap_or_else(|panic| resume_unwind(panic)).map_err(Stop::Writing)?;
-            read.map_err(Stop::Reading)
+            writer.join().unwrap_or_else(|panic| resume_unwind(panic)).map_err(Interruption::Writing)?;
+            read.map_err(Interruption::Reading)
         })
     }
 }

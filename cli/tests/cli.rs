@@ -9,7 +9,7 @@ use pos_webhooks::PROVIDERS;
 use pos_webhooks::catalogue::SchemaKind;
 use serde_json::{Value, json};
 
-use crate::run::{command, directory, feed, of_shown, run};
+use crate::run::{command, feed, of_shown, run};
 
 /// The names that an error lists; none where there are none.
 fn listed(err: &str) -> Vec<String> {
@@ -233,10 +233,10 @@ mod validate {
     use std::process::{Child, Command, Output};
 
     use super::*;
+    use crate::run::directory;
 
     const VALID: &str = r#"{"ID":"1","InvoiceID":"2","Outlet":"O","Number":"3","Amount":10.10,"Method":"Cash","Date":"2020-07-01","Created":"2020-07-31","Creator":"Brenda"}"#;
 
-    /// A directory of the test's own.
     fn text_amount() -> String {
         VALID.replace("10.10", "\"4111 1111\"")
     }
@@ -559,6 +559,7 @@ mod validate {
 
 mod look {
     use super::*;
+    use crate::run::directory;
 
     #[test]
     fn help() {

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use pos_webhooks::PROVIDERS;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::run::{Done, command, directory, feed, of_shown, run};
 
@@ -78,24 +78,29 @@ struct Use {
     decode: &'static [&'static str],
 }
 
-const USES: [Use; 4] = [
-    Use {
-        provider: "vipps",
-        event: "epayments.payment.captured.v1",
-        sign: Some(&["--url", URL, "--at", TIME]),
-        verify: &["--url", URL, "--at", TIME],
-        decode: &[],
-    },
-    Use {
-        provider: "mypos",
-        event: "pos.payment.completed",
-        sign: Some(&["--event", "pos.payment.completed", "--at", TIME]),
-        verify: &[],
-        decode: &["--headers", "headers.txt"],
-    },
-    Use { provider: "mipos", event: "ORDER", sign: Some(&[]), verify: &[], decode: &["--event", "ORDER"] },
-    Use { provider: "dealpos", event: "paymentCreated", sign: None, verify: &[], decode: &["--url", URL] },
-];
+const VIPPS: Use = Use {
+    provider: "vipps",
+    event: "epayments.payment.captured.v1",
+    sign: Some(&["--url", URL, "--at", TIME]),
+    verify: &["--url", URL, "--at", TIME],
+    decode: &[],
+};
+
+const MYPOS: Use = Use {
+    provider: "mypos",
+    event: "pos.payment.completed",
+    sign: Some(&["--event", "pos.payment.completed", "--at", TIME]),
+    verify: &[],
+    decode: &["--headers", "headers.txt"],
+};
+
+const MIPOS: Use =
+    Use { provider: "mipos", event: "ORDER", sign: Some(&[]), verify: &[], decode: &["--event", "ORDER"] };
+
+const DEALPOS: Use =
+    Use { provider: "dealpos", event: "paymentCreated", sign: None, verify: &[], decode: &["--url", URL] };
+
+const USES: [Use; 4] = [VIPPS, MYPOS, MIPOS, DEALPOS];
 
 impl Use {
     fn body(&self) -> &'static str {
@@ -195,7 +200,6 @@ fn the_documented_vipps_delivery() {
 
 #[test]
 fn a_refused_delivery_says_the_step_and_what_was_signed() {
-    let [vipps, mypos, mipos, dealpos] = USES;
     let mut shown = String::new();
     let mut refused = |it: &Use, what: &str, change: &dyn Fn(&Files, String), step: &str| {
         let files = Files::new(&format!("refused {} {what}", it.provider));
@@ -212,7 +216,7 @@ fn a_refused_delivery_says_the_step_and_what_was_signed() {
     };
     let another_secret = |files: &Files, _: String| files.write("secret.txt", "another");
     let another_body = |files: &Files, _: String| files.write("body.json", r#"{"customer":"Brenda"}"#);
-    for it in [&vipps, &mypos, &mipos] {
+    for it in [&VIPPS, &MYPOS, &MIPOS] {
         refused(it, "another secret", &another_secret, "signature");
         let step = if it.provider == "vipps" { "content hash" } else { "signature" };
         refused(it, "another body", &another_body, step);
@@ -226,16 +230,16 @@ fn a_refused_delivery_says_the_step_and_what_was_signed() {
         };
         refused(it, "headers cut", &no_signature, "headers");
     }
-    refused(&dealpos, "another key", &another_secret, "key");
-    refused(&dealpos, "without key", &|files, _| files.write("headers.txt", ""), "headers");
+    refused(&DEALPOS, "another key", &another_secret, "key");
+    refused(&DEALPOS, "without key", &|files, _| files.write("headers.txt", ""), "headers");
     let at = |date: &'static str| {
         move |files: &Files, _: String| {
             let options = ["sign", "vipps", "--secret-file", "secret.txt", "--url", URL, "--at", date, "body.json"];
             files.write("headers.txt", files.run(&options).out);
         }
     };
-    refused(&vipps, "just too old", &at("2026-11-21T11:54:59Z"), "replay window");
-    refused(&vipps, "just too new", &at("2026-11-21T12:05:01Z"), "replay window");
+    refused(&VIPPS, "just too old", &at("2026-11-21T11:54:59Z"), "replay window");
+    refused(&VIPPS, "just too new", &at("2026-11-21T12:05:01Z"), "replay window");
     assert!(!shown.contains("Brenda"), "a body is a customer's");
     insta::assert_snapshot!("refused", shown);
 }
@@ -251,8 +255,7 @@ fn a_hint_is_what_would_be_accepted() {
         let hints: Vec<_> = done.out.lines().filter_map(|line| line.strip_prefix("hint: ")).collect();
         assert_eq!(hints, [format!("{hint}, it passes")], "{} {what}: {}", it.provider, done.out);
     };
-    let [vipps, mypos, mipos, dealpos] = USES;
-    for it in [&vipps, &mypos, &mipos] {
+    for it in [&VIPPS, &MYPOS, &MIPOS] {
         let body = |files: &Files, body: String| files.write("body.json", body);
         hinted(it, "LF", &|files, json| body(files, format!("{json}\n")), "without the newline at the end of the body");
         hinted(
@@ -270,7 +273,7 @@ fn a_hint_is_what_would_be_accepted() {
         let pretty = |files: &Files, json: &str| body(files, json.replace('{', "{\n  ").replace('}', "\n}\n"));
         hinted(it, "pretty", &pretty, "without the white space between the values of the body");
     }
-    for it in [&vipps, &mypos, &mipos, &dealpos] {
+    for it in &USES {
         let secret = |files: &Files, _: &str| files.write("secret.txt", format!("\"{SECRET}\"\n\n"));
         hinted(it, "quotes", &secret, "without the white space or quotes around the secret");
     }
@@ -278,20 +281,20 @@ fn a_hint_is_what_would_be_accepted() {
     // Bodies that lost what was signed.
     let signed = |it: &Use, files: &Files, signed: &str, left: &str| it.deliver_changed(files, signed, left);
     let lost = |signed_with: &'static str, left: &'static str| {
-        move |files: &Files, _: &str| signed(&mipos, files, signed_with, left)
+        move |files: &Files, _: &str| signed(&MIPOS, files, signed_with, left)
     };
-    hinted(&mipos, "lost LF", &lost("{}\n", "{}"), "with a newline (LF) at the end of the body");
-    hinted(&mipos, "lost CRLF", &lost("{}\r\n", "{}"), "with a newline (CR LF) at the end of the body");
-    hinted(&mipos, "lost CR", &lost("{\r\n\r\n}", "{\n\n}"), "with CR LF for each LF in the body");
-    hinted(&mipos, "gained CR", &lost("{\n\n}", "{\r\n\r\n}"), "with LF for each CR LF in the body");
+    hinted(&MIPOS, "lost LF", &lost("{}\n", "{}"), "with a newline (LF) at the end of the body");
+    hinted(&MIPOS, "lost CRLF", &lost("{}\r\n", "{}"), "with a newline (CR LF) at the end of the body");
+    hinted(&MIPOS, "lost CR", &lost("{\r\n\r\n}", "{\n\n}"), "with CR LF for each LF in the body");
+    hinted(&MIPOS, "gained CR", &lost("{\n\n}", "{\r\n\r\n}"), "with LF for each CR LF in the body");
 
-    let spaces = |files: &Files, _: &str| signed(&mypos, files, r#"{"a":"b,c"}"#, r#"{"a": "b, c"}"#);
+    let spaces = |files: &Files, _: &str| signed(&MYPOS, files, r#"{"a":"b,c"}"#, r#"{"a": "b, c"}"#);
     let named = "without the space after each `:` and `,`, texts included (`Receiver::accept_signatures_without_spaces` allows that)";
-    hinted(&mypos, "spaces", &spaces, named);
+    hinted(&MYPOS, "spaces", &spaces, named);
     let time = |files: &Files, _: &str| {
-        signed(&mypos, files, "1795262400.{}", "{}");
+        signed(&MYPOS, files, "1795262400.{}", "{}");
     };
-    hinted(&mypos, "time", &time, "with `t` and a full stop in front of the body");
+    hinted(&MYPOS, "time", &time, "with `t` and a full stop in front of the body");
 
     let url = |url: &'static str, line: &'static str| {
         move |files: &Files, _: &str| {
@@ -300,32 +303,32 @@ fn a_hint_is_what_would_be_accepted() {
         }
     };
     hinted(
-        &vipps,
+        &VIPPS,
         "host",
         &url("https://inner.example/hooks/paymentCreated?shop=1", ""),
         "with the host of the header `Host`, \"inner.example\"",
     );
     hinted(
-        &vipps,
+        &VIPPS,
         "slash",
         &url("https://shop.example:8443/hooks/paymentCreated/?shop=1", ""),
         "with a slash at the end of the path",
     );
-    hinted(&vipps, "query", &url("https://shop.example:8443/hooks/paymentCreated", ""), "without the query");
+    hinted(&VIPPS, "query", &url("https://shop.example:8443/hooks/paymentCreated", ""), "without the query");
     let line = "POST /other HTTP/1.1\r\n";
     hinted(
-        &vipps,
+        &VIPPS,
         "path",
         &url("https://shop.example:8443/other", line),
         "with the path of the request line, \"/other\"",
     );
     let both = "with the host of the header `Host` and the path of the request line";
-    hinted(&vipps, "host and path", &url("https://inner.example/other", line), both);
+    hinted(&VIPPS, "host and path", &url("https://inner.example/other", line), both);
 
     // A first mistake may hide a second one.
     let files = Files::new("hint then");
-    vipps.deliver(&files);
-    files.write("body.json", format!("{}\n", vipps.body()));
+    VIPPS.deliver(&files);
+    files.write("body.json", format!("{}\n", VIPPS.body()));
     let done = files.run(&[
         "verify",
         "vipps",
@@ -513,8 +516,7 @@ fn a_signature_that_does_not_match_names_only_what_may_be_wrong() {
 #[test]
 fn the_time_of_a_hint_is_within_the_window() {
     let files = Files::new("at");
-    let [vipps, ..] = USES;
-    vipps.deliver(&files);
+    VIPPS.deliver(&files);
     let at = |time: &str| {
         let options = ["verify", "vipps", "--secret-file", "secret.txt", "--url", URL, "--headers", "headers.txt"];
         let time = if time.is_empty() { vec![] } else { vec!["--at", time] };
@@ -567,7 +569,7 @@ fn any_of_several_secrets_is_enough() {
     }
     // The step is that of the secret that comes farthest.
     let files = Files::new("rotating stale");
-    USES[0].deliver(&files);
+    VIPPS.deliver(&files);
     for order in [["secret.txt", "old.txt"], ["old.txt", "secret.txt"]] {
         let done = files.run(&[
             "verify",
@@ -591,11 +593,10 @@ fn any_of_several_secrets_is_enough() {
 #[test]
 fn one_newline_of_a_secret_file_is_not_part_of_the_secret() {
     let files = Files::new("newline");
-    let [_, _, mipos, _] = USES;
-    mipos.deliver(&files);
+    MIPOS.deliver(&files);
     for (end, status) in [("", 0), ("\n", 0), ("\r\n", 0), ("\n\n", 1), ("\r\n\r\n", 1), (" ", 1), ("\r", 1)] {
         files.write("secret.txt", format!("{SECRET}{end}"));
-        assert_eq!(mipos.verify(&files, &["--secret-file", "secret.txt"]).status, status, "{end:?}");
+        assert_eq!(MIPOS.verify(&files, &["--secret-file", "secret.txt"]).status, status, "{end:?}");
     }
     let piped = ["verify", "mipos", "--secret-file", "-", "--headers", "headers.txt", "body.json"];
     assert_eq!(files.feed(&piped, format!("{SECRET}\n").as_bytes()).status, 0);
@@ -609,8 +610,7 @@ fn lower_name(line: &str) -> String {
 #[test]
 fn headers_are_read_as_they_are_written() {
     let files = Files::new("headers");
-    let [vipps, ..] = USES;
-    vipps.deliver(&files);
+    VIPPS.deliver(&files);
     let headers = fs::read_to_string(files.0.join("headers.txt")).unwrap();
     let crlf = headers.replace('\n', "\r\n");
     let accepted = [
@@ -653,12 +653,12 @@ fn headers_are_read_as_they_are_written() {
     ];
     for text in accepted {
         files.write("headers.txt", &text);
-        let done = vipps.verify(&files, &["--secret-file", "secret.txt"]);
+        let done = VIPPS.verify(&files, &["--secret-file", "secret.txt"]);
         assert_eq!(done.status, 0, "{text}: {}{}", done.out, done.err);
     }
     let twice = format!("HTTP/1.1 200 OK\n{headers}\n{headers}");
     files.write("headers.txt", twice);
-    vipps.refused(&files, "headers");
+    VIPPS.refused(&files, "headers");
 
     let form = "not of the form `Name: value`; a body belongs into a file of its own";
     for (text, error) in [
@@ -673,7 +673,7 @@ fn headers_are_read_as_they_are_written() {
         (format!("A: {}", "a".repeat(1 << 20)), "longer than 1048576 bytes".to_owned()),
     ] {
         files.write("headers.txt", text);
-        let done = vipps.verify(&files, &["--secret-file", "secret.txt"]);
+        let done = VIPPS.verify(&files, &["--secret-file", "secret.txt"]);
         assert_eq!((done.status, done.out.as_str()), (2, ""));
         assert_eq!(done.err, format!("error: headers.txt: {error}\n"));
     }
@@ -682,15 +682,14 @@ fn headers_are_read_as_they_are_written() {
 #[test]
 fn each_input_can_be_standard_input_but_only_one() {
     let files = Files::new("stdin");
-    let [_, mypos, ..] = USES;
-    mypos.deliver(&files);
+    MYPOS.deliver(&files);
     let verify = |headers: &str, secret: &str, body: &[&str], input: &str| {
         let options = ["verify", "mypos", "--headers", headers, "--secret-file", secret];
         files.feed(&[&options[..], body].concat(), input.as_bytes())
     };
     let headers = fs::read_to_string(files.0.join("headers.txt")).unwrap();
-    assert_eq!(verify("headers.txt", "secret.txt", &[], mypos.body()).status, 0);
-    assert_eq!(verify("headers.txt", "secret.txt", &["-"], mypos.body()).status, 0);
+    assert_eq!(verify("headers.txt", "secret.txt", &[], MYPOS.body()).status, 0);
+    assert_eq!(verify("headers.txt", "secret.txt", &["-"], MYPOS.body()).status, 0);
     assert_eq!(verify("-", "secret.txt", &["body.json"], &headers).status, 0);
     for (headers, secret, body) in [
         ("-", "secret.txt", &[][..]),
@@ -773,7 +772,7 @@ fn wrong_usage_says_what_to_give() {
 
 #[test]
 fn nothing_is_verified_without_a_proof_of_origin() {
-    for it in &USES[2..] {
+    for it in [MIPOS, DEALPOS] {
         let files = Files::new(&format!("unproven {}", it.provider));
         it.deliver(&files);
         let done = it.verify(&files, &[]);
@@ -879,6 +878,19 @@ fn an_event_is_found_in_every_form_of_captured_headers() {
     }
 }
 
+/// Most programs that read JSON stop at an escape for half of a character.
+#[test]
+fn half_a_character_is_decoded_into_a_line_that_every_program_reads() {
+    let files = Files::new("half");
+    let payload =
+        r#"{"lone": "\ud83c", "wrong": "\uD83C\u0041\udf7a\ud83c", "pair": "\ud83c\udf7a", "text": "\\ud83c"}"#;
+    let done = files.feed(&["decode", "mipos", "--event", "NEW"], payload.as_bytes());
+    assert_eq!(done.status, 0, "{}", done.err);
+    let decoded: Value = serde_json::from_str(&done.out).unwrap();
+    let expected = json!({ "lone": "\\ud83c", "wrong": "\\uD83CA\\udf7a\\ud83c", "pair": "🍺", "text": "\\ud83c" });
+    assert_eq!(decoded["payload"], expected);
+}
+
 #[test]
 fn what_does_not_decode_is_1_with_its_place() {
     let files = Files::new("undecodable");
@@ -889,7 +901,7 @@ fn what_does_not_decode_is_1_with_its_place() {
         done.err
     };
     let created = ["dealpos", "--event", "paymentCreated"];
-    let payload = USES[3].body();
+    let payload = DEALPOS.body();
     let number = payload.replacen("\"Amount\":", "\"Amount\":\"Brenda\",\"Was\":", 1);
     let error = decode(&created, number.as_bytes());
     assert!(error.contains(" at /Amount (line 1, column "), "{error}");
@@ -909,7 +921,7 @@ fn what_does_not_decode_is_1_with_its_place() {
         "{error}"
     );
 
-    let captured = USES[0].body();
+    let captured = VIPPS.body();
     let done = files.feed(&["decode", "vipps", "--event", "epayments.payment.refunded.v1"], captured.as_bytes());
     assert_eq!(done.status, 0);
     assert_eq!(done.err, "warning: the payload is that of epayments.payment.captured.v1, not of --event\n");
@@ -937,14 +949,13 @@ fn an_endless_input_is_too_long() {
 #[test]
 fn a_closed_output_does_not_change_the_status() {
     let files = Files::new("closed");
-    let [_, _, mipos, _] = USES;
-    mipos.deliver(&files);
+    MIPOS.deliver(&files);
     for (secret, status) in [("secret.txt", 0), ("old.txt", 1)] {
         let mut command = command(&["verify", "mipos", "--secret-file", secret, "--headers", "headers.txt"]);
         let mut child = command.current_dir(&files.0).spawn().unwrap();
         drop(child.stdout.take());
         let mut stdin = child.stdin.take().unwrap();
-        std::io::Write::write_all(&mut stdin, mipos.body().as_bytes()).unwrap();
+        std::io::Write::write_all(&mut stdin, MIPOS.body().as_bytes()).unwrap();
         drop(stdin);
         assert_eq!(child.wait().unwrap().code(), Some(status));
     }

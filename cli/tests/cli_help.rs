@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use pos_webhooks::PROVIDERS;
+use tokio::net::TcpSocket;
 
 use crate::run::{Done, command, directory, feed, run};
 
@@ -181,10 +182,10 @@ fn every_error_has_one_form() {
     fs::write(folder.join("credentials.json"), r#"{"token":"t"}"#).unwrap();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    let closed = {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        format!("http://127.0.0.1:{port}")
-    };
+    // A socket that is bound and does not listen keeps the port, and refuses.
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let closed = format!("http://{}", socket.local_addr().unwrap());
     let secret = ["--secret-file", "secret.txt"];
     let hooks = ["hooks", "vipps", "list", "--credentials-file"];
     let calls: Vec<(i32, Vec<&str>)> = vec![

@@ -6,7 +6,7 @@ mod run;
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead, BufReader, Read as _, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
@@ -14,6 +14,7 @@ use pos_webhooks::PROVIDERS;
 use pos_webhooks::catalogue::{CredentialPlace, Operation, Parameter, Provider};
 use pos_webhooks::sandbox::{AnswerFault, Registration, Sandbox};
 use serde_json::{Value, json};
+use tokio::net::TcpSocket;
 use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
@@ -153,6 +154,15 @@ fn in_shell(script: &str, inner: &Command) -> Command {
 
 fn answer(status: u16, body: impl Into<Vec<u8>>) -> ResponseTemplate {
     ResponseTemplate::new(status).set_body_raw(body, "application/json")
+}
+
+/// A socket that is bound to a port of this host and does not listen: it keeps the port, and refuses.
+fn closed(host: &str) -> (TcpSocket, u16) {
+    let address = SocketAddr::new(host.parse().unwrap(), 0);
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }.unwrap();
+    socket.bind(address).unwrap();
+    let port = socket.local_addr().unwrap().port();
+    (socket, port)
 }
 
 /// Does that to one connection after another, once the request has come; where it is.
@@ -953,8 +963,8 @@ mod errors {
 
     #[test]
     fn of_the_connection_are_no_usage() {
-        let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let mut command = command(&["hooks", "mypos", "list", "--base-url", &format!("http://{free}")]);
+        let (_socket, port) = closed("127.0.0.1");
+        let mut command = command(&["hooks", "mypos", "list", "--base-url", &format!("http://127.0.0.1:{port}")]);
         command.env("POS_WEBHOOKS_MYPOS_TOKEN", "never-shown");
         let done = feed(command, b"");
         assert_eq!((done.status, done.out.as_str()), (1, ""));
@@ -972,7 +982,7 @@ fn requests_are_checked_before_they_are_sent() {
         ("mipos", &["create", "--url", "nowhere"][..], "/url: value is not a \"uri\" (format)"),
         ("mipos", &["create", "--url", "https://a.test", "--type", "MENU"], "[possible values: ORDER, Menu]"),
         ("mipos", &["create"], "--url <URL>"),
-        ("mypos", &["update", UNKNOWN_ID, "--is-active", "2"], "/is_active: value is greater than the maximum of 1"),
+        ("mypos", &["update", UNKNOWN_ID, "--is-active", "2"], "a whole number from 0 to 1 is expected"),
         ("mypos", &["update", UNKNOWN_ID, "--is-active", "no"], "--is-active <IS_ACTIVE>"),
         ("mypos", &["update", UNKNOWN_ID, "--is-active", "true"], "a whole number from 0 to 1 is expected"),
         ("mypos", &["update", UNKNOWN_ID], "--is-active <IS_ACTIVE>|--payload-url <PAYLOAD_URL>|--secret-file <FILE>"),
@@ -1113,14 +1123,15 @@ fn a_server_on_this_machine_is_called_without_a_proxy() {
     proxy.set_nonblocking(true).unwrap();
     let address = format!("http://{}", proxy.local_addr().unwrap());
     let port = shell.sandbox.url().rsplit_once(':').unwrap().1.to_owned();
-    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let (_sockets, closed): (Vec<_>, Vec<_>) = ["::1", "127.0.0.2", "127.0.0.1"].map(closed).into_iter().unzip();
+    let [of_ipv6, of_second, of_first] = closed[..] else { panic!("{closed:?}") };
     let variables = ["http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "HTTP_PROXY"];
     for (server, works) in [
         (format!("http://127.0.0.1:{port}/mypos"), true),
         (format!("http://localhost:{port}/mypos"), true),
-        (format!("http://[::1]:{free}"), false),
-        (format!("http://127.0.0.2:{free}"), false),
-        (format!("https://localhost:{free}"), false),
+        (format!("http://[::1]:{of_ipv6}"), false),
+        (format!("http://127.0.0.2:{of_second}"), false),
+        (format!("https://localhost:{of_first}"), false),
     ] {
         let mut command =
             command(&["hooks", "mypos", "list", "--base-url", &server, "--credentials-file", "mypos.json"]);

@@ -106,8 +106,8 @@ fn any_of_several_secrets_will_do_and_none_where_that_is_asked_for() {
     assert_eq!(folder.lines().len(), 2);
 
     let folder = Folder::new("unsigned");
-    let event = &dealpos::PROVIDER.events[0];
-    let (path, body) = (format!("/{}", event.name), event.payload.examples[0].json.as_bytes());
+    let event = dealpos::EventName::PaymentCreated;
+    let (path, body) = (format!("/{event}"), event.examples()[0].json.as_bytes());
     let file = folder.file("events");
     let listener = Listener::start(&folder, &["dealpos", "--append", &file]);
     assert_eq!(listener.post(&path, &[], body).status(), StatusCode::UNAUTHORIZED);
@@ -243,7 +243,7 @@ fn requests_cost_no_more_than_their_limits() {
     assert_eq!(listener.deliver(&[b' '; 2001]), StatusCode::PAYLOAD_TOO_LARGE);
     let (address, folder) = (listener.address, &folder);
     thread::scope(|scope| {
-        // A body that never ends, quickly and slowly, and a head that never ends.
+        // A body and a head that never end.
         scope.spawn(move || {
             let chunk = [b"400\r\n".as_slice(), &[b' '; 1024], b"\r\n"].concat();
             let request =
@@ -252,22 +252,10 @@ fn requests_cost_no_more_than_their_limits() {
             assert_eq!(answer.status(), StatusCode::PAYLOAD_TOO_LARGE);
         });
         scope.spawn(move || {
-            let request = b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\n[";
-            assert_eq!(exchange(address, request).unwrap().status(), StatusCode::REQUEST_TIMEOUT);
-        });
-        scope.spawn(move || {
             let request = format!("POST / HTTP/1.1\r\nhost: a\r\nx: {}\r\n\r\n", "a".repeat(1 << 20));
             let answer = exchange(address, request.as_bytes()).map(|answer| answer.status());
             assert!(matches!(answer, Err(_) | Ok(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)), "{answer:?}");
         });
-        for begun in ["", "POST / HTTP/1.1\r\nhost: a\r\n"] {
-            scope.spawn(move || {
-                let start = Instant::now();
-                let closed = exchange(address, begun.as_bytes()).unwrap_err();
-                assert_ne!(closed.kind(), std::io::ErrorKind::WouldBlock, "it was not closed");
-                assert!(start.elapsed() >= Duration::from_secs(25), "{:?}", start.elapsed());
-            });
-        }
         // Meanwhile others are served.
         for reference in 0..20 {
             let body = payment(reference);
@@ -304,14 +292,25 @@ fn idle_connections_take_nobodys_place() {
 async fn whatever_happens_on_the_way_each_event_is_written_once() {
     let sandbox = Sandbox::start().await.unwrap();
     let folder = Folder::new("faults");
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
-    let url = format!("http://{free}/hooks/vipps");
+    // The URL is registered before there is a secret to listen with, so that what it leads to passes on.
+    let proxy = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/hooks/vipps", proxy.local_addr().unwrap());
     let webhook = vipps::models::RegisterWebhook { url: url.clone(), events: vec![CAPTURED.to_owned()] };
     let registered = sandbox.client::<vipps::Client>().unwrap().register_webhook(&webhook).await.unwrap();
     fs::write(folder.file("secret"), registered.secret.expose()).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_pos-webhooks"));
-    command.args(["listen", "vipps", "--listen", &free, "--url", &url, "--append", &folder.file("events")]);
+    command.args(["listen", "vipps", "--listen", "127.0.0.1:0", "--url", &url, "--append", &folder.file("events")]);
     let listener = Listener::spawn(command.args(["--log-format", "json", "--secret-file", &folder.file("secret")]));
+    let address = listener.address;
+    tokio::spawn(async move {
+        while let Ok((mut outer, _)) = proxy.accept().await {
+            tokio::spawn(async move {
+                let mut inner = tokio::net::TcpStream::connect(address).await.unwrap();
+                // Where one side breaks off, so does the other.
+                let _ = tokio::io::copy_bidirectional(&mut outer, &mut inner).await;
+            });
+        }
+    });
 
     let deliver = async |body: &str| {
         let delivery = Delivery::new(CAPTURED).payload(body.parse().unwrap()).time_scale(1e6).max_attempts(4);
@@ -343,10 +342,6 @@ async fn whatever_happens_on_the_way_each_event_is_written_once() {
     deliver(&held).await;
     deliver(&next).await;
     sent.extend([next, held]);
-    let deadline = Instant::now() + Duration::from_secs(10);
-    while folder.lines().len() <= sent.len() && Instant::now() < deadline {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
     tokio::task::spawn_blocking(move || listener.end()).await.unwrap();
     let payloads = folder.lines().iter().map(|line| payload(line)).collect::<Vec<_>>();
     let written: Vec<_> = payloads.iter().filter(|payload| *payload != "null").cloned().collect();

@@ -26,6 +26,7 @@ impl Running {
         Self { child, accounts }
     }
 
+    /// The line of a provider.
     fn account(&self, provider: &str) -> &Value {
         self.accounts.iter().find(|account| account["provider"] == provider).unwrap()
     }

@@ -123,6 +123,7 @@ pub struct Parameter {
     #[serde(deserialize_with = "leak::object")]
     pub schema: &'static str,
     /// The schema in full strength, where it has formats that no other validator knows.
+    #[cfg_attr(not(feature = "validate"), allow(dead_code, reason = "only validation is strict"))]
     #[serde(deserialize_with = "leak::optional_object")]
     pub(crate) strict: Option<&'static str>,
 }

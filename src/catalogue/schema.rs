@@ -1,6 +1,5 @@
 //! Named schemas, and the Rust types that belong to them.
 
-use std::any::Any;
 use std::fmt;
 use std::sync::OnceLock;
 
@@ -26,6 +25,7 @@ pub struct Schema {
     #[serde(rename = "schema", deserialize_with = "leak::object")]
     text: &'static str,
     /// The same in full strength, where it has formats that no other validator knows.
+    #[cfg_attr(not(feature = "validate"), allow(dead_code, reason = "only validation is strict"))]
     #[serde(rename = "strict", deserialize_with = "leak::optional_object")]
     strict_text: Option<&'static str>,
     #[serde(skip)]
@@ -35,7 +35,7 @@ pub struct Schema {
     /// What strict validation makes of the schema at first use.
     #[cfg(feature = "validate")]
     #[serde(skip)]
-    pub(crate) prepared: OnceLock<Box<dyn Any + Send + Sync>>,
+    pub(crate) prepared: OnceLock<Box<dyn std::any::Any + Send + Sync>>,
 }
 
 impl Schema {

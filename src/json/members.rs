@@ -26,8 +26,8 @@ pub(crate) struct Places {
 #[derive(Default)]
 struct Level {
     members: Vec<Place>,
-    /// A bit for the length of each name: most names that are not among these have another one.
-    lengths: u64,
+    /// A bit of each name: most names that are not among these have another one.
+    bits: u64,
 }
 
 struct Place {
@@ -43,14 +43,19 @@ impl Places {
         self.level.add(&pointer::names(pointer).collect::<Vec<_>>(), &mut self.count)
     }
 
-    /// The members at these places.
+    /// What is made of the members at these places.
     ///
     /// Of a value that is not an object there are none. A member that is there twice is an error, as it is for decoding:
     /// which one counts would be a guess.
-    pub(crate) fn read<'a>(&self, json: &'a [u8]) -> Result<Vec<Member<'a>>, DecodeError> {
-        let mut found = vec![None; self.count];
-        self.level.read(json, &mut found)?;
-        Ok(found)
+    pub(crate) fn read<'a, T>(&self, json: &'a [u8], of: impl FnOnce(&[Member<'a>]) -> T) -> Result<T, DecodeError> {
+        // Few members need nothing from the heap.
+        let (mut few, mut many) = ([const { None }; 4], Vec::new());
+        let found = few.get_mut(..self.count).unwrap_or_else(|| {
+            many.resize(self.count, None);
+            &mut many
+        });
+        self.level.read(json, found)?;
+        Ok(of(found))
     }
 }
 
@@ -59,7 +64,7 @@ impl Level {
         let (name, rest) = names.split_first()?;
         if self.get(name).is_none() {
             self.members.push(Place { name: name.to_string(), index: *count, within: Self::default() });
-            self.lengths |= length(name);
+            self.bits |= bit(name);
             *count += 1;
         }
         let place = self.members.iter_mut().find(|place| place.name == *name)?;
@@ -67,7 +72,7 @@ impl Level {
     }
 
     fn get(&self, name: &str) -> Option<&Place> {
-        if self.lengths & length(name) == 0 {
+        if self.bits & bit(name) == 0 {
             return None;
         }
         self.members.iter().find(|place| place.name == name)
@@ -82,8 +87,9 @@ impl Level {
     }
 }
 
-fn length(name: &str) -> u64 {
-    1 << (name.len() % 64)
+fn bit(name: &str) -> u64 {
+    let first = name.bytes().next().unwrap_or_default();
+    1 << ((name.len() + usize::from(first)) % 64)
 }
 
 /// Decodes what borrows from the text; an error is at the root.
@@ -162,7 +168,7 @@ impl<'p> Visitor<'_> for Name<'p> {
 
 #[cfg(test)]
 mod tests {
-    use super::Places;
+    use super::{Member, Places};
 
     /// No specification has pointers of more than one token yet.
     #[test]
@@ -171,8 +177,8 @@ mod tests {
         let indexes = ["/a/b", "/a", "/a/b/c", "/d/e", "/a"].map(|pointer| places.add(pointer).unwrap());
         assert_eq!(places.add(""), None);
         let found = |json: &str| {
-            let found = places.read(json.as_bytes()).map_err(|error| error.message)?;
-            Ok::<_, String>(indexes.map(|index| found[index].as_deref().map(String::from)))
+            let texts = |found: &[Member<'_>]| indexes.map(|index| found[index].as_deref().map(String::from));
+            places.read(json.as_bytes(), texts).map_err(|error| error.message)
         };
         let all = found(r#"{"x": {"d": 1}, "a": {"b": {"c": "\u0061"}}, "d": [{"e": 1}]}"#).unwrap();
         let (a, b) = (r#"{"b": {"c": "\u0061"}}"#, r#"{"c": "\u0061"}"#);

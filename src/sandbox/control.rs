@@ -14,9 +14,9 @@ use axum::routing::{get, post};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::delivery::is_loopback;
 use super::{Attempt, DeliverError, Delivery, Fault, Inner, RegisterError};
 use crate::Json as AnyJson;
+use crate::client::is_loopback;
 use crate::decode::FromJson;
 use crate::values::Object;
 
@@ -130,12 +130,12 @@ async fn unknown(uri: Uri) -> Response {
 }
 
 #[derive(Serialize)]
-struct Refusal {
+struct ErrorBody {
     error: String,
 }
 
 fn refuse(status: StatusCode, error: &impl ToString) -> Response {
-    (status, Json(Refusal { error: error.to_string() })).into_response()
+    (status, Json(ErrorBody { error: error.to_string() })).into_response()
 }
 
 fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {

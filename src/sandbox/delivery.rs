@@ -11,9 +11,10 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 
 use super::backends::{Backend, Outgoing, Registration};
-use super::fault::{DeliveryFault, latency};
+use super::fault::{DeliveryFault, Scope, latency};
 use super::{Inner, UnknownProvider};
 use crate::catalogue::{Event, EventNamePlace, Provider, Redelivery, UnknownName};
+use crate::client::is_loopback;
 use crate::{Json, Time};
 
 /// How long an answer is awaited where the provider documents no limit.
@@ -187,8 +188,17 @@ pub(super) struct Job {
     /// What identifies the delivery, where the provider says it.
     id: String,
     body: String,
-    time_scale: Option<f64>,
+    pace: Pace,
     max_attempts: Option<u32>,
+}
+
+/// When a delivery that failed is tried again.
+#[derive(Clone, Copy)]
+enum Pace {
+    /// Before the report is complete, this many times as fast as documented.
+    Reported { scale: f64 },
+    /// In the background, as documented.
+    InBackground,
 }
 
 impl Inner {
@@ -207,8 +217,11 @@ impl Inner {
             return Err(DeliverError::NoAttempt);
         }
         let example = || event.payload.examples.iter().min_by_key(|example| example.origin);
-        // A report of several attempts is only complete once they are made.
-        let time_scale = time_scale.or(max_attempts.map(|_| 1.0));
+        let pace = match (time_scale, max_attempts) {
+            (Some(scale), _) => Pace::Reported { scale },
+            (None, Some(_)) => Pace::Reported { scale: 1.0 },
+            (None, None) => Pace::InBackground,
+        };
         let body = match payload {
             Some(payload) => payload.as_str().to_owned(),
             None => example().map_or_else(String::new, |example| example.json.to_owned()),
@@ -219,8 +232,8 @@ impl Inner {
                 continue;
             }
             let (id, body) = (self.delivery_id(provider), body.clone());
-            let job = Job { provider, registration, event, id, body, time_scale, max_attempts };
-            let faults = self.state().delivery_faults(provider.name, event.name, true);
+            let job = Job { provider, registration, event, id, body, pace, max_attempts };
+            let faults = self.state().delivery_faults(provider.name, event.name, Scope::Delivery);
             if faults.contains(&DeliveryFault::Reordered) {
                 self.state().held.push((job, faults));
                 continue;
@@ -264,12 +277,12 @@ impl Inner {
             attempts.push(attempt);
             let Some(wait) = wait else { return };
             (number, passed) = (number + 1, passed + wait);
-            match job.time_scale {
-                Some(scale) => {
+            match job.pace {
+                Pace::Reported { scale } => {
                     let wait = Duration::try_from_secs_f64(wait.as_secs_f64() / scale);
                     tokio::time::sleep(wait.unwrap_or(Duration::MAX)).await;
                 }
-                None => return self.go_on(number, passed, wait, job),
+                Pace::InBackground => return self.go_on(number, passed, wait, job),
             }
         }
     }
@@ -281,7 +294,7 @@ impl Inner {
         tokio::spawn(async move {
             let retries = async {
                 tokio::time::sleep(wait).await;
-                let job = Job { time_scale: Some(1.0), ..job };
+                let job = Job { pace: Pace::Reported { scale: 1.0 }, ..job };
                 inner.run_from(number, passed, job, &[], &mut Vec::new()).await;
             };
             tokio::select! {
@@ -294,7 +307,7 @@ impl Inner {
     async fn attempt(&self, job: &Job, number: u32, passed: Duration, faults: &[DeliveryFault]) -> Attempt {
         let Job { provider, registration, event, .. } = job;
         let mut faults = faults.to_vec();
-        faults.extend(self.state().delivery_faults(provider.name, event.name, false));
+        faults.extend(self.state().delivery_faults(provider.name, event.name, Scope::Attempt));
         tokio::time::sleep(latency(faults.iter().filter_map(|fault| match fault {
             DeliveryFault::Latency { milliseconds } => Some(*milliseconds),
             _ => None,
@@ -308,11 +321,11 @@ impl Inner {
             Ok(Prepared { url, headers, body }) => {
                 let request = Message { headers: shown(&headers), body: body.clone(), omitted_bytes: 0 };
                 let outcome = match faults.iter().find_map(|fault| match fault {
-                    DeliveryFault::Reset => Some(true),
-                    DeliveryFault::Truncated => Some(false),
+                    DeliveryFault::Reset => Some(Ending::Reset),
+                    DeliveryFault::Truncated => Some(Ending::Closed),
                     _ => None,
                 }) {
-                    Some(reset) => Err(broken_off(&url, &request, reset).await),
+                    Some(ending) => Err(broken_off(&url, &request, ending).await),
                     None => self.send(url.clone(), headers, body, limit).await,
                 };
                 (url.to_string(), request, outcome)
@@ -427,17 +440,27 @@ fn shown(headers: &HeaderMap) -> Vec<(String, String)> {
     headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect()
 }
 
-/// Sends half of the body, then resets or closes the connection.
-async fn broken_off(url: &Url, request: &Message, reset: bool) -> Failure {
-    let how = if reset { "reset" } else { "closed" };
-    let reason = match send_half(url, request, reset).await {
+/// How a connection ends in the middle of the body.
+#[derive(Clone, Copy)]
+enum Ending {
+    Reset,
+    Closed,
+}
+
+/// Sends half of the body, then ends the connection.
+async fn broken_off(url: &Url, request: &Message, ending: Ending) -> Failure {
+    let how = match ending {
+        Ending::Reset => "reset",
+        Ending::Closed => "closed",
+    };
+    let reason = match send_half(url, request, ending).await {
         Ok(()) => format!("{how} in the middle of the body, on request"),
         Err(error) => format!("no answer: {error}"),
     };
     Failure { reason, sent: true }
 }
 
-async fn send_half(url: &Url, request: &Message, reset: bool) -> io::Result<()> {
+async fn send_half(url: &Url, request: &Message, ending: Ending) -> io::Result<()> {
     let (Some(host), Some(port), "http") = (url.host_str(), url.port_or_known_default(), url.scheme()) else {
         return Err(io::Error::new(io::ErrorKind::Unsupported, "only http can be broken off"));
     };
@@ -455,7 +478,10 @@ async fn send_half(url: &Url, request: &Message, reset: bool) -> io::Result<()> 
     stream.write_all(head.as_bytes()).await?;
     let half = request.body.as_bytes().get(..length / 2).unwrap_or_default();
     stream.write_all(half).await?;
-    if reset { stream.set_zero_linger() } else { stream.shutdown().await }
+    match ending {
+        Ending::Reset => stream.set_zero_linger(),
+        Ending::Closed => stream.shutdown().await,
+    }
 }
 
 /// A registered URL as it is requested, or why nothing could ever be delivered to it.
@@ -475,9 +501,4 @@ pub(super) fn target(url: &str) -> Result<Url, &'static str> {
     let url = Url::parse(url).map_err(|_| "its host or port does not parse")?;
     crate::urls::on_the_wire(url.as_str())?;
     Ok(url)
-}
-
-/// Whether a URL leads to this machine.
-pub(super) fn is_loopback(url: &str) -> bool {
-    Url::parse(url).is_ok_and(|url| crate::client::is_loopback(&url))
 }

@@ -109,10 +109,26 @@ pub enum DeliveryFault {
     WrongSignature,
 }
 
+/// What a fault of deliveries hits each time.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// A delivery as a whole.
+    Delivery,
+    /// One attempt at a delivery.
+    Attempt,
+}
+
 impl DeliveryFault {
-    /// Whether it concerns a delivery as a whole, and not each attempt.
-    pub(super) fn is_of_delivery(&self) -> bool {
-        matches!(self, Self::Duplicate | Self::Reordered)
+    fn scope(&self) -> Scope {
+        match self {
+            Self::Duplicate | Self::Reordered => Scope::Delivery,
+            Self::Latency { .. }
+            | Self::Reset
+            | Self::Truncated
+            | Self::Garbage
+            | Self::StaleDate
+            | Self::WrongSignature => Scope::Attempt,
+        }
     }
 }
 
@@ -285,8 +301,8 @@ impl Armed {
         self.hits(provider, (wanted.as_deref(), operation)).then_some(fault)
     }
 
-    pub fn delivery(&mut self, provider: &str, event: &str, of_delivery: bool) -> Option<DeliveryFault> {
-        let fault = self.fault.delivery.clone().filter(|fault| fault.is_of_delivery() == of_delivery)?;
+    pub fn delivery(&mut self, provider: &str, event: &str, scope: Scope) -> Option<DeliveryFault> {
+        let fault = self.fault.delivery.clone().filter(|fault| fault.scope() == scope)?;
         let wanted = self.fault.event.clone();
         self.hits(provider, (wanted.as_deref(), event)).then_some(fault)
     }

@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 use super::backends::{Backends, credential_name, is_credential};
 use super::call::{Answer, Broken, Call, Problem, Reason};
 use super::fault::{AnswerFault, latency};
-use super::server::{Break, Connection};
+use super::server::{Break, Breaker};
 use super::Inner;
 use crate::Secret;
 use crate::catalogue::{self, CredentialPlace, Operation, Parameter, Provider};
@@ -70,7 +70,7 @@ async fn serve(
     inner: Arc<Inner>,
     provider: &'static Provider,
     operation: &'static Operation,
-    connection: Connection,
+    connection: Breaker,
     path: RawPathParams,
     (below, request): (usize, Request),
 ) -> Response {
@@ -116,7 +116,7 @@ async fn serve(
 }
 
 /// The answer with what is wrong with it on request.
-fn broken_as_asked(mut answer: Answer, faults: &[AnswerFault], connection: &Connection) -> Response {
+fn broken_as_asked(mut answer: Answer, faults: &[AnswerFault], connection: &Breaker) -> Response {
     let mut media_type = None;
     for fault in faults {
         match fault {

@@ -81,7 +81,7 @@ use tokio::sync::watch;
 
 use backends::{Backends, constant_headers, credential_name};
 use delivery::Job;
-use fault::Armed;
+use fault::{Armed, Scope};
 use random::Random;
 
 pub use backends::Registration;
@@ -198,7 +198,7 @@ impl Builder {
         let own_host = middleware::from_fn_with_state(Arc::clone(&inner), control::own_host);
         let own = page::routes().merge(control::routes()).layer(own_host);
         let routes = own.merge(management::routes(&inner.providers)).with_state(Arc::clone(&inner));
-        let service = routes.into_make_service_with_connect_info::<server::Connection>();
+        let service = routes.into_make_service_with_connect_info::<server::Breaker>();
         let mut over = inner.over.subscribe();
         let ended = async move {
             // An error says that the sandbox is gone, which is the same.
@@ -574,8 +574,8 @@ impl State {
         hits
     }
 
-    fn delivery_faults(&mut self, provider: &str, event: &str, of_delivery: bool) -> Vec<DeliveryFault> {
-        let hits = self.faults.iter_mut().filter_map(|armed| armed.delivery(provider, event, of_delivery)).collect();
+    fn delivery_faults(&mut self, provider: &str, event: &str, scope: Scope) -> Vec<DeliveryFault> {
+        let hits = self.faults.iter_mut().filter_map(|armed| armed.delivery(provider, event, scope)).collect();
         self.faults.retain(Armed::has_more);
         hits
     }

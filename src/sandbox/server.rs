@@ -22,9 +22,9 @@ pub(super) enum Break {
 
 /// A handler's hold on the connection that it answers on.
 #[derive(Clone, Default)]
-pub(super) struct Connection(Arc<Mutex<Option<Break>>>);
+pub(super) struct Breaker(Arc<Mutex<Option<Break>>>);
 
-impl Connection {
+impl Breaker {
     pub fn break_next(&self, how: Break) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(how);
     }
@@ -34,7 +34,7 @@ impl Connection {
     }
 }
 
-impl Connected<IncomingStream<'_, Breakable>> for Connection {
+impl Connected<IncomingStream<'_, Breakable>> for Breaker {
     fn connect_info(stream: IncomingStream<'_, Breakable>) -> Self {
         stream.io().connection.clone()
     }
@@ -48,7 +48,7 @@ impl Listener for Breakable {
 
     async fn accept(&mut self) -> (Socket, SocketAddr) {
         let (stream, peer) = Listener::accept(&mut self.0).await;
-        (Socket { stream, connection: Connection::default(), left: None }, peer)
+        (Socket { stream, connection: Breaker::default(), left: None }, peer)
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -58,7 +58,7 @@ impl Listener for Breakable {
 
 pub(super) struct Socket {
     stream: TcpStream,
-    connection: Connection,
+    connection: Breaker,
     /// How much may still be written before the connection closes.
     left: Option<usize>,
 }

@@ -754,30 +754,12 @@ fn is_token(name: &str) -> bool {
 
 /// "did you mean" where a known name is close, otherwise the general advice.
 fn suggestion(name: &str, known: &[&str], general: &str) -> String {
-    let close = known.iter().map(|candidate| (distance(name, candidate), candidate)).min();
+    let distance = |candidate: &str| strsim::levenshtein(&name.to_lowercase(), &candidate.to_lowercase());
+    let close = known.iter().map(|candidate| (distance(candidate), candidate)).min();
     match close {
         Some((distance, candidate)) if distance <= 2 && 2 * distance < candidate.len() => {
             format!("did you mean `{candidate}`?")
         }
         Some(_) | None => general.to_owned(),
     }
-}
-
-/// How many letters have to change, without regard to case.
-fn distance(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.to_lowercase().chars().collect(), b.to_lowercase().chars().collect());
-    if a.len().abs_diff(b.len()) > 2 {
-        return usize::MAX;
-    }
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, from) in a.iter().enumerate() {
-        let mut last = i + 1;
-        let mut next = vec![last];
-        for ((to, above), diagonal) in b.iter().zip(row.iter().skip(1)).zip(&row) {
-            last = (diagonal + usize::from(from != to)).min(above + 1).min(last + 1);
-            next.push(last);
-        }
-        row = next;
-    }
-    row.last().copied().unwrap_or(usize::MAX)
 }

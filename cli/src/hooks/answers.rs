@@ -17,17 +17,17 @@ const MASK: &str = "***";
 /// JSON whose numbers keep their text, and whose members keep their order and are all there.
 #[derive(Serialize)]
 #[serde(untagged)]
-pub enum Answer {
+pub enum Tree {
     Null,
     Text(String),
     /// A number or a truth value.
     Plain(Box<RawValue>),
-    List(Vec<Answer>),
+    List(Vec<Tree>),
     #[serde(serialize_with = "as_map")]
-    Object(Vec<(String, Answer)>),
+    Object(Vec<(String, Tree)>),
 }
 
-fn as_map<S: Serializer>(members: &[(String, Answer)], serializer: S) -> Result<S::Ok, S::Error> {
+fn as_map<S: Serializer>(members: &[(String, Tree)], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_map(members.iter().map(|(name, value)| (name, value)))
 }
 
@@ -91,15 +91,15 @@ impl Reader {
         }
     }
 
-    pub fn read(&mut self, json: &str, place: &Place<'_>) -> serde_json::Result<Answer> {
+    pub fn read(&mut self, json: &str, place: &Place<'_>) -> serde_json::Result<Tree> {
         self.value(json.trim(), place, Name::Other, 0)
     }
 
-    fn value(&mut self, json: &str, place: &Place<'_>, name: Name, depth: usize) -> serde_json::Result<Answer> {
-        let plain = |json| serde_json::from_str(json).map(Answer::Plain);
+    fn value(&mut self, json: &str, place: &Place<'_>, name: Name, depth: usize) -> serde_json::Result<Tree> {
+        let plain = |json| serde_json::from_str(json).map(Tree::Plain);
         // As deep as serde_json itself goes, and no place where a secret is to be expected.
         if depth > 128 {
-            return if self.show { plain(json) } else { Ok(Answer::Text(MASK.to_owned())) };
+            return if self.show { plain(json) } else { Ok(Tree::Text(MASK.to_owned())) };
         }
         // What is within a secret may be anything of it.
         let within = if place.is_secret() { Name::Within } else { name.min(Name::Within) };
@@ -108,7 +108,7 @@ impl Reader {
                 let items: Vec<&RawValue> = serde_json::from_str(json)?;
                 let place = place.items();
                 let items = items.into_iter().map(|item| self.value(item.get(), &place, within, depth + 1));
-                return Ok(Answer::List(items.collect::<Result<_, _>>()?));
+                return Ok(Tree::List(items.collect::<Result<_, _>>()?));
             }
             Some(b'{') => {
                 let Members(members) = serde_json::from_str(json)?;
@@ -117,16 +117,16 @@ impl Reader {
                     let value = self.value(value.get(), &place.member(&member), name, depth + 1)?;
                     Ok((member, value))
                 };
-                return Ok(Answer::Object(members.into_iter().map(read).collect::<serde_json::Result<_>>()?));
+                return Ok(Tree::Object(members.into_iter().map(read).collect::<serde_json::Result<_>>()?));
             }
             Some(b'"') => {
                 let text: String = serde_json::from_str(json)?;
                 if text.trim().is_empty() {
-                    return Ok(Answer::Text(text));
+                    return Ok(Tree::Text(text));
                 }
-                (Some(text.clone()), Answer::Text(text))
+                (Some(text.clone()), Tree::Text(text))
             }
-            _ if json == "null" => return Ok(Answer::Null),
+            _ if json == "null" => return Ok(Tree::Null),
             _ => (None, plain(json)?),
         };
         match (place.is_secret(), name, text) {
@@ -136,7 +136,7 @@ impl Reader {
             (false, Name::Confidential, _) => {}
             _ => self.doubt = true,
         }
-        Ok(if self.show { answer } else { Answer::Text(MASK.to_owned()) })
+        Ok(if self.show { answer } else { Tree::Text(MASK.to_owned()) })
     }
 }
 
@@ -162,7 +162,7 @@ impl Name {
     }
 }
 
-impl Answer {
+impl Tree {
     /// A body that is not JSON.
     pub fn text(body: &[u8], show: bool) -> Self {
         match String::from_utf8_lossy(body) {
@@ -227,8 +227,8 @@ impl Answer {
     }
 }
 
-fn object(members: &[(String, Answer)], first: &[&str]) -> String {
-    let mut members: Vec<_> = members.iter().filter(|(_, value)| !matches!(value, Answer::Null)).collect();
+fn object(members: &[(String, Tree)], first: &[&str]) -> String {
+    let mut members: Vec<_> = members.iter().filter(|(_, value)| !matches!(value, Tree::Null)).collect();
     members.sort_by_key(|(name, value)| (order(first, name, value.is_nested()), name));
     let (tables, lines): (Vec<_>, Vec<_>) = members.into_iter().partition(|(_, value)| value.is_table());
     let mut text = String::new();
@@ -236,7 +236,7 @@ fn object(members: &[(String, Answer)], first: &[&str]) -> String {
         text += &aligned(None, lines.iter().map(|(name, value)| vec![Plain(name).to_string(), value.cell()]));
     }
     for (name, table) in tables {
-        let Answer::List(items) = table else { continue };
+        let Tree::List(items) = table else { continue };
         match list(items, first) {
             Some(table) if text.is_empty() => text += &table,
             Some(table) => text += &format!("\n{}:\n{table}", Plain(name)),
@@ -247,13 +247,13 @@ fn object(members: &[(String, Answer)], first: &[&str]) -> String {
 }
 
 /// `None` where nothing is in it.
-fn list(items: &[Answer], first: &[&str]) -> Option<String> {
+fn list(items: &[Tree], first: &[&str]) -> Option<String> {
     if items.is_empty() {
         return None;
     }
     let mut columns = BTreeMap::<&str, bool>::new();
     for item in items {
-        let Answer::Object(members) = item else {
+        let Tree::Object(members) = item else {
             return Some(items.iter().map(|item| format!("{}\n", item.cell())).collect());
         };
         for (name, value) in members {
@@ -265,7 +265,7 @@ fn list(items: &[Answer], first: &[&str]) -> Option<String> {
     let header = columns.iter().map(|(name, _)| Plain(name).to_string().to_uppercase()).collect();
     let rows = items.iter().map(|item| {
         let cell = |name: &str| match item {
-            Answer::Object(members) => {
+            Tree::Object(members) => {
                 let member = members.iter().rfind(|(known, _)| known == name);
                 member.map_or_else(String::new, |(_, value)| value.cell())
             }

@@ -1,5 +1,6 @@
 //! The command line, made from the specifications.
 
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use clap::builder::{BoolValueParser, PossibleValuesParser, TypedValueParser, ValueParser};
@@ -11,7 +12,7 @@ use serde_json::Value;
 use super::credentials::Credential;
 use super::reasons;
 use super::schema::{Place, Schema};
-use crate::help;
+use crate::{help, options};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Verb {
@@ -112,7 +113,7 @@ pub struct Member {
     description: String,
     choices: Vec<String>,
     /// Of an integer.
-    bounds: Option<(i64, i64)>,
+    bounds: RangeInclusive<i64>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -173,13 +174,7 @@ impl Member {
             Kind::Text if self.choices.is_empty() => ValueParser::new(|text: &str| Ok::<_, String>(Value::from(text))),
             Kind::Text => ValueParser::new(PossibleValuesParser::new(self.choices.clone()).map(Value::from)),
             Kind::Secret => ValueParser::path_buf(),
-            Kind::Integer => {
-                let range = self.bounds.map_or(String::new(), |(least, most)| format!(" from {least} to {most}"));
-                ValueParser::new(move |text: &str| {
-                    let integer = text.parse::<i64>().map(Value::from);
-                    integer.map_err(|_| format!("a whole number{range} is expected"))
-                })
-            }
+            Kind::Integer => ValueParser::new(options::whole(self.bounds.clone()).map(Value::from)),
             Kind::Boolean => ValueParser::new(BoolValueParser::new().map(Value::from)),
             Kind::Json => ValueParser::new(|text: &str| {
                 serde_json::from_str::<Value>(text).map_err(|error| format!("not JSON: {error}"))

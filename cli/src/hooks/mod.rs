@@ -22,7 +22,7 @@ use pos_webhooks::{PROVIDERS, Secret};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use self::answers::{Answer, Reader};
+use self::answers::{Reader, Tree};
 use self::commands::{Common, Format, Kind, Member, Verb};
 use self::credentials::Credentials;
 use self::kept::SecretFile;
@@ -324,12 +324,12 @@ fn finish(
     let is_json = json.is_some();
     // What is secret in it cannot be told from the rest.
     let is_masked = !is_json && succeeded && !common.show_secrets && (once || schema.has_secret());
-    let mut came = json.unwrap_or_else(|| Answer::text(body, !is_masked));
+    let mut came = json.unwrap_or_else(|| Tree::text(body, !is_masked));
     came.redact(if common.show_secrets { call.credentials.secrets() } else { &call.hidden });
     let answer = match done {
         Ok(_) if common.raw => came,
         Ok(answer) => match answer.model() {
-            None => Answer::Null,
+            None => Tree::Null,
             Some(model) => {
                 let json = model
                     .to_json()
@@ -443,13 +443,13 @@ struct Report<'a> {
     operation: &'a str,
     status: Option<u16>,
     message: &'a str,
-    answer: Option<Answer>,
+    answer: Option<Tree>,
     retryable: bool,
     retry_after_seconds: Option<u64>,
     may_have_been_executed: bool,
 }
 
-fn refused(call: &Call, common: &Common, error: &Error<Refused>, answer: Option<Answer>, is_masked: bool) {
+fn refused(call: &Call, common: &Common, error: &Error<Refused>, answer: Option<Tree>, is_masked: bool) {
     /// The greatest integer that every reader of JSON has.
     const MOST: u64 = (1 << 53) - 1;
     const YEAR: u64 = 365 * 24 * 60 * 60;
@@ -503,7 +503,7 @@ fn refused(call: &Call, common: &Common, error: &Error<Refused>, answer: Option<
 }
 
 /// The documented answer, decoded, so that it has nothing but what is documented.
-fn modelled(call: &Call, error: &Error<Refused>, schema: &Schema) -> Option<Answer> {
+fn modelled(call: &Call, error: &Error<Refused>, schema: &Schema) -> Option<Tree> {
     let json = error.answer()?.model()?.to_json().ok()?;
     let mut answer = Reader::new(false, false).read(&json, &schema.root()).ok()?;
     answer.redact(&call.hidden);

@@ -1,5 +1,7 @@
 //! What the JSON Schema of a body says of its parts.
 
+use std::ops::RangeInclusive;
+
 use pos_webhooks::catalogue::Provider;
 use serde_json::Value;
 
@@ -82,10 +84,10 @@ impl<'a> Place<'a> {
         self.keyword("enum").filter_map(Value::as_array).flatten().filter_map(Value::as_str).collect()
     }
 
-    /// The least and the greatest integer, where there are both.
-    pub fn bounds(&self) -> Option<(i64, i64)> {
+    /// From the least to the greatest integer.
+    pub fn bounds(&self) -> RangeInclusive<i64> {
         let bound = |name| self.keyword(name).find_map(Value::as_i64);
-        Some((bound("minimum")?, bound("maximum")?))
+        bound("minimum").unwrap_or(i64::MIN)..=bound("maximum").unwrap_or(i64::MAX)
     }
 
     pub fn requires(&self, name: &str) -> bool {

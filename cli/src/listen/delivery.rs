@@ -1,6 +1,5 @@
 //! A delivery: verified, decoded, written as a line, and answered.
 
-use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -9,27 +8,22 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use http::header::{ALLOW, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
-use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use jiff::Timestamp;
-use pos_webhooks::{Acknowledgement, AnyReceiver};
 use pos_webhooks::catalogue::{EventNamePlace, Provider};
 use pos_webhooks::validate::Invalid;
 use pos_webhooks::verify::{ReceiveError, VerifyError};
+use pos_webhooks::{Acknowledgement, AnyReceiver, DecodeError, Json};
 use serde::Serialize;
 use serde_json::Value;
-use serde_json::value::RawValue;
-use tokio::time::error::Elapsed;
-use tokio::time::timeout;
 
+use super::body::{self, BodyError, within};
 use super::journal::{Journal, Written};
 use super::log::Dropped;
 use super::metrics::{self, Metrics, Outcome};
-use super::server::{Malformed, Serve};
+use super::server::{Malformed, Reply, Serve};
 use crate::verify::Step;
-
-/// How long a body may take.
-const BODY: Duration = Duration::from_secs(10);
 
 /// How long an event may wait to be written where the provider does not say how long it waits.
 const WRITE: Duration = Duration::from_secs(10);
@@ -66,12 +60,23 @@ struct Line<'a> {
     event: Option<&'a str>,
     known: bool,
     idempotency_key: Option<&'a str>,
-    payload: Option<&'a RawValue>,
+    payload: Option<&'a Json>,
     /// The bytes in Base64, where they are not a payload that every program can read.
     #[serde(skip_serializing_if = "Option::is_none")]
     body: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
+}
+
+impl Line<'_> {
+    /// As JSON on one line, newline included.
+    fn to_bytes(&self, capacity: usize) -> serde_json::Result<Vec<u8>> {
+        let mut bytes = Vec::with_capacity(capacity);
+        serde_json::to_writer(&mut bytes, self)?;
+        let mut bytes = on_one_line(bytes);
+        bytes.push(b'\n');
+        Ok(bytes)
+    }
 }
 
 /// A delivery that is genuine, decoded or not.
@@ -102,6 +107,16 @@ impl Refused {
     fn undocumented(why: impl ToString) -> Self {
         Self::new("undocumented", StatusCode::BAD_REQUEST, "specification", why)
     }
+
+    fn not_json(why: impl ToString) -> Self {
+        Self::new("not_json", StatusCode::BAD_REQUEST, "specification", why)
+    }
+}
+
+impl From<BodyError> for Refused {
+    fn from(error: BodyError) -> Self {
+        Self::new(error.reason(), error.status(), "body", error)
+    }
 }
 
 impl From<VerifyError> for Refused {
@@ -110,40 +125,38 @@ impl From<VerifyError> for Refused {
     }
 }
 
-type Answer = Response<Full<Bytes>>;
-
-fn empty(status: StatusCode) -> Answer {
-    let mut answer = Answer::default();
-    *answer.status_mut() = status;
-    answer
+fn empty(status: StatusCode) -> Reply {
+    let mut reply = Reply::default();
+    *reply.status_mut() = status;
+    reply
 }
 
 impl Serve for Receiver {
-    async fn answer(&self, peer: SocketAddr, request: Request<Incoming>) -> Answer {
+    async fn answer(&self, peer: SocketAddr, request: Request<Incoming>) -> Reply {
         match (request.method(), request.uri().path()) {
             (&Method::GET | &Method::HEAD, "/healthz") => empty(match self.is_healthy() {
                 true => StatusCode::OK,
                 false => StatusCode::SERVICE_UNAVAILABLE,
             }),
             (&Method::GET, "/metrics") => {
-                let mut answer = Response::new(Full::from(self.metrics.text(self.log_dropped.count())));
-                answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(metrics::CONTENT_TYPE));
-                answer
+                let mut reply = Response::new(Full::from(self.metrics.text(self.log_dropped.count())));
+                reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(metrics::CONTENT_TYPE));
+                reply
             }
             (&Method::POST, _) => {
                 let since = Instant::now();
-                let (outcome, answer) = self.deliver(peer, request).await;
+                let (outcome, reply) = self.deliver(peer, request).await;
                 self.metrics.count(&outcome, since);
-                answer
+                reply
             }
             (method, path) => {
                 let why = format_args!("deliveries come by POST, not by {method}");
                 let refused = Refused::new("method", StatusCode::METHOD_NOT_ALLOWED, "method", why);
                 self.log_refused(&refused, peer, path, None);
                 self.metrics.count(&Outcome::Refused(refused.reason), Instant::now());
-                let mut answer = empty(refused.status);
-                answer.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
-                answer
+                let mut reply = empty(refused.status);
+                reply.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
+                reply
             }
         }
     }
@@ -162,24 +175,34 @@ impl Receiver {
         failed.is_none_or(|failed| failed.elapsed() > UNHEALTHY)
     }
 
-    async fn deliver(&self, peer: SocketAddr, request: Request<Incoming>) -> (Outcome, Answer) {
+    async fn deliver(&self, peer: SocketAddr, request: Request<Incoming>) -> (Outcome, Reply) {
         let (head, body) = request.into_parts();
-        let body = read(body, self.max_bytes).await;
-        let request = Request::from_parts(head, body.as_ref().map_or_else(|_| Bytes::new(), Clone::clone));
-        let genuine = body.and_then(|_| self.verify(&request));
-        let taken = genuine.and_then(|genuine| match self.line(&genuine, request.body()) {
-            Ok(line) => Ok((genuine, line)),
-            Err(refused) => Err(Refused { event: genuine.event, ..refused }),
-        });
-        let (genuine, line) = match taken {
-            Ok(taken) => taken,
+        let (body, read) = match body::read(body, self.max_bytes).await {
+            Ok(body) => (body, Ok(())),
+            Err(error) => (Bytes::new(), Err(error.into())),
+        };
+        let request = Request::from_parts(head, body);
+        match read.and_then(|()| self.take(&request)) {
+            Ok((genuine, line)) => self.keep(genuine, line).await,
             Err(refused) => {
                 self.log_refused(&refused, peer, request.uri().path(), self.claimed_event(&request));
-                return (Outcome::Refused(refused.reason), empty(refused.status));
+                (Outcome::Refused(refused.reason), empty(refused.status))
             }
-        };
+        }
+    }
+
+    /// A delivery that is genuine, and what is written of it.
+    fn take(&self, request: &Request<Bytes>) -> Result<(Genuine, Vec<u8>), Refused> {
+        let genuine = self.verify(request)?;
+        match self.line(&genuine, request.body()) {
+            Ok(line) => Ok((genuine, line)),
+            Err(refused) => Err(Refused { event: genuine.event, ..refused }),
+        }
+    }
+
+    /// Acknowledges what is written, or was written before.
+    async fn keep(&self, genuine: Genuine, line: Vec<u8>) -> (Outcome, Reply) {
         let Genuine { event, idempotency_key, acknowledgement, .. } = genuine;
-        let event = event.as_deref();
         let limit = acknowledgement.within.unwrap_or(WRITE);
         match within(limit, self.journal.write(idempotency_key, line)).await {
             Ok(Ok(Written::New)) => (Outcome::Accepted, acknowledgement.into()),
@@ -217,14 +240,12 @@ impl Receiver {
 
     /// What is written of an event, newline included.
     fn line(&self, genuine: &Genuine, body: &Bytes) -> Result<Vec<u8>, Refused> {
+        let payload = payload(body);
         if self.strict {
             self.check(genuine, body)?;
+            payload.as_ref().map_err(Refused::not_json)?;
         }
-        let readable = payload(body);
-        if let (Err(error), true) = (&readable, self.strict) {
-            return Err(Refused::new("not_json", StatusCode::BAD_REQUEST, "specification", error));
-        }
-        let error = genuine.error.clone().or_else(|| readable.as_ref().err().map(ToString::to_string));
+        let error = genuine.error.clone().or_else(|| payload.as_ref().err().map(ToString::to_string));
         if let Some(error) = &error {
             tracing::warn!(event = genuine.event, error, "genuine, but not what is documented");
         }
@@ -234,17 +255,12 @@ impl Receiver {
             event: genuine.event.as_deref(),
             known: genuine.known,
             idempotency_key: genuine.idempotency_key.as_deref(),
-            payload: readable.as_deref().ok(),
-            body: readable.is_err().then(|| BASE64.encode(body)),
+            payload: payload.as_ref().ok(),
+            body: payload.is_err().then(|| BASE64.encode(body)),
             error,
         };
         // What is around a payload fits.
-        let mut bytes = Vec::with_capacity(body.len() + 512);
-        serde_json::to_writer(&mut bytes, &line)
-            .map_err(|error| Refused::new("not_json", StatusCode::BAD_REQUEST, "specification", error))?;
-        let mut bytes = on_one_line(bytes);
-        bytes.push(b'\n');
-        Ok(bytes)
+        line.to_bytes(body.len() + 512).map_err(Refused::not_json)
     }
 
     /// Holds a payload against the specification.
@@ -287,57 +303,34 @@ impl Receiver {
     }
 }
 
-async fn read(body: Incoming, max_bytes: usize) -> Result<Bytes, Refused> {
-    match within(BODY, Limited::new(body, max_bytes).collect()).await {
-        Err(_) => {
-            let why = format_args!("it was not complete after {} s", BODY.as_secs());
-            Err(Refused::new("slow_body", StatusCode::REQUEST_TIMEOUT, "body", why))
-        }
-        Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            let why = format_args!("it is longer than --max-bytes, {max_bytes} bytes");
-            Err(Refused::new("too_long", StatusCode::PAYLOAD_TOO_LARGE, "body", why))
-        }
-        Ok(Err(error)) => {
-            let why = format_args!("the connection broke before it was complete: {error}");
-            Err(Refused::new("broken_body", StatusCode::BAD_REQUEST, "body", why))
-        }
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-    }
-}
-
-/// As `timeout`, without a timer for what is ready by the time that the rest of the connection has been looked after.
-async fn within<F: Future>(limit: Duration, future: F) -> Result<F::Output, Elapsed> {
-    let mut future = std::pin::pin!(future);
-    tokio::select! {
-        biased;
-        done = future.as_mut() => Ok(done),
-        () = tokio::task::yield_now() => timeout(limit, future).await,
-    }
-}
-
 /// A body that every program can read, on one line. Between the parts of JSON a line break is as good as a space, and inside
 /// of texts there is none.
-fn payload(body: &[u8]) -> Result<Cow<'_, RawValue>, Unreadable> {
-    let body = body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body);
-    let payload: &RawValue = serde_json::from_slice(body)?;
-    let text = payload.get();
+fn payload(body: &[u8]) -> Result<Json, Unreadable> {
+    let payload = Json::try_from(body)?;
+    let text = payload.as_str();
     // Both are rare, and checking costs a tree.
     let half_characters = text.contains("\\ud") || text.contains("\\uD");
     let nested = text.bytes().filter(|byte| matches!(byte, b'[' | b'{')).count() > NESTED;
-    if half_characters || nested {
-        // It is one level deeper in its line.
-        serde_json::from_str::<Value>(&format!("[{text}]"))?;
+    // It is one level deeper in its line.
+    if (half_characters || nested) && serde_json::from_str::<Value>(&format!("[{text}]")).is_err() {
+        return Err(Unreadable::BySome);
     }
     match text.contains(['\n', '\r']) {
-        true => Ok(Cow::Owned(RawValue::from_string(text.replace(['\n', '\r'], " "))?)),
-        false => Ok(Cow::Borrowed(payload)),
+        true => Ok(Json::try_from(text.replace(['\n', '\r'], " ").as_bytes())?),
+        false => Ok(payload),
     }
 }
 
 /// Why a body is kept as bytes.
 #[derive(Debug, thiserror::Error)]
-#[error("the body is not JSON that every program can read: {0}")]
-struct Unreadable(#[from] serde_json::Error);
+enum Unreadable {
+    #[error(transparent)]
+    NotJson(#[from] DecodeError),
+    #[error(
+        "the body is not JSON that every program can read: it has half of a surrogate pair, or is nested too deeply"
+    )]
+    BySome,
+}
 
 /// Escapes what some programs take for the end of a line; in JSON, it can only be in a text.
 fn on_one_line(line: Vec<u8>) -> Vec<u8> {

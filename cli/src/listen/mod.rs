@@ -1,5 +1,6 @@
 //! `pos-webhooks listen`: deliveries into lines of JSON, acknowledged once they are safe.
 
+mod body;
 mod delivery;
 mod file;
 mod journal;

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use http::{Request, Response};
 use http_body_util::Full;
@@ -17,6 +17,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, Semaphore, watch};
+use tokio::time::Instant;
 
 /// How long a connection may wait for the next request, and a request's head may take.
 const IDLE: Duration = Duration::from_secs(30);
@@ -34,10 +35,10 @@ const OUT_OF_DESCRIPTORS: Duration = Duration::from_millis(50);
 struct Connections {
     most: Arc<Semaphore>,
     began: Instant,
-    open: Mutex<HashMap<u64, Arc<Connection>>>,
+    open: Mutex<HashMap<u64, Arc<ConnectionState>>>,
 }
 
-struct Connection {
+struct ConnectionState {
     /// Since when it waits for a request, in microseconds; `BUSY` while it is answering one.
     idle_since: AtomicU64,
     /// To be closed at once, instead of after the request that it is answering.
@@ -48,7 +49,7 @@ struct Connection {
 const BUSY: u64 = u64::MAX;
 
 impl Connections {
-    fn open(&self) -> MutexGuard<'_, HashMap<u64, Arc<Connection>>> {
+    fn open(&self) -> MutexGuard<'_, HashMap<u64, Arc<ConnectionState>>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -56,7 +57,7 @@ impl Connections {
         u64::try_from(self.began.elapsed().as_micros()).unwrap_or(BUSY - 1)
     }
 
-    fn idle(open: &HashMap<u64, Arc<Connection>>) -> impl Iterator<Item = (u64, &Connection)> {
+    fn idle(open: &HashMap<u64, Arc<ConnectionState>>) -> impl Iterator<Item = (u64, &ConnectionState)> {
         let all = open.values().map(|connection| (connection.idle_since.load(Ordering::Relaxed), &**connection));
         all.filter(|(since, _)| *since != BUSY)
     }
@@ -82,21 +83,20 @@ impl Connections {
     }
 }
 
-impl Connection {
+impl ConnectionState {
     fn close(&self) {
         self.at_once.store(true, Ordering::Relaxed);
         self.ending.notify_one();
     }
 }
 
+/// An answer over HTTP.
+pub type Reply = Response<Full<Bytes>>;
+
 /// What answers requests.
 pub trait Serve: Send + Sync + 'static {
     /// Answers a request of a connection from `peer`.
-    fn answer(
-        &self,
-        peer: SocketAddr,
-        request: Request<Incoming>,
-    ) -> impl Future<Output = Response<Full<Bytes>>> + Send;
+    fn answer(&self, peer: SocketAddr, request: Request<Incoming>) -> impl Future<Output = Reply> + Send;
 
     /// Takes note of a connection that ended before it had sent a whole request, or sent something else.
     fn malformed(&self, peer: SocketAddr, what: Malformed);
@@ -183,7 +183,8 @@ pub async fn serve<S: Serve>(listener: TcpListener, most: usize, service: Arc<S>
         };
         let Ok(permit) = permit else { break };
         let idle_since = connections.now().into();
-        let connection = Arc::new(Connection { idle_since, at_once: AtomicBool::new(false), ending: Notify::new() });
+        let connection =
+            Arc::new(ConnectionState { idle_since, at_once: AtomicBool::new(false), ending: Notify::new() });
         connections.open().insert(id, Arc::clone(&connection));
         let (connections, service) = (Arc::clone(&connections), Arc::clone(&service));
         tokio::spawn(async move {
@@ -203,7 +204,7 @@ pub async fn serve<S: Serve>(listener: TcpListener, most: usize, service: Arc<S>
 async fn converse<S: Serve>(
     stream: TcpStream,
     peer: SocketAddr,
-    state: &Connection,
+    state: &ConnectionState,
     connections: &Connections,
     service: &S,
 ) {

@@ -45,6 +45,7 @@ pub fn run(arguments: &[&str]) -> Done {
 }
 
 /// A directory of a test's own.
+#[allow(dead_code, reason = "not every test needs one")]
 pub fn directory(test: &str) -> PathBuf {
     let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cli").join(test);
     fs::create_dir_all(&directory).unwrap();
