@@ -4,6 +4,7 @@
 #![cfg(feature = "client")]
 
 use std::collections::BTreeMap;
+use std::fmt::Debug;
 
 use pos_webhooks::catalogue::{CredentialPlace, Operation, Parameter, Provider};
 use pos_webhooks::client::{AnyClient, Options, Retries};
@@ -133,12 +134,11 @@ async fn untyped(provider: &'static Provider, server: &str, operation: &'static 
 }
 
 /// Everything of a request: method, target, headers and body.
-fn bytes(request: &Request) -> (String, String, Vec<(String, Vec<u8>)>, Vec<u8>) {
+fn bytes(request: &Request) -> impl PartialEq + Debug {
     let headers = request.headers.iter().map(|(name, value)| (name.to_string(), value.as_bytes().to_vec()));
     let mut headers: Vec<_> = headers.collect();
     headers.sort();
-    let target = format!("{}?{}", request.url.path(), request.url.query().unwrap_or("-"));
-    (request.method.to_string(), target, headers, request.body.clone())
+    (request.method.to_string(), request.url.to_string(), headers, request.body.clone())
 }
 
 fn fields(request: &Request) -> BTreeMap<String, String> {

@@ -206,12 +206,13 @@ fn write_all(documents: &[(String, String)]) -> Result<(), Vec<String>> {
         return Err(findings);
     }
     let names = documents.iter().map(|(name, _)| format_ident!("{name}"));
+    let list = if documents.is_empty() { quote!(Vec::new) } else { quote!(|| vec![#(&#names::PROVIDER),*]) };
     let providers = quote! {
         #(#modules)*
 
         /// The providers that are compiled in, by name.
         pub static PROVIDERS: ::std::sync::LazyLock<Vec<&'static crate::catalogue::Provider>> =
-            ::std::sync::LazyLock::new(|| vec![#(&#names::PROVIDER),*]);
+            ::std::sync::LazyLock::new(#list);
     };
     write_file("providers.rs", &providers.to_string()).map_err(|problem| vec![problem])
 }

@@ -390,7 +390,7 @@ fn sign(signature: &Signature, place: &EventNamePlace) -> TokenStream {
             errors.push("the time cannot be written as the provider writes it");
             quote!(at)
         }
-        Some(_) | None => quote!(crate::verify::Timestamp::UNIX_EPOCH),
+        Some(_) | None => quote!(at: crate::verify::Timestamp::UNIX_EPOCH),
     };
     let errors = match errors.split_last() {
         Some((last, [])) => (*last).to_owned(),
@@ -414,7 +414,7 @@ fn sign(signature: &Signature, place: &EventNamePlace) -> TokenStream {
         pub fn sign(
             #(#arguments),*
         ) -> Result<Vec<(&'static str, String)>, crate::verify::ReceiverError> {
-            let delivery = crate::verify::ToSign { url: #url, id: #id, headers: &[], body, at: #at };
+            let delivery = crate::verify::ToSign { url: #url, id: #id, headers: &[], body, #at };
             let signed = crate::receiver::sign(&PROVIDER, secret, &delivery)?;
             #collected
         }
