@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use crate::catalogue::{EventNamePlace, Provider, Verification};
 use crate::events::{Acknowledgement, acknowledgement, idempotency_key, identify};
 use crate::json::error::DecodeError;
-use crate::values::Secret;
 use crate::signature::{Headers, ReceiverError, ToSign, Verifier, VerifyError};
+use crate::values::Secret;
 
 /// What a receiver has to know of the registration whose deliveries it receives.
 #[derive(Clone, Copy, Debug, Default)]

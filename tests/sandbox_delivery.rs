@@ -58,23 +58,23 @@ async fn register(sandbox: &Sandbox, provider: &str, url: &str) -> Secret {
                 // One URL has one type.
                 let url = if type_.as_str() == "Menu" { format!("{url}&menu") } else { url.to_owned() };
                 let webhook = mipos::models::CreateWebhook { url, type_: Some(type_) };
-                sandbox.client::<pos_webhooks::mipos::Client>().unwrap().create_webhook(&webhook).await.unwrap();
+                sandbox.client::<mipos::Client>().unwrap().create_webhook(&webhook).await.unwrap();
             }
             sandbox.account("mipos").unwrap().credentials["secret"].clone()
         }
         "mypos" => {
             let webhook = mypos::models::CreateWebhook { payload_url: url.into(), secret: "chosen".into() };
-            sandbox.client::<pos_webhooks::mypos::Client>().unwrap().create_webhook(&webhook).await.unwrap();
+            sandbox.client::<mypos::Client>().unwrap().create_webhook(&webhook).await.unwrap();
             "chosen".into()
         }
         "dealpos" => {
             sandbox.register("dealpos", url, &[]).unwrap();
-            sandbox.account("dealpos").unwrap().credentials["api_key"].clone()
+            sandbox.account("dealpos").unwrap().credentials["secret"].clone()
         }
         _ => {
             let events = vipps::EventName::ALL.iter().map(ToString::to_string).collect();
             let webhook = vipps::models::RegisterWebhook { url: url.into(), events };
-            sandbox.client::<pos_webhooks::vipps::Client>().unwrap().register_webhook(&webhook).await.unwrap().secret
+            sandbox.client::<vipps::Client>().unwrap().register_webhook(&webhook).await.unwrap().secret
         }
     }
 }
@@ -164,7 +164,7 @@ async fn only_what_asks_for_an_event_gets_it() {
     sandbox.register("dealpos", &endpoint.url, &["paymentCreated"]).unwrap();
     assert_eq!(sandbox.deliver("dealpos", "paymentDeleted").await.unwrap().len(), 0);
     assert_eq!(sandbox.deliver("dealpos", "paymentCreated").await.unwrap().len(), 1);
-    let client = sandbox.client::<pos_webhooks::mypos::Client>().unwrap();
+    let client = sandbox.client::<mypos::Client>().unwrap();
     let webhook = mypos::models::CreateWebhook { payload_url: endpoint.url.clone(), secret: "chosen".into() };
     let id = client.create_webhook(&webhook).await.unwrap().webhook.id;
     let off = mypos::models::UpdateWebhook { is_active: Some(0), payload_url: None, secret: None };
@@ -337,7 +337,7 @@ async fn an_attempt_says_how_much_of_the_answer_it_keeps() {
 async fn delivered_to(sandbox: &Sandbox, url: &str) -> Option<(Secret, Attempt)> {
     let events = vec!["login.merchant-initiated.ping.v1".to_owned()];
     let webhook = vipps::models::RegisterWebhook { url: url.into(), events };
-    let client = sandbox.client::<pos_webhooks::vipps::Client>().unwrap();
+    let client = sandbox.client::<vipps::Client>().unwrap();
     let registered = client.register_webhook(&webhook).await.ok()?;
     let attempts = sandbox.deliver("vipps", "login.merchant-initiated.ping.v1").await.unwrap();
     client.delete_webhook(&registered.id).await.unwrap();

@@ -225,7 +225,7 @@ async fn a_fault_that_could_never_happen_is_refused() {
     assert_eq!(refused(AnswerFault::Status { status: 99, retry_after_seconds: None }.into()), FaultError::Status(99));
     assert_eq!(refused(answer().event("ORDER")), FaultError::Place);
     assert_eq!(refused(Fault::from(DeliveryFault::Reset).operation("list_webhooks")), FaultError::Place);
-    assert!(refused(answer().provider("stripe")).to_string().ends_with("there are: mipos, mypos, dealpos, vipps"));
+    assert!(refused(answer().provider("stripe")).to_string().ends_with("there are: dealpos, mipos, mypos, vipps"));
     let error = refused(answer().provider("vipps").operation("update_webhook"));
     assert!(error.to_string().ends_with("there are: list_webhooks, register_webhook, delete_webhook"), "{error}");
 }
@@ -247,7 +247,7 @@ async fn everything_can_be_asked_for_over_http() {
     assert_eq!(ask(&sandbox, "POST", "/faults", fault).await.0, 204);
     let fault = r#"{"delivery": "wrong_signature", "event": "paymentCreated", "probability": 0.5}"#;
     assert_eq!(ask(&sandbox, "POST", "/faults", fault).await.0, 204);
-    let clients = sandbox.client::<pos_webhooks::mipos::Client>().unwrap();
+    let clients = sandbox.client::<mipos::Client>().unwrap();
     assert!(clients.list_webhooks().await.is_ok(), "the client tries again, after a second");
     let (status, faults) = ask(&sandbox, "GET", "/faults", "").await;
     let other = json!({"delivery": "wrong_signature", "event": "paymentCreated", "probability": 0.5});

@@ -54,7 +54,7 @@ mod mipos_calls {
     #[tokio::test]
     async fn creates_lists_updates_and_deletes() {
         let sandbox = Sandbox::start().await.unwrap();
-        let client = sandbox.client::<pos_webhooks::mipos::Client>().unwrap();
+        let client = sandbox.client::<mipos::Client>().unwrap();
         assert_eq!(client.list_webhooks().await.unwrap(), []);
         let created = client.create_webhook(&create("https://a.test")).await.unwrap();
         assert_eq!(created.message, "Webhook successfully created");
@@ -79,7 +79,7 @@ mod mipos_calls {
     #[tokio::test]
     async fn refuses_conflicts_with_the_documented_message() {
         let sandbox = Sandbox::start().await.unwrap();
-        let client = sandbox.client::<pos_webhooks::mipos::Client>().unwrap();
+        let client = sandbox.client::<mipos::Client>().unwrap();
         client.create_webhook(&create("https://a.test")).await.unwrap();
         client.create_webhook(&create("https://b.test")).await.unwrap();
 
@@ -172,7 +172,7 @@ mod mypos_calls {
     #[tokio::test]
     async fn creates_gets_updates_and_deletes() {
         let sandbox = Sandbox::start().await.unwrap();
-        let client = sandbox.client::<pos_webhooks::mypos::Client>().unwrap();
+        let client = sandbox.client::<mypos::Client>().unwrap();
         let created = client.create_webhook(&create(1)).await.unwrap().webhook;
         assert_eq!(created.is_active, Some(true));
         assert_eq!(created.secret.as_ref().unwrap().expose(), "chosen", "the secret comes back in clear");
@@ -211,7 +211,7 @@ mod mypos_calls {
     #[tokio::test]
     async fn lists_in_pages_of_twenty() {
         let sandbox = Sandbox::start().await.unwrap();
-        let client = sandbox.client::<pos_webhooks::mypos::Client>().unwrap();
+        let client = sandbox.client::<mypos::Client>().unwrap();
         for number in 0..23 {
             client.create_webhook(&create(number)).await.unwrap();
         }
@@ -241,7 +241,7 @@ mod mypos_calls {
         let form = call.header(CONTENT_TYPE, "application/x-www-form-urlencoded");
         let answer = send(form.body("payload_url=https%3A%2F%2Fa.test%2F%3Fa%3D1%2B2")).await;
         assert_eq!(answer.note(), "secret: it is required");
-        let client = sandbox.client::<pos_webhooks::mypos::Client>().unwrap();
+        let client = sandbox.client::<mypos::Client>().unwrap();
         let id = client.create_webhook(&create(1)).await.unwrap().webhook.id;
         for (form, note) in
             [("is_active=no", "is_active: value is not of type"), ("is_active=2", "is_active: value is")]
@@ -276,7 +276,7 @@ mod vipps_calls {
     #[tokio::test]
     async fn registers_lists_and_deletes() {
         let sandbox = Sandbox::start().await.unwrap();
-        let client = sandbox.client::<pos_webhooks::vipps::Client>().unwrap();
+        let client = sandbox.client::<vipps::Client>().unwrap();
         let first = client.register_webhook(&register("https://a.test", &[CAPTURED])).await.unwrap();
         let second = client.register_webhook(&register("https://a.test", &[CAPTURED])).await.unwrap();
         assert_ne!(first.id, second.id);
@@ -300,7 +300,7 @@ mod vipps_calls {
     #[tokio::test]
     async fn limits_registrations_per_event_and_sales_unit() {
         let sandbox = Sandbox::start().await.unwrap();
-        let client = sandbox.client::<pos_webhooks::vipps::Client>().unwrap();
+        let client = sandbox.client::<vipps::Client>().unwrap();
         for _ in 0..25 {
             client.register_webhook(&register("https://a.test", &[CAPTURED])).await.unwrap();
         }
@@ -431,9 +431,9 @@ async fn register_at(sandbox: &Sandbox, call: &(&str, Method, &str, [&str; 2]), 
 async fn with_webhooks() -> Sandbox {
     let sandbox = Sandbox::start().await.unwrap();
     let webhook = mypos::models::CreateWebhook { payload_url: "https://a.test".into(), secret: "x".into() };
-    sandbox.client::<pos_webhooks::mypos::Client>().unwrap().create_webhook(&webhook).await.unwrap();
+    sandbox.client::<mypos::Client>().unwrap().create_webhook(&webhook).await.unwrap();
     let webhook = mipos::models::CreateWebhook { url: "https://a.test".into(), type_: None };
-    sandbox.client::<pos_webhooks::mipos::Client>().unwrap().create_webhook(&webhook).await.unwrap();
+    sandbox.client::<mipos::Client>().unwrap().create_webhook(&webhook).await.unwrap();
     sandbox
 }
 
@@ -531,13 +531,13 @@ async fn members_that_are_not_documented_are_refused_where_the_provider_does() {
 #[tokio::test]
 async fn ids_are_compared_without_case() {
     let sandbox = with_webhooks().await;
-    let client = sandbox.client::<pos_webhooks::mypos::Client>().unwrap();
+    let client = sandbox.client::<mypos::Client>().unwrap();
     let id = sandbox.registrations("mypos").unwrap()[0].id.to_uppercase();
     client.get_webhook(&id).await.unwrap();
     let off = mypos::models::UpdateWebhook { is_active: Some(0), payload_url: None, secret: None };
     client.update_webhook(&id, &off).await.unwrap();
     client.delete_webhook(&id).await.unwrap();
-    let client = sandbox.client::<pos_webhooks::vipps::Client>().unwrap();
+    let client = sandbox.client::<vipps::Client>().unwrap();
     let webhook = vipps::models::RegisterWebhook { url: "https://a.test".into(), events: Vec::new() };
     let id = client.register_webhook(&webhook).await.unwrap().id;
     client.delete_webhook(&id.to_uppercase()).await.unwrap();
@@ -569,7 +569,11 @@ async fn the_documented_paths_are_there_without_the_name_of_the_provider() {
     let client = vipps::Client::new(&format!("{}/webhooks", sandbox.url()), credentials()).unwrap();
     let webhook = vipps::models::RegisterWebhook { url: "https://a.test".into(), events: Vec::new() };
     let id = client.register_webhook(&webhook).await.unwrap().id;
-    assert_eq!(sandbox.client::<pos_webhooks::vipps::Client>().unwrap().list_webhooks().await.unwrap().webhooks.len(), 0, "it is of no sales unit");
+    assert_eq!(
+        sandbox.client::<vipps::Client>().unwrap().list_webhooks().await.unwrap().webhooks.len(),
+        0,
+        "it is of no sales unit"
+    );
     assert_eq!(sandbox.registrations("vipps").unwrap()[0].id, id);
     let unknown = reqwest::Client::new().post(format!("{}/webhooks/v1/webhooks", sandbox.url()));
     let unknown = unknown.bearer_auth(sandbox.account("vipps").unwrap().credentials["token"].expose());
@@ -585,7 +589,7 @@ async fn tells_what_there_is_where_there_is_nothing() {
     let answer = send(request(&sandbox, "vipps", Method::PATCH, "/v1/webhooks")).await;
     assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED);
     let error = sandbox.account("stripe").unwrap_err();
-    assert_eq!(error.to_string(), "there is no provider `stripe`; there are: mipos, mypos, dealpos, vipps");
+    assert_eq!(error.to_string(), "there is no provider `stripe`; there are: dealpos, mipos, mypos, vipps");
 }
 
 #[tokio::test]
@@ -593,7 +597,7 @@ async fn tells_how_to_call_each_provider() {
     let sandbox = Sandbox::builder().seed(7).start().await.unwrap();
     let told: Value = send(reqwest::Client::new().get(format!("{}/_sandbox", sandbox.url()))).await.json();
     let names: Vec<_> = told.as_array().unwrap().iter().map(|account| account["provider"].as_str().unwrap()).collect();
-    assert_eq!(names, ["mipos", "mypos", "dealpos", "vipps"]);
+    assert_eq!(names, ["dealpos", "mipos", "mypos", "vipps"]);
     assert_eq!(told, serde_json::to_value(sandbox.accounts()).unwrap());
     assert_eq!(told[3]["base_url"], format!("{}/vipps", sandbox.url()));
 }
@@ -607,10 +611,10 @@ async fn life(seed: u64) -> Vec<String> {
         .flat_map(|account| account.credentials.values().map(|secret| secret.expose().to_owned()))
         .collect();
     let webhook = vipps::models::RegisterWebhook { url: "https://a.test".into(), events: Vec::new() };
-    let registered = sandbox.client::<pos_webhooks::vipps::Client>().unwrap().register_webhook(&webhook).await.unwrap();
+    let registered = sandbox.client::<vipps::Client>().unwrap().register_webhook(&webhook).await.unwrap();
     seen.extend([registered.id, registered.secret.expose().to_owned()]);
     let webhook = mypos::models::CreateWebhook { payload_url: "https://a.test".into(), secret: "x".into() };
-    seen.push(sandbox.client::<pos_webhooks::mypos::Client>().unwrap().create_webhook(&webhook).await.unwrap().webhook.id);
+    seen.push(sandbox.client::<mypos::Client>().unwrap().create_webhook(&webhook).await.unwrap().webhook.id);
     seen.push(sandbox.register("dealpos", "http://localhost:1", &[]).unwrap().id);
     seen
 }
@@ -627,7 +631,7 @@ async fn repeats_with_its_seed() {
 #[tokio::test]
 async fn ends_when_it_is_dropped() {
     let sandbox = Sandbox::start().await.unwrap();
-    let client = sandbox.client::<pos_webhooks::mipos::Client>().unwrap();
+    let client = sandbox.client::<mipos::Client>().unwrap();
     client.list_webhooks().await.unwrap();
     drop(sandbox);
     // The listener closes as soon as its task runs.

@@ -14,8 +14,8 @@ use serde_json::value::RawValue;
 
 use crate::changes::compact;
 use crate::input::{self, Head};
-use crate::report::Plain;
 use crate::options::unknown_event;
+use crate::report::Plain;
 use crate::{Stop, complain, print, warn};
 
 /// Decode a payload: which event it is, and what identifies it

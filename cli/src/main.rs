@@ -195,8 +195,6 @@ fn provider() -> impl TypedValueParser<Value = &'static Provider> {
         .try_map(|name| PROVIDERS.iter().copied().find(|provider| provider.name == name).ok_or("no such provider"))
 }
 
-
-
 /// Ends the program where the value of an argument is not among `known`. clap, which suggests what is close to it, cannot
 /// know them, since they depend on the provider.
 fn check_value(subcommand: &str, argument: &str, value: &str, known: impl IntoIterator<Item = impl Into<Str>>) {

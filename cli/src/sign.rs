@@ -83,7 +83,11 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
     };
     let id = id.clone().unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
     let at = at.unwrap_or_else(Timestamp::now);
-    headers.extend(signed(provider, &secret, &ToSign { url: url.as_deref(), id: Some(&id), headers: &[], body: &body, at })?);
+    headers.extend(signed(
+        provider,
+        &secret,
+        &ToSign { url: url.as_deref(), id: Some(&id), headers: &[], body: &body, at },
+    )?);
     if headers.iter().any(|(_, value)| HeaderValue::from_str(value).is_err()) {
         return Err(Stop::Usage("the value of --event cannot be sent in a header".to_owned()));
     }
@@ -138,7 +142,10 @@ fn note_unused(Arguments { provider, url, event, id, at, .. }: &Arguments, signa
 fn providers() -> String {
     let line = |provider: &&'static Provider| {
         let Some(signature) = verification::default_signature(provider) else {
-            return format!("  {:9}None, since it signs nothing. A key that was agreed on is sent as it is.", provider.name);
+            return format!(
+                "  {:9}None, since it signs nothing. A key that was agreed on is sent as it is.",
+                provider.name
+            );
         };
         let mut names: Vec<&str> = Vec::new();
         if let Some(EventNamePlace::Header(name)) = provider.event_name {

@@ -172,9 +172,9 @@ fn other_urls(delivery: &Captured<'_>) -> Vec<Change> {
     urls.extend(
         host.map(|host| (format!("with the host of the header `Host`, {host:?}"), format!("{host}{path}{query}"))),
     );
-    urls.extend(target.map(|target| {
-        (format!("with the path of the request line, {target:?}"), format!("{authority}{target}"))
-    }));
+    urls.extend(
+        target.map(|target| (format!("with the path of the request line, {target:?}"), format!("{authority}{target}"))),
+    );
     urls.extend(host.zip(target).map(|(host, target)| {
         let what = "with the host of the header `Host` and the path of the request line".to_owned();
         (what, format!("{host}{target}"))

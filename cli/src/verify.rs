@@ -187,7 +187,8 @@ fn verify(delivery: &Captured<'_>, secrets: &[Secret]) -> Result<usize, NotVerif
     for (index, secret) in secrets.iter().enumerate() {
         match (delivery.verify(secret), &farthest) {
             (Ok(()), _) => return Ok(index),
-            (Err(NotVerified::Refused(error)), NotVerified::Refused(before)) if Step::of(&error) <= Step::of(before) => {}
+            (Err(NotVerified::Refused(error)), NotVerified::Refused(before))
+                if Step::of(&error) <= Step::of(before) => {}
             (Err(not_verified), _) => farthest = not_verified,
         }
     }

@@ -691,7 +691,8 @@ mod credentials {
     #[test]
     fn come_from_the_environment() {
         let shell = Shell::new("environment");
-        for provider in PROVIDERS.iter().filter(|provider| provider.credential.is_some()).map(|provider| provider.name) {
+        for provider in PROVIDERS.iter().filter(|provider| provider.credential.is_some()).map(|provider| provider.name)
+        {
             let variables =
                 shell.sandbox.account(provider).unwrap().credentials.iter().map(|(name, value)| {
                     (format!("POS_WEBHOOKS_{}_{}", provider, name).to_uppercase(), value.expose())

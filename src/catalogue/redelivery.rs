@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use http::StatusCode;
-use serde::de::{Deserializer, Error};
 use serde::Deserialize;
+use serde::de::{Deserializer, Error};
 
 use crate::leak;
 
@@ -91,12 +91,15 @@ impl Failure {
 impl<'de> Deserialize<'de> for Failure {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let class = text.strip_suffix("XX").and_then(|class| class.parse().ok()).filter(|class| (1..=5).contains(class));
+        let class =
+            text.strip_suffix("XX").and_then(|class| class.parse().ok()).filter(|class| (1..=5).contains(class));
         match (text.as_str(), class, text.parse()) {
             ("none", _, _) => Ok(Self::NoAnswer),
             (_, Some(class), _) => Ok(Self::Class(class)),
             (_, None, Ok(status)) => Ok(Self::Status(status)),
-            (_, None, Err(_)) => Err(D::Error::custom(format_args!("`{text}` is neither a status nor a class of them"))),
+            (_, None, Err(_)) => {
+                Err(D::Error::custom(format_args!("`{text}` is neither a status nor a class of them")))
+            }
         }
     }
 }

@@ -12,11 +12,11 @@ use axum::response::Response;
 use axum::routing::{MethodFilter, on};
 use serde_json::{Map, Value};
 
+use super::Inner;
 use super::backends::{Backends, credential_name, is_credential};
 use super::call::{Answer, Broken, Call, Problem, Reason};
 use super::fault::{AnswerFault, latency};
 use super::server::{Break, Breaker};
-use super::Inner;
 use crate::Secret;
 use crate::catalogue::{self, CredentialPlace, Operation, Parameter, Provider};
 use crate::validate::Invalid;
@@ -39,9 +39,8 @@ pub(super) fn routes(providers: &[&'static Provider]) -> Router<Arc<Inner>> {
             let method = Method::from_bytes(operation.method.as_bytes()).ok();
             let Some(method) = method.and_then(|method| MethodFilter::try_from(method).ok()) else { continue };
             for prefix in prefixes(provider) {
-                let path = format!("{prefix}{}", operation.path);
-                let shape = path.split('/').map(|part| if part.starts_with('{') { "{}" } else { part });
-                if *taken.entry(shape.collect::<Vec<_>>().join("/")).or_insert(provider.name) != provider.name {
+                let route = route(&format!("{prefix}{}", operation.path));
+                if is_own(&route) || *taken.entry(route.clone()).or_insert(provider.name) != provider.name {
                     continue;
                 }
                 let below = prefix.len();
@@ -51,11 +50,27 @@ pub(super) fn routes(providers: &[&'static Provider]) -> Router<Arc<Inner>> {
                                     request: Request| {
                     serve(inner, provider, operation, connection, path, (below, request))
                 };
-                router = router.route(&path, on(method, handler));
+                router = router.route(&route, on(method, handler));
             }
         }
     }
     router
+}
+
+/// A path whose parameters are named by where they are: the router takes one name for each place, and each provider has its
+/// own.
+fn route(path: &str) -> String {
+    let segments = path.split('/').enumerate();
+    let segments = segments.map(|(index, part)| match part.contains('{') {
+        true => format!("{{{index}}}"),
+        false => part.to_owned(),
+    });
+    segments.collect::<Vec<_>>().join("/")
+}
+
+/// Whether the path belongs to the sandbox itself.
+fn is_own(path: &str) -> bool {
+    path == "/" || path.starts_with("/_sandbox")
 }
 
 /// What the paths of a provider's calls begin with: its name, and the path of each documented server, for programs in
@@ -93,7 +108,11 @@ async fn serve(
             return response;
         }
     }
-    let parameters = path.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    let names: Vec<_> = operation.path.split('{').skip(1).filter_map(|rest| Some(rest.split_once('}')?.0)).collect();
+    // Those in front are of the server's URL.
+    let values = path.iter().skip(path.iter().count().saturating_sub(names.len()));
+    let parameters = names.into_iter().zip(values);
+    let parameters = parameters.map(|(name, (_, value))| (name.to_owned(), value.to_owned())).collect();
     let (head, body) = request.into_parts();
     let query = form_urlencoded::parse(head.uri.query().unwrap_or_default().as_bytes()).into_owned().collect();
     let received = Received {

@@ -6,10 +6,10 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
 use sha2::{Sha256, Sha512};
 
-use crate::catalogue::{Algorithm, Key, KeyEncoding};
 use super::encoding::Bytes;
 use super::error::ReceiverError;
 use super::text::{Template, Values};
+use crate::catalogue::{Algorithm, Key, KeyEncoding};
 use crate::values::Secret;
 
 /// A key of a signature.

@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use crate::catalogue::{Part, Signature, Verification};
 use crate::catalogue::EventNamePlace;
+use crate::catalogue::{Part, Signature, Verification};
 
 impl Verification {
     /// What a verified delivery proves and what it does not, by the signature of this name or the default one: a clause, such

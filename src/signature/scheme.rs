@@ -4,7 +4,6 @@ use std::borrow::Cow;
 
 use jiff::Timestamp;
 
-use crate::catalogue::{Digest, FormPart, Hash, Part, Signature, Verification};
 use super::encoding::Bytes;
 use super::error::{ReceiverError, VerifyError};
 use super::form::{self, Form};
@@ -12,6 +11,7 @@ use super::headers::Headers;
 use super::key::Signatures;
 use super::member;
 use super::text::{Other, Template, Url, Values};
+use crate::catalogue::{Digest, FormPart, Hash, Part, Signature, Verification};
 
 /// What is the same for every delivery, prepared once.
 #[derive(Clone)]

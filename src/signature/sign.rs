@@ -2,11 +2,11 @@
 
 use jiff::Timestamp;
 
-use crate::catalogue::{KeyPlace, Verification};
 use super::error::{ReceiverError, VerifyError};
 use super::form;
 use super::key::{SigningKey, not_blank};
 use super::scheme::{Carried, Scheme, described};
+use crate::catalogue::{KeyPlace, Verification};
 use crate::values::Secret;
 
 /// A delivery that is to be signed.

@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use crate::catalogue::Part;
 use super::error::ReceiverError;
+use crate::catalogue::Part;
 use crate::urls;
 
 /// What a delivery brings to the text.

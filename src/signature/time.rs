@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::catalogue::TimeFormat;
 use super::error::VerifyError;
+use crate::catalogue::TimeFormat;
 use crate::times::{has_form, http_date, to_http_date};
 
 impl TimeFormat {

@@ -8,12 +8,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::custom::CustomVerification;
-use crate::catalogue::{KeyPlace, Verification};
 use super::error::{ReceiverError, VerifyError};
 use super::headers::Headers;
 use super::key::{Secrets, SigningKey};
 use super::scheme::{Scheme, described};
 use super::time::within;
+use crate::catalogue::{KeyPlace, Verification};
 use crate::values::Secret;
 
 /// Verifies deliveries as a description says. `Debug` does not show secrets.

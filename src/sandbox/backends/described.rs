@@ -7,10 +7,10 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::Special;
+use super::account::{constant_headers, credential_name, made_secret, value_of};
 use crate::Secret;
 use crate::catalogue::{
-    Event, EventNamePlace, KeyEncoding, Parameter, Part, Provider, RegistrationCall, Role, SecretOrigin, Values,
-    Verification,
+    Event, EventNamePlace, Part, Provider, RegistrationCall, Role, SecretOrigin, Values, Verification,
 };
 use crate::sandbox::call::{Answer, Broken, Call, Problem, Reason};
 use crate::sandbox::delivery::target;
@@ -166,13 +166,7 @@ impl Backend {
     }
 
     /// Why nothing could ever be delivered or verified by what is asked for, and what the provider itself objects to.
-    fn objections(
-        &self,
-        call: &Call<'_>,
-        task: Task,
-        documented: &RegistrationCall,
-        asked: &Values,
-    ) -> Vec<Problem> {
+    fn objections(&self, call: &Call<'_>, task: Task, documented: &RegistrationCall, asked: &Values) -> Vec<Problem> {
         let problem = |pointer: &str, missing, reason: &str| Problem {
             in_body: true,
             name: pointer.trim_start_matches('/').to_owned(),
@@ -308,7 +302,8 @@ impl Backend {
             headers.push((name, event.name.to_owned()));
         }
         let verification = self.provider.verification.filter(|it| {
-            matches!(it, Verification::Signatures(_) | Verification::Keys(_)) && !registration.secret.expose().is_empty()
+            matches!(it, Verification::Signatures(_) | Verification::Keys(_))
+                && !registration.secret.expose().is_empty()
         });
         if let Some(verification) = verification {
             for name in signed_headers(&verification) {
@@ -330,53 +325,6 @@ impl Backend {
 
 /// The name of the account's secret, where registrations have none of their own.
 const SECRET: &str = "secret";
-
-/// The headers that are the same for every call, each once.
-pub(in crate::sandbox) fn constant_headers(provider: &'static Provider) -> Vec<&'static Parameter> {
-    let mut found: Vec<&Parameter> = Vec::new();
-    for header in provider.operations.iter().flat_map(|operation| operation.headers).filter(|it| it.constant) {
-        match found.iter_mut().find(|known| known.name.eq_ignore_ascii_case(header.name)) {
-            Some(known) if header.required => *known = header,
-            Some(_) => {}
-            None => found.push(header),
-        }
-    }
-    found
-}
-
-/// The name of a constant header among the credentials of an account.
-pub(in crate::sandbox) fn credential_name(header: &str) -> String {
-    header.to_ascii_lowercase().replace('-', "_")
-}
-
-/// A value that a header accepts; `None` where none is known, and for one that need not be sent and is not a credential.
-fn value_of(header: &Parameter, random: &mut Random) -> Option<Secret> {
-    let schema: Value = serde_json::from_str(header.schema).unwrap_or_default();
-    let listed = schema.pointer("/enum/0").or_else(|| schema.get("default"));
-    let listed = listed.map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned).into());
-    if listed.is_none() && !header.required && !is_credential(&schema) {
-        return None;
-    }
-    let made = [random.token(), random.id().into(), "123456".into(), "true".into()];
-    listed.into_iter().chain(made).find(|value: &Secret| header.validate(value.expose()).is_ok())
-}
-
-/// Whether a schema is that of something secret.
-pub(in crate::sandbox) fn is_credential(schema: &Value) -> bool {
-    schema.get("format").is_some_and(|format| format == "password")
-}
-
-/// A new secret in the form that the provider's signatures want.
-fn made_secret(provider: &Provider, random: &mut Random) -> Secret {
-    let Some(signature) = provider.verification.as_ref().and_then(|it| it.signature(None)) else {
-        return random.token();
-    };
-    let text = match signature.key.encoding {
-        KeyEncoding::Hex => random.token(),
-        KeyEncoding::Text | KeyEncoding::Base64 => random.key(),
-    };
-    format!("{}{}", signature.key.prefix, text.expose()).into()
-}
 
 /// The headers that are signed beside those that belong to the signature.
 fn signed_headers(verification: &Verification) -> Vec<&'static str> {

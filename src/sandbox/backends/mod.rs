@@ -1,5 +1,6 @@
 //! The simulated providers: what each does by its description, and the little that is documented beside it.
 
+mod account;
 mod described;
 #[cfg(feature = "mipos")]
 mod mipos;
@@ -14,8 +15,9 @@ use super::call::{Answer, Broken, Call, Problem, Reason};
 use super::random::Random;
 use crate::catalogue::{Provider, Values};
 
+pub(super) use account::{constant_headers, credential_name, is_credential};
 pub use described::Registration;
-pub(super) use described::{Backend, Outgoing, Stored, constant_headers, credential_name, is_credential};
+pub(super) use described::{Backend, Outgoing, Stored};
 
 /// What is documented of a provider beside its description. Every method has the behaviour of a provider of which nothing
 /// more is.

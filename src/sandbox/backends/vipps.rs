@@ -5,8 +5,8 @@ use axum::http::header::AUTHORIZATION;
 
 use super::{Registration, Special, Stored};
 use crate::catalogue::{Role, Values};
-use crate::sandbox::call::{Answer, Broken, Call, Problem, Reason};
 use crate::client::is_loopback;
+use crate::sandbox::call::{Answer, Broken, Call, Problem, Reason};
 use crate::sandbox::random::Random;
 use crate::vipps::models::{self, ExtraDetail};
 use crate::vipps::{EventName, headers};

@@ -19,7 +19,6 @@ use crate::catalogue::Provider;
 use crate::sandbox::delivery::{Attempt, Message};
 use crate::sandbox::{Account, Inner, Registration};
 
-
 /// How long a request for news waits for them.
 const NEWS: Duration = Duration::from_secs(20);
 
