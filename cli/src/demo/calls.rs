@@ -3,7 +3,7 @@
 use std::error::Error;
 
 use pos_webhooks::Secret;
-use pos_webhooks::catalogue::{Provider, RegistrationCall, Role, SecretOrigin, Values};
+use pos_webhooks::catalogue::{Operation, Provider, RegistrationCall, Role, SecretOrigin, Values};
 use pos_webhooks::client::AnyClient;
 use pos_webhooks::sandbox::Sandbox;
 use serde_json::{Value, json};
@@ -152,12 +152,23 @@ impl<'a> Calls<'a> {
 
     async fn call(&self, call: &RegistrationCall, values: &Values) -> Result<Value, Miss> {
         let operation = self.provider.operation(call.operation).ok_or(Miss::Undocumented)?;
-        let parameters = call.parameters(values);
+        let mut values = values.clone();
+        if let Some(Value::Bool(active)) = values.get(&Role::Active).filter(|_| has_numbers(operation, call)) {
+            values.insert(Role::Active, json!(u8::from(*active)));
+        }
+        let parameters = call.parameters(&values);
         let parameters: Vec<_> = parameters.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        let body = call.body(values).map(|body| body.to_string());
+        let body = call.body(&values).map(|body| body.to_string());
         let answer = self.client.call(operation, &parameters, body.as_deref()).await?;
         Ok(serde_json::from_slice(answer.body()).unwrap_or_default())
     }
+}
+
+/// Whether requests say with a number whether a registration is switched on, which answers may say with a boolean.
+fn has_numbers(operation: &Operation, call: &RegistrationCall) -> bool {
+    let examples = operation.request.iter().flat_map(|body| body.examples);
+    let mut examples = examples.filter_map(|example| serde_json::from_str(example.json).ok());
+    examples.any(|example| call.requested(&example).get(&Role::Active).is_some_and(Value::is_number))
 }
 
 fn has(events: &Value, name: &str) -> bool {
