@@ -81,14 +81,9 @@ fn headers_of_calls_are_marked_that_a_client_takes_once() {
 #[cfg(feature = "dealpos")]
 #[test]
 fn a_delivery_may_come_with_a_key_or_without() {
-    use pos_webhooks::catalogue::CredentialPlace;
-    for event in pos_webhooks::dealpos::PROVIDER.events {
-        let credential = event.credential.as_ref().expect(event.name);
-        assert_eq!(
-            (credential.place, credential.required),
-            (CredentialPlace::Header("X-API-Key"), false),
-            "{}",
-            event.name
-        );
-    }
+    use pos_webhooks::catalogue::Verification;
+    let Some(Verification::Keys(keys)) = pos_webhooks::dealpos::PROVIDER.verification else { panic!("no key") };
+    let places: Vec<_> = keys.places.iter().map(|place| (place.header, place.before)).collect();
+    assert_eq!(places, [("X-API-Key", ""), ("Authorization", "Bearer ")]);
+    assert!(keys.optional.is_some());
 }

@@ -110,7 +110,9 @@ fn a_member_of_another_type_or_name_is_an_error_with_its_place() {
             let error = read_with(&|value| *value = if value.is_number() { json!("1") } else { json!(1) }).unwrap_err();
             let place = error.place.replace(['.', '['], "/").replace(']', "");
             assert!(place == "/" || pointer.ends_with(&place) || format!("/{place}") == pointer, "{pointer}: {error}");
-            if original.pointer(&pointer).unwrap().is_object() && !pointer.ends_with("/schema") {
+            // An object of one member may stand for a variant, of which another member is an error in serde's own words.
+            let members = original.pointer(&pointer).unwrap().as_object().map_or(0, serde_json::Map::len);
+            if members > 1 && !pointer.ends_with("/schema") {
                 let error = read_with(&|value| value["unknown"] = json!(1)).unwrap_err();
                 assert!(error.message.contains("unknown"), "{pointer}: {error}");
             }

@@ -84,9 +84,9 @@ fn an_event_has_a_key_where_something_identifies_it() {
     assert_eq!(
         without,
         [
-            "Menu",
             "paymentUpdated",
             "paymentWriteoff",
+            "Menu",
             "recurring.charge-creation-failed.v1",
             "donations.agreement.started.v1",
             "donations.agreement.stopped.v1",

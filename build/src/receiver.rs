@@ -67,7 +67,7 @@ fn doc(spec: &Spec, verification: &Verification, place: &EventNamePlace) -> Stri
                     "A replay window of {seconds} seconds to both sides holds for the signed time. A redelivery that is \
                      signed anew passes.",
                 )),
-                None => add("There is no replay window: whoever has a genuine delivery can send it again."),
+                None => add("There is no replay window: anyone who has a genuine delivery can send it again."),
             }
         }
         Verification::Keys(keys) => {
@@ -144,12 +144,16 @@ fn signed(index: usize, signature: &Signature, route: bool) -> TokenStream {
     let url = needs_url(signature);
     let suffix = signature.name.as_deref().filter(|_| index > 0).and_then(names::snake);
     let function = suffix.map_or_else(|| format_ident!("new"), |suffix| format_ident!("new_{suffix}"));
-    let mut doc = "A receiver for".to_owned();
-    if route {
-        doc.push_str(" the event that the URL was registered for,");
+    let mut doc = match (route, url) {
+        (true, true) => "A receiver for the event and the URL as they were registered, with",
+        (true, false) => "A receiver for the event that the URL was registered for, with",
+        (false, true) => "A receiver for the URL as it was registered, with",
+        (false, false) => "A receiver with",
     }
-    doc.push_str(if url { " the URL as it was registered, and" } else { "" });
-    doc.push_str(" the secrets of its registrations, of which any is enough; give the old one and the new one while a secret is changed.");
+    .to_owned();
+    doc.push_str(
+        " the secrets of the registrations. Any of them is enough: give the old one and the new one while a secret is changed.",
+    );
     if index > 0 {
         doc.push_str(&format!("\n\n{}", signature.description));
     }

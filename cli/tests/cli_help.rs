@@ -355,7 +355,6 @@ mod terminal {
             "decode mypos body.json",
             "schema vipps nothing",
             "decode vipps --url https://shop.example --event epayments.payment.unknown.v1 captured.json",
-            &format!("{verify} --url https://shop.example body.json"),
             &format!("{verify} orders.ndjson"),
         ] {
             let lines = |seen: &Seen| -> Vec<String> {

@@ -356,11 +356,10 @@ fn what_is_missing_is_said_before_anything_begins() {
     for (arguments, expected) in [
         (&["vipps", "--secret-file", &secret][..], "--url"),
         (&["vipps", "--secret-file", &secret, "--url", "shop.example/hooks"], "URL"),
-        (&["vipps", "--accept-unsigned", "--url", URL], "no secret"),
-        (&["mypos", "--accept-unsigned"], "no secret"),
+        (&["vipps", "--accept-unsigned", "--url", URL], "--accept-unsigned is refused"),
+        (&["mypos", "--accept-unsigned"], "--accept-unsigned is refused"),
         (&["mypos"], "--secret-file"),
         (&["mipos", "--secret-file", &secret], "ORDER"),
-        (&["dealpos", "--secret-file", &secret, "--secret-file", &secret], "one"),
         (&["mypos", "--secret-file", &secret, "--append", "/dev/null"], "not a file"),
         (&["mypos", "--secret-file", &folder.file("nothing")], "nothing"),
         (&["mypos", "--secret-file", &secret], "192.0.2.1:1"),

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::body::{Body, Response};
-use super::call::{Credential, Parameter};
+use super::call::Parameter;
 use crate::json::members::Places;
 use crate::leak;
 
@@ -43,9 +43,6 @@ pub struct Event {
     /// blank; the empty pointer is the whole payload. Empty where nothing identifies the event.
     #[serde(deserialize_with = "leak::pointers")]
     pub idempotency_key: &'static [&'static str],
-    /// What the delivery carries as proof of its origin, where that is a key as it is. Signatures are
-    /// [`headers`](Event::headers).
-    pub credential: Option<Credential>,
     /// Headers of the delivery.
     #[serde(deserialize_with = "leak::slice")]
     pub headers: &'static [Parameter],

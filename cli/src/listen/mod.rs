@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use clap::Args;
 use pos_webhooks::catalogue::{EventNamePlace, Provider};
+use pos_webhooks::verify::ReceiverError;
 use pos_webhooks::{AnyReceiver, Registered};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -174,7 +175,13 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
     } else {
         AnyReceiver::new(provider, Registered { url: arguments.url.as_deref(), event, signature: None }, secrets)
     };
-    let receiver = receiver.map_err(|error| Stop::Usage(verification::usage(provider, &error)))?;
+    let receiver = receiver.map_err(|error| match error {
+        ReceiverError::NoSecret if arguments.accept_unsigned => Stop::Usage(format!(
+            "every registration with {} has a secret, so --accept-unsigned is refused; give the secret with --secret-file",
+            provider.name,
+        )),
+        error => Stop::Usage(verification::usage(provider, &error)),
+    })?;
     warn(arguments);
     let (journal, writer) = match &arguments.append {
         Some(file) => {
