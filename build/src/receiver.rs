@@ -14,8 +14,7 @@ pub fn receiver(spec: &Spec) -> TokenStream {
     let route = matches!(place, EventNamePlace::Route);
     let constructors = constructors(verification, route);
     let verifying = verifying(verification);
-    let window =
-        verification.default_signature().filter(|signature| window(signature).is_some()).map(|_| replay_window());
+    let window = verification.signatures().iter().any(|signature| window(signature).is_some()).then(replay_window);
     let naming = naming(place);
     let decoding = decoding(place);
     let sign = verification.default_signature().map(|signature| sign(signature, place));
@@ -99,7 +98,7 @@ fn constructors(verification: &Verification, route: bool) -> TokenStream {
     match verification {
         Verification::Signatures(signatures) => {
             let new = signatures.iter().enumerate().map(|(index, signature)| signed(index, signature, route));
-            let unsigned = signatures.first().and_then(|signature| signature.optional.as_ref());
+            let unsigned = signatures.iter().find_map(|signature| signature.optional.as_ref());
             let unsigned = unsigned.map(|reason| unverified("unsigned", reason, route));
             quote!(#(#new)* #unsigned)
         }
@@ -226,7 +225,7 @@ fn verifying(verification: &Verification) -> TokenStream {
     let (body, clock) = match verification {
         Verification::None(_) => return TokenStream::new(),
         Verification::Keys(_) => (false, false),
-        Verification::Signatures(_) => (true, verification.default_signature().is_some_and(|it| window(it).is_some())),
+        Verification::Signatures(signatures) => (true, signatures.iter().any(|signature| window(signature).is_some())),
         Verification::Custom { .. } => (true, true),
     };
     let (body, given_body) = if body { (quote!(body: &[u8],), quote!(body)) } else { (quote!(), quote!(&[])) };
@@ -251,12 +250,14 @@ fn verifying(verification: &Verification) -> TokenStream {
         }
         _ => errors.to_owned(),
     };
-    let parsed = match verification.default_signature().map(signs_member) {
-        Some(true) => "The body is parsed, since members of it are signed.",
-        _ => "The body is not parsed.",
+    let parsed = if verification.signatures().iter().any(signs_member) {
+        "The body is parsed where members of it are signed."
+    } else {
+        "The body is not parsed."
     };
     let doc = format!("Verifies a delivery. {parsed}\n\n# Errors\n\n{errors}");
-    let string_to_sign = verification.default_signature().filter(|signature| !signs_body_alone(signature)).map(|_| {
+    let shown = !verification.signatures().iter().all(signs_body_alone);
+    let string_to_sign = shown.then(|| {
         quote! {
             /// The text whose signature [`Receiver::verify`] looks for, to find out why a delivery is refused. No secret is in
             /// it. What is not UTF-8 in it is replaced.
@@ -364,13 +365,16 @@ fn decoding(place: &EventNamePlace) -> TokenStream {
 fn sign(signature: &Signature, place: &EventNamePlace) -> TokenStream {
     let mut arguments = Vec::new();
     let mut errors = Vec::new();
-    let named = match place {
+    let event_header = match place {
         EventNamePlace::Header(header) => {
             arguments.push(quote!(name: &EventName));
-            Some(quote!(headers.push((#header, name.to_string()));))
+            Some(&**header)
         }
         EventNamePlace::Body | EventNamePlace::LastPathSegment | EventNamePlace::Route => None,
     };
+    let named = event_header.map(|header| quote!(signed.insert(0, (#header, name.to_string()));));
+    let is_event = |name: &str| event_header.is_some_and(|header| header.eq_ignore_ascii_case(name));
+    let others = parts(signature).any(|part| matches!(part, Part::Header(name) if !is_event(name)));
     let url = if needs_url(signature) {
         arguments.push(quote!(url: &str));
         errors.push("no delivery is signed for the URL as it is written");
@@ -385,6 +389,14 @@ fn sign(signature: &Signature, place: &EventNamePlace) -> TokenStream {
         quote!(Some(id))
     } else {
         quote!(None)
+    };
+    let event = event_header.map(|header| quote!((#header, name.as_str())));
+    let headers = if others {
+        arguments.push(quote!(headers: &[(&str, &str)]));
+        errors.push("a header that is signed is not among the headers");
+        quote!(&[&[#event][..], headers].concat())
+    } else {
+        quote!(&[#event])
     };
     arguments.push(quote!(body: &[u8]));
     let at = match &signature.time {
@@ -404,23 +416,21 @@ fn sign(signature: &Signature, place: &EventNamePlace) -> TokenStream {
     let doc = format!(
         "The headers that a delivery of this body has, for tests of your own endpoint.\n\n# Errors\n\nWhen {errors}."
     );
-    let collected = match named {
+    let signed = match named {
         Some(named) => quote! {
-            let mut headers = Vec::new();
+            let mut signed = crate::receiver::sign(&PROVIDER, secret, &delivery)?;
             #named
-            headers.extend(signed);
-            Ok(headers)
+            Ok(signed)
         },
-        None => quote!(Ok(signed)),
+        None => quote!(crate::receiver::sign(&PROVIDER, secret, &delivery)),
     };
     quote! {
         #[doc = #doc]
         pub fn sign(
             #(#arguments),*
         ) -> Result<Vec<(&'static str, String)>, crate::verify::ReceiverError> {
-            let delivery = crate::verify::ToSign { url: #url, id: #id, headers: &[], body, #at };
-            let signed = crate::receiver::sign(&PROVIDER, secret, &delivery)?;
-            #collected
+            let delivery = crate::verify::ToSign { url: #url, id: #id, headers: #headers, body, #at };
+            #signed
         }
     }
 }

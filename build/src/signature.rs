@@ -28,12 +28,17 @@ pub enum Verification {
 }
 
 impl Verification {
+    /// The ways in which deliveries are signed.
+    pub fn signatures(&self) -> &[Signature] {
+        match self {
+            Self::Signatures(signatures) => signatures,
+            Self::Keys(_) | Self::None(_) | Self::Custom { .. } => &[],
+        }
+    }
+
     /// The signature that a receiver verifies unless it is asked for another one.
     pub fn default_signature(&self) -> Option<&Signature> {
-        match self {
-            Self::Signatures(signatures) => signatures.first(),
-            Self::Keys(_) | Self::None(_) | Self::Custom { .. } => None,
-        }
+        self.signatures().first()
     }
 }
 

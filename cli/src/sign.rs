@@ -83,11 +83,10 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
     };
     let id = id.clone().unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
     let at = at.unwrap_or_else(Timestamp::now);
-    headers.extend(signed(
-        provider,
-        &secret,
-        &ToSign { url: url.as_deref(), id: Some(&id), headers: &[], body: &body, at },
-    )?);
+    let given: Vec<_> = headers.iter().map(|(name, value): &(_, String)| (*name, value.as_str())).collect();
+    let delivery = ToSign { url: url.as_deref(), id: Some(&id), headers: &given, body: &body, at };
+    let signed = signed(provider, &secret, &delivery)?;
+    headers.extend(signed);
     if headers.iter().any(|(_, value)| HeaderValue::from_str(value).is_err()) {
         return Err(Stop::Usage("the value of --event cannot be sent in a header".to_owned()));
     }

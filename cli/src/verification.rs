@@ -51,15 +51,19 @@ impl Captured<'_> {
         self.provider.verification.as_ref()?.signature(self.signature)
     }
 
-    /// What the signature is of.
-    pub fn signed(&self) -> Signed {
+    /// Whether a header has the hash of the body, so that another body fails before the signature is compared.
+    pub fn has_content_hash(&self) -> bool {
+        self.description().and_then(|signature| signature.digest).is_some_and(|digest| digest.header.is_some())
+    }
+
+    /// What the signature is of. The secrets play no part in the text, but each has the form that the provider gives them.
+    pub fn signed(&self, secrets: &[Secret]) -> Signed {
         let Some(signature) = self.description() else { return Signed::Nothing };
         if signature.signed.iter().all(|parts| parts.iter().all(|part| *part == Part::Body)) {
             return Signed::Body;
         }
-        // The secret plays no part in the text that is signed.
-        let verifier = self.verifier(&Secret::from("any"));
-        let text = verifier.ok().and_then(|it| it.string_to_sign(&self.head.headers, self.body).ok().flatten());
+        let verifier = secrets.iter().find_map(|secret| self.verifier(secret).ok());
+        let text = verifier.and_then(|it| it.string_to_sign(&self.head.headers, self.body).ok().flatten());
         text.map_or(Signed::Unknown, |text| Signed::Text(String::from_utf8_lossy(&text).into_owned()))
     }
 

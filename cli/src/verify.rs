@@ -29,6 +29,7 @@ use crate::{Stop, print, warn};
 #[command(after_long_help = format!("\
 Steps, as far as the provider has them:
   headers        Those of the signature are there, once each, and of the documented form.
+  members        The members of the body that are signed are there.
   content hash   The hash in the headers is that of the body.
   signature      One of the secrets gives the signature of the delivery.
   key            One of the secrets is the key that was sent.
@@ -91,6 +92,7 @@ pub struct Arguments {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Step {
     Headers,
+    Members,
     ContentHash,
     Signature,
     Key,
@@ -104,6 +106,7 @@ impl Step {
             VerifyError::MissingHeader { .. }
             | VerifyError::RepeatedHeader { .. }
             | VerifyError::MalformedHeader { .. } => Self::Headers,
+            VerifyError::MalformedBody(_) | VerifyError::MissingMember { .. } => Self::Members,
             VerifyError::ContentHashMismatch => Self::ContentHash,
             VerifyError::SignatureMismatch => Self::Signature,
             VerifyError::KeyMismatch { .. } => Self::Key,
@@ -115,6 +118,7 @@ impl Step {
     pub fn name(self) -> &'static str {
         match self {
             Self::Headers => "headers",
+            Self::Members => "members",
             Self::ContentHash => "content hash",
             Self::Signature => "signature",
             Self::Key => "key",
@@ -197,19 +201,10 @@ fn verify(delivery: &Captured<'_>, secrets: &[Secret]) -> Result<usize, NotVerif
 
 fn refused(delivery: &Captured<'_>, secrets: &[Secret], error: &VerifyError) -> String {
     let step = Step::of(error);
-    let signed = delivery.signed();
+    let signed = delivery.signed(secrets);
     let mut text = format!("refused\nfailed step: {}\n", step.name());
-    text += &match (error, &signed) {
-        (VerifyError::SignatureMismatch, Signed::Text(_)) => {
-            "error: the signature does not match; look whether the secret is that of this registration, and whether the URL is \
-             the registered one with its query. The body is right: the hash in the headers is that of it\n"
-                .to_owned()
-        }
-        (VerifyError::SignatureMismatch, _) => {
-            "error: the signature does not match; look whether the secret is that of this registration, and whether the body is \
-             as it was received, byte for byte\n"
-                .to_owned()
-        }
+    text += &match error {
+        VerifyError::SignatureMismatch => mismatch(delivery),
         _ => format!("error: {error}\n"),
     };
     text += "signed string: ";
@@ -228,16 +223,32 @@ fn refused(delivery: &Captured<'_>, secrets: &[Secret], error: &VerifyError) -> 
         text += &format!("headers there are: {}\n", if names.is_empty() { "none".into() } else { names.join(", ") });
     }
     let mut changes = changes(delivery, secrets, error);
-    changes.retain(|change| explains(step, &signed, &change.with));
-    if of_body(step, &signed) {
+    changes.retain(|change| explains(step, delivery, &change.with));
+    if of_body(step, delivery) {
         text += &compressed(delivery);
     }
     text + &hints(delivery, secrets, step, changes)
 }
 
+/// Where to look for the reason of another signature.
+fn mismatch(delivery: &Captured<'_>) -> String {
+    let url = verification::needs_url(delivery.provider).then_some("the URL is the registered one with its query");
+    let (body, right) = if delivery.has_content_hash() {
+        (None, ". The body is right: the hash in the headers is that of it")
+    } else {
+        (Some("the body is as it was received, byte for byte"), "")
+    };
+    let places: Vec<_> = [url, body].into_iter().flatten().collect();
+    let places = places.join(", and whether ");
+    format!(
+        "error: the signature does not match; look whether the secret is that of this registration, and whether \
+         {places}{right}\n"
+    )
+}
+
 /// Whether another body could make the step pass.
-fn of_body(step: Step, signed: &Signed) -> bool {
-    step == Step::ContentHash || step == Step::Signature && matches!(signed, Signed::Body)
+fn of_body(step: Step, delivery: &Captured<'_>) -> bool {
+    matches!(step, Step::ContentHash | Step::Members) || step == Step::Signature && !delivery.has_content_hash()
 }
 
 /// What cannot be tried here: the body before it was compressed, or after.
@@ -264,10 +275,10 @@ fn compressed(delivery: &Captured<'_>) -> String {
 }
 
 /// Whether such a change could make the step fail.
-fn explains(step: Step, signed: &Signed, with: &With) -> bool {
+fn explains(step: Step, delivery: &Captured<'_>, with: &With) -> bool {
     match with {
         With::Head(_) => step == Step::Headers,
-        With::Body(_) => of_body(step, signed),
+        With::Body(_) => of_body(step, delivery),
         With::Url(_) | With::Signature(_) => step == Step::Signature,
         With::Secrets(_) => matches!(step, Step::Signature | Step::Key),
         With::At(_) => step == Step::ReplayWindow,

@@ -56,6 +56,17 @@ fn the_event_and_the_answer_are_kept_where_the_body_does_not_decode() {
 }
 
 #[test]
+fn the_event_that_a_delivery_names_counts_whatever_the_option_says() {
+    let folder = Folder::new("named");
+    let file = folder.file("events");
+    let listener = Listener::start(&folder, &["mypos", "--event", "pos.payment.completed", "--append", &file]);
+    let (path, headers) = delivery(&mypos::PROVIDER, "pos.payment.failed", b"{}");
+    assert!(listener.post(&path, &headers, b"{}").status().is_success());
+    listener.end();
+    assert_eq!(folder.values()[0]["event"], "pos.payment.failed");
+}
+
+#[test]
 fn bytes_that_are_not_json_are_kept_and_acknowledged_unless_strict() {
     let folder = Folder::new("bytes");
     let utf16: Vec<u8> = "{}".encode_utf16().flat_map(u16::to_le_bytes).collect();

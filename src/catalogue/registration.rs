@@ -180,6 +180,11 @@ fn write(json: &mut Value, pointer: &str, value: &Value) {
         return;
     };
     let (token, rest) = tokens.find('/').map_or((tokens, ""), |end| tokens.split_at(end));
+    if let Value::Array(items) = json
+        && let Some(item) = token.parse().ok().and_then(|index: usize| items.get_mut(index))
+    {
+        return write(item, rest, value);
+    }
     if !json.is_object() {
         *json = Value::Object(serde_json::Map::new());
     }

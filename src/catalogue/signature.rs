@@ -34,7 +34,7 @@ impl Verification {
     /// The reason why a delivery may come without a secret to verify it with. `None` where every registration has a secret.
     pub fn optional(&self) -> Option<&'static str> {
         match self {
-            Self::Signatures(signatures) => signatures.first().and_then(|signature| signature.optional),
+            Self::Signatures(signatures) => signatures.iter().find_map(|signature| signature.optional),
             Self::Keys(keys) => keys.optional,
             Self::None(reason) => Some(reason),
             Self::Custom(_) => None,

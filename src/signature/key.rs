@@ -82,6 +82,10 @@ fn key_bytes(key: Key, secret: &Secret) -> Result<Vec<u8>, ReceiverError> {
             STANDARD.decode(text).map_err(|_| ReceiverError::MalformedSecret("in standard Base64"))?
         }
     };
+    // HMAC fills a key up with zeros, so that these are the key of the empty secret.
+    if bytes.iter().all(|byte| *byte == 0) {
+        return Err(ReceiverError::EmptySecret);
+    }
     Ok(match key.hash {
         Some(hash) => hash.of(&bytes).as_slice().to_vec(),
         None => bytes,

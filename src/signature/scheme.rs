@@ -186,7 +186,12 @@ impl Scheme {
     fn told_apart<'a>(&self, part: Part, name: &'static str, value: &'a str) -> Result<&'a str, VerifyError> {
         let pairs = self.signature.signed.iter().flat_map(|parts| parts.windows(2));
         let confused = pairs.filter_map(|pair| match pair {
-            [before, Part::Text(text)] if *before == part && value.contains(text) => Some(text),
+            // Also where the text could begin within the value.
+            [before, Part::Text(text)]
+                if *before == part && format!("{value}{text}").find(text) != Some(value.len()) =>
+            {
+                Some(text)
+            }
             _ => None,
         });
         match { confused }.next() {

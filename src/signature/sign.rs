@@ -49,7 +49,8 @@ pub fn sign(
     let mut headers: Vec<(&'static str, String)> = Vec::new();
     headers.extend(scheme.host.clone().map(|host| ("Host", host)));
     let mut time_text = String::new();
-    if let Some(time) = signature.time {
+    // A time of the body is what the body says.
+    if let Some(time) = signature.time.filter(|time| time.member.is_none()) {
         let malformed = ReceiverError::Time(time.format.expected());
         time_text = time.format.write(delivery.at).ok_or_else(|| malformed.clone())?;
         if scheme.reads_time && time.format.read(&time_text).is_none() {

@@ -470,7 +470,20 @@ impl<'a> Linter<'a> {
             {
                 let message = format!("`{one}` and `{other}` have no text between them, so one text has two meanings");
                 self.report(at, message, "write the text that separates them, or leave one out");
+                return;
             }
+        }
+        // A receiver refuses an id or a header that has the text which follows it. Members are a part of the body.
+        let is_checked = |index: usize, part: &Part| match part {
+            Part::Id | Part::Header(_) => matches!(parts.get(index + 1), Some(Part::Text(_))),
+            part => matches!(part, Part::Member(_)),
+        };
+        let free = parts.iter().enumerate().filter(|(index, part)| part.is_free() && !is_checked(*index, part));
+        let free: Vec<&Part> = free.map(|(_, part)| part).collect();
+        if let [one, .., other] = free[..] {
+            let message =
+                format!("where `{one}` ends and `{other}` begins cannot be told, so one text has two meanings");
+            self.report(at, message, "write `{id}` and `{header.NAME}` in front, each with a text after it");
         }
     }
 

@@ -353,6 +353,8 @@ fn reason(error: &VerifyError) -> &'static str {
         VerifyError::MissingHeader { .. } => "missing_header",
         VerifyError::RepeatedHeader { .. } => "repeated_header",
         VerifyError::MalformedHeader { .. } => "malformed_header",
+        VerifyError::MalformedBody(_) => "malformed_body",
+        VerifyError::MissingMember { .. } => "missing_member",
         VerifyError::ContentHashMismatch => "content_hash_mismatch",
         VerifyError::SignatureMismatch => "signature_mismatch",
         VerifyError::Stale { .. } => "stale",

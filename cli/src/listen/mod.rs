@@ -169,7 +169,8 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
     // Before anything else takes time: without it, a signal to reopen would end the program.
     let signals = runtime.block_on(async { Signals::new() }).map_err(|error| unusable("the signals", &error))?;
     let secrets = arguments.secret_file.iter().map(|file| input::secret(file)).collect::<Result<Vec<_>, _>>()?;
-    let (provider, event) = (arguments.provider, arguments.event.as_deref());
+    let provider = arguments.provider;
+    let event = arguments.event.as_deref().filter(|_| !names_its_event(provider));
     let receiver = if arguments.accept_unsigned {
         AnyReceiver::unverified(provider, event)
     } else {
@@ -194,7 +195,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
     let receiver = Receiver {
         provider,
         receiver,
-        event: arguments.event.clone(),
+        event: event.map(str::to_owned),
         journal,
         metrics: Metrics::new(),
         log_dropped,
@@ -218,6 +219,11 @@ fn unusable(what: impl std::fmt::Display, error: &io::Error) -> Stop {
     Stop::Input(format!("{what}: {error}"))
 }
 
+/// Whether each delivery says which event it is, so that no other name may take its place.
+fn names_its_event(provider: &Provider) -> bool {
+    matches!(provider.event_name, Some(EventNamePlace::Header(_) | EventNamePlace::Body))
+}
+
 /// Says what holds of this receiver that its user may not expect.
 fn warn(Arguments { provider, accept_unsigned, url, event, .. }: &Arguments) {
     if *accept_unsigned {
@@ -226,7 +232,7 @@ fn warn(Arguments { provider, accept_unsigned, url, event, .. }: &Arguments) {
         );
     }
     if let Some(event) = event {
-        if matches!(provider.event_name, Some(EventNamePlace::Header(_) | EventNamePlace::Body)) {
+        if names_its_event(provider) {
             tracing::warn!("--event makes no difference: each delivery says which event it is");
         } else if let Some(unknown) = unknown_event(provider, event) {
             tracing::warn!("--event: {unknown}");
