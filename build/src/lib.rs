@@ -1,7 +1,8 @@
 //! Turns a provider's OpenAPI document into the Rust module of that provider: the build script of `pos-webhooks` as a library.
 //!
 //! The steps are one file each: load (YAML with positions), lint, read (`spec`), bundle (JSON Schema), models (typify),
-//! operations (progenitor), facade (the public client), events, catalogue.
+//! operations (progenitor), facade (the public client), events, receiver, provider (what else must be Rust), describe (the
+//! description, as JSON).
 //!
 //! ```
 //! let spec = "openapi: 3.1.0\n";

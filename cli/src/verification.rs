@@ -132,6 +132,11 @@ pub fn default_signature(provider: &Provider) -> Option<&'static Signature> {
     provider.verification.as_ref()?.signature(None)
 }
 
+/// What else there is to know of how deliveries are signed, such as that it is inferred; empty where there is nothing.
+pub fn remark(provider: &Provider) -> String {
+    default_signature(provider).map_or_else(String::new, |signature| signature.description.replace('\n', " "))
+}
+
 /// What a verified delivery proves, and what it does not.
 pub fn proof(provider: &Provider) -> String {
     let Some(verification) = &provider.verification else { return "nothing is delivered".to_owned() };

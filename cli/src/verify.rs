@@ -160,7 +160,11 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
     match verify(&delivery, &secrets) {
         Ok(index) => {
             let file = secret_files.get(index).map_or_else(String::new, |file| file.display().to_string());
-            let text = format!("verified with the secret of {}\n{}\n", Plain(&file), verification::proof(provider));
+            let mut text = format!("verified with the secret of {}\n{}\n", Plain(&file), verification::proof(provider));
+            let remark = verification::remark(provider);
+            if !remark.is_empty() {
+                text += &format!("{}\n", remark.trim());
+            }
             Ok(print(&fitted(text), ExitCode::SUCCESS)?)
         }
         Err(NotVerified::Usage(message)) => Err(Stop::Usage(message)),

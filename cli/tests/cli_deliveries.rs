@@ -163,6 +163,8 @@ fn what_is_signed_is_verified_and_decoded() {
         let verified = it.verify(&files, &["--secret-file", "secret.txt"]);
         assert_eq!((verified.status, verified.err.as_str()), (0, ""), "{}", verified.out);
         assert!(verified.out.starts_with("verified with the secret of secret.txt\n"), "{}", verified.out);
+        let inferred = verified.out.contains("inferred, not documented");
+        assert_eq!(inferred, it.provider == MIPOS.provider, "{}", verified.out);
 
         let decoded = files.run(&[&["decode", it.provider], it.decode, &["body.json"]].concat());
         assert_eq!((decoded.status, decoded.err.as_str()), (0, ""));

@@ -57,7 +57,7 @@ pub struct RegistrationCall {
     /// The JSON pointer to the list of registrations in the answer; `None` where the answer is not a list.
     #[serde(deserialize_with = "leak::optional_text")]
     pub items: Option<&'static str>,
-    /// JSON pointers into the answer, or into each item of the list. A token `*` stands for every item of a list.
+    /// JSON pointers into the answer, or into each item of the list. A token `*` means every item of a list.
     #[serde(deserialize_with = "roles")]
     pub answer: BTreeMap<Role, &'static str>,
 }

@@ -13,7 +13,7 @@ use crate::{Stop, input};
 const TOKEN: &str = "token";
 
 /// What `pos-webhooks sandbox` prints among the credentials for those who receive deliveries; no call has them.
-const OF_RECEIVERS: [&str; 2] = ["secret", "api_key"];
+const OF_RECEIVERS: &str = "secret";
 
 /// Something that every call of a client sends.
 pub struct Credential {
@@ -148,7 +148,7 @@ fn from_file(provider: &Provider, known: &[Credential], file: &Path) -> Result<B
         let (line, column) = (error.line(), error.column());
         unusable(format!("line {line}, column {column}: not a JSON object whose members are texts"))
     })?;
-    values.retain(|name, _| !OF_RECEIVERS.contains(&name.as_str()));
+    values.retain(|name, _| name != OF_RECEIVERS);
     match values.keys().find(|name| known.iter().all(|credential| credential.name != **name)) {
         None => Ok(values),
         Some(unknown) => {
