@@ -1,6 +1,7 @@
-//! Reading a provider's description against reading the same text as a JSON value, as a ratio from one run.
+//! Compares reading a provider's description with parsing the same text as a JSON value, as a ratio from one run.
 //!
-//! `cargo bench --bench description`. What is read stays in memory, so that each side is called a few hundred times only.
+//! `cargo bench --bench description`. A description stays in memory once it is read, so each side is called only a few hundred
+//! times.
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -17,7 +18,7 @@ fn main() {
     ] {
         let ours = || Provider::read(black_box(text)).expect("a description").events.len();
         let value = || serde_json::from_str::<serde_json::Value>(black_box(text)).expect("JSON");
-        // `cargo test --benches` only wants to know that it runs.
+        // `cargo test --benches` only checks that the benchmark runs.
         let calls = if std::env::args().any(|argument| argument == "--bench") { 300 } else { 1 };
         let mut best = (f64::INFINITY, f64::INFINITY);
         for _ in 0..calls {

@@ -1,4 +1,4 @@
-//! Strict validation against the calls that it cannot avoid, as a ratio from one run.
+//! Compares strict validation with the necessary calls, as a ratio from one run.
 //!
 //! `cargo bench --bench validate`: per documented payload, batches of both sides alternate, and the fastest batch of each
 //! is compared. The reference parses the same bytes and asks a validator that was prepared beforehand and knows the same

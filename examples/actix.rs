@@ -1,4 +1,4 @@
-//! Receives the deliveries of DealPOS with actix-web, whose headers are of types of its own:
+//! Receives the deliveries of DealPOS with actix-web, which has its own types of headers:
 //!
 //!     DEALPOS_API_KEY=key cargo run --example actix
 
@@ -21,19 +21,20 @@ pub struct Shop {
     pub inbox: Mutex<Inbox>,
 }
 
-/// Stands for your database: what is in it has to survive a restart.
+/// Stands for your database, whose content has to survive a restart.
 #[derive(Default)]
 pub struct Inbox {
     keys: HashSet<String>,
     pub payloads: Vec<Bytes>,
-    /// What was done because of an event.
+    /// The bookings that events have caused.
     pub bookings: Vec<String>,
 }
 
 impl Inbox {
-    /// Stores a payload once, as an insert that does nothing where the key is there already; false where it was.
+    /// Stores a payload unless its key is in the table already, like an insert that ignores duplicates. Returns false
+    /// for a duplicate.
     fn store(&mut self, key: Option<String>, payload: Bytes) -> bool {
-        // Two changes of one payment may have the same payload, so that every delivery of them counts.
+        // Two changes of one payment may have the same payload, so every delivery counts.
         let is_new = key.is_none_or(|key| self.keys.insert(key));
         if is_new {
             self.payloads.push(payload);
@@ -50,27 +51,27 @@ pub fn routes(shop: Data<Shop>) -> impl FnOnce(&mut ServiceConfig) {
     }
 }
 
-/// The body as bytes, not as `web::Json`: with other providers they are what is signed.
+/// The body is taken as bytes, not as `web::Json`, because other providers sign the bytes.
 async fn deliver(shop: Data<Shop>, request: HttpRequest, body: Bytes) -> HttpResponse {
     let headers: Vec<_> = request.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
     if let Err(error) = shop.receiver.verify(&headers) {
         eprintln!("refused: {error}");
-        // The sender is not told why.
+        // The response does not tell the sender why.
         return HttpResponse::Unauthorized().finish();
     }
     let name = shop.receiver.event_name(request.path());
-    // What does not decode is genuine, but not as documented: kept for a look at it, and acknowledged, since it would come
-    // again the same.
+    // A payload that cannot be decoded is genuine, but not as documented: store it for later, and acknowledge it, since
+    // a redelivery would be the same.
     let event =
         shop.receiver.decode(&name, &body).inspect_err(|error| eprintln!("{name} does not decode: {error}")).ok();
-    // Stored before it is acknowledged: what is acknowledged does not come again.
+    // Store the event before you acknowledge it: an acknowledged event is not delivered again.
     let Ok(mut inbox) = shop.inbox.lock() else {
-        eprintln!("not stored, so it has to come again");
+        eprintln!("the event could not be stored, so it has to be delivered again");
         return HttpResponse::ServiceUnavailable().finish();
     };
     let is_new = inbox.store(event.as_ref().and_then(|event| event.idempotency_key(&body)), body);
-    // Acted on only where it was not delivered before, and in the same transaction as it is stored. What takes longer than
-    // `acknowledgement().within`, for which the provider waits, is done afterwards from the inbox.
+    // Act on an event only once, in the same transaction that stores it. Do work that takes longer than
+    // `acknowledgement().within`, the time limit of the provider, afterwards from the inbox.
     if let Some(event) = event.filter(|_| is_new) {
         inbox.bookings.push(describe(&event));
     }
@@ -81,8 +82,8 @@ fn describe(event: &Event) -> String {
     match event {
         // An amount is an exact decimal, as it was written.
         Event::PaymentCreated(payment) => format!("{}: paid {}", payment.number, payment.amount),
-        // The provider may add events at any time: they are kept as they came.
-        Event::Unknown(_) => format!("an event that is not known yet: {}", event.name()),
+        // The provider may add events at any time. They are stored as received.
+        Event::Unknown(_) => format!("an unknown event: {}", event.name()),
         other => other.name().to_string(),
     }
 }
@@ -93,7 +94,7 @@ fn answer(acknowledgement: Acknowledgement) -> HttpResponse {
     if let Some(media_type) = acknowledgement.content_type {
         response.content_type(media_type);
     }
-    response.body(acknowledgement.body)
+    response.body(acknowledgement.body.into_owned())
 }
 
 #[actix_web::main]

@@ -3,8 +3,8 @@
 //!     VIPPS_WEBHOOK_URL=https://shop.example/hooks/vipps VIPPS_WEBHOOK_SECRETS=secret \
 //!         cargo run --example axum
 //!
-//! Behind a proxy, too, the URL is the one that was registered. Several secrets, while they are being rotated
-//! or where several registrations share the URL, have commas between them.
+//! The URL is the registered one, also behind a proxy. Separate several secrets by commas, while one is rotated or if
+//! several registrations share the URL.
 
 use std::collections::HashSet;
 use std::env;
@@ -24,17 +24,18 @@ use pos_webhooks::vipps::{Event, Receiver};
 /// Far more than any documented delivery has.
 const BODY_LIMIT: usize = 64 * 1024;
 
-/// Stands for your database: what is in it has to survive a restart.
+/// Stands for your database, whose content has to survive a restart.
 #[derive(Default)]
 pub struct Inbox {
     keys: HashSet<String>,
     pub payloads: Vec<Bytes>,
-    /// What was done because of an event.
+    /// The bookings that events have caused.
     pub bookings: Vec<String>,
 }
 
 impl Inbox {
-    /// Stores a payload once, as an insert that does nothing where the key is there already; false where it was.
+    /// Stores a payload unless its key is in the table already, like an insert that ignores duplicates. Returns false
+    /// for a duplicate.
     fn store(&mut self, key: Option<String>, payload: Bytes) -> bool {
         let is_new = key.is_none_or(|key| self.keys.insert(key));
         if is_new {
@@ -54,7 +55,7 @@ pub fn router(shop: Arc<Shop>) -> Router {
     Router::new().route(path, post(deliver)).layer(DefaultBodyLimit::max(BODY_LIMIT)).with_state(shop)
 }
 
-/// The body as bytes, not as `Json`: they are what is signed.
+/// The body is taken as bytes, not as `Json`, because the bytes are signed.
 async fn deliver(State(shop): State<Arc<Shop>>, parts: Parts, body: Bytes) -> Response<Body> {
     let request = Request::from_parts(parts, body);
     let (event, acknowledgement) = match shop.receiver.receive(&request) {
@@ -62,26 +63,26 @@ async fn deliver(State(shop): State<Arc<Shop>>, parts: Parts, body: Bytes) -> Re
             let acknowledgement = event.acknowledgement();
             (Some(event), acknowledgement)
         }
-        // Genuine, but not as documented: kept for a look at it, and acknowledged, since it would come again the same.
+        // Genuine, but not as documented: store it for later, and acknowledge it, since a redelivery would be the same.
         Err(ReceiveError::Decode(undecodable)) => {
-            eprintln!("{} does not decode: {undecodable}", undecodable.event.as_deref().unwrap_or("an event"));
+            eprintln!("{} cannot be decoded: {undecodable}", undecodable.event.as_deref().unwrap_or("an event"));
             (None, undecodable.acknowledgement)
         }
-        // The sender is not told why.
+        // The response does not tell the sender why.
         Err(error) => {
             eprintln!("refused: {error}");
             return empty(StatusCode::UNAUTHORIZED);
         }
     };
-    // Stored before it is acknowledged: what is acknowledged does not come again.
+    // Store the event before you acknowledge it: an acknowledged event is not delivered again.
     let Ok(mut inbox) = shop.inbox.lock() else {
-        eprintln!("not stored, so it has to come again");
+        eprintln!("the event could not be stored, so it has to be delivered again");
         return empty(StatusCode::SERVICE_UNAVAILABLE);
     };
     let body = request.into_body();
     let is_new = inbox.store(event.as_ref().and_then(|event| event.idempotency_key(&body)), body);
-    // Acted on only where it was not delivered before, and in the same transaction as it is stored. What takes longer than
-    // `acknowledgement.within`, for which the provider waits, is done afterwards from the inbox.
+    // Act on an event only once, in the same transaction that stores it. Do work that takes longer than
+    // `acknowledgement.within`, the time limit of the provider, afterwards from the inbox.
     if let Some(event) = event.filter(|_| is_new) {
         inbox.bookings.push(describe(&event));
     }
@@ -94,8 +95,8 @@ fn describe(event: &Event) -> String {
             let Amount { value, currency, .. } = &payment.amount;
             format!("{}: captured {value} of the smallest unit of {currency}", payment.reference)
         }
-        // The provider may add events at any time: they are kept as they came.
-        Event::Unknown(_) => "an event that is not known yet".to_owned(),
+        // The provider may add events at any time. They are stored as received.
+        Event::Unknown(_) => "an unknown event".to_owned(),
         other => other.name().to_string(),
     }
 }
@@ -108,7 +109,7 @@ fn empty(status: StatusCode) -> Response<Body> {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let url = env::var("VIPPS_WEBHOOK_URL").map_err(|_| "set VIPPS_WEBHOOK_URL to the URL that was registered")?;
+    let url = env::var("VIPPS_WEBHOOK_URL").map_err(|_| "set VIPPS_WEBHOOK_URL to the registered URL")?;
     let secrets = env::var("VIPPS_WEBHOOK_SECRETS").map_err(|_| "set VIPPS_WEBHOOK_SECRETS")?;
     let receiver = Receiver::new(&url, secrets.split(','))?;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;

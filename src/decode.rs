@@ -1,18 +1,18 @@
-//! JSON to models, with errors that say where and never what.
+//! Decodes JSON to models. Errors say where the JSON is wrong, and never contain its values.
 
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 use serde_path_to_error::{Path, Segment};
 
-use crate::catalogue::{Model, Schema};
+use crate::catalogue::{JsonSchemaOfModel, Model, RustType, Schema};
 use crate::json::error::{DecodeError, without_mark};
 use crate::json::pointer;
 use crate::values::Json;
 
-/// What is decoded from JSON, and which names of members an error may show.
-pub(crate) trait FromJson: DeserializeOwned {
-    /// Whether the specification lists a member of that name. Every other name was chosen by the sender, and may be
-    /// personal.
+/// A type that is decoded from JSON, and the names of members that an error may show.
+pub trait FromJson: DeserializeOwned {
+    /// Whether the specification describes a member of that name. Other names were chosen by the sender, and may be
+    /// personal data.
     fn lists(name: &str) -> bool;
 }
 
@@ -44,12 +44,12 @@ impl TryFrom<&[u8]> for Json {
 }
 
 impl Schema {
-    /// Decodes JSON into the Rust type that belongs to the schema, without naming the type. A schema of a description that
-    /// was read at run time has none, and gives the JSON itself.
+    /// Decodes JSON into the Rust type of the schema, without naming the type. The schemas of a description that was
+    /// read at run time do not have Rust types; for those, the value is the JSON itself.
     ///
     /// # Errors
     ///
-    /// When the JSON does not fit the type. Decoding is tolerant: it accepts more than the schema does.
+    /// Returns an error if the JSON does not fit the type. Decoding is tolerant: it accepts more than the schema does.
     pub fn decode(&self, json: &[u8]) -> Result<Box<dyn Model>, DecodeError> {
         match self.rust_type() {
             Some(rust_type) => (rust_type.decode)(json),
@@ -58,26 +58,64 @@ impl Schema {
     }
 }
 
+impl RustType {
+    /// The model of a schema.
+    pub const fn of_model<T: FromJson + JsonSchemaOfModel + Model + 'static>(schema: &'static str) -> Self {
+        Self {
+            schema,
+            decode: decode_model::<T>,
+            #[cfg(feature = "schemars")]
+            generate: Some(T::json_schema),
+        }
+    }
+
+    /// The type of a body that does not have a model of its own.
+    pub const fn of_body<T: FromJson + Model + 'static>(schema: &'static str) -> Self {
+        Self {
+            schema,
+            decode: decode_model::<T>,
+            #[cfg(feature = "schemars")]
+            generate: None,
+        }
+    }
+}
+
 /// Decodes for [`Schema::decode`].
-pub(crate) fn decode_model<T: FromJson + Model + 'static>(json: &[u8]) -> Result<Box<dyn Model>, DecodeError> {
+fn decode_model<T: FromJson + Model + 'static>(json: &[u8]) -> Result<Box<dyn Model>, DecodeError> {
     decode::<T>(json).map(|model| Box::new(model) as Box<dyn Model>)
 }
 
 /// Decodes a whole text.
 pub(crate) fn decode<T: FromJson>(json: &[u8]) -> Result<T, DecodeError> {
+    decode_as(json, |value: T| value)
+}
+
+/// Decodes a whole text, and converts the value. A large value is moved only once.
+pub fn decode_as<T: FromJson, E>(json: &[u8], make: impl FnOnce(T) -> E) -> Result<E, DecodeError> {
     let text = without_mark(json);
-    // Strings are not checked one by one where the whole text is UTF-8.
-    let decoded = match std::str::from_utf8(text) {
-        Ok(text) => serde_json::from_str(text),
-        Err(_) => with_path(text).map_err(serde_path_to_error::Error::into_inner),
+    // If the whole text is UTF-8, its strings need not be checked one by one.
+    let Ok(utf8) = std::str::from_utf8(text) else {
+        return with_path(text).map(make).map_err(|error| located::<T>(json, error.into_inner()));
     };
-    decoded.map_err(|error| {
-        let (error, category) = DecodeError::at_root(json, error);
-        // The pointer costs time, so it is looked for only once it is needed. Where the text is not JSON it would end
-        // in a name that no specification has.
-        let pointer = if category == Category::Data { pointer_of_error::<T>(text) } else { String::new() };
-        DecodeError { pointer, ..error }
-    })
+    let mut deserializer = serde_json::Deserializer::from_str(utf8);
+    let error = match T::deserialize(&mut deserializer) {
+        Ok(value) => match deserializer.end() {
+            Ok(()) => return Ok(make(value)),
+            Err(error) => error,
+        },
+        Err(error) => error,
+    };
+    Err(located::<T>(json, error))
+}
+
+/// The error, with its place.
+#[cold]
+fn located<T: FromJson>(json: &[u8], error: serde_json::Error) -> DecodeError {
+    let (error, category) = DecodeError::at_root(json, error);
+    // Finding the pointer takes time, so it is done only for an error. If the text is not JSON, the pointer would end
+    // in a name that is not in any specification.
+    let pointer = if category == Category::Data { pointer_of_error::<T>(without_mark(json)) } else { String::new() };
+    DecodeError { pointer, ..error }
 }
 
 fn pointer_of_error<T: FromJson>(json: &[u8]) -> String {

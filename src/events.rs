@@ -1,11 +1,12 @@
-//! What the generated events of all providers share.
+//! What the generated event types of all providers share.
 
 use std::borrow::Cow;
 use std::time::Duration;
 
+use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-use crate::catalogue::{Condition, Provider};
+use crate::catalogue::{Condition, Event, Provider, Response};
 use crate::json::canonical::canonical;
 use crate::json::error::{DecodeError, without_mark};
 use crate::values::Json;
@@ -14,40 +15,53 @@ use crate::values::Json;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UnknownEvent {
-    /// Its name; `None` where the delivery does not say.
+    /// The event's name; `None` if the delivery does not contain one.
     pub name: Option<String>,
-    /// What was delivered, as it came.
+    /// The payload, as received.
     pub payload: Json,
 }
 
 impl UnknownEvent {
-    pub(crate) fn decode(name: &str, json: &[u8]) -> Result<Self, DecodeError> {
+    #[doc(hidden)]
+    pub fn decode(name: &str, json: &[u8]) -> Result<Self, DecodeError> {
         let name = Some(name).filter(|name| !is_blank(name)).map(str::to_owned);
         Ok(Self { name, payload: crate::decode::decode(json)? })
     }
 }
 
-/// What a provider expects as answer to a delivery.
+/// The response that a provider expects to a delivery.
 ///
-/// Send it only once the event is in safe hands: a provider that got it does not deliver again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Send it only once the event is stored safely: a provider that has received it does not deliver the event again.
+///
+/// Some events ask for something that only the receiver knows, such as the points of a customer. The model of such a
+/// payload has a method `answer`, which takes the body and returns the acknowledgement with it. The method is not called
+/// `acknowledgement`, because `Event::acknowledgement` only confirms the receipt: for these events, it does not have a body.
+///
+/// If the provider documents other responses, such as 400 for a coupon that is not valid, the model has a method for each of
+/// them, such as `answer_bad_request`.
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Acknowledgement {
-    /// The documented status; 200 where the provider accepts any of its class, or documents none.
+    /// The documented status; the first one of a documented class (200 for `2XX`), and 200 if no status is documented.
     pub status: http::StatusCode,
-    /// The media type of the body; `None` where there is no body.
+    /// The media type of the body; `None` if there is no body.
     pub content_type: Option<&'static str>,
-    /// The documented body; empty where there is none.
-    pub body: &'static str,
-    /// How long the provider waits for it, from sending the delivery on; `None` where it documents no limit.
+    /// The documented body; empty if there is none, or if the event asks for a body that only the receiver knows.
+    pub body: Cow<'static, str>,
+    /// How long the provider waits for the response after it has sent the delivery; `None` if it does not document a
+    /// limit.
     ///
-    /// Do what takes longer after the answer. [`Provider::redelivery`] says what follows otherwise.
+    /// Do longer work after the response has been sent. [`Provider::redelivery`] says what happens when the response is
+    /// late.
     pub within: Option<Duration>,
 }
 
-impl<B: From<&'static str>> From<Acknowledgement> for http::Response<B> {
+impl<B: From<&'static str> + From<String>> From<Acknowledgement> for http::Response<B> {
     fn from(answer: Acknowledgement) -> Self {
-        let mut response = http::Response::new(B::from(answer.body));
+        let mut response = http::Response::new(match answer.body {
+            Cow::Borrowed(documented) => B::from(documented),
+            Cow::Owned(made) => B::from(made),
+        });
         *response.status_mut() = answer.status;
         if let Some(media_type) = answer.content_type.and_then(|text| http::HeaderValue::from_str(text).ok()) {
             response.headers_mut().insert(http::header::CONTENT_TYPE, media_type);
@@ -56,22 +70,45 @@ impl<B: From<&'static str>> From<Acknowledgement> for http::Response<B> {
     }
 }
 
-/// The documented success of an event; of an event that is not documented, an empty 200.
-pub(crate) fn acknowledgement(provider: &'static Provider, name: &str) -> Acknowledgement {
-    let answers = provider.event(name).map_or(&[][..], |event| event.answers);
-    let success = answers.iter().find(|answer| answer.status.starts_with('2'));
-    let body = success.and_then(|answer| answer.body.as_ref());
+/// The documented success response for an event. For an event that is not documented, it is an empty 200.
+pub fn acknowledgement(provider: &'static Provider, name: &str) -> Acknowledgement {
+    respond(provider, provider.event(name).and_then(Event::success))
+}
+
+/// A documented response, without a body that only the receiver knows.
+fn respond(provider: &'static Provider, response: Option<&'static Response>) -> Acknowledgement {
+    let body = response.and_then(|response| Some((response.body.as_ref()?, response.acknowledgement?)));
+    let example = body.and_then(|(body, name)| body.examples.iter().find(|example| example.name == name));
+    let status = response.and_then(|response| response.status.replace("XX", "00").parse().ok());
     Acknowledgement {
-        status: success.and_then(|answer| answer.status.parse().ok()).unwrap_or(http::StatusCode::OK),
-        content_type: body.map(|body| body.media_type),
-        body: body.and_then(|body| body.examples.first()).map_or("", |example| example.json),
+        status: status.unwrap_or(http::StatusCode::OK),
+        content_type: body.map(|(body, _)| body.media_type),
+        body: example.map_or("", |example| example.json).into(),
         within: provider.redelivery.as_ref().and_then(|redelivery| redelivery.answer_within),
     }
 }
 
-/// The event that a payload is, by the conditions that the specification tells events apart by; else the name that the payload
-/// gives itself, which may be one that the specification does not list.
-pub(crate) fn identify(provider: &'static Provider, json: &[u8]) -> Result<Option<Cow<'static, str>>, DecodeError> {
+/// The response to an event that is documented under this status or class, with a body of the receiver if it has one.
+pub fn answer<T: Serialize + ?Sized>(
+    provider: &'static Provider,
+    name: &str,
+    status: &str,
+    body: Option<&T>,
+) -> Acknowledgement {
+    let mut responses = provider.event(name).map_or(&[][..], |event| event.responses).iter();
+    let response = responses.find(|response| response.status == status);
+    let mut answer = respond(provider, response);
+    if let Some(body) = body {
+        answer.content_type = response.and_then(|response| Some(response.body.as_ref()?.media_type));
+        // Only a map with keys that are not text cannot be serialised, and models do not have such maps.
+        answer.body = serde_json::to_string(body).unwrap_or_default().into();
+    }
+    answer
+}
+
+/// Identifies the event of a payload by the conditions in the specification. If none holds, the result is the name in
+/// the payload, which may be one that the specification does not list.
+pub fn identify(provider: &'static Provider, json: &[u8]) -> Result<Option<Cow<'static, str>>, DecodeError> {
     let identification = provider.identification();
     identification.places.read(json, |members| {
         let member = |index: &Option<usize>| members.get((*index)?)?.as_deref();
@@ -91,21 +128,21 @@ pub(crate) fn identify(provider: &'static Provider, json: &[u8]) -> Result<Optio
     })
 }
 
-/// The name that a payload gives itself: the first of these members that is a text, and not a blank one.
+/// The event name in the payload: the first of these members that is a string and is not blank.
 fn own_name<'a>(members: impl IntoIterator<Item = &'a str>) -> Option<String> {
     members.into_iter().filter_map(text).find(|name| !is_blank(name))
 }
 
-/// A hash of the event's name and of what identifies it: members, and where the specification says so the whole payload, with
-/// the members that no specification describes. `None` where a member is missing, null or blank. A hash, since some of it is
-/// personal or secret and the key ends up in databases and logs.
-pub(crate) fn idempotency_key(provider: &'static Provider, event: &str, json: &[u8]) -> Option<String> {
+/// A hash of the event's name and of the values that identify it: members and, if the specification says so, the whole
+/// payload, including members that the specification does not describe. `None` if a member is missing, null or blank.
+/// The key is a hash because the values may be personal or secret, and the key ends up in databases and logs.
+pub fn idempotency_key(provider: &'static Provider, event: &str, json: &[u8]) -> Option<String> {
     let mut events = provider.events.iter().zip(&provider.identification().keys);
     let (event, (places, indexes)) =
         events.find(|(known, _)| known.name == event).filter(|(event, _)| !event.idempotency_key.is_empty())?;
     let mut hash = Sha256::new_with_prefix(event.name);
     let mut add = |json: &[u8]| {
-        // No JSON value contains a raw line feed that is not white space, so that parts cannot be shifted.
+        // A line feed separates the values unambiguously: in JSON, a raw line feed is only ever white space.
         hash.update(b"\n");
         hash.update(json);
     };
@@ -121,13 +158,13 @@ pub(crate) fn idempotency_key(provider: &'static Provider, event: &str, json: &[
     if event.idempotency_key.contains(&"") {
         let json = without_mark(json);
         let canonical = std::str::from_utf8(json).ok().and_then(canonical);
-        // What has no canonical form is still the same where its bytes are.
+        // Without a canonical form, the bytes are compared.
         add(canonical.as_deref().unwrap_or_else(|| json.trim_ascii()));
     }
     Some(hex::encode(hash.finalize()))
 }
 
-/// The text that a JSON string is of; `None` where the JSON is another value.
+/// The content of a JSON string; `None` if the JSON is another value.
 fn text(json: &str) -> Option<String> {
     serde_json::from_str(json).ok()
 }

@@ -1,4 +1,4 @@
-//! Reads what lives as long as the program: borrowed from the text where that is the value itself, else leaked.
+//! Deserializes values that live as long as the program: borrowed from the text if possible, otherwise leaked.
 
 use std::borrow::Cow;
 
@@ -9,9 +9,9 @@ use serde_json::value::RawValue;
 use crate::json::pointer::is_pointer;
 
 #[derive(Deserialize)]
-struct Text(#[serde(borrow)] Cow<'static, str>);
+struct LongLivedText(#[serde(borrow)] Cow<'static, str>);
 
-impl Text {
+impl LongLivedText {
     fn leak(self) -> &'static str {
         match self.0 {
             Cow::Borrowed(text) => text,
@@ -22,17 +22,17 @@ impl Text {
 
 /// A string.
 pub(crate) fn text<D: Deserializer<'static>>(deserializer: D) -> Result<&'static str, D::Error> {
-    Text::deserialize(deserializer).map(Text::leak)
+    LongLivedText::deserialize(deserializer).map(LongLivedText::leak)
 }
 
 /// A string or null.
 pub(crate) fn optional_text<D: Deserializer<'static>>(deserializer: D) -> Result<Option<&'static str>, D::Error> {
-    Ok(Option::<Text>::deserialize(deserializer)?.map(Text::leak))
+    Ok(Option::<LongLivedText>::deserialize(deserializer)?.map(LongLivedText::leak))
 }
 
 /// An array of strings.
 pub(crate) fn texts<D: Deserializer<'static>>(deserializer: D) -> Result<&'static [&'static str], D::Error> {
-    Ok(Vec::<Text>::deserialize(deserializer)?.into_iter().map(Text::leak).collect::<Vec<_>>().leak())
+    Ok(Vec::<LongLivedText>::deserialize(deserializer)?.into_iter().map(LongLivedText::leak).collect::<Vec<_>>().leak())
 }
 
 /// An array.
@@ -60,6 +60,11 @@ impl<T: Deserialize<'static>> Deserialize<'static> for Slice<T> {
 /// A JSON pointer.
 pub(crate) fn pointer<D: Deserializer<'static>>(deserializer: D) -> Result<&'static str, D::Error> {
     checked(text(deserializer)?)
+}
+
+/// A JSON pointer or null.
+pub(crate) fn optional_pointer<D: Deserializer<'static>>(deserializer: D) -> Result<Option<&'static str>, D::Error> {
+    optional_text(deserializer)?.map(checked).transpose()
 }
 
 /// An array of JSON pointers.

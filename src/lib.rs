@@ -5,14 +5,14 @@
 //!
 //! - `Client` and `Credentials` to manage webhooks, with one error enum per operation (feature `client`; DealPOS has no
 //!   operations),
-//! - `models`: one type per schema of what is sent and received,
-//! - `EventName` and `Event`: what is delivered, decoded tolerantly, with `Unknown` for what is not documented yet,
-//! - `Receiver`, which [verifies](verify) where a delivery comes from,
+//! - `models`: one type for each schema of requests, responses and deliveries,
+//! - `EventName` and `Event`: the deliveries, decoded tolerantly, with `Unknown` for events that are not documented yet,
+//! - `Receiver`, which [verifies](verify) the origin of deliveries and decodes them,
 //! - `PROVIDER`: the document as [data](catalogue), with its schemas and examples, and
 //!   [strict validation](catalogue::Provider::validate) (feature `validate`),
 //! - constants for the documented servers.
 //!
-//! Values keep what a provider wrote: see [`Number`], [`Time`], [`Secret`] and [`Json`].
+//! Values keep the text that a provider sent: see [`Number`], [`Time`], [`Secret`] and [`Json`].
 //!
 //! ```
 //! # #[cfg(feature = "vipps")] {
@@ -26,31 +26,38 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! The README says how to regenerate after a change of a document, and how to add a provider.
+//! The README describes how to regenerate the code after a change of a document, and how to add a provider.
 
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
-// What the providers share is not all used by each of them.
+// No single provider uses all of the shared code.
 #![cfg_attr(not(feature = "providers"), allow(dead_code, unused_imports, unused_macros))]
+
+// Generated code, which may be in another crate, refers to this one by its name.
+extern crate self as pos_webhooks;
 
 pub mod catalogue;
 #[cfg(feature = "client")]
 pub mod client;
 mod decode;
 mod events;
+mod handshake;
 mod json;
 mod leak;
+#[macro_use]
+mod include;
+#[doc(hidden)]
+pub mod private;
 mod receiver;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
 mod signature;
-mod times;
-mod urls;
 #[cfg(feature = "validate")]
 pub mod validate;
 mod values;
 pub mod verify;
+mod wire;
 
 #[cfg(feature = "client")]
 pub use client::AnyError;
@@ -59,8 +66,7 @@ pub use json::error::DecodeError;
 pub use receiver::{AnyEvent, AnyReceiver, Registered};
 pub use values::{Json, Number, NumberError, Secret, Time, TimeError};
 
-// A module for every provider that is compiled in, and `PROVIDERS`.
-include!(concat!(env!("OUT_DIR"), "/providers.rs"));
+include_providers!();
 
 /// The README's code, compiled and run as documentation.
 #[cfg(all(doctest, feature = "sandbox", feature = "providers"))]

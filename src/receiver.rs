@@ -1,4 +1,4 @@
-//! Receiving any event of any provider, which the typed receivers build on.
+//! Receives any event of any provider. The typed receivers are built on this.
 
 use std::borrow::Cow;
 
@@ -6,18 +6,20 @@ use jiff::Timestamp;
 
 use crate::catalogue::{EventNamePlace, Provider, Verification};
 use crate::events::{Acknowledgement, acknowledgement, idempotency_key, identify};
+use crate::handshake::{Asked, HandshakeAnswer, HandshakeError};
 use crate::json::error::DecodeError;
-use crate::signature::{Headers, ReceiverError, ToSign, Verifier, VerifyError};
+use crate::signature::{Headers, ReceiverError, Secrets, ToSign, Verifier, VerifyError};
 use crate::values::Secret;
 
-/// What a receiver has to know of the registration whose deliveries it receives.
+/// What a receiver has to know about the registration whose deliveries it receives.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Registered<'a> {
-    /// The URL as it was registered, for providers that sign it.
+    /// The registered URL, for providers that sign it.
     pub url: Option<&'a str>,
-    /// The event that every delivery is, for providers whose deliveries do not say it, and for a URL of one event only.
+    /// The event of every delivery, for providers whose deliveries do not name their event, and for a URL that receives
+    /// only one event. If payloads or a header identify the event, this is the event of those deliveries that do not.
     pub event: Option<&'a str>,
-    /// The name of the signature, for providers that sign in several ways; the default one otherwise.
+    /// The name of the signature, for providers that sign in several ways. `None` means the default signature.
     pub signature: Option<&'a str>,
 }
 
@@ -27,46 +29,63 @@ pub struct Registered<'a> {
 #[derive(Clone, Debug)]
 pub struct AnyReceiver {
     provider: &'static Provider,
-    /// `None`: every delivery is taken for genuine.
+    /// `None` if every delivery is accepted as genuine.
     verifier: Option<Verifier>,
     event: Option<String>,
+    /// The token that a handshake has to contain.
+    verify_token: Option<Secrets>,
 }
 
-/// A delivery that is genuine and whose payload decodes.
+/// A verified delivery whose payload was decoded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AnyEvent {
-    /// The event's name; `None` where neither the delivery nor the registration says it.
+    /// The event's name; `None` if neither the delivery nor the registration names it.
     pub name: Option<String>,
     /// Whether the specification lists the event.
     pub known: bool,
-    /// As `Event::idempotency_key` of the provider's module.
+    /// The same key as that of `Event::idempotency_key` of the provider's module.
     pub idempotency_key: Option<String>,
-    /// What the provider expects as answer.
+    /// The response that the provider expects.
     pub acknowledgement: Acknowledgement,
 }
 
 impl AnyReceiver {
-    /// A receiver for a registration and its secrets, of which any is enough.
+    /// Constructs a receiver for a registration and its secrets. A delivery passes if one of the secrets verifies it.
     ///
     /// # Errors
     ///
-    /// Those of [`Verifier::new`], and when nothing says which event a delivery is.
+    /// Returns the errors of [`Verifier::new`], and an error if nothing identifies the event of a delivery.
     pub fn new(
         provider: &'static Provider,
         registered: Registered<'_>,
         secrets: impl IntoIterator<Item = impl Into<Secret>>,
     ) -> Result<Self, ReceiverError> {
-        let verification = provider.verification.as_ref().ok_or(ReceiverError::NothingDelivered)?;
+        let verification = provider.verification_of(registered.event).ok_or(ReceiverError::NothingDelivered)?;
         let verifier = Verifier::new(verification, registered.signature, registered.url, secrets)?;
         Self::with_verifier(provider, verifier, registered.event)
     }
 
-    /// A receiver with a verifier of your own, for a provider whose verification no description can express.
+    /// Constructs a receiver for deliveries that carry a key or a token, which your own code accepts or refuses; see
+    /// [`Verifier::key_check`].
     ///
     /// # Errors
     ///
-    /// When nothing says which event a delivery is.
+    /// Returns an error if deliveries do not carry a key or a token, or if nothing identifies the event of a delivery.
+    pub fn with_key_check(
+        provider: &'static Provider,
+        event: Option<&str>,
+        check: impl Fn(&str) -> bool + Send + Sync + 'static,
+    ) -> Result<Self, ReceiverError> {
+        let verification = provider.verification_of(event).ok_or(ReceiverError::NothingDelivered)?;
+        Self::with_verifier(provider, Verifier::key_check(verification, check)?, event)
+    }
+
+    /// Constructs a receiver with your own verifier, for a provider whose verification cannot be described.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if nothing identifies the event of a delivery.
     pub fn with_verifier(
         provider: &'static Provider,
         verifier: Verifier,
@@ -75,13 +94,13 @@ impl AnyReceiver {
         Self::checked(provider, Some(verifier), event)
     }
 
-    /// A receiver that takes every delivery for genuine: anyone who knows the URL can send one.
+    /// Constructs a receiver that accepts every delivery as genuine: anyone who knows the URL can send one.
     ///
     /// # Errors
     ///
-    /// When every registration with the provider has a secret to verify with, or nothing says which event a delivery is.
+    /// Returns an error if every registration has a secret, or if nothing identifies the event of a delivery.
     pub fn unverified(provider: &'static Provider, event: Option<&str>) -> Result<Self, ReceiverError> {
-        match provider.verification.as_ref().map(Verification::optional) {
+        match provider.verification_of(event).map(Verification::optional) {
             Some(Some(_)) => Self::checked(provider, None, event),
             Some(None) => Err(ReceiverError::NoSecret),
             None => Err(ReceiverError::NothingDelivered),
@@ -99,14 +118,19 @@ impl AnyReceiver {
         Ok(Self::unchecked(provider, verifier, event))
     }
 
-    pub(crate) fn unchecked(provider: &'static Provider, verifier: Option<Verifier>, event: Option<&str>) -> Self {
-        Self { provider, verifier, event: event.map(str::to_owned) }
+    #[doc(hidden)]
+    pub fn unchecked(provider: &'static Provider, verifier: Option<Verifier>, event: Option<&str>) -> Self {
+        Self { provider, verifier, event: event.map(str::to_owned), verify_token: None }
     }
 
-    /// Takes every delivery for this event.
+    /// Treats every delivery as this event, except those whose payload or header identifies another one. Deliveries are
+    /// verified as before. This has no effect if the receiver was constructed for the event of a registration, because verification
+    /// may depend on that event.
     #[must_use]
     pub fn for_event(mut self, event: &str) -> Self {
-        self.event = Some(event.to_owned());
+        if self.provider.event_name != Some(EventNamePlace::Route) {
+            self.event = Some(event.to_owned());
+        }
         self
     }
 
@@ -117,20 +141,77 @@ impl AnyReceiver {
         self
     }
 
+    /// Sets the token that the provider sends in a handshake ([`Handshake::token`](crate::catalogue::Handshake::token)), which
+    /// was entered at the provider together with the URL.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the token is empty, or is not printable ASCII.
+    pub fn with_verify_token(mut self, token: impl Into<Secret>) -> Result<Self, ReceiverError> {
+        self.verify_token = Some(Secrets::new([token.into()])?);
+        Ok(self)
+    }
+
+    /// Returns the answer to the request with which the provider checks the URL before it registers it
+    /// ([`Provider::handshake`]); `None` if the request is another one, such as a delivery. Call this before
+    /// [`AnyReceiver::receive`]. A handshake is not an event, and is not to be stored.
+    ///
+    /// A handshake that is recognised by its body is verified like a delivery. If the answer contains an HMAC, its key is the
+    /// secret that verifies the request or, if the request is not signed, the first secret.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the handshake is not genuine, if the receiver lacks the token or the secret, or if the request lacks
+    /// a value that the answer repeats. [`HandshakeError::status`] is the status to respond with.
+    pub fn handshake<B: AsRef<[u8]>>(
+        &self,
+        request: &http::Request<B>,
+        now: Timestamp,
+    ) -> Result<Option<HandshakeAnswer>, HandshakeError> {
+        let Some(handshake) = &self.provider.handshake else { return Ok(None) };
+        let body = request.body().as_ref();
+        let asked = Asked { method: request.method(), query: request.uri().query().unwrap_or_default(), body };
+        if !asked.is(handshake) {
+            return Ok(None);
+        }
+        if let Some(name) = handshake.token {
+            let known = self.verify_token.as_ref().ok_or(HandshakeError::NoToken(name))?;
+            if !asked.parameter(name).is_some_and(|sent| known.contain(&sent)) {
+                return Err(HandshakeError::WrongToken(name));
+            }
+        }
+        let key = match &self.verifier {
+            Some(verifier) if handshake.is_verified() => verifier.verifying_key(request.headers(), body, now)?,
+            Some(verifier) => verifier.first_key(),
+            None => None,
+        };
+        let mac = match handshake.mac {
+            None => String::new(),
+            Some(mac) if !handshake.is_verified() && !asked.has_challenges(mac.of) => {
+                return Err(HandshakeError::NotAChallenge);
+            }
+            Some(mac) => {
+                let key = key.ok_or(HandshakeError::NoSecret)?;
+                key.mac(asked.text(mac.of, "")?.as_bytes(), mac.encoding).ok_or(HandshakeError::NoSecret)?
+            }
+        };
+        asked.answer(handshake, &mac).map(Some)
+    }
+
     /// Verifies a delivery, as [`Verifier::verify`] does.
     ///
     /// # Errors
     ///
-    /// When the delivery is not genuine; never where every delivery is taken for genuine.
+    /// Returns an error if the delivery is not genuine. A receiver that accepts every delivery as genuine never fails.
     pub fn verify<H: Headers + ?Sized>(&self, headers: &H, body: &[u8], now: Timestamp) -> Result<(), VerifyError> {
         self.verifier.as_ref().map_or(Ok(()), |verifier| verifier.verify(headers, body, now))
     }
 
-    /// As [`Verifier::string_to_sign`].
+    /// Returns the string to sign of a delivery; see [`Verifier::string_to_sign`].
     ///
     /// # Errors
     ///
-    /// When something that is signed is missing or malformed.
+    /// Returns an error if a signed header or member is missing or malformed.
     pub fn string_to_sign<H: Headers + ?Sized>(
         &self,
         headers: &H,
@@ -139,39 +220,48 @@ impl AnyReceiver {
         self.verifier.as_ref().map_or(Ok(None), |verifier| verifier.string_to_sign(headers, body))
     }
 
-    /// The name of the event that a delivery is, from the registration, a header, the path of the request, or the payload.
-    /// `None` where none of them says it.
+    /// Returns the name of a delivery's event, from the payload, a header, the registration, or the path of the request;
+    /// `None` if none of them names it.
     ///
     /// # Errors
     ///
-    /// When only the payload says it, and it is not JSON or a member that identifies the event is there twice.
+    /// Returns an error if the payload is needed to identify the event, and is not JSON or has a duplicate of a member
+    /// that identifies the event.
     pub fn event_name<'a, H: Headers + ?Sized>(
         &'a self,
         headers: &'a H,
         path: &'a str,
         body: &[u8],
     ) -> Result<Option<Cow<'a, str>>, DecodeError> {
-        let name = match (&self.event, self.provider.event_name) {
-            (Some(event), _) => Some(Cow::Borrowed(event.as_str())),
-            (None, Some(EventNamePlace::Body)) => identify(self.provider, body)?,
-            // The name is not signed, so a delivery without it is still genuine.
-            (None, Some(EventNamePlace::Header(name))) => headers.required(name).ok().map(Cow::Borrowed),
-            (None, Some(EventNamePlace::LastPathSegment)) => Some(Cow::Borrowed(last_segment(path))),
-            (None, Some(EventNamePlace::Route) | None) => None,
+        let registered = self.event.as_deref();
+        let name = match self.provider.event_name {
+            Some(EventNamePlace::Body) => Some(self.event_of_payload(body)?),
+            // The name is not signed, so a delivery without a name is still genuine.
+            Some(EventNamePlace::Header(name)) => headers.required(name).ok().or(registered).map(Cow::Borrowed),
+            Some(EventNamePlace::LastPathSegment) => Some(Cow::Borrowed(self.event_of_path(path))),
+            Some(EventNamePlace::Route) | None => registered.map(Cow::Borrowed),
         };
         Ok(name.filter(|name| !name.is_empty()))
     }
 
-    /// The event of the registration, or else the last segment of a path.
-    pub(crate) fn event_of_path<'a>(&'a self, path: &'a str) -> &'a str {
+    /// The event that the payload identifies, or else that of the registration; empty if there is none.
+    #[doc(hidden)]
+    pub fn event_of_payload(&self, body: &[u8]) -> Result<Cow<'_, str>, DecodeError> {
+        let identified = identify(self.provider, body)?;
+        Ok(identified.unwrap_or_else(|| Cow::Borrowed(self.event.as_deref().unwrap_or_default())))
+    }
+
+    /// The event of the registration; without one, the last segment of a path.
+    #[doc(hidden)]
+    pub fn event_of_path<'a>(&'a self, path: &'a str) -> &'a str {
         self.event.as_deref().unwrap_or_else(|| last_segment(path))
     }
 
-    /// Verifies a delivery against a clock, and decodes it.
+    /// Verifies a delivery at the time `now`, and decodes it.
     ///
     /// # Errors
     ///
-    /// When the delivery is not genuine, or its payload does not decode.
+    /// Returns an error if the delivery is not genuine, or if its payload cannot be decoded.
     pub fn receive<B: AsRef<[u8]>>(
         &self,
         request: &http::Request<B>,
@@ -180,8 +270,9 @@ impl AnyReceiver {
         self.receive_as(request, now, |name, body| self.provider.decode(name, body))
     }
 
-    /// Verifies, and decodes by a function of the event's name (empty where nothing says it) and the body.
-    pub(crate) fn receive_as<B: AsRef<[u8]>, E>(
+    /// Verifies a delivery, and decodes it with a function of the event's name (empty if it is not known) and the body.
+    #[doc(hidden)]
+    pub fn receive_as<B: AsRef<[u8]>, E>(
         &self,
         request: &http::Request<B>,
         now: Timestamp,
@@ -194,10 +285,11 @@ impl AnyReceiver {
                 let name = name.as_deref().unwrap_or_default();
                 decode(name, body).map_err(|error| self.undecodable(name, error))
             }
-            Err(error) => Err(self.undecodable("", error)),
+            Err(error) => Err(self.undecodable(self.event.as_deref().unwrap_or_default(), error)),
         }
     }
 
+    #[cold]
     fn undecodable(&self, event: &str, error: DecodeError) -> ReceiveError {
         ReceiveError::Decode(Box::new(Undecodable {
             event: Some(event).filter(|event| !event.is_empty()).map(str::to_owned),
@@ -208,12 +300,13 @@ impl AnyReceiver {
 }
 
 impl Provider {
-    /// The name of the event that a payload is, where payloads say it: by the members that the specification tells events
-    /// apart by, or else the name that the payload gives itself, which may be one that the specification does not list.
+    /// Identifies the event of a payload by the conditions in the specification. If none holds, the result is the name
+    /// in the payload, which may be one that the specification does not list. Returns `None` if the payload does not
+    /// identify its event.
     ///
     /// # Errors
     ///
-    /// When the payload is not JSON, or a member that identifies the event is there twice.
+    /// Returns an error if the payload is not JSON, or has a duplicate of a member that identifies the event.
     pub fn identify(&'static self, payload: &[u8]) -> Result<Option<Cow<'static, str>>, DecodeError> {
         match self.event_name {
             Some(EventNamePlace::Body) => identify(self, payload),
@@ -221,11 +314,11 @@ impl Provider {
         }
     }
 
-    /// Decodes the payload of an event; the name is empty where nothing says it.
+    /// Decodes the payload of an event. `event` is empty if the name is not known.
     ///
     /// # Errors
     ///
-    /// When the payload is not JSON, or does not fit the Rust type that belongs to the event.
+    /// Returns an error if the payload is not JSON, or does not fit the event's Rust type.
     pub fn decode(&'static self, event: &str, payload: &[u8]) -> Result<AnyEvent, DecodeError> {
         let known = self.event(event);
         match known.and_then(|event| self.schema(event.name).ok()) {
@@ -241,44 +334,47 @@ impl Provider {
     }
 }
 
-/// The headers that prove where a delivery comes from.
-pub(crate) fn sign(
+/// The headers that prove the origin of a delivery of an event, by the signature of this name or the default one.
+pub fn sign(
     provider: &Provider,
+    event: Option<&str>,
+    signature: Option<&str>,
     secret: &Secret,
     delivery: &ToSign<'_>,
 ) -> Result<Vec<(&'static str, String)>, ReceiverError> {
-    let verification = provider.verification.as_ref().ok_or(ReceiverError::NothingDelivered)?;
-    crate::signature::sign(verification, None, secret, delivery)
+    let verification = provider.verification_of(event).ok_or(ReceiverError::NothingDelivered)?;
+    crate::signature::sign(verification, signature, secret, delivery)
 }
 
-/// The last segment of a URL's path, without regard to slashes at the end.
+/// The last segment of a URL's path, ignoring slashes at the end.
 fn last_segment(path: &str) -> &str {
     path.trim_end_matches('/').rsplit('/').next().unwrap_or_default()
 }
 
-/// Why a delivery was not received.
+/// The error of receiving a delivery.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReceiveError {
-    /// It is not taken to come from the provider. Answer 401.
+    /// The delivery is not accepted as genuine. Respond with status 401.
     #[error(transparent)]
     Verify(#[from] VerifyError),
-    /// The delivery comes from the provider, but its payload does not decode. Keep the bytes and the event's name, and send
-    /// [`Undecodable::acknowledgement`]: the provider would only send the same again.
+    /// The delivery is genuine, but its payload cannot be decoded. Store the bytes and the event's name, and respond
+    /// with [`Undecodable::acknowledgement`]: the provider would only send the same payload again.
     #[error(transparent)]
     Decode(Box<Undecodable>),
 }
 
-/// A delivery that comes from its provider and whose payload does not decode.
+/// A genuine delivery whose payload cannot be decoded.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{error}")]
 #[non_exhaustive]
 pub struct Undecodable {
-    /// The name of the event, as far as the delivery or the receiver says it; `None` where only the payload would.
+    /// The event's name. `None` if neither the delivery nor the receiver names it, or if the payload has to name it and
+    /// cannot be read.
     pub event: Option<String>,
-    /// What does not fit.
+    /// What is wrong with the payload.
     #[source]
     pub error: DecodeError,
-    /// What the provider expects as answer to this event.
+    /// The response that the provider expects to this event.
     pub acknowledgement: Acknowledgement,
 }

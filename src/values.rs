@@ -1,4 +1,5 @@
-//! Values that keep what a provider wrote: nothing is rounded, normalised or lost between receiving and encoding.
+//! Values that keep the text that a provider sent. Nothing is rounded, normalised or lost between decoding and
+//! encoding.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,38 +10,39 @@ use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive as _;
 use serde::de::{DeserializeSeed, Error, MapAccess, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_json::value::RawValue;
+use serde_json::value::{RawValue, to_raw_value};
 
+use crate::json::canonical::AllMembers;
 use crate::json::error::{NOT_WHOLE, TOO_LARGE};
 
-/// A JSON number, kept as its text: `100000`, `10.10` and twenty digits are encoded as they came.
+/// A JSON number, kept as its text: `100000`, `10.10` and twenty digits are encoded as they were received.
 ///
-/// Two numbers are equal when their texts are; compare [`Number::to_decimal`] for equal amounts (`10.1` and `10.10`).
+/// Two numbers are equal if their texts are. To compare amounts (`10.1` and `10.10`), use [`Number::to_decimal`].
 ///
-/// Like every value that keeps its text, it decodes from JSON text and from [`serde_json::Value`] only, directly or as
-/// part of a type of your own. Within a type with `#[serde(flatten)]`, `#[serde(tag = …)]` or `#[serde(untagged)]` serde
-/// reads everything into a form of its own first, and decoding fails. Take [`serde_json::value::RawValue`] or a
-/// [`serde_json::Value`] there and decode the model from it.
+/// Like every value that keeps its text, a number can only be decoded from JSON text and from [`serde_json::Value`],
+/// directly or as part of your own type. Within a type with `#[serde(flatten)]`, `#[serde(tag = …)]` or
+/// `#[serde(untagged)]`, serde buffers values in its own form first, and decoding fails. Use
+/// [`serde_json::value::RawValue`] or [`serde_json::Value`] there, and decode the model from it.
 #[derive(Clone)]
 pub struct Number(Box<RawValue>);
 
 impl Number {
-    /// The number as it is written in JSON.
+    /// Returns the number as it is written in JSON.
     pub fn as_str(&self) -> &str {
         self.0.get()
     }
 
-    /// The exact value.
+    /// Returns the exact value.
     ///
     /// # Errors
     ///
-    /// When the value has more digits than a [`Decimal`] holds (28 or 29). It is never rounded.
+    /// Returns an error if the value has more digits than a [`Decimal`] holds (28 or 29). The value is never rounded.
     pub fn to_decimal(&self) -> Result<Decimal, NumberError> {
         decimal(self.as_str()).ok_or(NumberError::TooManyDigits)
     }
 }
 
-/// The value of a JSON number; `None` where a decimal cannot hold it exactly.
+/// The value of a JSON number; `None` if a decimal cannot hold it exactly.
 fn decimal(text: &str) -> Option<Decimal> {
     let (digits, exponent) = significant(text)?;
     let significant: i128 = match digits.as_str() {
@@ -62,17 +64,17 @@ fn significant(text: &str) -> Option<(String, i64)> {
     let all = format!("{whole}{fraction}");
     let digits = all.trim_end_matches('0');
     let places = i64::try_from(all.len() - digits.len()).ok()? - i64::try_from(fraction.len()).ok()?;
-    // An exponent that is itself too large is only ever compared.
+    // An exponent that is too large is only compared.
     let extreme = if exponent.starts_with('-') { i64::MIN } else { i64::MAX };
     let exponent = exponent.parse().unwrap_or(extreme).saturating_add(places);
     Some((digits.to_owned(), exponent))
 }
 
-/// Why a text or a value is not a [`Number`], or a number is not a decimal.
+/// The error of constructing a [`Number`], or of converting one to a decimal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NumberError {
-    /// The text is not a number in JSON's notation.
+    /// The text is not a JSON number.
     #[error("not a number in JSON's notation (such as `100000` or `10.10`)")]
     NotANumber,
     /// The exact value does not fit a decimal.
@@ -105,7 +107,7 @@ impl TryFrom<Decimal> for Number {
 
 impl From<i64> for Number {
     fn from(value: i64) -> Self {
-        // The digits of an integer are JSON; null is never taken.
+        // The digits of an integer are JSON, so the default is never used.
         Self(RawValue::from_string(value.to_string()).unwrap_or_else(|_| RawValue::NULL.to_owned()))
     }
 }
@@ -126,24 +128,40 @@ impl fmt::Debug for Number {
 
 /// Any JSON value, kept as its text.
 ///
-/// Used where a provider documents no members: `2.50` stays `2.50`. It cannot be within a type with
-/// `#[serde(flatten)]`, `#[serde(tag = …)]` or `#[serde(untagged)]`, see [`Number`].
+/// It is used for values whose members the provider does not document: `2.50` stays `2.50`. It cannot be within a type
+/// with `#[serde(flatten)]`, `#[serde(tag = …)]` or `#[serde(untagged)]`; see [`Number`].
 #[derive(Clone)]
 pub struct Json(Box<RawValue>);
 
 impl Json {
-    /// The JSON text, white space included.
+    /// Returns the JSON text, including white space.
     pub fn as_str(&self) -> &str {
         self.0.get()
     }
 
-    /// Decodes the value into a type of your own.
+    /// Encodes a value of your own type, such as one of `serde_json::json!`.
     ///
     /// # Errors
     ///
-    /// When the value does not fit the type.
+    /// Returns an error if the value is not JSON: if the keys of a map are not text, or if its own `Serialize` fails.
+    pub fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Self, serde_json::Error> {
+        to_raw_value(value).map(Self)
+    }
+
+    /// Decodes the value into your own type.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the value does not fit the type.
     pub fn decode<'a, T: Deserialize<'a>>(&'a self) -> Result<T, serde_json::Error> {
         serde_json::from_str(self.as_str())
+    }
+
+    /// The members of an object in the order in which they are written, including duplicates; `None` if the value is
+    /// not an object.
+    pub fn members(&self) -> Option<Vec<(String, Self)>> {
+        let AllMembers(members) = self.decode().ok()?;
+        Some(members.into_iter().map(|(name, value)| (name, Self(value.to_owned()))).collect())
     }
 }
 
@@ -194,7 +212,7 @@ macro_rules! raw_text {
 raw_text!(Number);
 raw_text!(Json);
 
-/// The kind of a JSON value, for an error that shows nothing of it.
+/// The kind of a JSON value, for an error that does not show the value.
 fn unexpected(json: &str) -> Unexpected<'static> {
     match json.as_bytes().first() {
         Some(b'{') => Unexpected::Map,
@@ -206,10 +224,10 @@ fn unexpected(json: &str) -> Unexpected<'static> {
     }
 }
 
-/// Decodes a struct from a JSON object only; what serde derives takes an array for one, too.
-pub(crate) struct Object<D>(pub(crate) D);
+/// Decodes a struct from a JSON object only. serde's derived code would also accept an array.
+pub struct ObjectOnly<D>(pub D);
 
-impl<'de, D: Deserializer<'de>> Deserializer<'de> for Object<D> {
+impl<'de, D: Deserializer<'de>> Deserializer<'de> for ObjectOnly<D> {
     type Error = D::Error;
 
     fn deserialize_struct<V: Visitor<'de>>(
@@ -218,11 +236,11 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Object<D> {
         members: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, D::Error> {
-        self.0.deserialize_struct(name, members, Members(visitor))
+        self.0.deserialize_struct(name, members, ObjectVisitor(visitor))
     }
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
-        self.0.deserialize_any(Members(visitor))
+        self.0.deserialize_any(ObjectVisitor(visitor))
     }
 
     serde::forward_to_deserialize_any! {
@@ -231,9 +249,9 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Object<D> {
     }
 }
 
-struct Members<V>(V);
+struct ObjectVisitor<V>(V);
 
-impl<'de, V: Visitor<'de>> Visitor<'de> for Members<V> {
+impl<'de, V: Visitor<'de>> Visitor<'de> for ObjectVisitor<V> {
     type Value = V::Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -245,36 +263,31 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Members<V> {
     }
 }
 
-/// Decodes a list or map that may be left out: null is as good as nothing.
-pub(crate) fn optional<'de, T: Deserialize<'de> + Default, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<T, D::Error> {
+/// Decodes an optional list or map. Null is treated like a missing member.
+pub fn optional<'de, T: Deserialize<'de> + Default, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
-/// As [`optional`], of [`scalars`].
-#[cfg_attr(not(test), allow(dead_code, reason = "no provider has any at present"))]
-pub(crate) fn optional_scalars<'de, T: Scalars + Default, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<T, D::Error> {
+/// Like [`optional`], for lists and maps of [`scalars`].
+pub fn optional_scalars<'de, T: Scalars + Default, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
     Ok(Option::decode(deserializer)?.unwrap_or_default())
 }
 
-/// Decodes what is an integer to JSON Schema, beside `25800` also `25800.0` and `2.58e4`; and booleans, also as `0` and
-/// `1`, which servers in PHP send.
-pub(crate) fn scalars<'de, T: Scalars, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+/// Decodes integers as JSON Schema defines them, so that `25800.0` and `2.58e4` are integers as well. Decodes booleans
+/// also from `0` and `1`, which servers in PHP send.
+pub fn scalars<'de, T: Scalars, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
     T::decode(deserializer)
 }
 
-/// The integers and booleans of the models: alone, optional, in lists and in maps.
-pub(crate) trait Scalars: Sized {
+/// The integers and booleans of the models: single, optional, in lists and in maps.
+pub trait Scalars: Sized {
     fn decode<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error>;
 }
 
 impl Scalars for i64 {
     fn decode<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // The number's text: as a double `100.00000000000000000001` would be 100. Other formats than JSON do not know the
-        // name, and give the number itself.
+        // Decodes the number's text, because as a double `100.00000000000000000001` would be 100. Formats other than
+        // JSON ignore the name, and pass the number itself.
         deserializer.deserialize_newtype_struct("$serde_json::private::RawValue", IntegerVisitor)
     }
 }
@@ -338,7 +351,7 @@ impl<'de> Visitor<'de> for IntegerVisitor {
     }
 
     fn visit_f64<E: Error>(self, value: f64) -> Result<i64, E> {
-        // From there on a double stands for several integers.
+        // From this value on, a double represents several integers.
         const LIMIT: f64 = 9_007_199_254_740_992.0;
         if value.fract() == 0.0 && value.abs() < LIMIT {
             return Ok(value as i64);
@@ -348,7 +361,7 @@ impl<'de> Visitor<'de> for IntegerVisitor {
     }
 }
 
-/// The text of a JSON value that is to be an integer.
+/// The text of a JSON value that has to be an integer.
 struct IntegerText;
 
 impl<'de> DeserializeSeed<'de> for IntegerText {
@@ -407,39 +420,39 @@ impl Visitor<'_> for BooleanVisitor {
     }
 }
 
-/// A date, a time or both, kept as the provider wrote it and parsed on demand.
+/// A date, a time or both, kept as the provider sent it and parsed on demand.
 ///
-/// Providers send times without an offset, dates where a time is documented, seven digits of a second and HTTP dates.
-/// Each reading is a method of its own, so that nothing is guessed.
+/// Providers send times without an offset from UTC, dates where they document times, seven digits of a second, and HTTP
+/// dates. Each interpretation is a separate method, so that nothing is guessed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Time(String);
 
 impl Time {
-    /// The text as it was sent.
+    /// Returns the text as it was sent.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The instant, of a date and time with an offset or `Z` (RFC 3339, and ISO 8601 in the forms that [`jiff`] reads) or
-    /// of an HTTP date in its fixed form (`Mon, 15 Apr 2019 07:50:54 GMT`).
+    /// Returns the instant. The text has to be a date and time with an offset or `Z` (RFC 3339, and ISO 8601 in the
+    /// forms that [`jiff`] reads), or an HTTP date in its fixed form (`Mon, 15 Apr 2019 07:50:54 GMT`).
     ///
     /// # Errors
     ///
-    /// When the text is neither; a time without an offset is not an instant.
+    /// Returns an error if the text is neither of these. A time without an offset is not an instant.
     pub fn to_timestamp(&self) -> Result<jiff::Timestamp, TimeError> {
         self.0
             .parse()
             .ok()
-            .or_else(|| crate::times::http_date(&self.0))
+            .or_else(|| crate::wire::date::http_date(&self.0))
             .ok_or(TimeError("a time with an offset or an HTTP date"))
     }
 
-    /// Date and time of day as they are written; an offset is not applied.
+    /// Returns the date and time of day as they are written. An offset is ignored.
     ///
     /// # Errors
     ///
-    /// When the text has no date and time of day in ISO 8601 form.
+    /// Returns an error if the text does not have a date and time of day in ISO 8601 form.
     pub fn to_date_time(&self) -> Result<jiff::civil::DateTime, TimeError> {
         let expected = TimeError("a date with a time of day");
         if !self.0.contains(['T', 't', ' ']) {
@@ -449,11 +462,11 @@ impl Time {
         text.parse().map_err(|_| expected)
     }
 
-    /// The date as it is written, with or without a time of day after it; an offset is not applied.
+    /// Returns the date as it is written, with or without a time of day after it. An offset is ignored.
     ///
     /// # Errors
     ///
-    /// When the text does not begin with a date in ISO 8601 form.
+    /// Returns an error if the text does not begin with a date in ISO 8601 form.
     pub fn to_date(&self) -> Result<jiff::civil::Date, TimeError> {
         let text = self.0.strip_suffix(['Z', 'z']).unwrap_or(&self.0);
         text.parse().map_err(|_| TimeError("a date"))
@@ -478,18 +491,18 @@ impl fmt::Display for Time {
     }
 }
 
-/// The text of a [`Time`] is not what was asked for.
+/// The error for a [`Time`] whose text is not of the requested kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the text is not {0}")]
 pub struct TimeError(&'static str);
 
-/// A secret or token. `Debug` does not show it, and there is no `Display`.
+/// A secret or token. `Debug` does not show it, and the type does not implement `Display`.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Secret(String);
 
 impl Secret {
-    /// The secret in clear.
+    /// Returns the secret as text.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -513,13 +526,15 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// What every generated enum of strings has; `as_str`, `ALL`, `Unknown` and `From<&str>` are generated.
-macro_rules! string_enum {
+/// Implements the traits of generated string enums. `as_str`, `ALL`, `Unknown` and `From<&str>` are generated.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __string_enum {
     ($name:ident) => {
         impl ::std::str::FromStr for $name {
             type Err = ::std::convert::Infallible;
 
-            fn from_str(value: &str) -> Result<Self, ::std::convert::Infallible> {
+            fn from_str(value: &str) -> ::std::result::Result<Self, ::std::convert::Infallible> {
                 Ok(value.into())
             }
         }
@@ -530,25 +545,29 @@ macro_rules! string_enum {
             }
         }
 
-        impl ::serde::Serialize for $name {
-            fn serialize<S: ::serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        impl $crate::private::serde::Serialize for $name {
+            fn serialize<S: $crate::private::serde::Serializer>(
+                &self,
+                serializer: S,
+            ) -> ::std::result::Result<S::Ok, S::Error> {
                 serializer.serialize_str(self.as_str())
             }
         }
 
-        impl<'de> ::serde::Deserialize<'de> for $name {
-            fn deserialize<D: ::serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                deserializer.deserialize_str(crate::values::Text(::std::marker::PhantomData))
+        impl<'de> $crate::private::serde::Deserialize<'de> for $name {
+            fn deserialize<D: $crate::private::serde::Deserializer<'de>>(
+                deserializer: D,
+            ) -> ::std::result::Result<Self, D::Error> {
+                deserializer.deserialize_str($crate::private::TextVisitor(::std::marker::PhantomData))
             }
         }
     };
 }
-pub(crate) use string_enum;
 
-/// Makes a value of a string without keeping the string.
-pub(crate) struct Text<T>(pub(crate) PhantomData<T>);
+/// Deserializes a value from a string without allocating the string.
+pub struct TextVisitor<T>(pub PhantomData<T>);
 
-impl<T: for<'a> From<&'a str>> Visitor<'_> for Text<T> {
+impl<T: for<'a> From<&'a str>> Visitor<'_> for TextVisitor<T> {
     type Value = T;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

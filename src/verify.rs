@@ -1,11 +1,11 @@
-//! Whether a delivery comes from its provider.
+//! Verifies that a delivery comes from its provider.
 //!
-//! Verification looks at the raw bytes of the body, at headers, and at the clock it is given. It returns nothing but
-//! success or a [`VerifyError`], parses a body only where members of it are signed, and never trusts what the request says of
-//! its own host.
+//! Verification uses the raw bytes of the body, the headers, and the given time. It returns success or a
+//! [`VerifyError`], parses a body only if members of it are signed, and never uses the host that the request names.
 
-/// The clock that a replay window is held against: `Timestamp::now()`.
+/// The time that a replay window is compared with: `Timestamp::now()`.
 pub use jiff::Timestamp;
 
+pub use crate::handshake::{HandshakeAnswer, HandshakeError};
 pub use crate::receiver::{ReceiveError, Undecodable};
 pub use crate::signature::{CustomVerification, Headers, ReceiverError, ToSign, Verifier, VerifyError, sign};

@@ -1,12 +1,11 @@
-//! What `cargo build` makes of a specification, seen from outside: the build script, run as cargo runs it, on good and
-//! on broken documents.
+//! Runs the build script as cargo does, on valid and on broken specifications.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-/// The build script that was compiled last; cargo tells a test only where the script's output is.
+/// The build script that was compiled last. Cargo only gives tests the path of the script's output.
 fn build_script() -> PathBuf {
     let builds = Path::new(env!("OUT_DIR")).ancestors().nth(2).expect("the directory of all builds");
     let scripts = fs::read_dir(builds).expect("the builds").filter_map(|entry| {
@@ -54,7 +53,7 @@ fn specs() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("specs")
 }
 
-/// The errors that cargo shows, after checking that the script said nothing else.
+/// The errors that cargo shows. Checks that the script printed nothing else.
 fn errors(output: &Output) -> Vec<String> {
     assert_eq!(String::from_utf8_lossy(&output.stderr), "", "a panic or a stray message");
     let text = String::from_utf8(output.stdout.clone()).expect("UTF-8");
@@ -69,7 +68,7 @@ fn a_broken_spec_is_an_error_with_its_place_and_never_a_panic() {
     for entry in fs::read_dir(specs).expect("the broken specifications") {
         let path = entry.expect("an entry").path();
         let (output, out) = build("broken", Some(&fs::read(&path).expect("a file")));
-        assert_eq!(output.status.code(), Some(1), "{}", path.display());
+        assert_eq!(output.status.code(), Some(0), "{}", path.display());
         let errors = errors(&output);
         assert!(!errors.is_empty(), "{}", path.display());
         for error in errors {
@@ -85,7 +84,7 @@ fn a_broken_spec_is_an_error_with_its_place_and_never_a_panic() {
 fn a_file_that_cannot_be_read_is_an_error() {
     for spec in [None, Some(&b"openapi: \xff"[..])] {
         let (output, _) = build("unreadable", spec);
-        assert_eq!(output.status.code(), Some(1));
+        assert_eq!(output.status.code(), Some(0));
         assert!(matches!(&errors(&output)[..], [error] if error.starts_with("specs/vipps.yaml: ")));
     }
 }
@@ -98,7 +97,7 @@ fn a_good_spec_is_generated_the_same_each_time() {
             let (output, out) = build(directory, Some(&spec));
             assert_eq!(output.status.code(), Some(0));
             assert_eq!(errors(&output), Vec::<String>::new());
-            assert_eq!(fs::read_dir(&out).expect("the output").count(), 3, "only what is enabled");
+            assert_eq!(fs::read_dir(&out).expect("the output").count(), 5, "only what is enabled");
             ["vipps.rs", "vipps.json"].map(|file| fs::read(out.join(file)).expect("what is generated"))
         })
         .into();
@@ -119,8 +118,9 @@ fn a_provider_is_enabled_by_its_feature_or_by_that_of_all() {
         assert_eq!((output.status.code(), errors(&output)), (Some(0), Vec::new()), "{feature}");
         let files = fs::read_dir(out).expect("the output").map(|entry| entry.expect("an entry").file_name());
         let files: BTreeSet<String> = files.map(|name| name.into_string().expect("UTF-8")).collect();
-        let expected = expected.iter().flat_map(|name| [format!("{name}.rs"), format!("{name}.json")]);
-        assert_eq!(files, expected.chain(["providers.rs".to_owned()]).collect(), "{feature}");
+        let of_provider = |name: &&str| ["rs", "json", "md", "yaml"].map(|extension| format!("{name}.{extension}"));
+        let expected = expected.iter().flat_map(of_provider);
+        assert_eq!(files, expected.chain(["_providers.rs".to_owned()]).collect(), "{feature}");
     }
 }
 
@@ -128,11 +128,11 @@ fn a_provider_is_enabled_by_its_feature_or_by_that_of_all() {
 fn a_file_that_cannot_name_a_module_is_an_error() {
     let files = ["Acme.yaml", "acme-pay.yaml", "2pay.yaml", "match.yaml", "acme.v2.yaml"];
     let (output, out) = run(&package("names", &files), "CARGO_FEATURE_PROVIDERS");
-    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.status.code(), Some(0));
     let errors = errors(&output);
     assert_eq!(errors.len(), files.len(), "{errors:?}");
     for file in files {
-        let start = format!("specs/{file}: the name of the file is not that of a Rust module");
+        let start = format!("specs/{file}: the name of the file is not a valid name of a Rust module");
         assert!(errors.iter().any(|error| error.starts_with(&start)), "{errors:?}");
     }
     assert_eq!(fs::read_dir(out).expect("the output").count(), 0);

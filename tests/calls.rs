@@ -1,13 +1,13 @@
-//! What a call puts on the wire: for every operation of every provider what its specification says, and the same bytes whether
-//! the typed client makes the call or the untyped one.
+//! Every operation of every provider sends the request that its specification describes, and the typed and the untyped
+//! client send the same bytes.
 
 #![cfg(feature = "client")]
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 
-use pos_webhooks::catalogue::{CredentialPlace, Operation, Parameter, Provider};
-use pos_webhooks::client::{AnyClient, Options, Retries};
+use pos_webhooks::catalogue::{CredentialPlace, Operation, Parameter, Provider, Security};
+use pos_webhooks::client::{AnyClient, ErrorKind, Options, Retries};
 use pos_webhooks::{PROVIDERS, Secret};
 use serde_json::Value;
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
@@ -21,6 +21,9 @@ const ENCODED: &str = "a%20b%2Fc%25%3Fd";
 /// A value of any parameter, as text or as number.
 const VALUE: &str = "123456";
 
+/// Of the scheme Basic, with [`VALUE`] as password.
+const USER: &str = "client";
+
 fn once() -> Options {
     Options::default().retries(Retries::off())
 }
@@ -28,9 +31,9 @@ fn once() -> Options {
 /// Calls a method that has a body, and gives the body as JSON.
 #[allow(unused_macros, reason = "providers that are not compiled in")]
 macro_rules! with_body {
-    ($client:ident.$method:ident($($id:expr)?), $json:ident) => {{
+    ($client:ident.$method:ident($($argument:expr),*), $json:ident) => {{
         let body = serde_json::from_str($json.unwrap()).unwrap();
-        drop($client.$method($($id,)? &body).await);
+        drop($client.$method($($argument,)* &body).await);
         Some(serde_json::to_string(&body).unwrap())
     }};
 }
@@ -38,8 +41,8 @@ macro_rules! with_body {
 /// Calls a method that has none.
 #[allow(unused_macros, reason = "providers that are not compiled in")]
 macro_rules! without_body {
-    ($client:ident.$method:ident($($id:expr)?)) => {{
-        drop($client.$method($($id)?).await);
+    ($client:ident.$method:ident($($argument:expr),*)) => {{
+        drop($client.$method($($argument),*).await);
         None
     }};
 }
@@ -72,6 +75,21 @@ async fn mipos(server: &str, operation: &str, json: Option<&str>) -> Option<Stri
         "update_webhook" => with_body!(client.update_webhook(), json),
         "delete_webhook" => with_body!(client.delete_webhook(), json),
         "list_webhooks" => without_body!(client.list_webhooks()),
+        "list_orders" => without_body!(client.list_orders(SEGMENT)),
+        "accept_order" => with_body!(client.accept_order(), json),
+        "deny_order" => with_body!(client.deny_order(), json),
+        "search_orders" => with_body!(client.search_orders(), json),
+        "upload_menu" => with_body!(client.upload_menu(), json),
+        "send_market_order" => with_body!(client.send_market_order(), json),
+        "set_logistics_webhook" => with_body!(client.set_logistics_webhook(), json),
+        "list_logistics_integrations" => without_body!(client.list_logistics_integrations()),
+        "switch_logistics_integration" => with_body!(client.switch_logistics_integration(), json),
+        "set_delivery_status_webhook" => with_body!(client.set_delivery_status_webhook(), json),
+        "set_delivery_location_webhook" => with_body!(client.set_delivery_location_webhook(), json),
+        "estimate_delivery" => with_body!(client.estimate_delivery(), json),
+        "request_delivery" => with_body!(client.request_delivery(), json),
+        "request_token" => with_body!(client.request_token(), json),
+        "refresh_token" => with_body!(client.refresh_token(), json),
         other => panic!("the typed call of `{other}` is not in the table"),
     }
 }
@@ -82,10 +100,20 @@ async fn mypos(server: &str, operation: &str, json: Option<&str>) -> Option<Stri
     let client = Client::with_options(server, Credentials::new(TOKEN), once()).unwrap();
     match operation {
         "create_webhook" => with_body!(client.create_webhook(), json),
-        "list_webhooks" => without_body!(client.list_webhooks()),
+        "list_webhooks" => without_body!(client.list_webhooks(Some(VALUE), Some(VALUE))),
         "get_webhook" => without_body!(client.get_webhook(SEGMENT)),
         "update_webhook" => with_body!(client.update_webhook(SEGMENT), json),
         "delete_webhook" => without_body!(client.delete_webhook(SEGMENT)),
+        "list_events" => without_body!(client.list_events(Some(VALUE), Some(VALUE))),
+        "create_subscription" => with_body!(client.create_subscription(), json),
+        "list_subscriptions" => without_body!(client.list_subscriptions(Some(VALUE), Some(VALUE))),
+        "get_subscription" => without_body!(client.get_subscription(SEGMENT)),
+        "update_subscription" => with_body!(client.update_subscription(SEGMENT), json),
+        "delete_subscription" => without_body!(client.delete_subscription(SEGMENT)),
+        "fake_notification" => without_body!(client.fake_notification(SEGMENT)),
+        "list_notifications" => without_body!(client.list_notifications(Some(VALUE), Some(VALUE))),
+        "request_token" => with_body!(client.request_token(USER, VALUE), json),
+        "revoke_token" => with_body!(client.revoke_token(USER, VALUE), json),
         other => panic!("the typed call of `{other}` is not in the table"),
     }
 }
@@ -96,6 +124,7 @@ async fn vipps(server: &str, operation: &str, json: Option<&str>) -> Option<Stri
     let credentials = Credentials::new(TOKEN)
         .ocp_apim_subscription_key(VALUE)
         .merchant_serial_number(VALUE.parse().unwrap())
+        .psp_id(VALUE)
         .vipps_system_name(VALUE)
         .vipps_system_version(VALUE)
         .vipps_system_plugin_name(VALUE)
@@ -105,6 +134,8 @@ async fn vipps(server: &str, operation: &str, json: Option<&str>) -> Option<Stri
         "list_webhooks" => without_body!(client.list_webhooks()),
         "register_webhook" => with_body!(client.register_webhook(), json),
         "delete_webhook" => without_body!(client.delete_webhook(SEGMENT)),
+        "get_access_token" => without_body!(client.get_access_token(VALUE, VALUE)),
+        "get_donations_token" => with_body!(client.get_donations_token(USER, VALUE), json),
         other => panic!("the typed call of `{other}` is not in the table"),
     }
 }
@@ -127,7 +158,9 @@ async fn untyped(provider: &'static Provider, server: &str, operation: &'static 
     let in_path = operation.path_parameters.iter().map(|parameter| (parameter.name, value(parameter, SEGMENT)));
     let others =
         operation.query_parameters.iter().chain(others).map(|parameter| (parameter.name, value(parameter, VALUE)));
-    let parameters: Vec<_> = in_path.chain(others).collect();
+    let basic = [("username", USER.to_owned()), ("password", VALUE.to_owned())].into_iter();
+    let basic = basic.filter(|_| operation.security == Security::Basic);
+    let parameters: Vec<_> = in_path.chain(others).chain(basic).collect();
     let parameters: Vec<_> = parameters.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let client = AnyClient::new(provider, server, TOKEN, constant, once()).unwrap();
     drop(client.call(operation, &parameters, json).await);
@@ -147,7 +180,7 @@ fn fields(request: &Request) -> BTreeMap<String, String> {
     url.query_pairs().into_owned().collect()
 }
 
-/// What is sent is what the specification says, and nothing else.
+/// Checks that the request has exactly what the specification describes.
 fn assert_described(provider: &Provider, operation: &Operation, json: Option<&str>, request: &Request) {
     let place = format!("{} {}", provider.name, operation.id);
     assert_eq!(request.method.as_str(), operation.method, "{place}");
@@ -161,18 +194,24 @@ fn assert_described(provider: &Provider, operation: &Operation, json: Option<&st
     assert_eq!(query, expected.collect::<Vec<_>>(), "{place}");
 
     let sent = |name: &str| request.headers.get(name).map(|value| value.to_str().unwrap());
-    let (name, credential) = match provider.credential.as_ref().map(|credential| credential.place) {
+    let token = match provider.credential.as_ref().map(|credential| credential.place) {
         Some(CredentialPlace::Header(name)) => (name, TOKEN.to_owned()),
         _ => ("authorization", format!("Bearer {TOKEN}")),
     };
-    assert_eq!(sent(name), Some(credential.as_str()), "{place}");
+    let (name, credential) = match operation.security {
+        Security::Credential => (token.0, Some(token.1)),
+        // `client:123456`
+        Security::Basic => ("authorization", Some("Basic Y2xpZW50OjEyMzQ1Ng==".to_owned())),
+        _ => (token.0, None),
+    };
+    assert_eq!(sent(name), credential.as_deref(), "{place}");
     for header in operation.headers {
         assert_eq!(sent(header.name), Some(value(header, VALUE).as_str()), "{place}: {}", header.name);
     }
     let media_type = operation.request.as_ref().map(|body| body.media_type);
     assert_eq!(sent("content-type"), media_type, "{place}");
     let accepted = sent("accept").unwrap_or_default();
-    for body in operation.answers.iter().filter_map(|answer| answer.body.as_ref()) {
+    for body in operation.responses.iter().filter_map(|answer| answer.body.as_ref()) {
         assert!(accepted.split(", ").any(|accepted| accepted == body.media_type), "{place}: {accepted}");
     }
     let known = [name, "content-type", "accept", "content-length", "host", "user-agent"];
@@ -234,4 +273,28 @@ async fn typed_and_untyped_calls_are_the_same_bytes_and_what_is_described() {
             }
         }
     }
+}
+
+#[tokio::test]
+async fn a_call_without_a_required_parameter_or_with_an_unknown_one_is_an_error_and_not_sent() {
+    let server = MockServer::start().await;
+    for provider in PROVIDERS.iter() {
+        let client = AnyClient::new(provider, &server.uri(), TOKEN, [], once()).unwrap();
+        for operation in provider.operations {
+            let required = operation.parameters().filter(|it| it.required).map(|it| (it.name, value(it, VALUE)));
+            let required: Vec<_> = required.collect();
+            let all: Vec<_> = required.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            let mut wrong = vec![("unheard-of", [&all[..], &[("unheard-of", "x")]].concat())];
+            for (name, _) in &all {
+                wrong.push((name, all.iter().filter(|(other, _)| other != name).copied().collect()));
+            }
+            for (name, parameters) in wrong {
+                let error = client.call(operation, &parameters, Some("{}")).await.unwrap_err();
+                assert!(matches!(error.kind(), ErrorKind::Request(_)), "{error}");
+                let text = error.to_string();
+                assert!(text.contains(operation.id) && text.contains(&format!("`{name}`")), "{text}");
+            }
+        }
+    }
+    assert_eq!(server.received_requests().await.unwrap().len(), 0);
 }

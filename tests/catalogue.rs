@@ -1,9 +1,11 @@
-//! The catalogue says of parameters, servers and credentials what the specification says.
+//! The catalogue has the parameters, servers and credentials of the specification.
 #![cfg(feature = "validate")]
 
 use std::collections::BTreeSet;
 
 use pos_webhooks::PROVIDERS;
+#[cfg(all(feature = "mipos", feature = "mypos", feature = "dealpos", feature = "vipps"))]
+use pos_webhooks::catalogue::{Difference, Provider};
 use pos_webhooks::validate::Invalid;
 
 /// The names in braces.
@@ -27,12 +29,51 @@ fn every_variable_of_a_path_or_a_server_is_described() {
 }
 
 #[test]
-fn every_source_has_a_date() {
+fn every_source_has_a_key_a_date_and_a_note_on_what_was_taken_from_it() {
     for provider in PROVIDERS.iter() {
         assert!(!provider.sources.is_empty(), "{}", provider.name);
         for source in provider.sources {
             assert!(source.date.is_some() != source.read.is_some(), "{source:?}");
+            assert!(source.key.is_some() && !source.note.is_empty(), "{source:?}");
         }
+    }
+}
+
+/// Where a specification differs from its sources, as a table in Markdown.
+#[cfg(all(feature = "mipos", feature = "mypos", feature = "dealpos", feature = "vipps"))]
+fn differences(provider: &Provider) -> String {
+    let cell = |text: &str| text.replace('\n', " ").replace('|', "\\|");
+    let heading = "| where | the documents | the specification |\n| --- | --- | --- |";
+    let documents = provider.sources.iter().filter_map(|source| Some(format!("[{}]({})", source.key?, source.url?)));
+    let documents = documents.collect::<Vec<_>>().join(",\n");
+    let mut table = format!("\n### {}\n\nDocuments:\n{documents}\n\n{heading}\n", provider.title);
+    for Difference { at, sources, documents, specification, .. } in provider.differences {
+        let (at, sources) = (at.join("`, `"), sources.join(", "));
+        let (documents, specification) = (cell(documents), cell(specification));
+        table += &format!("| `{at}` | {documents} ({sources}) | {specification} |\n");
+    }
+    table
+}
+
+#[cfg(all(feature = "mipos", feature = "mypos", feature = "dealpos", feature = "vipps"))]
+#[test]
+fn the_readme_has_the_differences_of_the_specifications() {
+    const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
+    let (begin, end) = ("<!-- the differences of the specifications -->\n", "\n<!-- end of the differences -->");
+    let readme = std::fs::read_to_string(FILE).unwrap();
+    let (before, rest) = readme.split_once(begin).expect("the comment before the tables");
+    let (_, after) = rest.split_once(end).expect("the comment after the tables");
+    // Of the providers that the README lists.
+    let listed = PROVIDERS.iter().filter(|provider| before.contains(&format!("| `{}` |", provider.name)));
+    let tables: String = listed.map(|provider| differences(provider)).collect();
+    let expected = format!("{before}{begin}{tables}{end}{after}");
+    if std::env::var_os("INSTA_UPDATE").is_some_and(|update| update == "always") {
+        std::fs::write(FILE, expected).unwrap();
+    } else {
+        assert!(
+            readme == expected,
+            "the tables of README.md are not those of the specifications; to write them anew: INSTA_UPDATE=always cargo test --test catalogue"
+        );
     }
 }
 
@@ -59,7 +100,7 @@ fn a_parameter_is_validated_by_its_schema() {
 }
 
 #[test]
-fn who_has_operations_asks_for_a_credential() {
+fn a_provider_with_operations_has_a_credential() {
     for provider in PROVIDERS.iter() {
         assert_eq!(provider.credential.is_some(), !provider.operations.is_empty(), "{}", provider.name);
         assert!(provider.credential.iter().all(|credential| credential.required), "{}", provider.name);
@@ -68,7 +109,7 @@ fn who_has_operations_asks_for_a_credential() {
 
 #[cfg(feature = "vipps")]
 #[test]
-fn headers_of_calls_are_marked_that_a_client_takes_once() {
+fn headers_that_are_the_same_for_every_request_are_marked() {
     let register = pos_webhooks::vipps::PROVIDER.operation("register_webhook").expect("an operation");
     let serial_number = register.headers.iter().find(|header| header.name == "Merchant-Serial-Number").expect("it");
     assert!(serial_number.constant && !serial_number.required);

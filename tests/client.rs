@@ -1,6 +1,8 @@
-//! What a client promises beside what it sends: setup, tokens, limits, errors that keep quiet.
+//! Tests setup, tokens and limits of clients, and that errors do not show secrets.
 
 #![cfg(all(feature = "client", feature = "vipps", feature = "mipos", feature = "mypos"))]
+
+mod clock;
 
 use std::error::Error as _;
 use std::future::Future;
@@ -8,11 +10,14 @@ use std::io::Read as _;
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use clock::pass;
 use pos_webhooks::client::{BoxError, ErrorKind, Options, Retries, SetupError, Token};
 use pos_webhooks::{AnyError, Secret, mipos, mypos, vipps};
+use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpSocket;
+use tokio::time::Instant;
 use wiremock::matchers::{any, header, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
@@ -50,7 +55,7 @@ async fn asks_a_token_source_before_every_call() {
 }
 
 #[tokio::test]
-async fn tells_when_no_token_could_be_had() {
+async fn a_failing_token_source_is_an_error() {
     let server = server(no_webhooks()).await;
     let token = Token::source(|| async { Err("the token server is down".into()) });
     let client = vipps::Client::new(&server.uri(), vipps::Credentials::new(token)).unwrap();
@@ -69,10 +74,10 @@ async fn tells_when_no_token_could_be_had() {
 }
 
 #[tokio::test]
-async fn sends_a_token_without_what_is_not_part_of_it() {
+async fn sends_a_token_without_a_byte_order_mark_and_refuses_other_additions() {
     let server = server(no_webhooks()).await;
     for (token, why) in [
-        ("\"quoted\"", "the token has quotation marks around it, which do not belong to it"),
+        ("\"quoted\"", "the token is in quotation marks, which are not part of it"),
         ("Bearer twice", "the token begins with `Bearer`, which is added when it is sent: give the token alone"),
         (" around ", "the token has white space at its beginning or end"),
         ("two words", "the token has white space in it"),
@@ -81,7 +86,7 @@ async fn sends_a_token_without_what_is_not_part_of_it() {
         let client = vipps::Client::new(&server.uri(), vipps::Credentials::new(token)).unwrap();
         assert_eq!(client.list_webhooks().await.unwrap_err().to_string(), format!("list_webhooks: {why}"));
     }
-    for (key, why) in [("'quoted'", "has quotation marks"), (" around", "has white space"), ("", "is empty")] {
+    for (key, why) in [("'quoted'", "is in quotation marks"), (" around", "has white space"), ("", "is empty")] {
         let credentials = vipps::Credentials::new(TOKEN).ocp_apim_subscription_key(key);
         let error = vipps::Client::new(vipps::TEST, credentials).unwrap_err();
         assert!(error.to_string().contains(why), "{error}");
@@ -94,9 +99,9 @@ async fn sends_a_token_without_what_is_not_part_of_it() {
     assert_eq!(request.headers["ocp-apim-subscription-key"], "key");
 }
 
-/// A status that is not documented is a success too, as long as what came is what is documented.
+/// An undocumented 2xx status is a success, as long as the body is as documented.
 #[tokio::test]
-async fn takes_every_success_that_has_what_is_documented() {
+async fn accepts_every_success_with_the_documented_body() {
     let registered = r#"{"id":"497f6eca-6276-4993-bfeb-53cbbbba6f08","secret":"told-once"}"#;
     let body = vipps::models::RegisterWebhook { url: "https://a.test".into(), events: Vec::new() };
     for (status, text, media_type) in [
@@ -118,9 +123,9 @@ async fn takes_every_success_that_has_what_is_documented() {
     }
 }
 
-/// A secret that is told once is in it.
+/// The body may contain a secret that is returned only once.
 #[tokio::test]
-async fn keeps_the_body_of_an_answer_that_is_not_what_is_documented() {
+async fn keeps_the_body_of_a_response_that_is_not_as_documented() {
     let body = vipps::models::RegisterWebhook { url: "https://a.test".into(), events: Vec::new() };
     let answer = r#"{"id":7,"secret":"told-once"}"#;
     let server = server(ResponseTemplate::new(201).set_body_raw(answer, "application/json")).await;
@@ -131,7 +136,7 @@ async fn keeps_the_body_of_an_answer_that_is_not_what_is_documented() {
     let error = AnyError::from(error);
     assert_eq!((error.body(), error.may_have_been_executed()), (answer.as_bytes(), true));
 
-    // So it is where the rest does not come.
+    // The same holds if the rest of the body is not received.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
     std::thread::spawn(move || {
@@ -151,12 +156,12 @@ async fn reads_flags_that_are_numbers() {
         "pagination":{"page":1,"size":20,"total":3}}"#;
     let server = server(ResponseTemplate::new(200).set_body_raw(webhooks, "application/json")).await;
     let client = mypos::Client::new(&server.uri(), mypos::Credentials::new(TOKEN)).unwrap();
-    let listed = client.list_webhooks().await.unwrap();
+    let listed = client.list_webhooks(None, None).await.unwrap();
     let active: Vec<_> = listed.webhooks.iter().map(|webhook| webhook.is_active).collect();
     assert_eq!(active, [Some(true), Some(false), Some(true)]);
     assert!(
         mypos::PROVIDER.validate("Webhook", br#"{"id":"a","is_active":1}"#).is_err(),
-        "it is not what is documented"
+        "the schema does not allow numbers"
     );
     for odd in ["2", "-1", "1.0", "\"true\"", "[1]"] {
         let webhook = format!(r#"{{"id":"a","is_active":{odd}}}"#);
@@ -166,7 +171,7 @@ async fn reads_flags_that_are_numbers() {
 }
 
 #[tokio::test]
-async fn tells_which_statuses_pass_by_themselves() {
+async fn reports_which_statuses_are_retryable() {
     for (status, retryable) in [
         (400, false),
         (401, false),
@@ -186,7 +191,7 @@ async fn tells_which_statuses_pass_by_themselves() {
 }
 
 #[test]
-fn refuses_what_is_no_server_and_no_header() {
+fn refuses_an_invalid_server_or_header() {
     let credentials = || vipps::Credentials::new(TOKEN);
     let servers = ["", "api.vipps.no", "ftp://api.vipps.no", "https://api.vipps.no?a=b", "https://", "/webhooks"];
     for server in servers.into_iter().chain(["https://a:hidden@b.test", "https://a.test ", "https://{host}/x"]) {
@@ -249,7 +254,7 @@ async fn updates_only_what_is_given() {
     assert_eq!(request.headers["content-type"], "application/x-www-form-urlencoded");
 }
 
-/// What would lead to another path, and what RFC 3986 does not allow there.
+/// Values that would change the path, and characters that RFC 3986 does not allow in a segment.
 const SEGMENTS: [(&str, &str); 6] = [
     ("../a/b?c#d%2e é", "..%2Fa%2Fb%3Fc%23d%252e%20%C3%A9"),
     (r"a\..\..\users\7", "a%5C..%5C..%5Cusers%5C7"),
@@ -288,17 +293,21 @@ async fn takes_a_server_with_or_without_a_slash_at_its_end() {
 }
 
 #[tokio::test]
-async fn gives_up_on_an_answer_that_takes_too_long() {
-    let server = server(no_webhooks().set_delay(Duration::from_secs(30))).await;
-    let client = vipps(&server.uri(), Options::default().timeout(Duration::from_millis(100)));
-    let error = client.list_webhooks().await.unwrap_err();
+async fn a_response_that_takes_too_long_is_a_timeout() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let client = vipps(&format!("http://{}", listener.local_addr().unwrap()), Options::default());
+    let call = tokio::spawn(async move { client.list_webhooks().await });
+    let (mut stream, _) = listener.accept().await.unwrap();
+    stream.read_u8().await.unwrap();
+    pass(30).await;
+    let error = call.await.unwrap().unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::Timeout(_)), "{error}");
     assert!(error.is_retryable());
-    assert_eq!(error.to_string(), "list_webhooks: the provider did not answer in time");
+    assert_eq!(error.to_string(), "list_webhooks: the provider did not respond in time");
 }
 
 #[tokio::test]
-async fn tells_when_nobody_listens() {
+async fn a_refused_connection_is_an_error() {
     // A socket that is bound and does not listen keeps the port, and refuses.
     let closed = TcpSocket::new_v4().unwrap();
     closed.bind("127.0.0.1:0".parse().unwrap()).unwrap();
@@ -332,7 +341,7 @@ async fn uses_an_http_client_of_the_callers() {
 }
 
 #[tokio::test]
-async fn one_error_for_all_operations() {
+async fn the_errors_of_all_operations_convert_to_one() {
     async fn both(server: &str) -> Result<(), AnyError> {
         mypos::Client::new(server, mypos::Credentials::new(TOKEN)).unwrap().delete_webhook("id").await?;
         mipos::Client::new(server, mipos::Credentials::new(TOKEN)).unwrap().list_webhooks().await?;
@@ -348,29 +357,43 @@ async fn one_error_for_all_operations() {
     assert!(!error.is_retryable());
     assert_eq!(error.to_string(), "list_webhooks: 401 Unauthorized: the provider refused");
     assert_eq!(format!("{error:?}"), "Error(list_webhooks: 401 Unauthorized: the provider refused)");
-    let answer = error.answer::<mipos::ListWebhooksError>().unwrap();
-    assert_eq!(*answer, mipos::ListWebhooksError::Unauthorized("Unauthorized.".into()));
+    let documented = error.documented::<mipos::ListWebhooksError>().unwrap();
+    assert_eq!(*documented, mipos::ListWebhooksError::Unauthorized("Unauthorized.".into()));
     let error = error.downcast::<mipos::CreateWebhookError>().unwrap_err();
     let error = error.downcast::<mipos::ListWebhooksError>().unwrap();
     assert_eq!(error.body(), br#""Unauthorized.""#);
-    assert!(matches!(error.into_kind(), ErrorKind::Answer(mipos::ListWebhooksError::Unauthorized(_))));
+    assert!(matches!(error.into_kind(), ErrorKind::Documented(mipos::ListWebhooksError::Unauthorized(_))));
 }
 
 #[tokio::test]
 async fn gives_up_on_a_connection_that_takes_too_long() {
-    // It is accepted, and then nobody answers the TLS handshake.
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("https://{}", listener.local_addr().unwrap());
-    let start = Instant::now();
-    let client = vipps(&url, Options::default().connect_timeout(Duration::from_millis(100)));
-    let error = client.list_webhooks().await.unwrap_err();
-    let ErrorKind::Connection(cause) = error.kind() else { panic!("{error}") };
-    assert!(cause.is_timeout() && cause.is_connect(), "nothing was sent: {cause:?}");
-    assert!(start.elapsed() < Duration::from_secs(10), "that is the default");
+    for (options, limit) in [
+        (Options::default(), 10),
+        (Options::default().connect_timeout(Duration::from_secs(5)), 5),
+        (Options::default().connect_timeout(Duration::from_secs(20)), 20),
+    ] {
+        // The connection is accepted, but the TLS handshake is not answered.
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let options = options.retries(Retries::off());
+        let client = vipps(&format!("https://{}", listener.local_addr().unwrap()), options);
+        let begun = Instant::now();
+        let call = tokio::spawn(async move { client.list_webhooks().await });
+        let (mut stream, _) = listener.accept().await.unwrap();
+        stream.read_u8().await.unwrap();
+        let mut passed = 0;
+        while !call.is_finished() {
+            pass(1).await;
+            passed += 1;
+        }
+        let error = call.await.unwrap().unwrap_err();
+        let ErrorKind::Connection(cause) = error.kind() else { panic!("{error}") };
+        assert!(cause.is_timeout() && cause.is_connect(), "nothing was sent: {cause:?}");
+        assert!(begun.elapsed() >= Duration::from_secs(limit) && passed < limit + 5, "{passed} s");
+    }
 }
 
 #[tokio::test]
-async fn says_who_calls() {
+async fn sends_a_user_agent() {
     let server = server(no_webhooks()).await;
     vipps(&server.uri(), Options::default()).list_webhooks().await.unwrap();
     let request = server.received_requests().await.unwrap().pop().unwrap();
@@ -453,10 +476,14 @@ fn can_cross_threads() {
 
 /// Fails to compile where the future of a call could not be spawned.
 macro_rules! can_be_spawned {
-    ($provider:ident: $($operation:ident($($argument:ident: $kind:ty),*);)*) => {
+    ($provider:ident: $($operation:ident($($argument:ident: $kind:ty),*)$(($($optional:ident),*))?;)*) => {
         $({
-            fn _future(client: $provider::Client, $($argument: $kind),*) -> impl Future + Send + 'static {
-                async move { client.$operation($(&$argument),*).await.map(drop) }
+            fn _future(
+                client: $provider::Client,
+                $($argument: $kind,)*
+                $($($optional: Option<String>,)*)?
+            ) -> impl Future + Send + 'static {
+                async move { client.$operation($(&$argument,)* $($($optional.as_deref(),)*)?).await.map(drop) }
             }
         })*
         let operations: Vec<_> = $provider::PROVIDER.operations.iter().map(|operation| operation.id).collect();
@@ -471,17 +498,44 @@ fn every_call_can_be_spawned() {
         update_webhook(body: mipos::models::UpdateWebhook);
         delete_webhook(body: mipos::models::DeleteWebhook);
         list_webhooks();
+        list_orders(store_id: String);
+        search_orders(body: mipos::models::OrderSearch);
+        accept_order(body: mipos::models::AcceptOrder);
+        deny_order(body: mipos::models::DenyOrder);
+        upload_menu(body: mipos::models::StoreMenu);
+        send_market_order(body: mipos::models::MarketOrder);
+        set_logistics_webhook(body: mipos::models::LogisticsWebhook);
+        list_logistics_integrations();
+        switch_logistics_integration(body: mipos::models::LogisticsSwitch);
+        set_delivery_status_webhook(body: mipos::models::LogisticsPosWebhook);
+        set_delivery_location_webhook(body: mipos::models::LogisticsPosWebhook);
+        estimate_delivery(body: mipos::models::StoreDelivery);
+        request_delivery(body: mipos::models::StoreDelivery);
+        request_token(body: mipos::models::TokenRequest);
+        refresh_token(body: mipos::models::TokenRefresh);
     }
     can_be_spawned! { mypos:
         create_webhook(body: mypos::models::CreateWebhook);
-        list_webhooks();
+        list_webhooks()(page, size);
         get_webhook(id: String);
         update_webhook(id: String, body: mypos::models::UpdateWebhook);
         delete_webhook(id: String);
+        list_events()(page, size);
+        create_subscription(body: mypos::models::CreateSubscription);
+        list_subscriptions()(page, size);
+        get_subscription(id: String);
+        update_subscription(id: String, body: mypos::models::UpdateSubscription);
+        delete_subscription(id: String);
+        fake_notification(id: String);
+        list_notifications()(page, size);
+        request_token(username: String, password: String, body: mypos::models::TokenRequest);
+        revoke_token(username: String, password: String, body: mypos::models::TokenRevocation);
     }
     can_be_spawned! { vipps:
         list_webhooks();
         register_webhook(body: vipps::models::RegisterWebhook);
         delete_webhook(id: String);
+        get_access_token(client_id: String, client_secret: String);
+        get_donations_token(username: String, password: String, body: vipps::models::DonationsTokenRequest);
     }
 }

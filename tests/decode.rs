@@ -1,4 +1,4 @@
-//! Decoding is tolerant of what providers really send, and its errors say where but never what.
+//! Decoding accepts what providers send, and its errors have the place but never the value.
 
 #![cfg(all(feature = "dealpos", feature = "vipps"))]
 
@@ -12,7 +12,7 @@ fn payment(change: impl FnOnce(&mut Value)) -> Result<dealpos::Event, pos_webhoo
 }
 
 #[test]
-fn tolerates_what_the_document_does_not_promise() {
+fn tolerates_payloads_beyond_the_document() {
     for (member, value) in [
         ("Created", json!("2020-09-02T14:05:40.8412345")),
         ("Created", json!("0001-01-01T00:00:00")),
@@ -26,7 +26,7 @@ fn tolerates_what_the_document_does_not_promise() {
 }
 
 #[test]
-fn keeps_an_enum_value_that_nobody_listed() {
+fn keeps_an_enum_value_that_is_not_listed() {
     let event = vipps::PROVIDER.events.iter().find(|event| event.name == "epayments.payment.captured.v1").unwrap();
     let text = event.payload.examples[0].json.replace("NOK", "XTS").replace("CAPTURED", "CHARGED_BACK");
     let model: vipps::models::PaymentEvent = serde_json::from_str(&text).unwrap();
@@ -66,7 +66,7 @@ fn an_integer_may_be_written_with_a_point_or_an_exponent() {
 }
 
 #[test]
-fn what_a_double_would_round_to_an_integer_is_none() {
+fn a_number_that_a_double_would_round_to_an_integer_is_not_one() {
     for text in [
         "100.00000000000000000001",
         "99.99999999999999999999",
@@ -126,12 +126,12 @@ fn text_that_is_not_json_is_described_in_plain_words() {
         (r#"{"a" 1}"#, "`:` is expected"),
         (r#"{"a":1 "b"}"#, "`,` or `}` is expected"),
         (r#"{"a":[1 2]}"#, "`,` or `]` is expected"),
-        (r#"{"a":1,}"#, "there is a comma behind the last value"),
+        (r#"{"a":1,}"#, "there is a comma after the last value"),
         (r#"{"a":01}"#, "a number is malformed"),
         (r#"{"a":"\q"}"#, "a string has a malformed escape"),
         ("{\"a\":\"\n\"}", "a string has a control character that is not escaped"),
-        // A member is missing as well, but that is not why it cannot be read.
-        (r#"{"a":1}x"#, "there is more text behind the value"),
+        // A member is missing as well, but the syntax error is reported.
+        (r#"{"a":1}x"#, "there is more text after the value"),
         (r#"[{"a":1},"#, "it ends where a value is expected"),
         (r#"{"Amount":1,"Amount":2"#, "it ends within an object"),
     ] {
@@ -197,7 +197,7 @@ fn an_array_is_never_an_object() {
 }
 
 #[test]
-fn messages_are_in_the_words_of_json() {
+fn messages_use_the_terms_of_json() {
     let message = |member: &str, value: Value| payment(|payment| payment[member] = value).unwrap_err().message;
     for (value, found) in [
         (json!("Hendry, expected nothing"), "a string"),
@@ -224,7 +224,7 @@ fn messages_are_in_the_words_of_json() {
 }
 
 #[test]
-fn null_for_an_optional_list_is_an_empty_one() {
+fn null_for_an_optional_list_is_an_empty_list() {
     let user = |json: &str| serde_json::from_str::<vipps::models::UserDetails>(json);
     assert_eq!(user(r#"{"addresses":null}"#).unwrap(), user("{}").unwrap());
     let list = vipps::PROVIDER.schema("WebhookList").unwrap();
@@ -240,7 +240,7 @@ fn an_optional_integer_may_be_missing_null_or_written_so() {
 }
 
 #[test]
-fn says_where_and_what_was_expected_but_never_the_value() {
+fn an_error_has_the_place_and_the_expected_type_but_never_the_value() {
     let error = |change: fn(&mut Value)| payment(change).unwrap_err();
     let missing = error(|payment| drop(payment.as_object_mut().unwrap().remove("Amount")));
     assert_eq!((missing.pointer.as_str(), missing.message.as_str()), ("", "missing member `Amount`"));
@@ -267,7 +267,7 @@ fn says_where_and_what_was_expected_but_never_the_value() {
 fn shows_no_name_that_the_specification_does_not_list() {
     let schema = pos_webhooks::mipos::PROVIDER.schema("FieldErrors").unwrap();
     for (json, pointer) in
-        // One that only another provider lists is as good as any.
+        // A name that only another provider describes is not shown either.
         [
             (r#"{"Hendry": "wrong"}"#, "/*"),
             (r#"{"Creator": "wrong"}"#, "/*"),
@@ -301,7 +301,7 @@ fn a_byte_order_mark_is_skipped() {
     assert_eq!(serde_json::to_string(&unknown).unwrap(), "{\"a\":1}");
     assert!(vipps::PROVIDER.schema("Amount").unwrap().decode(&with_mark(r#"{"currency":"NOK","value":1}"#)).is_ok());
 
-    // Columns are those of the text as it came.
+    // Columns are those of the text as received.
     let place = |json: &[u8]| decode(json).map(|_| ()).map_err(|error| (error.line, error.column)).unwrap_err();
     assert_eq!(place(b"{x"), (1, 2));
     assert_eq!(place("\u{feff}{x".as_bytes()), (1, 5));
@@ -359,5 +359,116 @@ fn a_member_that_nobody_listed_need_not_be_utf8() {
     assert_eq!((error.line, error.message.as_str()), (1, "the text is not JSON: a string is not UTF-8"));
     let more = [b"{\"Note\":\"\xe9\",", &example[1..], b" x"].concat();
     let error = dealpos::Event::decode(&dealpos::EventName::PaymentCreated, &more).unwrap_err();
-    assert_eq!(error.message, "the text is not JSON: there is more text behind the value");
+    assert_eq!(error.message, "the text is not JSON: there is more text after the value");
+}
+
+/// An example of a DealPOS event, decoded.
+fn example(name: &dealpos::EventName, index: usize) -> dealpos::Event {
+    dealpos::Event::decode(name, name.examples()[index].json.as_bytes()).unwrap()
+}
+
+#[test]
+fn times_of_every_form_keep_their_text_and_are_parsed_on_demand() {
+    use dealpos::{Event, EventName};
+
+    let Event::TransferOrderCreated(order) = example(&EventName::TransferOrderCreated, 0) else { panic!() };
+    assert_eq!(order.date.as_str(), "01 Sep 2020 00:00", "documented as date-time");
+    assert!(order.date.to_date().is_err() && order.date.to_date_time().is_err() && order.date.to_timestamp().is_err());
+    assert_eq!(order.received_date.unwrap().as_str(), "01 Sep 2020 00:00");
+
+    let Event::SupplierBillPaymentCreated(payment) = example(&EventName::SupplierBillPaymentCreated, 0) else {
+        panic!()
+    };
+    assert_eq!(payment.created.as_str(), "2021-08-20T10:28:56.6691072");
+    assert_eq!(payment.created.to_date_time().unwrap().subsec_nanosecond(), 669_107_200);
+    assert!(payment.created.to_timestamp().is_err(), "it has no offset");
+
+    let Event::CloseShift(shift) = example(&EventName::CloseShift, 1) else { panic!() };
+    assert_eq!(shift.open.to_date_time().unwrap().to_string(), "2025-04-08T14:37:01.283");
+    assert!(shift.open.to_timestamp().is_err());
+    assert_eq!(shift.close.to_timestamp().unwrap().to_string(), "2025-04-16T03:11:59.608095Z");
+}
+
+#[test]
+fn a_missing_due_date_is_the_year_1_or_an_empty_text() {
+    use dealpos::{Event, EventName};
+
+    let Event::InvoiceCreated(invoice) = example(&EventName::InvoiceCreated, 0) else { panic!() };
+    let Event::LoyaltyPointOnOrderComplete(order) = example(&EventName::LoyaltyPointOnOrderComplete, 0) else {
+        panic!()
+    };
+    for due in [invoice.due_date.unwrap(), order.due_date.unwrap()] {
+        assert_eq!(due.as_str(), "0001-01-01T00:00:00");
+        assert_eq!(due.to_date().unwrap().year(), 1);
+    }
+    let Event::PurchaseOrderCreated(order) = example(&EventName::PurchaseOrderCreated, 0) else { panic!() };
+    let due = order.due_date.unwrap();
+    assert_eq!(due.as_str(), "");
+    assert!(due.to_date().is_err() && due.to_timestamp().is_err());
+}
+
+#[test]
+fn examples_that_their_pages_wrap_in_another_object_are_the_inner_object() {
+    let shift = json!({"example-1": {
+        "ID": "ff7848c9-21f1-4c05-ac9e-1e71d829cc9c", "Outlet": "Outlet1", "Register": "Outlet1", "Number": "20.05.00001",
+        "Open": "2020-05-15T15:11:52.327", "Close": "2020-05-15T15:49:27.563", "Cashier": "Jane", "SalesNTax": 500000,
+        "TotalInvoice": 3, "Visitor": 2
+    }});
+    let customer = json!({"example": {
+        "Outlet": "Outlet1", "Phone": "+628159137777", "Email": "john.doe@gmail.com", "Code": "4650865270308696"
+    }});
+    for (name, wrapper, documented) in [
+        (dealpos::EventName::CloseShift, "example-1", shift),
+        (dealpos::EventName::FetchLoyaltyPoints, "example", customer),
+    ] {
+        let decode = |body: &Value| dealpos::Event::decode(&name, body.to_string().as_bytes());
+        let example = &name.examples()[0];
+        assert_eq!(example.origin, pos_webhooks::catalogue::Origin::Documented);
+        assert_eq!(serde_json::from_str::<Value>(example.json).unwrap(), documented[wrapper], "{name}");
+        let event = decode(&documented[wrapper]).unwrap();
+        assert_eq!(serde_json::to_value(&event).unwrap(), documented[wrapper], "{name}");
+        assert!(decode(&documented).is_err(), "{name} as its page shows it");
+    }
+}
+
+#[test]
+fn undocumented_parts_of_a_payload_are_kept_as_received() {
+    use dealpos::{Event, EventName};
+
+    let Ok(Event::ProductDeleted(payload)) =
+        Event::decode(&EventName::ProductDeleted, br#"{"ID": "1", "Price": 2.50}"#)
+    else {
+        panic!()
+    };
+    assert_eq!(payload.as_str(), r#"{"ID": "1", "Price": 2.50}"#);
+    let unknown = Event::decode(&"productdeleted".into(), b"{}").unwrap();
+    assert!(matches!(unknown, Event::Unknown(_)), "names are case-sensitive");
+    for gender in ["0", "\"Male\"", "{\"code\": 1.50}"] {
+        let body = format!(r#"{{"FirstName": "John", "LastName": "Doe", "Gender": {gender}}}"#);
+        let Ok(Event::CustomerDeleted(customer)) = Event::decode(&EventName::CustomerDeleted, body.as_bytes()) else {
+            panic!("{gender}")
+        };
+        assert_eq!(customer.gender.unwrap().as_str(), gender, "its type could not be read");
+    }
+}
+
+#[test]
+fn both_versions_of_a_changed_event_decode() {
+    use dealpos::{Event, EventName};
+
+    let shifts = [0, 1].map(|index| match example(&EventName::CloseShift, index) {
+        Event::CloseShift(shift) => shift.session.and_then(|session| session.id),
+        other => panic!("{other:?}"),
+    });
+    assert_eq!(shifts, [None, Some("1de32523-ad82-461e-8980-f62bf337ee42".to_owned())]);
+    let coupons = [0, 1].map(|index| match example(&EventName::ValidateCoupon, index) {
+        Event::ValidateCoupon(coupon) => (coupon.key, coupon.code),
+        other => panic!("{other:?}"),
+    });
+    assert_eq!(coupons, [(Some("1234".to_owned()), None), (None, Some("1234".to_owned()))]);
+    let payments = [0, 1].map(|index| match example(&EventName::SupplierBillPaymentCreated, index) {
+        Event::SupplierBillPaymentCreated(payment) => payment.creator_id.is_some(),
+        other => panic!("{other:?}"),
+    });
+    assert_eq!(payments, [false, true]);
 }

@@ -6,8 +6,8 @@ use pos_webhooks::PROVIDERS;
 use pos_webhooks::catalogue::{Body, Example};
 use serde_json::value::RawValue;
 
-/// What departs between two JSON texts, by pointer: numbers and strings to the letter, members in any order, and an
-/// optional member that is null or an empty array may be left out of the second.
+/// The differences between two JSON texts, by pointer. Numbers and strings are compared as text and members in any
+/// order. An optional member that is null or an empty array may be missing in the second text.
 fn first_difference(expected: &str, found: &str, pointer: &str) -> Option<String> {
     let differs = || Some(format!("{pointer}: {expected} became {found}"));
     match (expected.trim_start().chars().next(), found.trim_start().chars().next()) {
@@ -19,7 +19,7 @@ fn first_difference(expected: &str, found: &str, pointer: &str) -> Option<String
             }
             expected.iter().find_map(|(key, value)| match found.get(key) {
                 Some(found) => first_difference(value.get(), found.get(), &format!("{pointer}/{key}")),
-                // That the member is optional is seen by validating the second text.
+                // Validating the second text shows that the member is optional.
                 None if matches!(value.get(), "null" | "[]") => None,
                 None => Some(format!("{pointer}/{key}: was left out")),
             })
@@ -108,13 +108,14 @@ fn are_as_many_as_before_per_origin() {
     let counts: Vec<String> =
         counts.into_iter().map(|((provider, origin), count)| format!("{provider} {origin} {count}")).collect();
     insta::assert_snapshot!(counts.join("\n"), @r"
-    dealpos documented 11
-    mipos documented 15
-    mipos constructed 7
-    mypos documented 6
-    mypos constructed 9
-    vipps documented 20
-    vipps constructed 24
+    dealpos documented 28
+    dealpos constructed 25
+    mipos documented 52
+    mipos constructed 34
+    mypos documented 11
+    mypos constructed 19
+    vipps documented 23
+    vipps constructed 25
     ");
 }
 

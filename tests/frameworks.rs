@@ -1,4 +1,4 @@
-//! The examples for axum and actix-web receive over a real socket what the provider would send, and refuse the rest.
+//! The examples for axum and actix-web receive a provider's deliveries over a real socket, and refuse other requests.
 
 #![cfg(all(feature = "dealpos", feature = "vipps"))]
 
@@ -19,7 +19,7 @@ use pos_webhooks::{dealpos, vipps};
 
 const URL: &str = "https://shop.example/hooks/vipps";
 
-/// Sends one request as it stands, and gives status and body of the answer.
+/// Sends one request unchanged, and returns the status and the body of the response.
 fn post(address: SocketAddr, path: &str, headers: &[(&str, String)], body: &[u8]) -> (u16, String) {
     let mut request = format!("POST {path} HTTP/1.1\r\nConnection: close\r\nContent-Length: {}\r\n", body.len());
     if !headers.iter().any(|(name, _)| *name == "Host") {
@@ -70,11 +70,11 @@ fn axum_receives_vipps() {
         .collect();
     assert_eq!(deliver(&without_login, example), (200, String::new()), "behind a proxy that strips the header");
     assert_eq!(stored(), 1);
-    for (what, body) in [("an event that nobody knows", r#"{"new": 2.50}"#), ("a payload that does not decode", "[")] {
+    for (what, body) in [("an unknown event", r#"{"new": 2.50}"#), ("a payload that cannot be decoded", "[")] {
         assert_eq!(deliver(&sign(body, now), body), (200, String::new()), "{what}");
     }
     assert_eq!(stored(), 3);
-    assert_eq!(bookings(), [booked, "an event that is not known yet"]);
+    assert_eq!(bookings(), [booked, "an unknown event"]);
 
     let refused = (401, String::new());
     assert_eq!(deliver(&[], example), refused, "not signed");
@@ -130,7 +130,7 @@ fn actix_receives_dealpos() {
     assert_eq!(
         deliver(&key("key"), "paymentCreated", "{}"),
         (200, r#"{"status":"success"}"#.to_owned()),
-        "does not decode"
+        "cannot be decoded"
     );
     assert_eq!(stored(), 6);
 

@@ -1,4 +1,4 @@
-//! What holds for any bytes at all holds for the committed seeds, for arbitrary bytes, and for seeds that were damaged.
+//! Checks the properties of `fuzz/targets.rs` with the committed seeds, with arbitrary bytes, and with damaged seeds.
 //! `fuzz/` runs the same functions under libFuzzer.
 
 #![cfg(all(feature = "mipos", feature = "mypos", feature = "dealpos", feature = "vipps", feature = "validate"))]
@@ -41,7 +41,7 @@ fn seeds() -> BTreeMap<String, Vec<u8>> {
             mypos::sign(&mypos::EventName::PosPaymentCompleted, secret, b"{\"a\": 1}", at).unwrap(),
             "{\"a\": 1}",
         ),
-        ("mipos", mipos::sign(secret, order.as_bytes()).unwrap(), order),
+        ("mipos", mipos::sign(&mipos::EventName::Order, secret, order.as_bytes()).unwrap(), order),
         ("dealpos", vec![("X-API-Key", SECRET.to_owned())], "{}"),
     ];
     for (provider, headers, body) in deliveries {
@@ -79,11 +79,13 @@ fn run(input: &[u8]) {
     targets::verify(input);
     targets::decode(input);
     targets::validate(input);
+    targets::specification(input);
 }
 
 #[test]
 fn hold_for_the_seeds() {
     seeds().values().for_each(|seed| run(seed));
+    SPECIFICATIONS.iter().for_each(|document| targets::specification(document));
     for seed in seeds().values() {
         let body = seed.windows(2).position(|pair| pair == b"\n\n").unwrap() + 2;
         run(&[&seed[..body], b"\xef\xbb\xbf", &seed[body..]].concat());
@@ -123,6 +125,11 @@ fn damage() -> impl Strategy<Value = Vec<(f64, usize, Vec<u8>)>> {
         b"\xff",
         b"\xef\xbb\xbf",
         "é".as_bytes(),
+        b"\n  ",
+        b"- ",
+        b": ",
+        b"'",
+        b"$ref: '#/components/schemas/Target'",
     ];
     let put = prop_oneof![
         3 => prop::sample::select(tokens.to_vec()).prop_map(<[u8]>::to_vec),
@@ -154,6 +161,13 @@ fn exchanged(seed: &[u8], share: f64, put: &[u8]) -> Vec<u8> {
     [&seed[..start], put, &seed[start + length..]].concat()
 }
 
+/// The documents of invented providers.
+static SPECIFICATIONS: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fifth-provider");
+    let documents = fs::read_dir(folder).unwrap().map(|entry| fs::read(entry.unwrap().path()).unwrap());
+    documents.collect()
+});
+
 static SEEDS: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| seeds().into_values().collect());
 
 proptest! {
@@ -179,6 +193,18 @@ proptest! {
             bytes = exchanged(&bytes, share, json.as_bytes());
         }
         run(&bytes);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(50) })]
+
+    #[test]
+    fn hold_for_damaged_specifications(
+        document in prop::sample::select(SPECIFICATIONS.as_slice()),
+        damage in damage(),
+    ) {
+        targets::specification(&damaged(&document, &damage));
     }
 }
 

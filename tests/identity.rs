@@ -1,4 +1,5 @@
-//! Which event a delivery is, and when two deliveries are one event: what a receiver drops must be what it has already.
+//! Identifies the events of deliveries, and recognises redeliveries: a receiver must only drop events that it already
+//! has.
 
 #![cfg(all(feature = "mipos", feature = "mypos", feature = "dealpos", feature = "vipps"))]
 
@@ -69,7 +70,7 @@ fn leaves(value: &Value, pointer: String, found: &mut Vec<String>) {
 }
 
 #[test]
-fn an_event_has_a_key_where_something_identifies_it() {
+fn an_event_has_a_key_if_its_payload_identifies_it() {
     let mut without = Vec::new();
     for provider in providers() {
         for event in provider.events {
@@ -86,7 +87,36 @@ fn an_event_has_a_key_where_something_identifies_it() {
         [
             "paymentUpdated",
             "paymentWriteoff",
+            "supplierBillPaymentDeleted",
+            "customerCreated",
+            "customerDeleted",
+            "supplierCreated",
+            "supplierDeleted",
+            "productUpdated",
+            "productDeleted",
+            "productVariantCreated",
+            "productVariantUpdated",
+            "invoiceDeleted",
+            "invoiceErased",
+            "purchaseOrderCreated",
+            "purchaseOrderRestored",
+            "purchaseOrderVoided",
+            "transferOrderCreated",
+            "transferOrderDeleted",
+            "outboundLogisticComplete",
+            "inboundLogisticComplete",
+            "salesOrderCreated",
+            "salesOrderUpdated",
+            "fetchLoyaltyPoints",
+            "loyaltyPointOnOrderComplete",
+            "validateCoupon",
             "Menu",
+            "MARKET_MENU",
+            "MARKET_ORDER_STATUS",
+            "LOGISTICS_ESTIMATE",
+            "LOGISTICS_REQUEST",
+            "LOGISTICS_STATUS",
+            "LOGISTICS_LOCATION",
             "recurring.charge-creation-failed.v1",
             "donations.agreement.started.v1",
             "donations.agreement.stopped.v1",
@@ -109,7 +139,7 @@ fn the_same_event_has_the_same_key_however_its_json_is_written() {
 }
 
 #[test]
-fn a_part_of_a_key_that_is_missing_null_or_blank_is_no_key() {
+fn there_is_no_key_if_a_member_of_it_is_missing_null_or_blank() {
     for (provider, event, payload, _) in with_key() {
         let parts: Vec<&str> = event.idempotency_key.iter().copied().filter(|pointer| !pointer.is_empty()).collect();
         assert!(!parts.is_empty(), "{}", event.name);
@@ -127,7 +157,7 @@ fn a_part_of_a_key_that_is_missing_null_or_blank_is_no_key() {
 }
 
 #[test]
-fn members_that_nothing_describes_tell_events_apart() {
+fn undocumented_members_distinguish_events() {
     for (provider, event, payload, known) in with_key() {
         let text = payload.to_string();
         let with = |member: &str| {
@@ -212,7 +242,7 @@ fn a_recurring_event_decodes_with_what_identifies_it() {
 }
 
 #[test]
-fn a_payload_that_names_itself_is_of_that_name() {
+fn a_payload_that_names_its_event_has_that_name() {
     let unknown = |name: &str| Some(EventName::Unknown(name.to_owned()));
     for (body, expected) in [
         (r#"{"eventType":"recurring.charge-charged.v1","name":7}"#, unknown("recurring.charge-charged.v1")),

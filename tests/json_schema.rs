@@ -1,4 +1,4 @@
-//! The JSON Schema of every name stands on its own, and `schemars` gives the same for every model.
+//! Every JSON Schema is self-contained, and `schemars` generates the same schema for every model.
 
 use pos_webhooks::PROVIDERS;
 use serde_json::Value;
@@ -18,7 +18,7 @@ fn references(schema: &Value, found: &mut Vec<String>) {
 }
 
 #[test]
-fn documents_refer_to_nothing_outside_themselves() {
+fn schemas_are_self_contained() {
     for provider in PROVIDERS.iter() {
         for schema in provider.schemas {
             let document = provider.json_schema(schema.name).unwrap();
@@ -52,7 +52,7 @@ fn with<'a>(schema: &'a Value, keyword: &str, found: &mut Vec<&'a str>) {
 }
 
 #[test]
-fn every_format_is_one_that_other_validators_know() {
+fn every_format_is_supported_by_other_validators() {
     // Of draft-07, OpenAPI 3.0 and ajv-formats.
     let known = ["date", "date-time", "email", "uri", "uuid", "password", "byte", "int32", "int64"];
     let check = |of: &str, schema: &Value| {
@@ -91,7 +91,7 @@ fn incomplete<'a>(schema: &'a Value, found: &mut Vec<&'a Value>) {
 }
 
 #[test]
-fn what_is_required_is_described_beside() {
+fn required_members_are_described_beside_the_keyword() {
     for provider in PROVIDERS.iter() {
         for schema in provider.schemas {
             let (document, mut found) = (provider.json_schema(schema.name).unwrap(), Vec::new());

@@ -1,4 +1,4 @@
-//! What the package says of itself is true.
+//! Checks the metadata of the package and its README.
 
 use std::process::Command;
 
@@ -57,7 +57,7 @@ fn the_minimum_rust_version_is_that_of_the_dependencies() {
 }
 
 #[test]
-fn what_decides_the_generated_surface_is_pinned() {
+fn dependencies_that_determine_the_generated_surface_are_pinned() {
     let metadata = metadata();
     let packages = metadata["packages"].as_array().unwrap();
     let own = packages.iter().filter(|package| members(&metadata).contains(&package["id"].as_str().unwrap()));

@@ -1,4 +1,4 @@
-//! Whatever is signed passes, and nothing passes once a signed part has changed.
+//! Every signed delivery passes, and no delivery passes after a signed part has changed.
 
 #![cfg(all(feature = "mipos", feature = "mypos", feature = "vipps"))]
 
@@ -133,7 +133,7 @@ proptest! {
 
     #[test]
     fn mipos((secret, body) in (secret(), body()), (place, byte) in (any::<Index>(), any::<u8>())) {
-        let headers = mipos::sign(&Secret::from(secret.as_str()), &body).unwrap();
+        let headers = mipos::sign(&mipos::EventName::Order, &Secret::from(secret.as_str()), &body).unwrap();
         let receiver = |secret: &str| mipos::Receiver::new(mipos::EventName::Order, [ANOTHER, secret]).unwrap();
         prop_assert_eq!(receiver(&secret).verify(&headers, &body), Ok(()));
         let other = changed(&body, place, byte);

@@ -1,5 +1,5 @@
-//! The receivers of the providers' modules: how they are made, what they give, and what is particular to each of them. What holds for
-//! all of them is in `verify.rs`.
+//! The typed receivers of the providers' modules: their constructors, their results, and the differences between them.
+//! Tests for all providers are in `verify.rs`.
 
 #![cfg(any(feature = "mipos", feature = "mypos", feature = "dealpos", feature = "vipps"))]
 
@@ -58,7 +58,7 @@ mod vipps {
     }
 
     #[test]
-    fn an_event_is_known_again_when_it_is_delivered_twice() {
+    fn a_redelivery_is_recognised() {
         let key_of = |body: &str| {
             let name = EventName::identify(body.as_bytes()).unwrap().unwrap();
             Event::decode(&name, body.as_bytes()).unwrap().idempotency_key(body.as_bytes())
@@ -89,7 +89,7 @@ mod mypos {
     use pos_webhooks::verify::{ReceiverError, Timestamp, VerifyError};
 
     #[test]
-    fn spaces_are_left_out_only_when_asked() {
+    fn spaces_are_only_ignored_by_the_constructor_for_it() {
         let body = br#"{"a": 1, "b": "x, y"}"#;
         let compact = br#"{"a":1,"b":"x,y"}"#;
         let headers =
@@ -106,7 +106,7 @@ mod mypos {
     }
 
     #[test]
-    fn a_receiver_without_secret_cannot_be_made() {
+    fn a_receiver_cannot_be_constructed_without_a_secret() {
         let none: [&str; 0] = [];
         assert_eq!(Receiver::new(none).unwrap_err(), ReceiverError::NoSecret);
         assert_eq!(Receiver::new(["a", ""]).unwrap_err(), ReceiverError::EmptySecret);
@@ -116,17 +116,77 @@ mod mypos {
 
 #[cfg(feature = "mipos")]
 mod mipos {
-    use pos_webhooks::mipos::{EventName, Receiver};
+    use pos_webhooks::mipos::models::StoreMenu;
+    use pos_webhooks::mipos::{Event, EventName, Receiver, sign};
     use pos_webhooks::verify::{ReceiverError, VerifyError};
 
     #[test]
-    fn what_is_not_signed_is_taken_only_by_a_receiver_that_says_so() {
+    fn only_an_unsigned_receiver_accepts_unsigned_deliveries() {
         let nothing = http::HeaderMap::new();
-        assert_eq!(Receiver::unsigned(EventName::Order).verify(&nothing, b""), Ok(()));
+        assert_eq!(Receiver::unsigned(EventName::Order).unwrap().verify(&nothing, b""), Ok(()));
         let signed = Receiver::new(EventName::Order, ["s"]).unwrap();
         assert_eq!(signed.verify(&nothing, b""), Err(VerifyError::MissingHeader { name: "Signature-Webhook" }));
         let none: [&str; 0] = [];
         assert_eq!(Receiver::new(EventName::Menu, none).unwrap_err(), ReceiverError::NoSecret);
+    }
+
+    #[test]
+    fn each_event_is_verified_by_its_own_signature() {
+        let headers = ["Signature-Webhook", "auth-anton-x", "X-Signature-Request"];
+        let expected = |name: &EventName| match name.as_str().split_once('_') {
+            Some(("MARKET", _)) => Some(headers[1]),
+            Some((_, "ESTIMATE" | "REQUEST")) => Some(headers[2]),
+            Some(_) => None,
+            None => Some(headers[0]),
+        };
+        for name in EventName::ALL {
+            let body = name.examples()[0].json;
+            let Some(header) = expected(name) else {
+                let unsigned =
+                    Err(ReceiverError::NothingSigned("The provider does not document a signature of this event."));
+                assert_eq!(sign(name, &"s".into(), body.as_bytes()), unsigned);
+                assert_eq!(Receiver::new(name.clone(), ["s"]).map(drop), unsigned.map(drop));
+                let receiver = Receiver::unsigned(name.clone()).unwrap();
+                assert_eq!(receiver.receive(&http::Request::new(body)).unwrap().name(), *name);
+                continue;
+            };
+            let signed = sign(name, &"s".into(), body.as_bytes()).unwrap();
+            assert_eq!(signed.iter().map(|(name, _)| *name).collect::<Vec<_>>(), [header], "{name}");
+            let receiver = Receiver::new(name.clone(), ["s"]).unwrap();
+            assert_eq!(receiver.verify(&signed, body.as_bytes()), Ok(()), "{name}");
+            for other in headers.iter().filter(|other| **other != header) {
+                let moved = [(*other, signed[0].1.clone())];
+                let missing = VerifyError::MissingHeader { name: header };
+                assert_eq!(receiver.verify(&moved, body.as_bytes()), Err(missing), "{name} {other}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_receiver_without_a_secret_is_refused_where_every_registration_has_one() {
+        for name in EventName::ALL {
+            let always = matches!(name, EventName::LogisticsEstimate | EventName::LogisticsRequest);
+            let receiver = Receiver::unsigned(name.clone());
+            assert_eq!(receiver.err(), always.then_some(ReceiverError::NoSecret), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_request_for_a_menu_is_acknowledged_with_the_menu() {
+        let receiver = Receiver::unsigned(EventName::Menu).unwrap();
+        let Event::Menu(asked) = receiver.decode(br#"{"store_id": "3"}"#).unwrap() else { panic!() };
+        let empty = http::Response::<Vec<u8>>::from(EventName::Menu.acknowledgement());
+        assert!(empty.body().is_empty() && empty.headers().is_empty());
+        let example: StoreMenu = serde_json::from_str(StoreMenu::examples()[0].json).unwrap();
+        let menu = StoreMenu { store_id: asked.store_id.clone().unwrap(), ..example };
+        let answer = http::Response::<String>::from(asked.answer(&menu));
+        assert_eq!(
+            (answer.status().as_u16(), &answer.headers()["content-type"]),
+            (200, &"application/json".parse().unwrap())
+        );
+        assert_eq!(serde_json::from_str::<StoreMenu>(answer.body()).unwrap(), menu);
+        let market = EventName::MarketMenu.acknowledgement();
+        assert_eq!(&*market.body, r#"{"message":"ANY MESSAGE"}"#, "as documented");
     }
 }
 
@@ -149,7 +209,10 @@ mod dealpos {
             let mismatch = Err(VerifyError::KeyMismatch { name: "Authorization" });
             assert_eq!(verify("Authorization", wrong), mismatch, "{wrong:?}");
         }
-        assert_eq!(verify("X-Other", "key"), Err(VerifyError::MissingHeader { name: "X-API-Key" }));
+        assert_eq!(
+            verify("X-Other", "key"),
+            Err(VerifyError::MissingHeaders { names: vec!["X-API-Key", "Authorization"] })
+        );
         let twice = receiver.verify(&[("X-API-Key", "key"), ("x-api-key", "key")]);
         assert_eq!(twice, Err(VerifyError::RepeatedHeader { name: "X-API-Key" }));
         assert_eq!(Receiver::unauthenticated().verify(&http::HeaderMap::new()), Ok(()));
@@ -158,7 +221,7 @@ mod dealpos {
     }
 
     #[test]
-    fn the_event_is_in_the_path_or_of_the_receiver() {
+    fn the_event_is_that_of_the_path_or_of_the_receiver() {
         let example = EventName::PaymentWriteoff.examples()[0].json;
         let receiver = Receiver::with_key("key").unwrap();
         let request = |path: &str| http::Request::post(path).header("X-API-Key", "key").body(example).unwrap();
@@ -170,14 +233,14 @@ mod dealpos {
     }
 
     #[test]
-    fn nothing_tells_two_changes_of_a_payment_apart() {
+    fn two_changes_of_a_payment_cannot_be_distinguished() {
         let updated = EventName::PaymentUpdated;
         let body = updated.examples()[0].json.as_bytes();
         assert_eq!(Event::decode(&updated, body).unwrap().idempotency_key(body), None);
     }
 
     #[test]
-    fn the_answer_is_the_documented_one() {
+    fn the_acknowledgement_is_as_documented() {
         let answer = |name: EventName| {
             let event = Event::decode(&name, name.examples()[0].json.as_bytes()).unwrap();
             http::Response::<Vec<u8>>::from(event.acknowledgement())
@@ -187,5 +250,84 @@ mod dealpos {
         assert_eq!(created.headers()["content-type"], "application/json");
         let writeoff = answer(EventName::PaymentWriteoff);
         assert!(writeoff.body().is_empty() && writeoff.headers().is_empty());
+    }
+
+    #[test]
+    fn a_payload_that_asks_for_something_is_acknowledged_with_the_body_of_the_receiver() {
+        use pos_webhooks::dealpos::models::{CouponType, CouponValue, LoyaltyPoints, LoyaltyReward};
+
+        let receive = |name: EventName| {
+            let request = http::Request::post(format!("/hooks/{name}")).header("X-API-Key", "key");
+            let request = request.body(name.examples()[0].json).unwrap();
+            Receiver::with_key("key").unwrap().receive(&request).unwrap()
+        };
+        let Event::FetchLoyaltyPoints(customer) = receive(EventName::FetchLoyaltyPoints) else { panic!() };
+        let Event::LoyaltyPointOnOrderComplete(order) = receive(EventName::LoyaltyPointOnOrderComplete) else {
+            panic!()
+        };
+        let Event::ValidateCoupon(coupon) = receive(EventName::ValidateCoupon) else { panic!() };
+        let half = CouponValue { type_: Some(CouponType::Percentage), amount: Some(50.into()), ..Default::default() };
+        for (answer, body) in [
+            (customer.answer(&LoyaltyPoints { point: Some("12.50".parse().unwrap()) }), r#"{"Point":12.50}"#),
+            (order.answer(&LoyaltyReward { reward: Some(9000.into()) }), r#"{"reward":9000}"#),
+            (coupon.answer(&half), r#"{"Amount":50,"Type":"Percentage"}"#),
+        ] {
+            assert_eq!(answer.within, Some(std::time::Duration::from_secs(30)));
+            let answer = http::Response::<String>::from(answer);
+            assert_eq!((answer.status().as_u16(), answer.body().as_str()), (200, body));
+            assert_eq!(answer.headers()["content-type"], "application/json");
+        }
+    }
+
+    #[test]
+    fn another_documented_response_is_given_with_its_status_and_its_body() {
+        use pos_webhooks::dealpos::models::{CouponRefusal, CouponRequest};
+
+        let coupon: CouponRequest = serde_json::from_str(r#"{"Code": "1234"}"#).unwrap();
+        let refusal = CouponRefusal { status: Some("used".into()), ..Default::default() };
+        let answer = coupon.answer_bad_request(&refusal);
+        assert_eq!(answer.within, Some(std::time::Duration::from_secs(30)));
+        let answer = http::Response::<String>::from(answer);
+        assert_eq!((answer.status().as_u16(), answer.body().as_str()), (400, r#"{"status":"used"}"#));
+        assert_eq!(answer.headers()["content-type"], "application/json");
+    }
+
+    /// The receiver's own server issued the token, and knows whether it is still valid.
+    #[test]
+    fn a_token_that_expires_is_checked_by_the_program() {
+        use std::sync::Arc;
+        use std::sync::atomic::{AtomicBool, Ordering};
+
+        let has_expired = Arc::new(AtomicBool::new(false));
+        let expired = Arc::clone(&has_expired);
+        let check = move |token: &str| token == "issued" && !expired.load(Ordering::SeqCst);
+        let receiver = Receiver::with_key_check(check).unwrap();
+        let verify = |name: &str, value: &str| receiver.verify(&[(name, value)]);
+        assert_eq!(verify("authorization", "bearer  issued"), Ok(()));
+        let request = http::Request::post("/paymentWriteoff").header("Authorization", "Bearer issued");
+        let request = request.body(EventName::PaymentWriteoff.examples()[0].json).unwrap();
+        assert!(matches!(receiver.receive(&request), Ok(Event::PaymentWriteoff(_))));
+        let mismatch = Err(VerifyError::KeyMismatch { name: "Authorization" });
+        for wrong in ["Bearer another", "Basic issued", "issued", "Bearer"] {
+            assert_eq!(verify("Authorization", wrong), mismatch, "{wrong:?}");
+        }
+        assert!(matches!(verify("X-Other", "issued"), Err(VerifyError::MissingHeaders { .. })));
+        has_expired.store(true, Ordering::SeqCst);
+        assert_eq!(verify("Authorization", "Bearer issued"), mismatch);
+        assert!(!format!("{receiver:?} {mismatch:?}").contains("issued"));
+        #[cfg(feature = "vipps")]
+        {
+            let vipps = pos_webhooks::AnyReceiver::with_key_check(&pos_webhooks::vipps::PROVIDER, None, |_| true);
+            assert_eq!(vipps.unwrap_err(), ReceiverError::NoKey);
+        }
+    }
+
+    #[test]
+    fn an_example_is_never_sent_instead_of_a_body_that_only_the_receiver_knows() {
+        for name in [EventName::FetchLoyaltyPoints, EventName::LoyaltyPointOnOrderComplete, EventName::ValidateCoupon] {
+            let answer = http::Response::<Vec<u8>>::from(name.acknowledgement());
+            assert_eq!(answer.status().as_u16(), 200);
+            assert!(answer.body().is_empty() && answer.headers().is_empty(), "{name}");
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! When a provider delivers an event again: what counts as failure, and how long it waits, as its specification says.
+//! Failures and intervals of redeliveries follow the specification.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ fn redeliveries() -> impl Iterator<Item = (&'static str, &'static Redelivery)> {
     PROVIDERS.iter().filter_map(|provider| Some((provider.name, provider.redelivery.as_ref()?)))
 }
 
-/// Every answer that a receiver can give: none in time, and any status.
+/// Every response that a receiver can send: none in time, and any status.
 fn answers() -> impl Iterator<Item = Option<StatusCode>> {
     (100..=599).map(|status| StatusCode::from_u16(status).ok()).chain([None])
 }
@@ -69,7 +69,7 @@ fn waits_follow_the_schedule_until_the_provider_gives_up() {
     }
 }
 
-/// An attempt may be late, so that the time that has passed says more than their number.
+/// An attempt may be late, so the elapsed time counts and not the number of attempts.
 #[test]
 fn no_attempt_follows_after_the_provider_gives_up() {
     for (name, redelivery) in redeliveries() {

@@ -1,20 +1,26 @@
-//! What may pass by itself is tried again, nothing that may have happened is sent twice, and all of it within one deadline.
+//! Temporary failures are retried, operations that may have been executed are not sent twice, and all tries share one
+//! deadline.
 
 #![cfg(all(feature = "client", feature = "vipps", feature = "mipos"))]
+
+mod clock;
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::Duration;
 use std::{future, iter};
 
+use clock::pass;
 use jiff::fmt::rfc2822::DateTimePrinter;
-use pos_webhooks::client::{BoxError, ErrorKind, Options, Retries, SetupError, Token};
+use pos_webhooks::client::{BoxError, Error, ErrorKind, Options, Retries, SetupError, Token};
 use pos_webhooks::{Secret, mipos, vipps};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use wiremock::matchers::{any, method};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
@@ -30,11 +36,13 @@ fn registration() -> vipps::models::RegisterWebhook {
     vipps::models::RegisterWebhook { url: "https://shop.example".into(), events: Vec::new() }
 }
 
+const GOOD: &str = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 15\r\n\r\n{\"webhooks\":[]}";
+
 fn no_webhooks() -> ResponseTemplate {
     ResponseTemplate::new(200).set_body_raw(r#"{"webhooks":[]}"#, "application/json")
 }
 
-/// A server that answers so the first times and well from then on.
+/// A server that sends these responses first, and successful ones afterwards.
 async fn weather(first: ResponseTemplate, times: u64) -> MockServer {
     let server = MockServer::start().await;
     Mock::given(any()).respond_with(first).up_to_n_times(times).mount(&server).await;
@@ -50,7 +58,7 @@ async fn requests(server: &MockServer) -> usize {
     server.received_requests().await.unwrap().len()
 }
 
-/// A server that does to each connection what `handle` does, which is told how many came before it.
+/// A server that calls `handle` for each connection, with the number of connections before it.
 async fn raw<F, Fut>(handle: F) -> (String, Arc<AtomicUsize>)
 where
     F: Fn(TcpStream, usize) -> Fut + Send + 'static,
@@ -68,7 +76,7 @@ where
     (address, count)
 }
 
-/// Reads a request as far as it has come, so that the client has sent it.
+/// Reads the available part of a request, so that the client has sent it.
 async fn read(stream: &mut TcpStream) {
     let _ = stream.read(&mut [0; 4096]).await;
 }
@@ -78,8 +86,33 @@ async fn answer(mut stream: TcpStream, text: &str) {
     stream.write_all(text.as_bytes()).await.unwrap();
 }
 
+/// A server whose requests the test receives, and does or does not respond to.
+async fn held() -> (String, mpsc::UnboundedReceiver<TcpStream>) {
+    let (arrived, requests) = mpsc::unbounded_channel();
+    let (address, _) = raw(move |mut stream, _| {
+        let arrived = arrived.clone();
+        async move {
+            read(&mut stream).await;
+            let _ = arrived.send(stream);
+        }
+    })
+    .await;
+    (address, requests)
+}
+
+/// The start of a call, which goes on while the test does.
+fn list(server: &str, options: Options) -> JoinHandle<Result<(), Error<vipps::ListWebhooksError>>> {
+    let client = client(server, options);
+    tokio::spawn(async move { client.list_webhooks().await.map(drop) })
+}
+
+/// The end of a call. A call that has no end fails the test.
+async fn end<T>(call: JoinHandle<T>) -> T {
+    tokio::time::timeout(Duration::from_secs(60), call).await.expect("the call ends").unwrap()
+}
+
 #[tokio::test]
-async fn statuses_that_pass_are_tried_again() {
+async fn temporary_statuses_are_retried() {
     for status in [408, 429, 502, 503, 504] {
         let server = weather(ResponseTemplate::new(status), 2).await;
         client(&server.uri(), Options::default().retries(quick())).list_webhooks().await.unwrap();
@@ -92,7 +125,7 @@ async fn statuses_that_pass_are_tried_again() {
 }
 
 #[tokio::test]
-async fn other_statuses_are_not() {
+async fn other_statuses_are_not_retried() {
     for status in [301, 400, 401, 404, 500, 501] {
         let server = weather(ResponseTemplate::new(status), 1).await;
         let error = client(&server.uri(), Options::default().retries(quick())).list_webhooks().await.unwrap_err();
@@ -101,7 +134,7 @@ async fn other_statuses_are_not() {
 }
 
 #[tokio::test]
-async fn a_post_that_was_answered_is_not_repeated() {
+async fn a_post_with_a_response_is_not_repeated() {
     for status in [408, 429, 502, 503, 504] {
         let server = weather(ResponseTemplate::new(status), 1).await;
         let client = client(&server.uri(), Options::default().retries(quick()));
@@ -124,8 +157,6 @@ async fn the_last_error_is_reported_when_the_tries_are_used_up() {
 
 #[tokio::test]
 async fn a_broken_connection_is_tried_again_for_an_idempotent_operation_only() {
-    const GOOD: &str =
-        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 15\r\n\r\n{\"webhooks\":[]}";
     const TORN: &str =
         "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 150\r\n\r\n{\"webhooks\":[]}";
     for torn in ["", "HTTP/1.1 2", TORN] {
@@ -146,7 +177,7 @@ async fn a_broken_connection_is_tried_again_for_an_idempotent_operation_only() {
 
 #[tokio::test]
 async fn a_post_is_tried_again_where_no_connection_could_be_made() {
-    /// Finds this machine, and has the socket listen when it is looked for the second time.
+    /// Resolves to this machine, and makes the socket listen at the second lookup.
     struct Opens {
         socket: Mutex<Option<TcpSocket>>,
         looked_for: AtomicUsize,
@@ -185,21 +216,37 @@ async fn a_post_is_tried_again_where_no_connection_could_be_made() {
 
 #[tokio::test]
 async fn retry_after_is_waited_for() {
-    let server = weather(ResponseTemplate::new(429).insert_header("retry-after", "1"), 1).await;
-    let start = Instant::now();
-    client(&server.uri(), Options::default().retries(quick())).list_webhooks().await.unwrap();
-    assert!(start.elapsed() >= Duration::from_secs(1));
-
-    let at = SystemTime::now() + Duration::from_secs(3);
-    let at = DateTimePrinter::new().timestamp_to_rfc9110_string(&at.try_into().unwrap()).unwrap();
-    let server = weather(ResponseTemplate::new(503).insert_header("retry-after", at), 1).await;
-    let start = Instant::now();
-    client(&server.uri(), Options::default().retries(quick())).list_webhooks().await.unwrap();
-    assert!(start.elapsed() >= Duration::from_secs(2), "its seconds are whole");
+    const DAY: Duration = Duration::from_secs(24 * 3600);
+    for is_date in [false, true] {
+        let (address, mut requests) = held().await;
+        // Without limits, because the clock also advances while a response is on its way.
+        let options = Options::default().retries(quick()).timeout(Duration::MAX).connect_timeout(Duration::MAX);
+        let call = list(&address, options);
+        let mut first = requests.recv().await.unwrap();
+        let begun = Instant::now();
+        let tomorrow = jiff::Timestamp::now() + DAY;
+        let retry_after = match is_date {
+            true => DateTimePrinter::new().timestamp_to_rfc9110_string(&tomorrow).unwrap(),
+            false => DAY.as_secs().to_string(),
+        };
+        let head = "HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\ncontent-length: 0\r\nretry-after";
+        first.write_all(format!("{head}: {retry_after}\r\n\r\n").as_bytes()).await.unwrap();
+        let mut second = loop {
+            match requests.try_recv() {
+                Ok(request) => break request,
+                Err(_) => pass(60).await,
+            }
+        };
+        // The seconds of a date are whole.
+        let waited = if is_date { DAY - Duration::from_secs(1) } else { DAY };
+        assert!(begun.elapsed() >= waited, "{:?}", begun.elapsed());
+        second.write_all(GOOD.as_bytes()).await.unwrap();
+        end(call).await.unwrap();
+    }
 }
 
 #[tokio::test]
-async fn retry_after_is_told_where_it_is_not_waited_for() {
+async fn retry_after_is_reported_if_the_client_does_not_wait() {
     for (value, told) in [
         ("3600", Some(3600)),
         ("18446744073709551615", Some(u64::MAX)),
@@ -235,9 +282,9 @@ async fn retry_after_is_read_in_every_form_of_an_http_date() {
     }
 }
 
-/// A `DELETE` whose first answer was lost finds nothing on its second try.
+/// If the first response to a `DELETE` is lost, the second try finds nothing.
 #[tokio::test]
-async fn what_an_earlier_try_may_have_done_is_told() {
+async fn an_error_reports_that_an_earlier_try_may_have_been_executed() {
     const NONE: &str = "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n";
     for (first, lost) in [
         ("", true),
@@ -250,7 +297,7 @@ async fn what_an_earlier_try_may_have_done_is_told() {
         let error = client.delete_webhook("id").await.unwrap_err();
         assert_eq!((error.status().unwrap().as_u16(), count.load(Ordering::SeqCst)), (404, 2));
         assert_eq!(error.may_have_been_executed(), lost, "{first}: {error}");
-        assert_eq!(error.to_string().contains("; an earlier try was sent but its answer was lost"), lost, "{error}");
+        assert_eq!(error.to_string().contains("; the response to an earlier try was lost"), lost, "{error}");
         assert_eq!(pos_webhooks::AnyError::from(error).may_have_been_executed(), lost);
 
         let (address, _) = raw(serve).await;
@@ -264,36 +311,50 @@ async fn what_an_earlier_try_may_have_done_is_told() {
 
 #[tokio::test]
 async fn all_tries_share_one_deadline() {
-    let server = weather(ResponseTemplate::new(503).set_delay(Duration::from_millis(400)), 9).await;
-    let options = Options::default().retries(quick().tries(50)).timeout(Duration::from_secs(1));
-    let start = Instant::now();
-    let error = client(&server.uri(), options).list_webhooks().await.unwrap_err();
-    assert!(error.is_retryable());
-    assert!(requests(&server).await < 5);
-    assert!(start.elapsed() < Duration::from_secs(10));
+    let (address, mut requests) = held().await;
+    let options = Options::default().retries(quick().tries(50)).timeout(Duration::from_secs(1000));
+    let call = list(&address, options);
+    for _ in 0..2 {
+        let mut late = requests.recv().await.unwrap();
+        pass(400).await;
+        let busy = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+        late.write_all(busy).await.unwrap();
+    }
+    let _unanswered = requests.recv().await.unwrap();
+    pass(200).await;
+    let error = end(call).await.unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Timeout(_)) && error.is_retryable(), "{error}");
+    assert!(requests.try_recv().is_err(), "there is no fourth try");
 }
 
 #[tokio::test]
-async fn a_timeout_is_the_end() {
-    let (address, count) = raw(|mut stream, _| async move {
-        read(&mut stream).await;
-        tokio::time::sleep(Duration::from_secs(60)).await;
-    })
-    .await;
-    let options = Options::default().retries(quick()).timeout(Duration::from_millis(200));
-    let error = client(&address, options).list_webhooks().await.unwrap_err();
-    assert!(matches!(error.kind(), ErrorKind::Timeout(_)), "{error}");
-    assert_eq!(count.load(Ordering::SeqCst), 1);
+async fn a_timeout_is_not_retried() {
+    let limit = Duration::from_secs(20);
+    // With the limit of an HTTP client of the caller's, there would be time for another try.
+    let http = reqwest::Client::builder().no_proxy().read_timeout(limit).build().unwrap();
+    for options in [Options::default().timeout(limit), Options::default().http_client(http)] {
+        let (address, mut requests) = held().await;
+        let call = list(&address, options.retries(quick()));
+        let _unanswered = requests.recv().await.unwrap();
+        pass(20).await;
+        let error = end(call).await.unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::Timeout(_)), "{error}");
+        assert!(requests.try_recv().is_err(), "it may have been executed");
+    }
 }
 
-#[tokio::test]
-async fn the_deadline_includes_the_token_which_is_asked_for_once() {
+#[tokio::test(start_paused = true)]
+async fn the_deadline_includes_the_token() {
     let never = Token::source(std::future::pending::<Result<Secret, BoxError>>);
-    let options = Options::default().timeout(Duration::from_millis(50));
-    let never = vipps::Client::with_options(vipps::TEST, vipps::Credentials::new(never), options).unwrap();
-    let error = never.list_webhooks().await.unwrap_err();
+    let client = vipps::Client::new(vipps::TEST, vipps::Credentials::new(never)).unwrap();
+    let begun = Instant::now();
+    let error = client.list_webhooks().await.unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::Token(_)), "{error}");
+    assert_eq!(begun.elapsed().as_secs(), 30);
+}
 
+#[tokio::test]
+async fn all_tries_have_the_same_token() {
     let asked = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&asked);
     let source = Token::source(move || {

@@ -1,6 +1,9 @@
-//! The sandbox serves any provider by its description alone: `sandbox/acme.yaml` is one that does not exist.
+//! The sandbox simulates any provider by its description alone. `sandbox/acme.yaml` is an invented provider.
 
 #![cfg(feature = "sandbox")]
+
+#[path = "described/mod.rs"]
+mod described;
 
 use std::sync::{Arc, LazyLock, Mutex};
 
@@ -9,23 +12,18 @@ use axum::extract::Request;
 use axum::http::StatusCode;
 use pos_webhooks::catalogue::Provider;
 use pos_webhooks::client::AnyClient;
-use pos_webhooks::sandbox::{Delivery, DeliveryFault, Fault, RegisterError, Sandbox};
+use pos_webhooks::sandbox::{DeliveryFault, Fault, RegisterError, Sandbox, Trigger};
 use pos_webhooks::verify::{ReceiveError, Timestamp, VerifyError};
 use pos_webhooks::{AnyReceiver, Registered};
 use serde_json::{Value, json};
 
-static ACME: LazyLock<&'static Provider> = LazyLock::new(|| {
-    let text = include_str!("sandbox/acme.yaml");
-    let generated = pos_webhooks_build::generate("acme", "tests/sandbox/acme.yaml", text);
-    let generated = generated.unwrap_or_else(|findings| panic!("{}", findings.join("\n")));
-    Provider::read(&generated.description).unwrap()
-});
+static ACME: LazyLock<&'static Provider> = LazyLock::new(|| read("acme", include_str!("sandbox/acme.yaml")));
 
 async fn acme() -> Sandbox {
     Sandbox::builder().provider(*ACME).start().await.unwrap()
 }
 
-/// Calls an operation through the untyped client; the status of the refusal where there is one.
+/// Calls an operation with the untyped client, and returns the response or the status of the error.
 async fn call(client: &AnyClient, id: &str, parameters: &[(&str, &str)], body: Value) -> Result<Value, StatusCode> {
     let body = (!body.is_null()).then(|| body.to_string());
     let answer = client.call(ACME.operation(id).unwrap(), parameters, body.as_deref()).await;
@@ -37,7 +35,7 @@ fn new(url: &str, topics: &[&str]) -> Value {
     json!({"endpoint": {"url": url, "topics": topics}})
 }
 
-/// A server on loopback that answers a list of statuses in turn, then 200, and keeps what arrives.
+/// A server on loopback that responds with a list of statuses in turn, then with 200, and keeps the requests.
 async fn endpoint(statuses: &[u16]) -> (String, Arc<Mutex<Vec<http::Request<Vec<u8>>>>>) {
     let arrived = Arc::new(Mutex::new(Vec::new()));
     let (statuses, kept) = (statuses.to_vec(), Arc::clone(&arrived));
@@ -52,6 +50,56 @@ async fn endpoint(statuses: &[u16]) -> (String, Arc<Mutex<Vec<http::Request<Vec<
     let url = format!("http://{}/hooks", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, Router::new().fallback(handler)).await });
     (url, arrived)
+}
+
+/// The provider of a document.
+fn read(name: &str, text: &str) -> &'static Provider {
+    let generated = pos_webhooks_build::generate(name, "changed.yaml", text);
+    let generated = generated.unwrap_or_else(|findings| panic!("{}", findings.join("\n")));
+    Provider::read(&generated.description).unwrap()
+}
+
+/// Another invented provider, with two signatures in every delivery.
+const NIMBUS: &str = include_str!("fifth-provider/nimbus.yaml");
+
+#[tokio::test]
+async fn every_required_signature_is_sent_and_a_time_in_the_body_is_that_of_the_attempt() {
+    let provider = read("nimbus", NIMBUS);
+    let sandbox = Sandbox::builder().provider(provider).start().await.unwrap();
+    let (url, arrived) = endpoint(&[]).await;
+    described::register(&sandbox, provider, &url).await;
+    sandbox.deliver("nimbus", "sale.done").await.unwrap();
+    let own = r#"{"kind": "sale.done", "sent": "2026-11-26T20:00:00Z", "sale": "A-1", "total": 1.50}"#;
+    sandbox.deliver("nimbus", Trigger::new("sale.done").payload(own.parse().unwrap())).await.unwrap();
+
+    let arrived = arrived.lock().unwrap();
+    for signature in ["v1", "v2"] {
+        let registered = Registered { url: Some(&url), event: None, signature: Some(signature) };
+        let receiver = AnyReceiver::new(provider, registered, [described::CHOSEN]).unwrap();
+        assert!(receiver.receive(&arrived[0], Timestamp::now()).is_ok(), "{signature}");
+    }
+    let body = String::from_utf8(arrived[0].body().clone()).unwrap();
+    assert!(body.contains(r#""total":12.50"#), "other members are as in the example: {body}");
+    let (_, sent) = body.split_once(r#""sent":""#).unwrap();
+    let (sent, _) = sent.split_once('"').unwrap();
+    assert_eq!(sent.len(), "2026-11-26T20:00:00.000Z".len(), "a body has the same length at any time: {sent}");
+    assert_eq!(arrived[1].body(), own.as_bytes(), "a payload of the caller is sent as it is");
+}
+
+#[tokio::test]
+async fn deliveries_without_a_described_signature_do_not_prove_their_origin() {
+    let (before, rest) = NIMBUS.split_once("x-signature:").unwrap();
+    let (_, after) = rest.split_once("x-registration:").unwrap();
+    for proof in ["none: Nothing is signed.", "custom: The signature is that of RSA."] {
+        let provider = read("nimbus", &format!("{before}x-signature: {{{proof}}}\nx-registration:{after}"));
+        let sandbox = Sandbox::builder().provider(provider).start().await.unwrap();
+        let (url, arrived) = endpoint(&[]).await;
+        described::register(&sandbox, provider, &url).await;
+        let attempts = sandbox.deliver("nimbus", "sale.done").await.unwrap();
+        assert_eq!((attempts.len(), attempts[0].is_acknowledged()), (1, true), "{proof}");
+        let arrived = arrived.lock().unwrap();
+        assert!(!arrived[0].headers().contains_key("nimbus-signature"), "{proof}");
+    }
 }
 
 #[tokio::test]
@@ -101,7 +149,7 @@ async fn an_unknown_id_is_the_documented_404_or_an_undocumented_one() {
 }
 
 #[tokio::test]
-async fn what_the_specification_does_not_allow_is_refused() {
+async fn requests_that_violate_the_specification_are_refused() {
     let sandbox = acme().await;
     let client = sandbox.any_client("acme").unwrap();
     for body in [
@@ -124,7 +172,7 @@ async fn a_call_needs_the_key_in_its_header_and_the_constant_header() {
     let sandbox = acme().await;
     let account = sandbox.account("acme").unwrap();
     let names: Vec<_> = account.credentials.keys().map(String::as_str).collect();
-    assert_eq!(names, ["acme_shop", "token"], "the secret belongs to a registration");
+    assert_eq!(names, ["acme_shop", "app", "app_key", "token"], "the secret belongs to a registration");
     let (key, shop) = (account.credentials["token"].expose(), account.credentials["acme_shop"].expose());
     for (headers, status) in [
         (&[][..], 401),
@@ -162,10 +210,10 @@ async fn a_delivery_verifies_and_is_attempted_again_as_the_description_says() {
     let secret = created["signing_secret"].as_str().unwrap();
     assert_eq!(sandbox.deliver("acme", "refunded").await.unwrap().len(), 0, "it did not ask for it");
 
-    let attempts = sandbox.deliver("acme", Delivery::new("paid").time_scale(1e9)).await.unwrap();
+    let attempts = sandbox.deliver("acme", Trigger::new("paid").time_scale(1e9)).await.unwrap();
     let waits: Vec<_> = attempts.iter().map(|attempt| attempt.retry_in.map(|wait| wait.as_secs())).collect();
     assert_eq!(waits, [Some(5), Some(300), Some(300), None]);
-    let attempts = sandbox.deliver("acme", Delivery::new("paid").time_scale(1e9)).await.unwrap();
+    let attempts = sandbox.deliver("acme", Trigger::new("paid").time_scale(1e9)).await.unwrap();
     assert_eq!((attempts.len(), attempts[0].status), (1, Some(400)), "it is not a failure that is delivered again");
 
     let arrived = arrived.lock().unwrap();
@@ -208,7 +256,7 @@ async fn it_is_a_provider_like_those_that_are_compiled_in() {
     let sandbox = acme().await;
     let page = reqwest::get(sandbox.url()).await.unwrap().text().await.unwrap();
     assert!(page.contains(r#"action="/_sandbox/acme/deliver""#) && page.contains(r#"value="refunded""#));
-    assert_eq!(sandbox.register("acme", "http://localhost:1", &[]).unwrap_err(), RegisterError::ByCalls("acme"));
+    assert_eq!(sandbox.register("acme", "http://localhost:1", &[]).await.unwrap_err(), RegisterError::ByCalls("acme"));
     assert!(sandbox.account("stripe").unwrap_err().known.contains(&"acme"));
     assert!(sandbox.deliver("acme", "paid").await.unwrap().is_empty(), "nothing is registered");
 }

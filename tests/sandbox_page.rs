@@ -25,7 +25,7 @@ async fn get(url: &str) -> String {
 }
 
 #[tokio::test]
-async fn the_page_is_whole_without_script() {
+async fn the_page_is_complete_without_script() {
     let sandbox = Sandbox::start().await.unwrap();
     let page = get(sandbox.url()).await;
     for provider in PROVIDERS.iter() {
@@ -75,7 +75,7 @@ async fn forms_register_deliver_and_lead_back_to_the_page() {
 }
 
 #[tokio::test]
-async fn another_site_cannot_ask_for_anything() {
+async fn requests_from_other_sites_are_refused() {
     let sandbox = Sandbox::start().await.unwrap();
     let url = format!("{}/_sandbox/faults", sandbox.url());
     for (site, status) in [("cross-site", 403), ("same-site", 403), ("same-origin", 204), ("none", 204)] {
@@ -91,7 +91,7 @@ async fn another_site_cannot_ask_for_anything() {
     }
 }
 
-/// Says so past the capture of the test's output, which nobody reads of a test that passes.
+/// Prints to the real standard error, because the captured output of a passing test is not shown.
 fn skipped(reason: &str) {
     let _ = writeln!(std::io::stderr(), "skipped: {reason}");
 }
@@ -163,10 +163,16 @@ impl Browser {
     }
 
     async fn post(&self, command: &str, body: Value) -> Value {
+        let value = self.send(command, body).await;
+        assert_eq!(value["error"], Value::Null, "{command}: {}", value["message"]);
+        value
+    }
+
+    /// The value of a command's response, which may be an error.
+    async fn send(&self, command: &str, body: Value) -> Value {
         let request = self.http.post(format!("{}/{command}", self.session)).body(body.to_string());
         let answer = request.send().await.unwrap();
         let mut answer: Value = serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap();
-        assert_eq!(answer["value"]["error"], Value::Null, "{command}: {}", answer["value"]["message"]);
         answer["value"].take()
     }
 
@@ -184,13 +190,29 @@ impl Browser {
         self.post("execute/sync", json!({"script": format!("return ({expression});"), "args": []})).await
     }
 
-    /// Waits until an expression holds; a page that never gets there is told by what it is.
+    /// Waits until an expression holds, which the browser evaluates after every change of the page. The failure shows the
+    /// page.
     async fn until(&self, expression: &str) {
-        for _ in 0..200 {
-            if self.value(expression).await == Value::Bool(true) {
-                return;
+        let script = format!(
+            "const done = arguments[0];
+            const check = () => {{
+                if ({expression}) {{
+                    observer.disconnect();
+                    done(true);
+                }}
+            }};
+            const observer = new MutationObserver(check);
+            observer.observe(document, {{attributes: true, characterData: true, childList: true, subtree: true}});
+            check();"
+        );
+        // A page that is left ends its script, and the next page is asked.
+        for _ in 0..10 {
+            let value = self.send("execute/async", json!({"script": script, "args": []})).await;
+            match value["error"].as_str() {
+                None => return,
+                Some("script timeout") => break,
+                Some(_) => {}
             }
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
         }
         panic!("never: {expression}; the page says {}", self.value("document.body.innerText").await);
     }
@@ -215,7 +237,7 @@ impl Browser {
         panic!("the keyboard never reaches {expression}");
     }
 
-    /// What the browser complains of: errors, and violations of the content security policy.
+    /// The errors that the browser reports, including violations of the content security policy.
     async fn complaints(&self) -> Vec<String> {
         let log = self.post("se/log", json!({"type": "browser"})).await;
         let entries = log.as_array().unwrap().iter();
@@ -303,12 +325,12 @@ async fn with_the_keyboard_a_url_is_registered_and_an_event_delivered() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_happens_elsewhere_shows_up_live() {
+async fn the_page_shows_changes_live() {
     let Some(browser) = Browser::start(true, 1280).await else { return };
     let sandbox = Sandbox::start().await.unwrap();
     browser.open(sandbox.url()).await;
     check_layout(&browser).await;
-    sandbox.register("dealpos", &endpoint().await, &["paymentCreated"]).unwrap();
+    sandbox.register("dealpos", &endpoint().await, &["paymentCreated"]).await.unwrap();
     browser.until("document.querySelectorAll('[data-part=dealpos] li').length === 1").await;
     browser.value("document.querySelector('[data-part=dealpos] details').open = true").await;
     for _ in 0..3 {
@@ -331,7 +353,7 @@ async fn what_happens_elsewhere_shows_up_live() {
 async fn without_script_a_button_delivers() {
     let Some(browser) = Browser::start(false, 390).await else { return };
     let sandbox = Sandbox::start().await.unwrap();
-    sandbox.register("dealpos", &endpoint().await, &[]).unwrap();
+    sandbox.register("dealpos", &endpoint().await, &[]).await.unwrap();
     browser.open(sandbox.url()).await;
     browser.value("(window.before = true)").await;
     browser.tab_to("document.activeElement.value === 'paymentCreated'").await;

@@ -1,4 +1,4 @@
-//! Whatever a description says: what is signed passes, and nothing passes once a signed part has changed.
+//! With any description, every signed delivery passes, and no delivery passes after a signed part has changed.
 
 use std::time::Duration;
 
@@ -31,13 +31,13 @@ fn parts() -> impl Strategy<Value = Vec<Value>> {
     subsequence([&others[..], &named].concat(), 0..=10).prop_shuffle()
 }
 
-/// What has no time, or the time where it is and in any of the formats.
+/// A delivery without a time, or with a time in any place and format.
 fn time() -> impl Strategy<Value = (TimeIn, &'static str)> {
     let places = vec![TimeIn::Nothing, TimeIn::Form, TimeIn::Header, TimeIn::Member];
     (select(places), select(vec!["seconds", "milliseconds", "http-date", "iso8601"]))
 }
 
-/// A description whose signed texts are told apart by line ends, which no header has.
+/// A description whose signed texts are separated by line feeds, which headers cannot contain.
 fn described() -> impl Strategy<Value = (Signature, TimeIn, &'static str)> {
     let key = (
         select(vec!["text", "hex", "base64"]),
@@ -84,7 +84,7 @@ fn described() -> impl Strategy<Value = (Signature, TimeIn, &'static str)> {
                 "window": WINDOW.as_secs(),
             });
             let signature = json!({
-                "name": null, "description": "", "optional": null, "headers": headers, "form": form, "separator": separator,
+                "name": null, "description": "", "optional": null, "credential": null, "headers": headers, "form": form, "separator": separator,
                 "repeated": repeated, "algorithm": algorithm, "encoding": encoding,
                 "key": {"encoding": key.0, "prefix": key.1, "hash": key.2}, "signed": signed,
                 "digest": {"algorithm": digest.0, "encoding": digest.1, "header": digest.2},
@@ -203,7 +203,11 @@ proptest! {
         }
         // None at all.
         let missing = both.verify(&headers[..0], content.as_bytes(), at);
-        prop_assert_eq!(missing, Err(VerifyError::MissingHeader { name: "X-Signature" }));
+        let expected = match signature.headers {
+            [name] => VerifyError::MissingHeader { name },
+            names => VerifyError::MissingHeaders { names: names.to_vec() },
+        };
+        prop_assert_eq!(missing, Err(expected));
 
         // Another time, signed and not signed.
         let later = at + WINDOW + Duration::from_secs(1);

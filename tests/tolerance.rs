@@ -1,5 +1,5 @@
-//! What a provider may send beyond its documents decodes, and what nobody could use does not: applied at every place of
-//! every example of what providers send, as the schemas describe it.
+//! Decoding tolerates extensions by a provider and refuses unusable values. The tests change every place of every
+//! example that providers send, according to the schemas.
 
 use pos_webhooks::catalogue::{Body, Provider, SchemaKind};
 use pos_webhooks::{DecodeError, PROVIDERS};

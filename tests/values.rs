@@ -1,4 +1,4 @@
-//! Values keep what was written: numbers to the letter, times as text, secrets unseen.
+//! Values keep the received text, and secrets are not shown.
 
 use pos_webhooks::{Json, Number, NumberError, Secret, Time};
 use proptest::prelude::*;
@@ -9,7 +9,7 @@ fn number(text: &str) -> Number {
 }
 
 #[test]
-fn numbers_come_back_to_the_letter() {
+fn numbers_keep_their_text() {
     for text in ["100000", "10.10", "-0.0", "1E+2", "0.00000000000000000001", "12345678901234567890.12", "1e400"] {
         assert_eq!(number(text).as_str(), text);
         assert_eq!(serde_json::to_string(&number(text)).unwrap(), text);
@@ -17,6 +17,17 @@ fn numbers_come_back_to_the_letter() {
     }
     for text in ["\"1\"", "null", "true", "[1]", "{}"] {
         assert!(serde_json::from_str::<Number>(text).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn members_of_json_keep_their_order_and_those_of_one_name() {
+    let json = |text: &str| text.parse::<Json>().unwrap();
+    let members = json(r#"{"b": 2.50, "a": {"c": []}, "b": null}"#).members().unwrap();
+    let expected = [("b", "2.50"), ("a", r#"{"c": []}"#), ("b", "null")];
+    assert_eq!(members, expected.map(|(name, value)| (name.to_owned(), json(value))));
+    for text in ["[1]", "1", "null", "\"{}\""] {
+        assert_eq!(json(text).members(), None, "{text}");
     }
 }
 
@@ -121,7 +132,7 @@ fn json_keeps_its_text() {
 }
 
 #[test]
-fn times_are_read_only_as_what_they_are() {
+fn each_form_of_time_has_its_own_conversion() {
     let time = |text: &str| Time::from(text);
     assert_eq!(
         time("2023-07-29T10:23:23.9547273Z").to_timestamp().unwrap().as_nanosecond() % 1_000_000_000,

@@ -1,6 +1,7 @@
-//! Only what a provider signed passes. Which cases there are for a provider follows from how its specification says that
-//! deliveries are verified; beside the providers that are compiled in, the specifications in `signatures/` have what none of
-//! these does. Known answers are in `known_answers.rs`, typed receivers in `receivers.rs`.
+//! Only deliveries that a provider signed pass. The cases for a provider follow from its specification. The
+//! specifications in `signatures/` and the schemes in `docs/schemes/` have forms of verification that no compiled-in
+//! provider has. Test vectors are in `known_answers.rs`, tests of public keys in `ed25519.rs`, and tests of typed receivers in
+//! `receivers.rs`.
 
 #[path = "signatures/specification.rs"]
 mod specification;
@@ -14,8 +15,8 @@ use base64::engine::general_purpose::{STANDARD as BASE64, URL_SAFE_NO_PAD as BAS
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
 use pos_webhooks::catalogue::{
-    Algorithm, Encoding, EventNamePlace, FormPart, Hash, KeyEncoding, KeyPlace, Part, Provider, Signature, TimeFormat,
-    Verification,
+    Algorithm, Encoding, Event, EventNamePlace, FormPart, Hash, KeyEncoding, KeyPlace, Part, Provider, Signature,
+    TimeFormat, Verification,
 };
 use pos_webhooks::verify::{Headers, ReceiveError, ReceiverError, ToSign, VerifyError, sign};
 use pos_webhooks::{AnyReceiver, PROVIDERS, Registered};
@@ -36,6 +37,8 @@ fn at(text: &str) -> Timestamp {
 #[derive(Clone, Copy)]
 struct Scheme {
     provider: &'static Provider,
+    /// An event that is verified in this way.
+    event: Option<&'static str>,
     way: Way,
 }
 
@@ -89,24 +92,34 @@ fn member<'a>(body: &'a mut Value, pointer: &str) -> &'a mut Value {
 /// All schemes of all providers.
 static SCHEMES: LazyLock<Vec<Scheme>> = LazyLock::new(|| {
     providers()
-        .flat_map(|provider| match provider.verification {
-            Some(Verification::Signatures(signatures)) => {
-                signatures.iter().map(|signature| Scheme { provider, way: Way::Signed(signature) }).collect()
+        .flat_map(|provider| {
+            let own = provider.events.iter().filter(|event| event.verification.is_some());
+            let others = provider.events.iter().find(|event| event.verification.is_none());
+            let ways = [(others, provider.verification)].into_iter();
+            ways.chain(own.map(|event| (Some(event), event.verification))).map(move |way| (provider, way))
+        })
+        .flat_map(|(provider, (event, verification))| {
+            let event = event.map(|event| event.name);
+            match verification {
+                Some(Verification::Signatures(signatures)) => {
+                    let symmetric = signatures.iter().filter(|signature| signature.algorithm != Algorithm::Ed25519);
+                    symmetric.map(|signature| Scheme { provider, event, way: Way::Signed(signature) }).collect()
+                }
+                Some(Verification::Keys(keys)) => {
+                    keys.places.iter().map(|place| Scheme { provider, event, way: Way::Key(place) }).collect()
+                }
+                _ => Vec::new(),
             }
-            Some(Verification::Keys(keys)) => {
-                keys.places.iter().map(|place| Scheme { provider, way: Way::Key(place) }).collect()
-            }
-            _ => Vec::new(),
         })
         .collect()
 });
 
-/// The providers that are compiled in, and those of the specifications in `signatures/`.
+/// The providers that are compiled in, and those of the other specifications and of the schemes.
 fn providers() -> impl Iterator<Item = &'static Provider> {
     static SPECIFICATIONS: LazyLock<Vec<&'static Provider>> = LazyLock::new(|| {
-        let files = std::fs::read_dir(specification::file("")).unwrap().map(|entry| entry.unwrap().path());
-        let yaml = files.filter(|path| path.extension().is_some_and(|extension| extension == "yaml"));
-        yaml.map(|path| specification::provider(path.file_stem().unwrap().to_str().unwrap())).collect()
+        let names = ["tests/signatures", "docs/schemes", "specs"].into_iter().flat_map(specification::names);
+        let others = names.filter(|name| !PROVIDERS.iter().any(|provider| provider.name == name));
+        others.map(|name| specification::provider(&name)).collect()
     });
     PROVIDERS.iter().chain(SPECIFICATIONS.iter()).copied()
 }
@@ -114,7 +127,9 @@ fn providers() -> impl Iterator<Item = &'static Provider> {
 impl Scheme {
     fn name(&self) -> String {
         match self.way {
-            Way::Signed(signature) => format!("{} {}", self.provider.name, signature.name.unwrap_or_default()),
+            Way::Signed(signature) => {
+                format!("{} {:?} {}", self.provider.name, self.event, signature.name.unwrap_or_default())
+            }
             Way::Key(place) => format!("{} {}", self.provider.name, place.header),
         }
     }
@@ -144,7 +159,7 @@ impl Scheme {
     }
 
     /// Where the time is in a delivery, if it is read at all.
-    fn time(&self) -> Option<pos_webhooks::catalogue::Time> {
+    fn time(&self) -> Option<pos_webhooks::catalogue::DeliveryTime> {
         let signature = self.signature()?;
         signature.time.filter(|_| self.may_sign(|part| *part == Part::Time) || signature.window().is_some())
     }
@@ -224,7 +239,7 @@ impl Scheme {
         start..start + length
     }
 
-    /// What a wrong proof is called.
+    /// The error for a wrong proof.
     fn mismatch(&self) -> VerifyError {
         match self.way {
             Way::Signed(_) => VerifyError::SignatureMismatch,
@@ -232,7 +247,7 @@ impl Scheme {
         }
     }
 
-    /// What a body is called that was not signed.
+    /// The error for a body that was not signed.
     fn body_mismatch(&self) -> VerifyError {
         let digest = self.signature().and_then(|signature| signature.digest);
         match digest.and_then(|digest| digest.header) {
@@ -280,7 +295,12 @@ impl Scheme {
         let headers = match self.way {
             Way::Signed(signature) => {
                 let delivery = ToSign { url: Some(url), id: Some("msg_1"), headers: &others, body, at };
-                sign(&self.provider.verification.unwrap(), signature.name, &secret.as_str().into(), &delivery)?
+                sign(
+                    self.provider.verification_of(self.event).unwrap(),
+                    signature.name,
+                    &secret.as_str().into(),
+                    &delivery,
+                )?
             }
             Way::Key(place) => vec![(place.header, format!("{}{secret}", place.before))],
         };
@@ -292,8 +312,11 @@ impl Scheme {
 
     fn receiver(&self, url: Option<&str>, secrets: &[String]) -> Result<AnyReceiver, ReceiverError> {
         let signature = self.signature().and_then(|signature| signature.name);
-        let event = self.provider.events.first().map(|event| event.name);
-        AnyReceiver::new(self.provider, Registered { url, event, signature }, secrets.iter().map(String::as_str))
+        AnyReceiver::new(
+            self.provider,
+            Registered { url, event: self.event, signature },
+            secrets.iter().map(String::as_str),
+        )
     }
 
     fn verify<H: Headers + ?Sized>(&self, delivery: &Delivery, headers: &H) -> Result<(), VerifyError> {
@@ -372,6 +395,7 @@ impl Outcome {
             (Self::Passes, result) => result.is_ok(),
             (Self::Refused, result) => result.is_err(),
             (Self::Missing, Err(VerifyError::MissingHeader { name })) => of_header(name),
+            (Self::Missing, Err(VerifyError::MissingHeaders { names })) => names.iter().all(&of_header),
             (Self::Repeated, Err(VerifyError::RepeatedHeader { name })) => of_header(name),
             (Self::Malformed, Err(VerifyError::MalformedHeader { name, .. })) => of_header(name),
             (Self::BodyMismatch, Err(VerifyError::MalformedBody(_) | VerifyError::MissingMember { .. })) => {
@@ -386,7 +410,7 @@ impl Outcome {
     }
 }
 
-/// What is done to a genuine delivery, with which schemes it matters, and the outcome.
+/// A change of a genuine delivery, the schemes that it applies to, and the outcome.
 type Case = (&'static str, fn(&Scheme) -> bool, fn(&Scheme, Delivery) -> Vec<Delivery>, Outcome);
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -415,7 +439,7 @@ const CASES: &[Case] = &[
     ("another scheme", is_signed, other_schemes, Outcome::Malformed),
     ("another word before the key", |scheme| !is_signed(scheme), other_words, Outcome::Mismatch),
     ("a MAC of the right length but other bytes", is_signed, other_macs, Outcome::Mismatch),
-    ("the MAC of another body", is_signed, other_proof, Outcome::Mismatch),
+    ("the MAC of another body", signs_body_or_members, other_proof, Outcome::Mismatch),
     ("the MAC of another text", is_signed, other_texts, Outcome::Mismatch),
     ("several secrets with the right one", any, several_secrets, Outcome::Passes),
     ("a wrong secret", any, wrong_secrets, Outcome::Mismatch),
@@ -1011,14 +1035,14 @@ fn tells_nothing_secret(error: &VerifyError, delivery: &Delivery) {
 }
 
 #[test]
-fn an_error_says_what_to_look_at_first() {
+fn an_error_says_what_to_check_first() {
     for scheme in SCHEMES.iter() {
         let says = |delivery: Delivery| scheme.verify(&delivery, &delivery.headers).unwrap_err().to_string();
         let genuine = scheme.delivery();
         let secret = says(keys(scheme, &genuine, &[b"other"]));
         let hints: &[&str] = match scheme.way {
             Way::Signed(_) => &["secret is that of this registration", "all that is signed is as the provider sent it"],
-            Way::Key(place) => &[place.header, "not the one that was configured"],
+            Way::Key(place) => &[place.header, "not one that the receiver accepts"],
         };
         assert!(hints.iter().all(|hint| secret.contains(hint)), "{}: {secret}", scheme.name());
         let missing = says(without(&genuine, scheme.proof()));
@@ -1065,7 +1089,7 @@ fn a_receiver_needs_a_secret_where_it_is_not_optional() {
 }
 
 #[test]
-fn a_key_is_sent_in_the_first_of_its_places() {
+fn a_key_is_sent_in_the_first_place_of_the_list() {
     for provider in providers() {
         let Some(Verification::Keys(keys)) = &provider.verification else { continue };
         let delivery = ToSign { url: None, id: None, headers: &[], body: b"", at: at(NOW) };
@@ -1076,7 +1100,7 @@ fn a_key_is_sent_in_the_first_of_its_places() {
 }
 
 #[test]
-fn only_urls_are_taken_that_can_be_registered_and_are_signed_as_written() {
+fn urls_that_clients_rewrite_are_refused() {
     let urls = ["", "/x", "a.test/x", "ftp://a.test/x", "https://u:p@a.test/", "https://ä.test/", "https://a.test/ x"];
     // These would be signed in another form, or for another port.
     let altered = ["https://a.test/ä", "https://a.test/{x}", "https://a.test:99999/x", "https://:443/x"];
@@ -1138,7 +1162,9 @@ fn a_window_can_be_of_any_length() {
 fn receiving_is_verifying_and_decoding() {
     for scheme in SCHEMES.iter().filter(|scheme| PROVIDERS.iter().any(|it| std::ptr::eq(*it, scheme.provider))) {
         let now = Timestamp::now();
-        for event in scheme.provider.events {
+        let verification = scheme.provider.verification_of(scheme.event);
+        let is_verified = |event: &&Event| scheme.provider.verification_of(Some(event.name)) == verification;
+        for event in scheme.provider.events.iter().filter(is_verified) {
             let registered = Registered {
                 url: Some(URL),
                 event: Some(event.name).filter(|_| scheme.provider.event_name == Some(EventNamePlace::Route)),
@@ -1179,7 +1205,13 @@ fn receiving_is_verifying_and_decoding() {
                     request.headers_mut().remove(scheme.proof());
                     receiver.receive(&request, now).unwrap_err()
                 };
-                assert!(matches!(without_proof, ReceiveError::Verify(VerifyError::MissingHeader { .. })), "{place}");
+                assert!(
+                    matches!(
+                        without_proof,
+                        ReceiveError::Verify(VerifyError::MissingHeader { .. } | VerifyError::MissingHeaders { .. })
+                    ),
+                    "{place}"
+                );
                 if let Some(EventNamePlace::Header(_) | EventNamePlace::LastPathSegment) = scheme.provider.event_name {
                     let unknown = receiver.receive(&request("somethingNew", example.json), now).unwrap();
                     assert_eq!((unknown.name.as_deref(), unknown.known), (Some("somethingNew"), false), "{place}");

@@ -8,7 +8,7 @@ const CALLS: u32 = 1_000;
 
 /// Nanoseconds per call of each side.
 pub fn fastest<A, B>(mut a: impl FnMut() -> A, mut b: impl FnMut() -> B) -> (f64, f64) {
-    // `cargo test --benches` only wants to know that it runs.
+    // `cargo test --benches` only checks that the benchmark runs.
     let batches = if std::env::args().any(|argument| argument == "--bench") { BATCHES } else { 1 };
     let mut best = (f64::INFINITY, f64::INFINITY);
     for _ in 0..batches {

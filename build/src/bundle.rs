@@ -1,5 +1,5 @@
-//! Fourth step: the OpenAPI schemas as one JSON Schema (draft-07) in full strength. It is given out, strict validation
-//! uses it, and the models are made from it.
+//! Fourth step: converts the OpenAPI schemas to one strict JSON Schema (draft-07). Strict validation, the published
+//! JSON Schemas and the models are derived from it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,49 +8,50 @@ use serde_json::{Map, Value, json};
 
 use super::draft_07::draft_07;
 use super::names::{self, Name};
+use super::pointer;
 use super::spec::{Body, Condition, Event, Shape, Spec};
 
-/// Every schema of a provider under its name.
+/// Every schema of a provider, by name.
 pub struct Bundle {
     pub definitions: BTreeMap<Name, Definition>,
 }
 
 pub struct Definition {
     pub schema: Value,
-    pub kind: Kind,
-    /// Of an enum: what its values mean, as far as the document says.
+    pub kind: DefinitionKind,
+    /// The descriptions of the values of an enum, as far as the document has them.
     pub values: BTreeMap<String, String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
-    /// A schema of the document, or one that stands inline in it, that only the users of this crate send.
+pub enum DefinitionKind {
+    /// A named or inline schema of the document that only users of the library send.
     Sent,
-    /// The same, but only the provider sends it.
+    /// A named or inline schema that only the provider sends.
     Received,
-    /// The same, but both send it.
+    /// A named or inline schema that both send.
     Both,
-    /// An answer whose schema has no name of its own, such as a bare array.
-    Answer,
+    /// A response whose schema does not have a name, such as a bare array.
+    Response,
     /// The payload of an event, narrowed to that event.
     Event,
 }
 
-impl Kind {
+impl DefinitionKind {
     /// Whether there is a Rust type of that name.
     pub fn is_model(self) -> bool {
-        matches!(self, Kind::Sent | Kind::Received | Kind::Both)
+        matches!(self, DefinitionKind::Sent | DefinitionKind::Received | DefinitionKind::Both)
     }
 }
 
 impl Bundle {
-    /// What a schema refers to directly.
+    /// The schemas that a schema refers to directly.
     pub fn references(&self, schema: &Value) -> impl Iterator<Item = &Name> {
         references(schema).into_iter().filter_map(|name| Some(self.definitions.get_key_value(name.as_str())?.0))
     }
 }
 
-/// Makes the bundle of a document that has no lint findings.
+/// Makes the bundle of a document that does not have lint findings.
 pub fn bundle(spec: &Spec) -> Bundle {
     let named = &spec.schemas;
     let mut hoist = Hoist {
@@ -68,12 +69,12 @@ pub fn bundle(spec: &Spec) -> Bundle {
         values: BTreeMap::new(),
     };
     for (name, schema) in named {
-        let schema = hoist.members(name, schema.clone());
+        let schema = hoist.members(&|| name.clone(), schema.clone());
         hoist.schemas.insert(name.clone(), schema);
     }
     let Hoist { schemas, mut values, .. } = hoist;
 
-    let received = reached(&schemas, spec.answers().chain(spec.events.iter().map(|event| &event.payload)));
+    let received = reached(&schemas, spec.responses().chain(spec.events.iter().map(|event| &event.payload)));
     let requests = spec.operations.iter().filter_map(|operation| operation.request.as_ref());
     let sent = reached(&schemas, requests.chain(spec.acknowledgements()));
 
@@ -81,47 +82,41 @@ pub fn bundle(spec: &Spec) -> Bundle {
         .into_iter()
         .map(|(name, schema)| {
             let kind = match (received.contains(&*name), sent.contains(&*name)) {
-                (true, true) => Kind::Both,
-                (true, false) => Kind::Received,
-                (false, _) => Kind::Sent,
+                (true, true) => DefinitionKind::Both,
+                (true, false) => DefinitionKind::Received,
+                (false, _) => DefinitionKind::Sent,
             };
             let values = values.remove(&name).unwrap_or_default();
             (name, Definition { schema, kind, values })
         })
         .collect();
     let unnamed_as = |schema, kind| Definition { schema, kind, values: BTreeMap::new() };
-    for body in spec.answers().chain(spec.acknowledgements()) {
+    for body in spec.responses().chain(spec.acknowledgements()) {
         if let Some(schema) = unnamed(body) {
-            definitions.insert(body.definition.clone(), unnamed_as(schema, Kind::Answer));
+            definitions.insert(body.definition.clone(), unnamed_as(schema, DefinitionKind::Response));
         }
     }
     for event in &spec.events {
-        definitions.insert(event.name.clone(), unnamed_as(narrowed(event), Kind::Event));
+        definitions.insert(event.name.clone(), unnamed_as(narrowed(event), DefinitionKind::Event));
     }
     Bundle { definitions }
 }
 
-/// The names of all schemas that bodies lead to.
+/// The names of all schemas that bodies refer to, directly or indirectly.
 fn reached<'a>(schemas: &BTreeMap<Name, Value>, bodies: impl Iterator<Item = &'a Body>) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
-    for body in bodies {
-        if let Shape::Named(name) | Shape::ListOf(name) = &body.shape {
-            reach(schemas, name, &mut found);
+    let names = bodies.filter_map(|body| match &body.shape {
+        Shape::Named(name) | Shape::ListOf(name) => Some(name.to_string()),
+        Shape::Text => None,
+    });
+    let mut pending: Vec<String> = names.collect();
+    while let Some(name) = pending.pop() {
+        let schema = schemas.get(name.as_str());
+        if found.insert(name) {
+            pending.extend(schema.into_iter().flat_map(references));
         }
     }
     found
-}
-
-/// The names of all schemas that a schema refers to, itself included.
-fn reach(schemas: &BTreeMap<Name, Value>, name: &str, found: &mut BTreeSet<String>) {
-    if !found.insert(name.to_owned()) {
-        return;
-    }
-    if let Some(schema) = schemas.get(name) {
-        for reference in references(schema) {
-            reach(schemas, &reference, found);
-        }
-    }
 }
 
 /// The names that a schema refers to directly.
@@ -165,18 +160,17 @@ fn unnamed(body: &Body) -> Option<Value> {
     Some(schema)
 }
 
-/// An event's model with what `x-event-when` says of it.
+/// The schema of an event's payload: its model, with the conditions of `x-event-when`.
 fn narrowed(event: &Event) -> Value {
     let mut all = vec![of_shape(&event.payload.shape)];
     all.extend(event.when.iter().map(|condition| {
-        let tokens: Vec<String> =
-            condition.pointer().split('/').skip(1).map(|token| token.replace("~1", "/").replace("~0", "~")).collect();
-        at(&tokens, condition)
+        let names: Vec<String> = pointer::names(condition.pointer()).collect();
+        at(&names, condition)
     }));
     json!({ "description": event.summary, "allOf": all })
 }
 
-/// What the condition asks for, with the type and the properties that others want beside every list of required members.
+/// The schema of a condition. It has `type` and `properties` beside each `required`, which some validators need.
 fn at(tokens: &[String], condition: &Condition) -> Value {
     let Some((member, rest)) = tokens.split_first() else {
         return Value::Bool(true);
@@ -191,20 +185,21 @@ fn at(tokens: &[String], condition: &Condition) -> Value {
     }
 }
 
-/// Rewrites OpenAPI keywords and gives inline objects and enums a definition of their own.
+/// Rewrites OpenAPI keywords, and moves inline objects and enums to definitions of their own.
 struct Hoist {
     schemas: BTreeMap<Name, Value>,
     /// Rust names that a hoisted schema must not get.
     taken: BTreeSet<Ident>,
-    /// Of the schemas that have a name in the document.
+    /// The descriptions of the schemas that have a name in the document.
     descriptions: BTreeMap<Name, Value>,
-    /// What the values of enums mean, by the name of the schema.
+    /// The descriptions of the values of enums, by the name of the schema.
     values: BTreeMap<Name, BTreeMap<String, String>>,
 }
 
 impl Hoist {
-    /// A schema that is not itself hoisted, but whose members may be.
-    fn members(&mut self, name: &Name, schema: Value) -> Value {
+    /// Rewrites a schema that stays in its place, while its members may be hoisted. `name` is the name that the schema would
+    /// get, which few schemas need.
+    fn members(&mut self, name: &dyn Fn() -> Name, schema: Value) -> Value {
         let Value::Object(members) = schema else { return schema };
         let mut out = Map::new();
         for (key, value) in members {
@@ -218,8 +213,10 @@ impl Hoist {
                             .into_iter()
                             .map(|(property, schema)| {
                                 let schema = self.described(schema);
-                                let suffix = names::pascal(&property);
-                                let inner = suffix.map_or_else(|| name.clone(), |suffix| name.followed_by(&suffix));
+                                let inner = || match names::pascal(&property) {
+                                    Some(suffix) => name().followed_by(&suffix),
+                                    None => name(),
+                                };
                                 let schema = self.inline(&inner, schema);
                                 (property, schema)
                             })
@@ -227,8 +224,8 @@ impl Hoist {
                     ),
                     other => other,
                 },
-                "items" => self.inline(&name.followed_by("Item"), value),
-                "additionalProperties" => self.inline(&name.followed_by("Value"), value),
+                "items" => self.inline(&|| name().followed_by("Item"), value),
+                "additionalProperties" => self.inline(&|| name().followed_by("Value"), value),
                 "allOf" | "anyOf" => match value {
                     Value::Array(items) => {
                         Value::Array(items.into_iter().map(|item| self.members(name, item)).collect())
@@ -238,8 +235,7 @@ impl Hoist {
                 "x-enumDescriptions" => {
                     let text =
                         |(value, text): (&String, &Value)| Some((value.clone(), text.as_str()?.trim().to_owned()));
-                    self.values
-                        .insert(name.clone(), value.as_object().into_iter().flatten().filter_map(text).collect());
+                    self.values.insert(name(), value.as_object().into_iter().flatten().filter_map(text).collect());
                     continue;
                 }
                 extension if extension.starts_with("x-") => continue,
@@ -250,7 +246,7 @@ impl Hoist {
         Value::Object(draft_07(out))
     }
 
-    /// A property that is no more than a `$ref`, with the description of what it refers to.
+    /// A property that is only a `$ref`, with the description of the schema it refers to.
     fn described(&self, schema: Value) -> Value {
         let target = schema.get("$ref").and_then(Value::as_str);
         match target.and_then(|target| self.descriptions.get(target.rsplit('/').next()?)) {
@@ -259,17 +255,18 @@ impl Hoist {
         }
     }
 
-    fn inline(&mut self, name: &Name, schema: Value) -> Value {
+    fn inline(&mut self, name: &dyn Fn() -> Name, schema: Value) -> Value {
         let has_own_type = schema.get("enum").is_some() || schema.get("properties").is_some();
         if !has_own_type {
             return self.members(name, schema);
         }
+        let name = name();
         let (mut free, mut number) = (name.clone(), 1);
         while !self.taken.insert(free.pascal()) {
             number += 1;
             free = name.followed_by(&number.to_string());
         }
-        // Null belongs to the place, not to the type.
+        // Whether null is allowed depends on the property, not on the type.
         let mut schema = schema;
         let nullable = schema.as_object_mut().and_then(|members| members.remove("nullable")) == Some(Value::Bool(true));
         if let Some(Value::Array(values)) = schema.get_mut("enum") {
@@ -279,7 +276,7 @@ impl Hoist {
         for key in ["description", "default", "deprecated"] {
             place.extend(schema.get(key).map(|value| (key.to_owned(), value.clone())));
         }
-        let hoisted = self.members(&free, schema);
+        let hoisted = self.members(&|| free.clone(), schema);
         self.schemas.insert(free.clone(), hoisted);
         place.insert("allOf".to_owned(), json!([reference(&free)]));
         if nullable {

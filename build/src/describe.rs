@@ -1,10 +1,10 @@
-//! Ninth step: everything that the document says, as one JSON text. The library reads it, and it is all that the library knows
-//! of a provider beside the Rust types.
+//! Ninth step: writes the content of the document as one JSON text. Beside the Rust types, the library only uses this
+//! description of a provider.
 
 use serde::Serialize;
 use serde_json::Value;
 
-use super::bundle::{Bundle, Definition, Kind};
+use super::bundle::{Bundle, Definition, DefinitionKind};
 use super::draft_07::GivenOut;
 use super::spec::Spec;
 
@@ -25,7 +25,7 @@ struct Schema<'a> {
     schema: GivenOut,
 }
 
-/// The description of the provider of that name.
+/// Writes the description of the provider of that name.
 pub fn describe(provider: &str, spec: &Spec, bundle: &Bundle) -> Result<String, String> {
     let schemas = bundle.definitions.iter().map(|(name, definition)| schema(name, definition)).collect();
     serde_json::to_string(&Description { name: provider, spec, schemas }).map_err(|error| error.to_string())
@@ -36,10 +36,10 @@ fn schema<'a>(name: &'a str, definition: &'a Definition) -> Schema<'a> {
         name,
         description: definition.schema.get("description").and_then(Value::as_str).unwrap_or_default(),
         kind: match definition.kind {
-            Kind::Sent => "sent",
-            Kind::Received | Kind::Both => "received",
-            Kind::Answer => "answer",
-            Kind::Event => "event",
+            DefinitionKind::Sent => "sent",
+            DefinitionKind::Received | DefinitionKind::Both => "received",
+            DefinitionKind::Response => "response",
+            DefinitionKind::Event => "event",
         },
         schema: definition.schema.clone().into(),
     }

@@ -1,11 +1,11 @@
-//! Keywords of OpenAPI 3.0 as those of JSON Schema (draft-07).
+//! Converts keywords of OpenAPI 3.0 to those of JSON Schema (draft-07).
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::formats::FORMATS;
+use super::formats::{FORMATS, TIME_TEXT};
 
-/// The schema of a parameter, whose value is a single one.
+/// The schema of a parameter, which is always a single value.
 pub fn of_parameter(schema: Value) -> Value {
     match schema {
         Value::Object(mut members) => {
@@ -16,39 +16,41 @@ pub fn of_parameter(schema: Value) -> Value {
     }
 }
 
-/// A schema as it is given out, with patterns in the place of formats that no other validator knows: some would ignore them,
-/// others refuse the schema.
+/// A schema for other validators, with patterns instead of the formats that they do not know: some would ignore such a
+/// format, others would refuse the schema.
 #[derive(Serialize)]
 pub struct GivenOut {
     schema: Value,
-    /// With these formats, where it has any.
+    /// The same schema with these formats, if it has any.
     strict: Option<Value>,
 }
 
 impl From<Value> for GivenOut {
-    fn from(strict: Value) -> Self {
+    fn from(mut strict: Value) -> Self {
+        replace_formats(&mut strict, &[(TIME_TEXT, None)]);
         let mut schema = strict.clone();
-        replace_formats(&mut schema);
+        replace_formats(&mut schema, &FORMATS.map(|(own, pattern)| (own, Some(pattern))));
         Self { strict: (schema != strict).then_some(strict), schema }
     }
 }
 
-fn replace_formats(schema: &mut Value) {
+/// Replaces each of these formats with its pattern, if it has one.
+fn replace_formats(schema: &mut Value, formats: &[(&str, Option<&str>)]) {
     match schema {
         Value::Object(members) => {
             let format = members.get("format").and_then(Value::as_str);
-            if let Some((_, pattern)) = FORMATS.iter().find(|(own, _)| Some(*own) == format) {
+            if let Some((_, pattern)) = formats.iter().find(|(own, _)| Some(*own) == format) {
                 members.remove("format");
-                members.insert("pattern".to_owned(), json!(pattern));
+                members.extend(pattern.map(|pattern| ("pattern".to_owned(), json!(pattern))));
             }
-            members.values_mut().for_each(replace_formats);
+            members.values_mut().for_each(|member| replace_formats(member, formats));
         }
-        Value::Array(items) => items.iter_mut().for_each(replace_formats),
+        Value::Array(items) => items.iter_mut().for_each(|item| replace_formats(item, formats)),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 
-/// Keywords that OpenAPI 3.0 spells differently.
+/// Converts keywords that OpenAPI 3.0 spells differently.
 pub fn draft_07(mut schema: Map<String, Value>) -> Map<String, Value> {
     for (exclusive, bound) in [("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")] {
         match schema.remove(exclusive) {
@@ -63,7 +65,7 @@ pub fn draft_07(mut schema: Map<String, Value>) -> Map<String, Value> {
             }
         }
     }
-    // JSON Schema knows no formats of integers.
+    // JSON Schema does not have formats of integers.
     let bounds = match schema.get("format").and_then(Value::as_str) {
         Some("int32") => Some((i64::from(i32::MIN), i64::from(i32::MAX))),
         Some("int64") => Some((i64::MIN, i64::MAX)),

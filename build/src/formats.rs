@@ -1,8 +1,11 @@
-//! Formats of strings that only the documents of this project know, and what takes their place in what is given out: a
-//! regular expression as ECMA-262 has them, which any validator of JSON Schema enforces. It admits a day of the week that
-//! is not the date's, and nothing else that the format does not.
+//! String formats that only the documents of this project use. In the published JSON Schemas, each is replaced by a
+//! regular expression (ECMA-262), which any JSON Schema validator enforces. The only difference is that the expression
+//! does not check whether the day of the week matches the date.
 
-/// Name and pattern.
+/// The format of a date or a time whose form is not documented. Any text is valid, and is decoded as a time.
+pub const TIME_TEXT: &str = "time-text";
+
+/// The names of the formats that are replaced by a pattern, and their patterns.
 pub const FORMATS: [(&str, &str); 2] = [
     (
         "local-date-time",

@@ -1,8 +1,18 @@
-//! Turns a provider's OpenAPI document into the Rust module of that provider: the build script of `pos-webhooks` as a library.
+//! Generates the Rust module of a provider from its OpenAPI document, in the build script of `pos-webhooks` and in that of
+//! your own crate. The `main` of such a `build.rs` is
 //!
-//! The steps are one file each: load (YAML with positions), lint, read (`spec`), bundle (JSON Schema), models (typify),
-//! operations (progenitor), facade (the public client), events, receiver, provider (what else must be Rust), describe (the
-//! description, as JSON).
+//! ```no_run
+//! pos_webhooks_build::Builder::new().spec("specs/acme.yaml").run()
+//! ```
+//!
+//! and its code has `pos_webhooks::include_provider!(acme);`, which is the module `acme`. The crate depends on
+//! `pos-webhooks`, and as a build dependency on the same version of `pos-webhooks-build`.
+//!
+//! Without the feature `generate`, which is on by default, documents are only linted and described.
+//!
+//! Each step is one file: load (YAML with positions), adapt (OpenAPI 3.1), lint, read (`spec`, `proof`), bundle (JSON Schema),
+//! models (typify), operations (progenitor; `dependencies` has the paths of both to other crates), facade (the public client),
+//! events, receiver, provider (constants and trait implementations), layout (the text), describe (the description, as JSON).
 //!
 //! ```
 //! let spec = "openapi: 3.1.0\n";
@@ -12,27 +22,45 @@
 
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
-// Much of a document is about its operations.
+// Large parts of a document describe its operations.
 #![cfg_attr(not(feature = "client"), allow(dead_code))]
 
+mod adapt;
+#[cfg(feature = "generate")]
+mod builder;
 #[doc(hidden)]
 pub mod bundle;
+#[cfg(feature = "generate")]
+mod dependencies;
 mod describe;
 mod draft_07;
+#[cfg(feature = "generate")]
 mod events;
 #[cfg(feature = "client")]
 mod facade;
+#[doc(hidden)]
+pub mod fidelity;
 mod formats;
+#[doc(hidden)]
+pub mod handshake;
+#[cfg(feature = "generate")]
+#[doc(hidden)]
+pub mod layout;
 #[doc(hidden)]
 pub mod lint;
 #[doc(hidden)]
 pub mod load;
+#[cfg(feature = "generate")]
 mod models;
 #[doc(hidden)]
 pub mod names;
 #[cfg(feature = "client")]
 mod operations;
+mod pointer;
+mod proof;
+#[cfg(feature = "generate")]
 mod provider;
+#[cfg(feature = "generate")]
 mod receiver;
 #[doc(hidden)]
 pub mod redelivery;
@@ -42,34 +70,73 @@ pub mod registration;
 pub mod signature;
 #[doc(hidden)]
 pub mod spec;
+#[doc(hidden)]
+pub mod token;
 
-use std::path::Path;
-use std::process::ExitCode;
-use std::{env, fs, thread};
-
+#[cfg(feature = "generate")]
 use proc_macro2::TokenStream;
-use quote::{format_ident, quote};
+#[cfg(feature = "generate")]
+use quote::quote;
 
+#[cfg(feature = "generate")]
+pub use builder::Builder;
 pub use load::Finding;
 
-/// Everything in a document that the other steps do not understand or would get wrong, in the order of its lines.
+/// Reports everything in a document that the other steps do not support, in the order of the lines.
 ///
-/// `file` is the name that the findings give.
+/// `file` is the file name in the findings.
 #[must_use]
 pub fn lint(file: &str, text: &str) -> Vec<Finding> {
-    match load::load(file, text) {
+    match load(file, text) {
         Ok(document) => lint::lint(&document),
         Err(findings) => findings,
     }
 }
 
-/// What the build makes of one document.
+/// The content of a document, in the form of OpenAPI 3.0.
+fn load(file: &str, text: &str) -> Result<load::Document, Vec<Finding>> {
+    let mut document = load::load(file, text)?;
+    adapt::adapt(&mut document);
+    Ok(document)
+}
+
+/// Returns the description of the provider `name`: the content of a document as JSON, which
+/// `pos_webhooks::catalogue::Provider::read` reads at run time. No code is generated.
+///
+/// `file` is the file name in the findings.
+///
+/// # Errors
+///
+/// Returns the findings of [`lint()`], or the finding of a later step.
+pub fn describe(name: &str, file: &str, text: &str) -> Result<String, Vec<Finding>> {
+    let (spec, bundle) = read(file, text)?;
+    describe::describe(name, &spec, &bundle).map_err(|message| {
+        let (file, help) = (file.to_owned(), "report this as a bug of pos-webhooks".to_owned());
+        vec![Finding { file, line: 1, column: 1, place: String::new(), message, help }]
+    })
+}
+
+/// The steps that do not generate code.
+fn read(file: &str, text: &str) -> Result<(spec::Spec, bundle::Bundle), Vec<Finding>> {
+    let document = load(file, text)?;
+    let findings = lint::lint(&document);
+    if !findings.is_empty() {
+        return Err(findings);
+    }
+    let mut spec = spec::read(&document).map_err(|finding| vec![finding])?;
+    proof::describe(&mut spec);
+    let bundle = bundle::bundle(&spec);
+    Ok((spec, bundle))
+}
+
+/// The output of the build for one document.
+#[cfg(feature = "generate")]
 pub struct Generated {
-    /// The items of the provider's module. The module reads the description from `OUT_DIR`.
+    /// The items of the provider's module, which reads the document and the description from `OUT_DIR`.
     pub code: TokenStream,
-    /// The description: everything that the document says, as JSON.
+    /// The description: the content of the document as JSON.
     pub description: String,
-    /// What the documentation of the module says.
+    /// The documentation of the module.
     pub documentation: String,
     #[doc(hidden)]
     pub bundle: bundle::Bundle,
@@ -77,34 +144,31 @@ pub struct Generated {
 
 /// Generates the module of the provider `name`.
 ///
-/// `file` is the path of the document below the directory of the crate's manifest.
+/// `file` is the path of the document relative to the directory of the crate's manifest.
 ///
 /// # Errors
 ///
-/// The findings of the lint, or what a later step could not do, each with the name of the file.
+/// Returns the findings of the lint, or the error of a later step, each with the name of the file.
+#[cfg(feature = "generate")]
 pub fn generate(name: &str, file: &str, text: &str) -> Result<Generated, Vec<String>> {
     let one = |problem: String| vec![format!("{file}: {problem}")];
-    let all = |findings: Vec<Finding>| findings.iter().map(ToString::to_string).collect::<Vec<_>>();
-    let document = load::load(file, text).map_err(all)?;
-    let findings = lint::lint(&document);
-    if !findings.is_empty() {
-        return Err(all(findings));
-    }
-    let spec = spec::read(&document).map_err(|finding| all(vec![finding]))?;
-    let bundle = bundle::bundle(&spec);
+    let (spec, bundle) =
+        read(file, text).map_err(|findings| findings.iter().map(ToString::to_string).collect::<Vec<_>>())?;
     let models = models::models(&bundle).map_err(one)?;
     let client = client(&spec).map_err(one)?;
     let events = events::events(&spec);
     let receiver = receiver::receiver(&spec);
     let provider = provider::provider(name, &spec, &bundle);
+    let version = env!("CARGO_PKG_VERSION");
     Ok(Generated {
         code: quote! {
-            /// What is sent and received, one type per schema of the specification.
+            /// The bodies of requests, responses and deliveries: one type for each schema of the specification.
             pub mod models { #models }
             #client
             #events
             #receiver
             #provider
+            const _: () = ::pos_webhooks::private::generated_by(#version);
         },
         description: describe::describe(name, &spec, &bundle).map_err(one)?,
         documentation: documentation(&spec),
@@ -119,20 +183,24 @@ fn client(spec: &spec::Spec) -> Result<TokenStream, String> {
     }
     let operations = operations::operations(spec)?;
     let facade = facade::facade(spec);
+    // The library may be compiled without the client, although another package of the same build needs it here.
     Ok(quote! {
-        // progenitor generates more than the facade needs.
-        #[allow(dead_code)]
-        mod operations { #operations }
-        #facade
+        ::pos_webhooks::private::with_client! {
+            // progenitor generates code that the facade does not use.
+            #[allow(dead_code)]
+            mod operations { #operations }
+            #facade
+        }
     })
 }
 
-#[cfg(not(feature = "client"))]
+#[cfg(all(feature = "generate", not(feature = "client")))]
 fn client(_: &spec::Spec) -> Result<TokenStream, String> {
     Ok(TokenStream::new())
 }
 
-/// What a provider's module says of itself: what the document describes, and what it was written from.
+/// The documentation of a provider's module: the document's description and its sources.
+#[cfg(feature = "generate")]
 fn documentation(spec: &spec::Spec) -> String {
     let mut text = format!("{}.\n\n{}\n\nGenerated from `{}`", spec.title, spec.description.trim_end(), spec.file);
     text.push_str(if spec.sources.is_empty() { "." } else { ", which was written from:\n" });
@@ -141,95 +209,4 @@ fn documentation(spec: &spec::Spec) -> String {
         text.push_str(&format!("\n- {}{url}", source.title));
     }
     text
-}
-
-/// The build script of a crate with one document per provider in `directory`: writes into `OUT_DIR` a `NAME.rs` and a
-/// `NAME.json` for each `NAME.yaml` of an enabled provider, and a `providers.rs` with a module for each of them and
-/// `PROVIDERS`, a list of all. `NAME` is that of a Rust module.
-///
-/// What is wrong with the documents is printed as `cargo::error` lines, all of it at once.
-pub fn run(directory: &str, is_enabled: impl Fn(&str) -> bool) -> ExitCode {
-    println!("cargo::rerun-if-changed={directory}");
-    let done = documents(directory).and_then(|mut documents| {
-        documents.retain(|(name, _)| is_enabled(name));
-        write_all(&documents)
-    });
-    let findings = done.err().unwrap_or_default();
-    for finding in &findings {
-        println!("cargo::error={}", finding.replace('\n', " "));
-    }
-    if findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-}
-
-/// The documents of a directory, by the name of their provider.
-fn documents(directory: &str) -> Result<Vec<(String, String)>, Vec<String>> {
-    let problem = |error: std::io::Error| vec![format!("{directory}: {error}")];
-    let (mut documents, mut findings) = (Vec::new(), Vec::new());
-    for entry in fs::read_dir(directory).map_err(problem)? {
-        let file = entry.map_err(problem)?.file_name();
-        let file = file.to_string_lossy();
-        // Editors keep files of their own, whose names begin with a full stop.
-        let Some(name) = file.strip_suffix(".yaml").filter(|name| !name.starts_with('.')) else { continue };
-        // It names the module, the feature and, in capitals, the variable with a token.
-        if names::snake(name).as_deref() == Some(name) {
-            documents.push((name.to_owned(), format!("{directory}/{file}")));
-        } else {
-            findings.push(format!(
-                "{directory}/{file}: the name of the file is not that of a Rust module; write it in snake case, as in \
-                 `acme.yaml` or `acme_pay.yaml`"
-            ));
-        }
-    }
-    documents.sort();
-    findings.sort();
-    if findings.is_empty() { Ok(documents) } else { Err(findings) }
-}
-
-fn write_all(documents: &[(String, String)]) -> Result<(), Vec<String>> {
-    let written: Vec<Result<String, Vec<String>>> = thread::scope(|scope| {
-        let writers: Vec<_> = documents.iter().map(|(name, file)| scope.spawn(move || write(name, file))).collect();
-        let panicked = |_| Err(vec!["a step of the build panicked, which is a defect of the step".to_owned()]);
-        writers.into_iter().map(|writer| writer.join().unwrap_or_else(panicked)).collect()
-    });
-    let mut findings = Vec::new();
-    let mut modules = Vec::new();
-    for ((name, _), written) in documents.iter().zip(written) {
-        let (module, path) = (format_ident!("{name}"), format!("/{name}.rs"));
-        match written {
-            Ok(documentation) => modules.push(quote! {
-                #[doc = #documentation]
-                pub mod #module { include!(concat!(env!("OUT_DIR"), #path)); }
-            }),
-            Err(more) => findings.extend(more),
-        }
-    }
-    if !findings.is_empty() {
-        return Err(findings);
-    }
-    let names = documents.iter().map(|(name, _)| format_ident!("{name}"));
-    let list = if documents.is_empty() { quote!(Vec::new) } else { quote!(|| vec![#(&#names::PROVIDER),*]) };
-    let providers = quote! {
-        #(#modules)*
-
-        /// The providers that are compiled in, by name.
-        pub static PROVIDERS: ::std::sync::LazyLock<Vec<&'static crate::catalogue::Provider>> =
-            ::std::sync::LazyLock::new(#list);
-    };
-    write_file("providers.rs", &providers.to_string()).map_err(|problem| vec![problem])
-}
-
-/// Writes what is made of a document; the documentation of its module.
-fn write(name: &str, file: &str) -> Result<String, Vec<String>> {
-    let one = |problem: String| vec![format!("{file}: {problem}")];
-    let text = fs::read_to_string(file).map_err(|error| one(error.to_string()))?;
-    let Generated { code, description, documentation, .. } = generate(name, file, &text)?;
-    let code = syn::parse2(code).map_err(|error| one(format!("the generated code does not parse: {error}")))?;
-    write_file(&format!("{name}.rs"), &prettyplease::unparse(&code)).map_err(one)?;
-    write_file(&format!("{name}.json"), &description).map_err(one)?;
-    Ok(documentation)
-}
-
-fn write_file(name: &str, text: &str) -> Result<(), String> {
-    let directory = env::var_os("OUT_DIR").ok_or("OUT_DIR is not set")?;
-    fs::write(Path::new(&directory).join(name), text).map_err(|error| format!("{name}: {error}"))
 }

@@ -1,7 +1,7 @@
-//! First step: YAML text to a tree that knows where everything stands and keeps numbers as they were written.
+//! First step: parses YAML to a tree that has the position of every node and keeps numbers as they are written.
 //!
-//! What is accepted is YAML with JSON's data model: one document, no anchors, aliases or tags, keys that are text and occur
-//! once, numbers that are numbers in JSON as well.
+//! The supported YAML has JSON's data model: one document, no anchors, aliases or tags, keys that are strings and occur
+//! once, and numbers that are also numbers in JSON.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -9,19 +9,29 @@ use std::fmt;
 use saphyr::Scalar;
 use saphyr_parser::{Event, Parser, ScalarStyle, Span, StrInput};
 
-/// Deeper nesting is refused, so that whoever walks the tree may recurse.
+/// The maximum nesting, so that code may walk the tree recursively.
 const MAX_DEPTH: usize = 64;
 
-/// Something in a spec that has to be changed by its author.
+/// The maximum length of a key in characters. Findings repeat the keys to their places.
+const MAX_KEY: usize = 256;
+
+/// The maximum length of any other text in bytes.
+const MAX_TEXT: usize = 64 << 10;
+
+/// The maximum number of findings that are kept, and of characters of a message.
+const MAX_FINDINGS: usize = 1000;
+const MAX_MESSAGE: usize = 1000;
+
+/// A problem in a document, which its author has to fix.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// The file as it was given to [`load`].
+    /// The file name that was passed to [`load`].
     pub file: String,
-    /// Line, counted from 1.
+    /// The line, counted from 1.
     pub line: usize,
-    /// Column in characters, counted from 1.
+    /// The column in characters, counted from 1.
     pub column: usize,
-    /// Keys from the root: `paths./v1/webhooks.post.responses.409`; empty for the root.
+    /// The keys from the root, such as `paths./v1/webhooks.post.responses.409`; empty for the root.
     pub place: String,
     /// What is wrong.
     pub message: String,
@@ -40,74 +50,109 @@ impl fmt::Display for Finding {
     }
 }
 
-/// A file and its content.
+/// The findings of one pass, each of them once. Only the first ones are kept.
+#[derive(Default)]
+pub struct Findings {
+    list: Vec<Finding>,
+    seen: HashSet<String>,
+}
+
+impl Findings {
+    /// Adds a finding.
+    pub fn push(&mut self, mut finding: Finding) {
+        if self.list.len() > MAX_FINDINGS {
+            return;
+        }
+        if let Some((end, _)) = finding.message.char_indices().nth(MAX_MESSAGE) {
+            finding.message.truncate(end);
+            finding.message.push('…');
+        }
+        if !self.seen.insert(finding.to_string()) {
+            return;
+        }
+        if self.list.len() == MAX_FINDINGS {
+            finding.place = String::new();
+            finding.message = format!("there are more findings than the first {MAX_FINDINGS}");
+            finding.help = "correct these first".to_owned();
+        }
+        self.list.push(finding);
+    }
+
+    /// Returns the findings in the order of the lines.
+    pub fn sorted(mut self) -> Vec<Finding> {
+        self.list.sort_by_key(|finding| (finding.line, finding.column));
+        self.list
+    }
+}
+
+/// A file and its parsed content.
 #[derive(Debug)]
 pub struct Document {
-    /// The file as it was given to [`load`].
+    /// The file name that was passed to [`load`].
     pub file: String,
-    /// The content.
+    /// The root node of the content.
     pub root: Node,
 }
 
-/// A value and where it begins.
+/// A value and its position.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Node {
-    /// Line, counted from 1.
+    /// The line, counted from 1.
     pub line: usize,
-    /// Column in characters, counted from 1.
+    /// The column in characters, counted from 1.
     pub column: usize,
     /// The value.
     pub value: Value,
 }
 
-/// The key of a mapping's entry and where it stands.
+/// The key of an entry of a mapping, and its position.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Key {
-    /// The key; `201:` is `201`.
+pub struct MappingKey {
+    /// The text of the key, such as `201` for `201:`.
     pub text: String,
-    /// Line, counted from 1.
+    /// The line, counted from 1.
     pub line: usize,
-    /// Column in characters, counted from 1.
+    /// The column in characters, counted from 1.
     pub column: usize,
 }
 
-/// JSON's data model; members keep their order and numbers their text.
+/// A value of JSON's data model. Members keep their order, and numbers keep their text.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
-    /// `null`, `~` or nothing at all.
+    /// `null`, `~` or an empty value.
     Null,
     /// `true` or `false`; `yes` and `no` are strings (YAML 1.2).
     Bool(bool),
-    /// A number that is written the same way in JSON.
+    /// A number whose text is also a JSON number.
     Number {
-        /// As written: `10.10` stays `10.10`.
+        /// The text as written: `10.10` stays `10.10`.
         text: String,
     },
     /// Any other scalar.
     String(String),
     /// A list.
     Sequence(Vec<Node>),
-    /// Keys (each occurs once) and values, as written.
-    Mapping(Vec<(Key, Node)>),
+    /// The keys, each of which occurs once, and values, in their order.
+    Mapping(Vec<(MappingKey, Node)>),
 }
 
 impl Node {
-    /// The value of a key; `None` where this is no mapping or has no such key.
+    /// Returns the value of a key; `None` if the node is not a mapping or does not have the key.
     pub fn get(&self, key: &str) -> Option<&Node> {
         self.entry(key).map(|(_, node)| node)
     }
 
-    /// The key as it stands in the file, and its value.
-    pub fn entry(&self, key: &str) -> Option<&(Key, Node)> {
+    /// Returns a key with its position, and its value.
+    pub fn entry(&self, key: &str) -> Option<&(MappingKey, Node)> {
         self.entries().iter().find(|(candidate, _)| candidate.text == key)
     }
 
-    /// The value found by one key after the other.
+    /// Returns the value at a path of keys.
     pub fn get_path(&self, keys: &[&str]) -> Option<&Node> {
         keys.iter().try_fold(self, |node, key| node.get(key))
     }
 
-    /// The text of a string.
+    /// Returns the text of a string.
     pub fn as_str(&self) -> Option<&str> {
         match &self.value {
             Value::String(text) => Some(text),
@@ -115,7 +160,7 @@ impl Node {
         }
     }
 
-    /// The value of a boolean.
+    /// Returns the value of a boolean.
     pub fn as_bool(&self) -> Option<bool> {
         match self.value {
             Value::Bool(value) => Some(value),
@@ -123,7 +168,7 @@ impl Node {
         }
     }
 
-    /// A number as it is written.
+    /// Returns the text of a number.
     pub fn as_number(&self) -> Option<&str> {
         match &self.value {
             Value::Number { text } => Some(text),
@@ -131,25 +176,25 @@ impl Node {
         }
     }
 
-    /// A whole number that is not negative.
+    /// Returns the value of a whole number that is not negative.
     pub fn as_u64(&self) -> Option<u64> {
         self.as_number()?.parse().ok()
     }
 
-    /// A number, rounded if need be.
+    /// Returns the value of a number, rounded if necessary.
     pub fn as_f64(&self) -> Option<f64> {
         self.as_number()?.parse().ok()
     }
 
-    /// The entries of a mapping; none where this is no mapping.
-    pub fn entries(&self) -> &[(Key, Node)] {
+    /// Returns the entries of a mapping; empty if the node is not a mapping.
+    pub fn entries(&self) -> &[(MappingKey, Node)] {
         match &self.value {
             Value::Mapping(entries) => entries,
             Value::Null | Value::Bool(_) | Value::Number { .. } | Value::String(_) | Value::Sequence(_) => &[],
         }
     }
 
-    /// The items of a sequence; none where this is no sequence.
+    /// Returns the items of a sequence; empty if the node is not a sequence.
     pub fn items(&self) -> &[Node] {
         match &self.value {
             Value::Sequence(items) => items,
@@ -157,7 +202,7 @@ impl Node {
         }
     }
 
-    /// The text of a string, or the texts in a list.
+    /// Returns the text of a string, or the texts in a list.
     pub fn texts(&self) -> Vec<&str> {
         match &self.value {
             Value::String(text) => vec![text],
@@ -166,7 +211,7 @@ impl Node {
         }
     }
 
-    /// What this is, for messages.
+    /// Returns the kind of the node, for messages.
     pub fn kind(&self) -> &'static str {
         match self.value {
             Value::Null => "nothing",
@@ -178,8 +223,8 @@ impl Node {
         }
     }
 
-    /// The subtree as JSON value. Numbers are what `serde_json` makes of them (`10.10` becomes `10.1`); where the letter
-    /// counts there is [`Node::to_json_text`].
+    /// Converts the subtree to a JSON value. `serde_json` may change the text of numbers (`10.10` becomes `10.1`);
+    /// [`Node::to_json_text`] keeps it.
     pub fn to_json(&self) -> serde_json::Value {
         use serde_json::Value as Json;
         match &self.value {
@@ -195,7 +240,7 @@ impl Node {
         }
     }
 
-    /// The subtree as JSON text without white space: members in their order, numbers to the letter.
+    /// Converts the subtree to JSON text without white space. Members keep their order, and numbers keep their text.
     pub fn to_json_text(&self) -> String {
         let mut out = String::new();
         self.write_json(&mut out);
@@ -230,27 +275,33 @@ impl Node {
     }
 }
 
-/// A string in JSON's notation.
+/// Formats a string as JSON.
 fn json_string(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-/// Reads a YAML file. Everything that can be said after one reading is in the list of findings; a syntax error ends it.
+/// Parses a YAML file.
+///
+/// # Errors
+///
+/// Returns all problems that one pass finds. A syntax error ends the pass.
 pub fn load(file: &str, text: &str) -> Result<Document, Vec<Finding>> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut loader = Loader { file, parser: Parser::new_from_str(text), place: Vec::new(), findings: Vec::new() };
-    match loader.document() {
-        Some(root) if loader.findings.is_empty() => Ok(Document { file: file.to_owned(), root }),
-        Some(_) | None => Err(loader.findings),
+    let mut loader =
+        Loader { file, parser: Parser::new_from_str(text), place: Vec::new(), findings: Findings::default() };
+    let root = loader.document();
+    match (root, loader.findings.sorted()) {
+        (Some(root), findings) if findings.is_empty() => Ok(Document { file: file.to_owned(), root }),
+        (_, findings) => Err(findings),
     }
 }
 
-/// Reading one file. Methods return `None` once reading cannot go on; the reason is among the findings.
+/// The state of parsing one file. Methods return `None` if parsing cannot continue; the reason is among the findings.
 struct Loader<'a> {
     file: &'a str,
     parser: Parser<'a, StrInput<'a>>,
     place: Vec<String>,
-    findings: Vec<Finding>,
+    findings: Findings,
 }
 
 impl<'a> Loader<'a> {
@@ -318,7 +369,7 @@ impl<'a> Loader<'a> {
                 Value::Mapping(self.mapping(depth)?)
             }
             Event::Alias(_) => {
-                self.report(span, "YAML aliases (`*name`) are not understood", "use `$ref` or write the value again");
+                self.report(span, "YAML aliases (`*name`) are not supported", "use `$ref` or write the value again");
                 Value::Null
             }
             Event::Nothing
@@ -350,7 +401,7 @@ impl<'a> Loader<'a> {
         }
     }
 
-    fn mapping(&mut self, depth: usize) -> Option<Vec<(Key, Node)>> {
+    fn mapping(&mut self, depth: usize) -> Option<Vec<(MappingKey, Node)>> {
         let mut entries = Vec::new();
         let mut seen = HashSet::new();
         loop {
@@ -360,7 +411,7 @@ impl<'a> Loader<'a> {
             };
             self.place.push(key.text.clone());
             if !seen.insert(key.text.clone()) {
-                let message = format!("the key `{}` is here twice", key.text);
+                let message = format!("the key `{}` occurs twice", key.text);
                 self.report_at(key.line, key.column, &message, "keep one of the two");
             }
             let (event, span) = self.next()?;
@@ -370,7 +421,7 @@ impl<'a> Loader<'a> {
         }
     }
 
-    fn key(&mut self, event: Event<'a>, span: Span) -> Option<Key> {
+    fn key(&mut self, event: Event<'a>, span: Span) -> Option<MappingKey> {
         let (line, column) = position(span);
         match event {
             Event::Scalar(text, style, anchor, tag) => {
@@ -378,10 +429,18 @@ impl<'a> Loader<'a> {
                 if text.is_empty() && style == ScalarStyle::Plain {
                     self.report(span, "there is no key before the colon", "write one");
                 }
-                Some(Key { text: text.into_owned(), line, column })
+                if text.chars().nth(MAX_KEY).is_some() {
+                    let message = format!("a key is longer than {MAX_KEY} characters");
+                    self.report(span, &message, "write a shorter name, and the rest as its description");
+                    return None;
+                }
+                if text.contains(char::is_control) {
+                    self.report(span, "a key has a control character", "remove it");
+                }
+                Some(MappingKey { text: text.into_owned(), line, column })
             }
             Event::Alias(_) | Event::SequenceStart(..) | Event::MappingStart(..) => {
-                self.report(span, "a key is not text", "write the key as one word, in quotes if need be");
+                self.report(span, "a key is not a string", "write the key as one word, in quotes if necessary");
                 None
             }
             Event::Nothing
@@ -397,8 +456,13 @@ impl<'a> Loader<'a> {
         }
     }
 
-    /// A scalar by the YAML 1.2 core schema.
+    /// A scalar according to the YAML 1.2 core schema.
     fn scalar(&mut self, text: &str, style: ScalarStyle, span: Span) -> Value {
+        if text.len() > MAX_TEXT {
+            let help = "write less, such as a part of it";
+            self.report(span, &format!("the text is longer than {MAX_TEXT} bytes"), help);
+            return Value::Null;
+        }
         match style {
             ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted | ScalarStyle::Literal | ScalarStyle::Folded => {
                 Value::String(text.to_owned())
@@ -408,12 +472,12 @@ impl<'a> Loader<'a> {
                 Scalar::Null => Value::Null,
                 Scalar::Boolean(value) => Value::Bool(value),
                 Scalar::Integer(_) | Scalar::FloatingPoint(_) => {
-                    // The second part is for serde_json's `arbitrary_precision`, which reads `1e400`.
+                    // The second condition is for serde_json's `arbitrary_precision`, which accepts `1e400`.
                     if serde_json::from_str::<serde_json::Number>(text).is_err()
                         || !text.parse().is_ok_and(f64::is_finite)
                     {
-                        let message = format!("`{text}` is a number in YAML that JSON cannot hold");
-                        self.report(span, &message, "write it as JSON does, or put it in quotes where text is meant");
+                        let message = format!("`{text}` is a number in YAML that JSON cannot represent");
+                        self.report(span, &message, "write it as a JSON number, or put it in quotes if it is text");
                     }
                     Value::Number { text: text.to_owned() }
                 }
@@ -424,11 +488,11 @@ impl<'a> Loader<'a> {
 
     fn refuse_properties(&mut self, span: Span, anchor: usize, tagged: bool) {
         if anchor != 0 {
-            self.report(span, "YAML anchors (`&name`) are not understood", "use `$ref` or write the value again");
+            self.report(span, "YAML anchors (`&name`) are not supported", "use `$ref` or write the value again");
         }
         if tagged {
-            let help = "leave the tag out, and put the value in quotes where text is meant";
-            self.report(span, "YAML tags (`!name`) are not understood", help);
+            let help = "leave the tag out, and put the value in quotes if it is text";
+            self.report(span, "YAML tags (`!name`) are not supported", help);
         }
     }
 
@@ -444,12 +508,12 @@ impl<'a> Loader<'a> {
     }
 }
 
-/// A place one step further: a key after a full stop, an index (`[0]`) without.
+/// Appends a step to a place: a key after a full stop, an index (`[0]`) without one.
 pub fn join(place: &str, step: &str) -> String {
     if place.is_empty() || step.starts_with('[') { format!("{place}{step}") } else { format!("{place}.{step}") }
 }
 
-/// Line and column counted from 1; the parser counts columns from 0, and an empty file has line 0.
+/// The line and column, counted from 1. The parser counts columns from 0, and has line 0 for an empty file.
 fn position(span: Span) -> (usize, usize) {
     (span.start.line().max(1), span.start.col() + 1)
 }

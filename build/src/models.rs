@@ -1,7 +1,9 @@
-//! Fifth step: every schema as a Rust type. What only users of this crate send keeps its constraints; what a provider
-//! sends is loosened, so that a value or a member that the provider adds tomorrow does not break a receiver tonight.
+//! Fifth step: generates a Rust type for every schema. Types that only users of the library send keep their
+//! constraints. Types that a provider sends are tolerant, so that a value or a member that the provider adds does not
+//! break receivers.
 
 use std::collections::BTreeMap;
+use std::mem;
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, quote};
@@ -10,22 +12,27 @@ use serde_json::{Map, Value, json};
 use syn::punctuated::Punctuated;
 use typify::{TypeSpace, TypeSpaceImpl, TypeSpacePatch, TypeSpaceSettings};
 
-use super::bundle::{Bundle, Kind};
+use super::bundle::{Bundle, DefinitionKind};
+use super::dependencies::through_library;
+use super::formats::TIME_TEXT;
 use super::names::Name;
 use super::spec::Shape;
 
-/// Formats that typify leaves alone, and the types of `crate::values` that stand for them.
+/// Formats that typify does not change, and the types of the library that replace them.
 const VALUES: [(&str, &str); 4] = [
-    ("x-number", "crate::Number"),
-    ("x-time", "crate::Time"),
-    ("x-secret", "crate::Secret"),
-    ("x-json", "crate::Json"),
+    ("x-number", "::pos_webhooks::Number"),
+    ("x-time", "::pos_webhooks::Time"),
+    ("x-secret", "::pos_webhooks::Secret"),
+    ("x-json", "::pos_webhooks::Json"),
 ];
 
-/// Formats of strings that are a date, a time or both.
-const TIMES: [&str; 4] = ["date", "date-time", "local-date-time", "http-date"];
+/// The path of serde, for the code that it derives.
+const SERDE: &str = "::pos_webhooks::private::serde";
 
-/// The module `models`.
+/// The formats of strings that are a date, a time or both.
+const TIMES: [&str; 5] = ["date", "date-time", "local-date-time", "http-date", TIME_TEXT];
+
+/// Generates the module `models`.
 pub fn models(bundle: &Bundle) -> Result<TokenStream, String> {
     let mut settings = TypeSpaceSettings::default();
     settings.with_map_type("::std::collections::BTreeMap".to_owned()).with_derive("PartialEq".to_owned());
@@ -41,10 +48,10 @@ pub fn models(bundle: &Bundle) -> Result<TokenStream, String> {
         if !definition.kind.is_model() {
             continue;
         }
-        let loosen = definition.kind != Kind::Sent;
-        // typify goes by the name that it gives to the type.
+        let loosen = definition.kind != DefinitionKind::Sent;
+        // typify expects the name that it gives to the type.
         let rust_name = name.pascal().to_string();
-        if definition.kind == Kind::Received {
+        if definition.kind == DefinitionKind::Received {
             settings.with_patch(&rust_name, TypeSpacePatch::default().with_attr("#[non_exhaustive]"));
         }
         match definition.schema.get("enum").and_then(Value::as_array) {
@@ -60,7 +67,7 @@ pub fn models(bundle: &Bundle) -> Result<TokenStream, String> {
                 let default = names.iter().find(|value| Some(&***value) == default);
                 enums.extend(default.map(|value| default_of(name, value)));
                 settings.with_replacement(&rust_name, &rust_name, std::iter::empty::<TypeSpaceImpl>());
-                // A replaced type has to be defined all the same.
+                // A replaced type has to be defined as well.
                 types.insert(rust_name, json!({ "type": "string" }));
             }
             None => {
@@ -78,28 +85,46 @@ pub fn models(bundle: &Bundle) -> Result<TokenStream, String> {
     Ok(quote! { #types #enums })
 }
 
-/// Has members decoded as providers send them, and objects from nothing but objects; typify has no setting for it.
+/// Makes members decode the values that providers send, and structs decode from objects only. typify does not have a
+/// setting for this.
 fn decoded(types: TokenStream) -> Result<TokenStream, String> {
     let types: syn::File = syn::parse2(types).map_err(|error| error.to_string())?;
     let mut out = TokenStream::new();
     for item in types.items {
         match item {
-            syn::Item::Struct(mut item) => match &mut item.fields {
-                syn::Fields::Named(fields) => {
-                    fields.named.iter_mut().try_for_each(decode_member)?;
-                    let decode = from_object(&mut item)?;
-                    out.extend(quote! { #item #decode });
+            syn::Item::Struct(mut item) => {
+                derive_through_library(&mut item.attrs);
+                match &mut item.fields {
+                    syn::Fields::Named(fields) => {
+                        fields.named.iter_mut().try_for_each(decode_member)?;
+                        let decode = from_object(&mut item)?;
+                        out.extend(quote! { #item #decode });
+                    }
+                    syn::Fields::Unnamed(_) | syn::Fields::Unit => item.to_tokens(&mut out),
                 }
-                syn::Fields::Unnamed(_) | syn::Fields::Unit => item.to_tokens(&mut out),
-            },
-            syn::Item::Enum(_) | syn::Item::Impl(_) | syn::Item::Mod(_) => item.to_tokens(&mut out),
+            }
+            syn::Item::Enum(mut item) => {
+                derive_through_library(&mut item.attrs);
+                item.to_tokens(&mut out);
+            }
+            syn::Item::Impl(_) | syn::Item::Mod(_) => out.extend(through_library(item.into_token_stream())),
             other => return Err(format!("typify has generated an item of a new kind: {}", quote!(#other))),
         }
     }
     Ok(out)
 }
 
-/// Has integers and booleans decoded from all that is one, and null taken for a list or map that was left out.
+/// Derives the traits of serde that the library exports.
+fn derive_through_library(attributes: &mut Vec<syn::Attribute>) {
+    for attribute in attributes.iter_mut().filter(|attribute| attribute.path().is_ident("derive")) {
+        if let syn::Meta::List(list) = &mut attribute.meta {
+            list.tokens = through_library(mem::take(&mut list.tokens));
+        }
+    }
+    attributes.push(syn::parse_quote!(#[serde(crate = #SERDE)]));
+}
+
+/// Makes integers and booleans decode from every form of them, and optional lists and maps from null.
 fn decode_member(field: &mut syn::Field) -> Result<(), String> {
     let is_option = is_option(&field.ty)?;
     let mut attributes = Vec::new();
@@ -110,20 +135,20 @@ fn decode_member(field: &mut syn::Field) -> Result<(), String> {
     let mut metas = attributes.iter().flat_map(|(_, metas)| metas);
     let has_default = metas.any(|meta| meta.path().is_ident("default"));
     let by = match (has_scalars(&field.ty)?, has_default && !is_option) {
-        (true, true) => "crate::values::optional_scalars",
-        (true, false) => "crate::values::scalars",
-        (false, true) => "crate::values::optional",
+        (true, true) => "::pos_webhooks::private::optional_scalars",
+        (true, false) => "::pos_webhooks::private::scalars",
+        (false, true) => "::pos_webhooks::private::optional",
         (false, false) => return Ok(()),
     };
     for (attribute, metas) in &mut attributes {
-        // Of a member that is required and may be null.
+        // The default of a member that is required and may be null.
         if let Some(meta) = metas.iter_mut().find(|meta| meta.path().is_ident("deserialize_with")) {
             *meta = syn::parse_quote!(deserialize_with = #by);
             **attribute = syn::parse_quote!(#[serde(#metas)]);
             return Ok(());
         }
     }
-    // serde takes a missing member for `None` only where it decodes the field itself.
+    // serde decodes a missing member to `None` only if it decodes the field itself.
     let default = (is_option && !has_default).then(|| quote!(, default));
     field.attrs.push(syn::parse_quote!(#[serde(deserialize_with = #by #default)]));
     Ok(())
@@ -131,7 +156,7 @@ fn decode_member(field: &mut syn::Field) -> Result<(), String> {
 
 type Metas = Punctuated<syn::Meta, syn::Token![,]>;
 
-/// The path of a type; typify gives no member a type of another form.
+/// The path of a type. typify does not generate members with other kinds of types.
 fn path(kind: &syn::Type) -> Result<&syn::Path, String> {
     match kind {
         syn::Type::Path(syn::TypePath { qself: None, path }) => Ok(path),
@@ -168,7 +193,7 @@ fn has_scalars(kind: &syn::Type) -> Result<bool, String> {
     Ok(false)
 }
 
-/// What decodes a struct, in place of what it derives.
+/// Generates the code that decodes a struct, instead of the derived code.
 fn from_object(item: &mut syn::ItemStruct) -> Result<TokenStream, String> {
     for attribute in item.attrs.iter_mut().filter(|attribute| attribute.path().is_ident("derive")) {
         let derived = Punctuated::<syn::Path, syn::Token![,]>::parse_terminated;
@@ -185,22 +210,22 @@ fn from_object(item: &mut syn::ItemStruct) -> Result<TokenStream, String> {
     });
     Ok(quote! {
         const _: () = {
-            #[derive(::serde::Deserialize)]
-            #[serde(remote = #remote)]
-            struct Members { #(#fields),* }
+            #[derive(::pos_webhooks::private::serde::Deserialize)]
+            #[serde(crate = #SERDE, remote = #remote)]
+            struct __Members { #(#fields),* }
 
-            impl<'de> ::serde::Deserialize<'de> for #name {
-                fn deserialize<D: ::serde::Deserializer<'de>>(
+            impl<'de> ::pos_webhooks::private::serde::Deserialize<'de> for #name {
+                fn deserialize<D: ::pos_webhooks::private::serde::Deserializer<'de>>(
                     deserializer: D,
                 ) -> ::std::result::Result<Self, D::Error> {
-                    Members::deserialize(crate::values::Object(deserializer))
+                    __Members::deserialize(::pos_webhooks::private::ObjectOnly(deserializer))
                 }
             }
         };
     })
 }
 
-/// The schema as typify is to see it.
+/// The schema in the form for typify.
 fn typify_schema(bundle: &Bundle, schema: &Value, loosen: bool) -> Value {
     let Value::Object(members) = schema else {
         return json!({ "type": "string", "format": "x-json" });
@@ -209,7 +234,7 @@ fn typify_schema(bundle: &Bundle, schema: &Value, loosen: bool) -> Value {
     let mut out = match kind {
         Some("number") => value("x-number"),
         Some("boolean") => Map::from_iter([("type".to_owned(), json!("boolean"))]),
-        // typify would make `NonZeroU64` of a minimum of 1, and nothing of other bounds.
+        // typify would generate `NonZeroU64` for a minimum of 1, and ignore other bounds.
         Some("integer") => {
             Map::from_iter([("type".to_owned(), json!("integer")), ("format".to_owned(), json!("int64"))])
         }
@@ -237,7 +262,7 @@ fn typify_schema(bundle: &Bundle, schema: &Value, loosen: bool) -> Value {
     }
     let mut description = description(schema).to_owned();
     if let Some(default) = members.get("default") {
-        description.push_str(&format!("\n\nWithout it the provider takes `{default}`."));
+        description.push_str(&format!("\n\nIf the member is missing, the provider uses `{default}`."));
     }
     if members.get("deprecated") == Some(&Value::Bool(true)) {
         description.push_str("\n\nDeprecated by the provider.");
@@ -248,13 +273,13 @@ fn typify_schema(bundle: &Bundle, schema: &Value, loosen: bool) -> Value {
     Value::Object(out)
 }
 
-/// A reference by the Rust name of what it refers to.
+/// A reference by the Rust name of its target.
 fn rust_reference(bundle: &Bundle, reference: &Value) -> Map<String, Value> {
     let target = bundle.references(reference).map(|name| json!(format!("#/definitions/{}", name.pascal())));
     target.map(|target| ("$ref".to_owned(), target)).collect()
 }
 
-/// The one type of a schema that is not null, and whether null is allowed beside it.
+/// The type of a schema other than null, and whether null is allowed as well.
 fn kind(members: &Map<String, Value>) -> (Option<&str>, bool) {
     match members.get("type") {
         Some(Value::Array(kinds)) => (kinds.iter().filter_map(Value::as_str).find(|kind| *kind != "null"), true),
@@ -315,10 +340,10 @@ fn description(schema: &Value) -> &str {
     schema.get("description").and_then(Value::as_str).unwrap_or_default()
 }
 
-/// The value that the provider takes where the enum's member is left out.
+/// Generates the default of an enum: the value that the provider uses for a missing member.
 fn default_of(name: &Name, value: &Name) -> TokenStream {
     let (name, variant) = (name.pascal(), value.pascal());
-    let doc = format!("`{value}`, which the provider takes where nothing is sent.");
+    let doc = format!("Returns `{value}`, which the provider uses if the member is missing.");
     quote! {
         impl ::std::default::Default for #name {
             #[doc = #doc]
@@ -329,9 +354,9 @@ fn default_of(name: &Name, value: &Name) -> TokenStream {
     }
 }
 
-/// An enum of strings that keeps a value it does not know.
+/// Generates a string enum that keeps unknown values.
 ///
-/// Each value comes with what it means, which is empty where the document does not say it.
+/// Each value is given with its description, which is empty if the document does not have one.
 pub fn open_enum(ident: &Ident, description: &str, values: &[(&Name, &str)]) -> TokenStream {
     let docs = values.iter().map(|(value, meaning)| match *meaning {
         "" => format!("`{value}`."),
@@ -339,8 +364,8 @@ pub fn open_enum(ident: &Ident, description: &str, values: &[(&Name, &str)]) -> 
     });
     let (values, variants): (Vec<&Name>, Vec<Ident>) = values.iter().map(|(value, _)| (*value, value.pascal())).unzip();
     let doc = format!(
-        "{description}\n\nEach variant is named after the provider's value; one that is not listed is \
-         [`Unknown`](Self::Unknown) and keeps its text."
+        "{description}\n\nEach variant is named after the provider's value. A value that is not listed is \
+        [`Unknown`](Self::Unknown) and keeps its text."
     );
     quote! {
         #[doc = #doc]
@@ -350,8 +375,9 @@ pub fn open_enum(ident: &Ident, description: &str, values: &[(&Name, &str)]) -> 
             #(#[doc = #docs] #variants,)*
             /// A value that the specification does not list, as it was received.
             ///
-            /// `From`, `FromStr` and decoding never give it for a value that is listed. Made by hand it equals none of the
-            /// other variants, whatever its text: make values of text with `From`.
+            /// `From`, `FromStr` and decoding never return this variant for a listed value. A value that is constructed
+            /// directly is not equal to any other variant, whatever its text, so use `From` to construct a value from
+            /// text.
             Unknown(String),
         }
 
@@ -359,7 +385,7 @@ pub fn open_enum(ident: &Ident, description: &str, values: &[(&Name, &str)]) -> 
             /// Every value that the specification lists.
             pub const ALL: &'static [Self] = &[#(Self::#variants),*];
 
-            /// The value as the provider writes it.
+            /// Returns the value as the provider writes it.
             pub fn as_str(&self) -> &str {
                 match self {
                     #(Self::#variants => #values,)*
@@ -377,11 +403,11 @@ pub fn open_enum(ident: &Ident, description: &str, values: &[(&Name, &str)]) -> 
             }
         }
 
-        crate::values::string_enum!(#ident);
+        ::pos_webhooks::private::string_enum!(#ident);
     }
 }
 
-/// The Rust type of a body, as seen from the provider's module.
+/// The Rust type of a body, relative to the provider's module.
 pub fn rust_type(shape: &Shape) -> TokenStream {
     match shape {
         Shape::Named(name) => model(name),
@@ -393,7 +419,7 @@ pub fn rust_type(shape: &Shape) -> TokenStream {
     }
 }
 
-/// The Rust type of a named schema, as seen from the provider's module.
+/// The Rust type of a named schema, relative to the provider's module.
 pub fn model(name: &Name) -> TokenStream {
     let name = name.pascal();
     quote!(models::#name)

@@ -1,5 +1,5 @@
-//! Names of a spec as Rust identifiers. The lint and the code generation share these rules, so that what the lint accepts
-//! is what is generated.
+//! Converts names in a document to Rust identifiers. The lint and the code generation share these rules, so that every
+//! name that the lint accepts has an identifier.
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -10,7 +10,7 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, format_ident};
 use serde::{Serialize, Serializer};
 
-/// A name of a spec that has identifiers. In generated code it is its text.
+/// A name in a document that can be converted to identifiers. In generated code, it becomes its text.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Name {
     text: String,
@@ -19,28 +19,28 @@ pub struct Name {
 }
 
 impl Name {
-    /// `None` where the name has no ASCII letter or digit.
+    /// Returns `None` if the name does not have an ASCII letter or digit.
     pub fn new(text: &str) -> Option<Self> {
         Some(Self { text: text.to_owned(), pascal: pascal(text)?, snake: snake(text)? })
     }
 
-    /// The name with something after it.
+    /// The name with a suffix.
     pub fn followed_by(&self, suffix: &str) -> Self {
-        // What has an identifier has one with any suffix.
+        // A name that has an identifier has one with any suffix.
         Self::new(&format!("{self}{suffix}")).unwrap_or_else(|| self.clone())
     }
 
-    /// As [`pascal`] has it.
+    /// The name converted by [`pascal`].
     pub fn pascal(&self) -> Ident {
         format_ident!("{}", self.pascal)
     }
 
-    /// As [`snake`] has it.
+    /// The name converted by [`snake`].
     pub fn snake(&self) -> Ident {
         format_ident!("{}", self.snake)
     }
 
-    /// The name as constant: `Ocp-Apim-Subscription-Key` is `OCP_APIM_SUBSCRIPTION_KEY`.
+    /// The name of a constant: `Ocp-Apim-Subscription-Key` becomes `OCP_APIM_SUBSCRIPTION_KEY`.
     pub fn constant(&self) -> Ident {
         format_ident!("{}", self.snake.to_ascii_uppercase())
     }
@@ -78,7 +78,7 @@ impl ToTokens for Name {
     }
 }
 
-/// Words that cannot be an identifier in edition 2024, reserved ones included.
+/// Words that cannot be identifiers in edition 2024, including reserved words, sorted.
 const KEYWORDS: &[&str] = &[
     "Self", "abstract", "as", "async", "await", "become", "box", "break", "const", "continue", "crate", "do", "dyn",
     "else", "enum", "extern", "false", "final", "fn", "for", "gen", "if", "impl", "in", "let", "loop", "macro",
@@ -88,28 +88,28 @@ const KEYWORDS: &[&str] = &[
 
 /// Whether the word is a Rust keyword.
 pub fn is_keyword(word: &str) -> bool {
-    KEYWORDS.contains(&word)
+    KEYWORDS.binary_search(&word).is_ok()
 }
 
-/// The name as type or variant: `epayments.payment.captured.v1` is `EpaymentsPaymentCapturedV1`, `2nd try` is `X2ndTry`.
-/// `None` where the name has no ASCII letter or digit.
+/// The name of a type or variant: `epayments.payment.captured.v1` becomes `EpaymentsPaymentCapturedV1`, `2nd try`
+/// becomes `X2ndTry`. Returns `None` if the name does not have an ASCII letter or digit.
 pub fn pascal(name: &str) -> Option<String> {
     identifier(words(name).to_upper_camel_case(), 'X')
 }
 
-/// The name as function, field or module: `Ocp-Apim-Subscription-Key` is `ocp_apim_subscription_key`, `type` is `type_`,
-/// `3ds` is `x3ds`. `None` where the name has no ASCII letter or digit.
+/// The name of a function, field or module: `Ocp-Apim-Subscription-Key` becomes `ocp_apim_subscription_key`, `type`
+/// becomes `type_`, `3ds` becomes `x3ds`. Returns `None` if the name does not have an ASCII letter or digit.
 pub fn snake(name: &str) -> Option<String> {
     identifier(words(name).to_snake_case(), 'x')
 }
 
-/// The name with a space for everything that cannot stand in an identifier; heck alone would keep `é` and `²`. For the
-/// rest this is what typify does, which names the fields.
+/// The name with a space for every character that cannot be in an identifier; heck alone would keep `é` and `²`.
+/// Otherwise the result is the same as that of typify, which names the fields.
 fn words(name: &str) -> String {
     name.chars().filter(|c| *c != '\'').map(|c| if c.is_ascii_alphanumeric() { c } else { ' ' }).collect()
 }
 
-/// Makes heck's result an identifier: no keyword, no digit in front.
+/// Converts heck's result to an identifier, which is not a keyword and does not begin with a digit.
 fn identifier(cased: String, before_digit: char) -> Option<String> {
     let first = cased.chars().next()?;
     Some(if first.is_ascii_digit() {

@@ -1,38 +1,39 @@
-//! Sixth step: the operations through progenitor, which does URLs, encoding, headers and hooks.
+//! Sixth step: generates the operations with progenitor, which handles URLs, encoding, headers and hooks.
 //!
-//! progenitor sees a document with the same paths, parameters and request bodies, in which every schema is a model that
-//! exists already and every answer is raw: it can neither tell several errors apart nor read `application/problem+json`.
-//! Answers are the facade's.
+//! progenitor gets a document with the same paths, parameters and request bodies, in which every schema is an existing
+//! model and every response is raw, because it supports neither several error responses nor `application/problem+json`.
+//! The facade decodes responses.
 
 use proc_macro2::TokenStream;
 use progenitor::{GenerationSettings, Generator, HooksMode};
 use quote::quote;
 use serde_json::{Map, Value, json};
 
+use super::dependencies::through_library;
 use super::names::Name;
 use super::spec::{Operation, Parameter, Shape, Spec};
 
-/// The module `operations`; it has a `Client` of progenitor's own.
+/// Generates the module `operations`, which has progenitor's `Client`.
 pub fn operations(spec: &Spec) -> Result<TokenStream, String> {
     let document: openapiv3::OpenAPI = serde_json::from_value(adapted(spec)).map_err(|error| error.to_string())?;
     let mut settings = GenerationSettings::default();
-    settings.with_inner_type(quote!(crate::client::Session)).with_hooks(HooksMode::Expected);
+    settings.with_inner_type(quote!(::pos_webhooks::private::Session)).with_hooks(HooksMode::Expected);
     for name in request_models(spec) {
         let path = format!("super::models::{}", name.pascal());
         settings.with_replacement(&**name, path, std::iter::empty());
     }
     let client = Generator::new(&settings).generate_tokens(&document).map_err(|error| error.to_string())?;
-    let client = without_encoding(client)?;
+    let client = through_library(client);
     Ok(quote! {
+        #[allow(unused_imports)]
+        use ::pos_webhooks::private::{progenitor_client, reqwest};
+
         #client
 
-        #[allow(unused_imports)]
-        use crate::client::encode_path;
-
-        impl ClientHooks<crate::client::Session> for Client {
+        impl ClientHooks<::pos_webhooks::private::Session> for Client {
             async fn pre<E>(
                 &self,
-                request: &mut ::reqwest::Request,
+                request: &mut reqwest::Request,
                 _info: &OperationInfo,
             ) -> ::std::result::Result<(), Error<E>> {
                 self.inner().prepare(request);
@@ -40,21 +41,6 @@ pub fn operations(spec: &Spec) -> Result<TokenStream, String> {
             }
         }
     })
-}
-
-/// progenitor's own encoding of path parameters leaves `\`, which is a `/` to `Url`; `crate::client` has another one.
-fn without_encoding(client: TokenStream) -> Result<TokenStream, String> {
-    let mut file: syn::File = syn::parse2(client).map_err(|error| error.to_string())?;
-    for item in &mut file.items {
-        if let syn::Item::Use(syn::ItemUse { tree: syn::UseTree::Path(path), .. }) = item
-            && let syn::UseTree::Group(group) = &mut *path.tree
-        {
-            let others = std::mem::take(&mut group.items).into_iter();
-            let is_encoding = |tree: &syn::UseTree| matches!(tree, syn::UseTree::Name(it) if it.ident == "encode_path");
-            group.items = others.filter(|tree| !is_encoding(tree)).collect();
-        }
-    }
-    Ok(quote!(#file))
 }
 
 fn request_models(spec: &Spec) -> impl Iterator<Item = &Name> {
@@ -95,7 +81,7 @@ fn adapted_operation(operation: &Operation) -> Value {
         "operationId": &*operation.id,
         "summary": operation.summary,
         "parameters": parameters,
-        "responses": { "2XX": { "description": "Whatever was answered.", "content": { "*/*": {} } } },
+        "responses": { "2XX": { "description": "Any response.", "content": { "*/*": {} } } },
     });
     if let Some(request) = &operation.request {
         // The real media type is set with the other headers.

@@ -1,4 +1,5 @@
-//! Tenth step: what of a provider must be Rust. It reads the description, and says which Rust type belongs to which schema.
+//! Tenth step: generates `PROVIDER`, which reads the description and connects schemas with Rust types, and the
+//! constants and trait implementations of a provider.
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -8,56 +9,51 @@ use super::models::{model, rust_type};
 use super::names::Name;
 use super::spec::{Server, Spec};
 
-/// `PROVIDER`, the constants of the documented servers, and what every model has of its provider.
+/// Generates `PROVIDER`, the constants of the documented servers, and the trait implementations of the models.
 pub fn provider(provider: &str, spec: &Spec, bundle: &Bundle) -> TokenStream {
     let constants = spec.servers.iter().map(server_constant);
     let types = rust_types(spec, bundle);
-    let models = models(bundle).map(|(name, _, model)| {
+    let models = models(bundle).map(|(name, definition, own)| {
+        let id = format!("pos_webhooks::{provider}::{name}");
+        let targets: Vec<_> = bundle.references(&definition.schema).collect();
+        let references = targets.iter().map(|target| model(target));
         quote! {
-            impl #model {
-                /// The examples of the model in the specification, on their own and inside of others, each with its
-                /// origin.
-                pub fn examples() -> Vec<crate::catalogue::Example> {
+            impl #own {
+                /// Returns the examples of the model in the specification, as whole bodies and as parts of others, each
+                /// with its origin.
+                pub fn examples() -> Vec<::pos_webhooks::catalogue::Example> {
                     PROVIDER.examples(#name).unwrap_or_default()
                 }
             }
 
-            impl crate::decode::FromJson for #model {
-                fn lists(name: &str) -> bool {
-                    PROVIDER.lists(name)
-                }
-            }
+            ::pos_webhooks::private::model!(PROVIDER, #own, #name, #id, [#((#targets, #references)),*]);
         }
     });
-    let json_schemas = json_schemas(provider, bundle);
-    let (description, spec_file) = (format!("/{provider}.json"), format!("/{}", spec.file));
+    let (description, document) = (format!("/{provider}.json"), format!("/{provider}.yaml"));
     let doc = format!("{}, as data.\n\n{}", spec.title, spec.description);
     quote! {
         #(#constants)*
 
         #[doc = #doc]
-        pub static PROVIDER: ::std::sync::LazyLock<crate::catalogue::Provider> = ::std::sync::LazyLock::new(|| {
-            crate::catalogue::Provider::embedded(
+        pub static PROVIDER: ::std::sync::LazyLock<::pos_webhooks::catalogue::Provider> = ::std::sync::LazyLock::new(|| {
+            ::pos_webhooks::catalogue::Provider::embedded(
                 include_str!(concat!(env!("OUT_DIR"), #description)),
-                include_str!(concat!(env!("CARGO_MANIFEST_DIR"), #spec_file)),
-                &[#(#types),*],
+                include_str!(concat!(env!("OUT_DIR"), #document)),
+                const { &[#(#types),*] },
             )
         });
 
         #(#models)*
-
-        #[cfg(feature = "schemars")]
-        const _: () = { #json_schemas };
     }
 }
 
-/// The schemas that have a model of their own, with its type.
+/// The schemas that have a model of their own, with the type of the model.
 fn models(bundle: &Bundle) -> impl Iterator<Item = (&Name, &Definition, TokenStream)> {
     let models = bundle.definitions.iter().filter(|(_, definition)| definition.kind.is_model());
     models.map(|(name, definition)| (name, definition, model(name)))
 }
 
-/// A constant, or a function of the URL's variables.
+/// Generates a constant, or a function of the URL's variables.
 fn server_constant(server: &Server) -> TokenStream {
     let Server { name, url, description, variables } = server;
     if variables.is_empty() {
@@ -83,52 +79,14 @@ fn server_constant(server: &Server) -> TokenStream {
     }
 }
 
-/// Per schema its Rust type.
+/// The Rust type of each schema.
 fn rust_types<'a>(spec: &'a Spec, bundle: &'a Bundle) -> impl Iterator<Item = TokenStream> {
     let payloads = spec.events.iter().map(|event| &event.payload);
-    let bodies: Vec<_> = spec.answers().chain(spec.acknowledgements()).chain(payloads).collect();
+    let bodies: Vec<_> = spec.responses().chain(spec.acknowledgements()).chain(payloads).collect();
     bundle.definitions.iter().map(move |(name, definition)| {
         let body = bodies.iter().find(|body| body.definition == *name);
         let kind = body.map_or_else(|| model(name), |body| rust_type(&body.shape));
-        let generate = if definition.kind.is_model() {
-            quote!(Some(<#kind as ::schemars::JsonSchema>::json_schema))
-        } else {
-            quote!(None)
-        };
-        quote! {
-            crate::catalogue::RustType {
-                schema: #name,
-                decode: crate::decode::decode_model::<#kind>,
-                #[cfg(feature = "schemars")]
-                generate: #generate,
-            }
-        }
+        let function = if definition.kind.is_model() { quote!(of_model) } else { quote!(of_body) };
+        quote!(::pos_webhooks::private::RustType::#function::<#kind>(#name))
     })
-}
-
-/// `schemars::JsonSchema` for every model: the schema of the document.
-fn json_schemas(provider: &str, bundle: &Bundle) -> TokenStream {
-    let models = models(bundle).map(|(name, definition, own)| {
-        let id = format!("pos_webhooks::{provider}::{name}");
-        let references = bundle.references(&definition.schema).map(|target| {
-            let model = model(target);
-            quote!((#target, |generator| generator.subschema_for::<#model>()))
-        });
-        quote! {
-            impl ::schemars::JsonSchema for #own {
-                fn schema_name() -> ::std::borrow::Cow<'static, str> {
-                    #name.into()
-                }
-
-                fn schema_id() -> ::std::borrow::Cow<'static, str> {
-                    #id.into()
-                }
-
-                fn json_schema(generator: &mut ::schemars::SchemaGenerator) -> ::schemars::Schema {
-                    crate::catalogue::for_schemars(&PROVIDER, #name, generator, &[#(#references),*])
-                }
-            }
-        }
-    });
-    quote!(#(#models)*)
 }

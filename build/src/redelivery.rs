@@ -1,4 +1,4 @@
-//! `x-redelivery`: when the provider delivers an event again.
+//! Reads `x-redelivery`: when the provider delivers an event again.
 
 use serde::Serialize;
 
@@ -7,30 +7,35 @@ use super::load::Node;
 #[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Redelivery {
-    /// Seconds.
+    /// The time limit of a response, in seconds.
     pub answer_within: Option<u64>,
     pub description: String,
-    /// What is delivered again: `none` is no answer in time, the others are statuses (`408`) and classes (`5XX`).
+    /// The failures after which the provider delivers again: statuses (`408`), classes (`5XX`), and `none` for no
+    /// response in time.
     pub failures: Vec<String>,
-    /// The waits between attempts, in order.
-    pub schedule: Vec<Step>,
-    /// Seconds since the first attempt.
+    /// The intervals between attempts, in order.
+    pub schedule: Vec<Attempts>,
+    /// Seconds after the first attempt.
     pub give_up_after: Option<u64>,
-    /// Whether nothing of the schedule is documented.
+    /// JSON pointers into a payload: an event that was not acknowledged holds back later events with the same values.
+    pub holds_back: Vec<String>,
+    /// After how many seconds without a response of the receiver a registration is removed.
+    pub removed_after: Option<u64>,
+    /// Whether the schedule is an assumption, because the provider does not document one.
     pub assumed: bool,
 }
 
-/// Attempts that follow the one before at the same distance.
+/// Consecutive attempts with the same interval.
 #[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub struct Step {
-    /// How many; `None` until the provider gives up.
+pub struct Attempts {
+    /// The number of attempts; `None` if they go on until the provider gives up.
     pub attempts: Option<u64>,
-    /// Seconds.
+    /// The interval in seconds.
     pub every: u64,
 }
 
-/// Reads `x-redelivery`; `None` where the lint would have found something.
+/// Reads `x-redelivery`. Returns `None` for a value that the lint reports.
 pub fn read(node: &Node) -> Option<Redelivery> {
     let seconds = |key| node.get(key).and_then(Node::as_u64);
     let items = |key| node.get(key).map_or(&[][..], Node::items).iter();
@@ -41,13 +46,15 @@ pub fn read(node: &Node) -> Option<Redelivery> {
         failures: items("failures").map(status).collect::<Option<_>>()?,
         schedule: items("schedule")
             .map(|step| {
-                Some(Step {
+                Some(Attempts {
                     attempts: step.get("attempts").and_then(Node::as_u64),
                     every: step.get("every")?.as_u64()?,
                 })
             })
             .collect::<Option<_>>()?,
         give_up_after: seconds("give-up-after"),
+        holds_back: items("holds-back").map(|pointer| pointer.as_str().map(str::to_owned)).collect::<Option<_>>()?,
+        removed_after: seconds("removed-after"),
         assumed: node.get("assumed").and_then(Node::as_bool).unwrap_or(false),
     })
 }

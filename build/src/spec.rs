@@ -1,17 +1,21 @@
-//! Third step: what the linted document says, with every `$ref` to a parameter or response followed.
+//! Third step: reads the content of the linted document. Every `$ref` to a parameter or response is followed.
 
 use serde::Serialize;
 use serde_json::Value;
 
 use super::draft_07::{GivenOut, of_parameter};
+use super::fidelity::{self, Difference, Omission};
+use super::handshake::{self, Handshake};
 use super::load::{Document, Finding, Node};
-use super::names::Name;
+use super::names::{self, Name};
+use super::pointer;
 use super::redelivery::{self, Redelivery};
-use super::registration::{self, Registration};
+use super::registration::{self, EventRegistration, RegistrationCalls};
 use super::signature::{self, Verification};
+use super::token::{self, TokenGrant, TokenPlace};
 
-/// One provider's document. Its parts are written into the description as they are here, but for what is only of use to the
-/// build.
+/// The content of one provider's document. Its parts are written into the description in this form, except the parts
+/// that only the build uses.
 #[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Spec {
@@ -21,16 +25,20 @@ pub struct Spec {
     pub version: String,
     pub description: String,
     pub sources: Vec<Source>,
+    pub omitted: Vec<Omission>,
+    pub differences: Vec<Difference>,
     pub servers: Vec<Server>,
     pub credential: Option<Credential>,
     pub operations: Vec<Operation>,
     pub event_name: Option<EventNamePlace>,
-    /// JSON pointers to where a payload may name its event.
+    /// JSON pointers to the members in which a payload may name its event.
     pub own_names: Vec<String>,
-    /// How a delivery proves its origin; `None` where nothing is delivered.
+    /// How a delivery proves its origin, unless its event says otherwise; `None` if the provider does not deliver events.
     pub verification: Option<Verification>,
-    /// `None` where no operation registers anything.
-    pub registration: Option<Registration>,
+    /// `None` if no operation manages registrations.
+    pub registration: Option<RegistrationCalls>,
+    /// `None` if the provider asks nothing of a receiver before it registers a URL.
+    pub handshake: Option<Handshake>,
     pub redelivery: Option<Redelivery>,
     pub events: Vec<Event>,
     /// The schemas under `components`, as they are written.
@@ -39,14 +47,14 @@ pub struct Spec {
 }
 
 impl Spec {
-    /// The bodies of all answers to operations.
-    pub fn answers(&self) -> impl Iterator<Item = &Body> {
-        self.operations.iter().flat_map(|operation| &operation.answers).filter_map(|answer| answer.body.as_ref())
+    /// The bodies of all responses of operations.
+    pub fn responses(&self) -> impl Iterator<Item = &Body> {
+        self.operations.iter().flat_map(|operation| &operation.responses).filter_map(|response| response.body.as_ref())
     }
 
-    /// The bodies of what a receiver answers.
+    /// The bodies of a receiver's responses.
     pub fn acknowledgements(&self) -> impl Iterator<Item = &Body> {
-        self.events.iter().flat_map(|event| &event.answers).filter_map(|answer| answer.body.as_ref())
+        self.events.iter().flat_map(|event| &event.responses).filter_map(|response| response.body.as_ref())
     }
 }
 
@@ -54,6 +62,7 @@ impl Spec {
 #[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Source {
+    pub key: Option<String>,
     pub title: String,
     pub url: Option<String>,
     pub date: Option<String>,
@@ -61,7 +70,7 @@ pub struct Source {
     pub note: String,
 }
 
-/// A base URL, `{variables}` included.
+/// A base URL, which may contain `{variables}`.
 #[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Server {
@@ -78,18 +87,20 @@ pub struct Variable {
     pub name: Name,
     pub default: String,
     pub description: String,
-    /// The values that are allowed; none where any is.
+    /// The allowed values; empty if every value is allowed.
     pub values: Vec<String>,
 }
 
-/// What proves who calls.
+/// A credential that authenticates requests.
 #[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Credential {
     pub place: CredentialPlace,
     pub description: String,
-    /// Whether every call needs it.
+    /// Whether every operation requires the credential.
     pub required: bool,
+    /// How it is requested. The first one is the default.
+    pub grants: Vec<TokenGrant>,
 }
 
 #[derive(Serialize)]
@@ -99,7 +110,7 @@ pub enum CredentialPlace {
     Header(Name),
 }
 
-/// Where a delivery says which event it is.
+/// Where a delivery names its event.
 #[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum EventNamePlace {
@@ -109,7 +120,7 @@ pub enum EventNamePlace {
     Route,
 }
 
-/// A call that a client can make.
+/// An operation that a client can call.
 #[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Operation {
@@ -118,11 +129,25 @@ pub struct Operation {
     pub path: String,
     pub summary: String,
     pub description: String,
+    /// Where it is called, if not at the servers of the document.
+    pub servers: Vec<Server>,
+    pub security: Security,
     pub path_parameters: Vec<Parameter>,
     pub query_parameters: Vec<Parameter>,
     pub headers: Vec<Parameter>,
     pub request: Option<Body>,
-    pub answers: Vec<Answer>,
+    pub responses: Vec<Response>,
+}
+
+/// What an operation is called with.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Security {
+    /// The credential of the document.
+    Credential,
+    /// A user and a password, in `Authorization`.
+    Basic,
+    None,
 }
 
 #[derive(Serialize)]
@@ -131,22 +156,22 @@ pub struct Parameter {
     pub name: Name,
     pub description: String,
     pub required: bool,
-    /// The same for every call of a client.
+    /// Whether the value is the same for every request of a client.
     pub constant: bool,
     /// The named schema, if there is one.
     #[serde(skip)]
     pub model: Option<Name>,
-    /// What the schema says in the end, `$ref` and `allOf` followed.
+    /// The schema, with `$ref` and `allOf` followed.
     #[serde(flatten)]
     pub schema: GivenOut,
 }
 
-/// JSON or form fields that go one way.
+/// A JSON or form body of a request, a response or a delivery.
 #[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Body {
     pub media_type: String,
-    /// Its name in the bundle.
+    /// The body's name in the bundle.
     #[serde(rename = "schema")]
     pub definition: Name,
     #[serde(skip)]
@@ -164,11 +189,35 @@ pub enum Shape {
 
 #[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub struct Answer {
+pub struct Response {
     /// `201` or `2XX`.
     pub status: String,
     pub description: String,
     pub body: Option<Body>,
+    /// The name of the example that only confirms the receipt of a delivery.
+    pub acknowledgement: Option<String>,
+}
+
+impl Response {
+    pub fn is_success(&self) -> bool {
+        self.status.starts_with('2')
+    }
+
+    /// `Conflict` for 409, `ServerError` for `5XX`.
+    pub fn reason(&self) -> String {
+        let reason = match self.status.as_str() {
+            "1XX" => Some("Informational"),
+            "3XX" => Some("Redirection"),
+            "4XX" => Some("ClientError"),
+            "5XX" => Some("ServerError"),
+            status => status
+                .parse::<u16>()
+                .ok()
+                .and_then(|code| http::StatusCode::from_u16(code).ok())
+                .and_then(|code| code.canonical_reason()),
+        };
+        reason.and_then(names::pascal).unwrap_or_else(|| format!("Status{}", self.status))
+    }
 }
 
 #[derive(Serialize)]
@@ -178,11 +227,11 @@ pub struct Example {
     pub summary: String,
     pub origin: String,
     pub source: String,
-    /// The value to the letter, without white space.
+    /// The value as JSON text without white space; numbers keep their text.
     pub json: String,
 }
 
-/// Something a provider delivers.
+/// An event that a provider delivers.
 #[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Event {
@@ -193,10 +242,29 @@ pub struct Event {
     pub idempotency_key: Vec<String>,
     pub headers: Vec<Parameter>,
     pub payload: Body,
-    pub answers: Vec<Answer>,
+    pub responses: Vec<Response>,
+    /// How deliveries of the event prove their origin, if not as the others do.
+    pub verification: Option<Verification>,
+    /// The operations with which the program reports what became of the event.
+    pub follow_up: Vec<String>,
+    /// The operation that registers a URL for the event, beside those of `registration`.
+    pub registered_by: Option<EventRegistration>,
 }
 
-/// What a member must be for a payload to be a certain event.
+impl Event {
+    /// The response whose body the event asks for: the success, unless its body is marked as an acknowledgement.
+    pub fn requested_response(&self) -> Option<&Response> {
+        let success = self.responses.iter().find(|response| response.is_success())?;
+        Some(success).filter(|success| success.body.is_some() && success.acknowledgement.is_none())
+    }
+
+    /// The documented responses of a receiver that do not acknowledge the event.
+    pub fn other_responses(&self) -> impl Iterator<Item = &Response> {
+        self.responses.iter().filter(|response| !response.is_success())
+    }
+}
+
+/// A condition on a member of a payload, which identifies an event.
 #[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Condition {
@@ -213,18 +281,22 @@ impl Condition {
     }
 }
 
+/// The name of the server that commands call by default, and of the first one of a document if it does not have another.
+pub const DEFAULT_SERVER: &str = "production";
+
 const METHODS: [&str; 5] = ["get", "put", "post", "delete", "patch"];
 
-/// Reads a document that has no lint findings; what is missing all the same is reported like one.
+/// Reads a document that does not have lint findings. Missing parts that the lint did not report are reported in the
+/// same way.
 pub fn read(document: &Document) -> Result<Spec, Finding> {
-    Reader { document }.spec()
+    SpecReader { document }.spec()
 }
 
-struct Reader<'a> {
+struct SpecReader<'a> {
     document: &'a Document,
 }
 
-impl Reader<'_> {
+impl SpecReader<'_> {
     fn spec(&self) -> Result<Spec, Finding> {
         let root = &self.document.root;
         let info = self.need(root, "info")?;
@@ -251,22 +323,20 @@ impl Reader<'_> {
                 .iter()
                 .map(|source| self.source(source))
                 .collect::<Result<_, _>>()?,
-            servers: root
-                .get("servers")
-                .map_or(&[][..], Node::items)
-                .iter()
-                .map(|server| self.server(server))
-                .collect::<Result<_, _>>()?,
+            omitted: self.extension(root, "x-omitted", fidelity::omitted)?.unwrap_or_default(),
+            differences: self.extension(root, "x-differences", fidelity::differences)?.unwrap_or_default(),
+            servers: self.servers(root)?,
             credential: self.credential(root)?,
             operations,
             event_name: root.get("x-event-name").map(|node| self.event_name(node)).transpose()?,
             own_names: texts(root.get_path(&["x-event-name", "pointers"])),
-            verification: match self.extension("x-signature", signature::read)? {
+            verification: match self.extension(root, "x-signature", signature::read)? {
                 None => signature::keys(root).map(Verification::Keys),
                 signature => signature,
             },
-            registration: self.extension("x-registration", registration::read)?,
-            redelivery: self.extension("x-redelivery", redelivery::read)?,
+            registration: self.extension(root, "x-registration", registration::read)?,
+            handshake: self.extension(root, "x-handshake", handshake::read)?,
+            redelivery: self.extension(root, "x-redelivery", redelivery::read)?,
             events,
             schemas: schemas
                 .map(|(name, node)| Ok((self.name(node, name)?, node.to_json())))
@@ -277,6 +347,7 @@ impl Reader<'_> {
     fn source(&self, node: &Node) -> Result<Source, Finding> {
         let text = |key: &str| node.get(key).and_then(Node::as_str).map(str::to_owned);
         Ok(Source {
+            key: text("key"),
             title: self.text(node, "title")?,
             url: text("url"),
             date: text("date"),
@@ -285,9 +356,17 @@ impl Reader<'_> {
         })
     }
 
+    fn servers(&self, node: &Node) -> Result<Vec<Server>, Finding> {
+        node.get("servers").map_or(&[][..], Node::items).iter().map(|server| self.server(server)).collect()
+    }
+
     fn server(&self, node: &Node) -> Result<Server, Finding> {
         Ok(Server {
-            name: self.name_at(node, "x-name")?,
+            name: if node.get("x-name").is_some() {
+                self.name_at(node, "x-name")?
+            } else {
+                self.name(node, DEFAULT_SERVER)?
+            },
             url: self.text(node, "url")?,
             description: optional_text(node, "description"),
             variables: entries(node.get("variables"))
@@ -303,7 +382,7 @@ impl Reader<'_> {
         })
     }
 
-    /// The scheme that `security` of the root or of a delivery names.
+    /// The security scheme in `security` of the root or of a delivery.
     fn credential(&self, node: &Node) -> Result<Option<Credential>, Finding> {
         let alternatives = node.get("security").map_or(&[][..], Node::items);
         let Some((name, _)) = alternatives.iter().find_map(|node| node.entries().first()) else { return Ok(None) };
@@ -318,7 +397,59 @@ impl Reader<'_> {
             place,
             description: optional_text(scheme, "description"),
             required: alternatives.iter().all(|node| !node.entries().is_empty()),
+            grants: scheme.get("x-token").map(|node| self.grants(node)).transpose()?.unwrap_or_default(),
         }))
+    }
+
+    fn grants(&self, node: &Node) -> Result<Vec<TokenGrant>, Finding> {
+        token::read(node, |operation, place| self.at_place(operation, place).unwrap_or_default())
+            .ok_or_else(|| self.missing(node, "x-token"))
+    }
+
+    /// The description of what is at a place of an operation's request, and whether it is secret.
+    fn at_place(&self, operation: &str, place: &TokenPlace) -> Option<(String, bool)> {
+        let items = entries(self.document.root.get("paths")).map(|(_, item)| item);
+        let operations = items.flat_map(|item| entries(Some(item)).map(move |(_, node)| (item, node)));
+        let (item, node) = operations
+            .into_iter()
+            .find(|(_, node)| node.get("operationId").and_then(Node::as_str) == Some(operation))?;
+        let is_secret = |schema: &Node| schema.get("format").and_then(Node::as_str) == Some("password");
+        match place {
+            TokenPlace::Header(name) => {
+                let holders = [node, item].into_iter();
+                let parameters = holders.flat_map(|holder| holder.get("parameters").map_or(&[][..], Node::items));
+                let named = |node: &&Node| node.get("name").and_then(Node::as_str) == Some(name);
+                let parameter = parameters.map(|node| self.follow(node)).find(named)?;
+                let schema = self.resolve(parameter.get("schema")?);
+                Some((optional_text(parameter, "description"), is_secret(schema)))
+            }
+            TokenPlace::Member(pointer) => {
+                let (_, content) = entries(node.get_path(&["requestBody", "content"])).next()?;
+                let schema = content.get("schema")?;
+                let member = pointer::names(pointer)
+                    .try_fold(schema, |schema, name| self.resolve(schema).get("properties")?.get(&name))?;
+                let own = optional_text(member, "description");
+                let schema = self.resolve(member);
+                Some((if own.is_empty() { optional_text(schema, "description") } else { own }, is_secret(schema)))
+            }
+            TokenPlace::User | TokenPlace::Password => {
+                let (name, _) = node.get("security")?.items().first()?.entries().first()?;
+                let scheme = self.document.root.get_path(&["components", "securitySchemes", &name.text])?;
+                Some((optional_text(scheme, "description"), matches!(place, TokenPlace::Password)))
+            }
+        }
+    }
+
+    fn security(&self, node: &Node) -> Security {
+        let Some(security) = node.get("security") else { return Security::Credential };
+        let Some((name, _)) = security.items().first().and_then(|node| node.entries().first()) else {
+            return Security::None;
+        };
+        let scheme = self.document.root.get_path(&["components", "securitySchemes", &name.text, "scheme"]);
+        match scheme.and_then(Node::as_str) {
+            Some(scheme) if scheme.eq_ignore_ascii_case("basic") => Security::Basic,
+            _ => Security::Credential,
+        }
     }
 
     fn event_name(&self, node: &Node) -> Result<EventNamePlace, Finding> {
@@ -334,9 +465,9 @@ impl Reader<'_> {
         })
     }
 
-    /// An extension at the root that has a reader of its own.
-    fn extension<T>(&self, key: &str, read: impl Fn(&Node) -> Option<T>) -> Result<Option<T>, Finding> {
-        let Some(node) = self.document.root.get(key) else { return Ok(None) };
+    /// An extension, which is read by a function.
+    fn extension<T>(&self, at: &Node, key: &str, read: impl Fn(&Node) -> Option<T>) -> Result<Option<T>, Finding> {
+        let Some(node) = at.get(key) else { return Ok(None) };
         read(node).map(Some).ok_or_else(|| self.missing(node, key))
     }
 
@@ -348,11 +479,13 @@ impl Reader<'_> {
             path: path.to_owned(),
             summary: self.text(node, "summary")?,
             description: optional_text(node, "description"),
+            servers: self.servers(if node.get("servers").is_some() { node } else { item })?,
+            security: self.security(node),
             path_parameters: parameters("path")?,
             query_parameters: parameters("query")?,
             headers: parameters("header")?,
             request: node.get("requestBody").map(|body| self.body(body, &id)).transpose()?.flatten(),
-            answers: self.answers(node, &id)?,
+            responses: self.responses(node, &id)?,
             id,
         })
     }
@@ -360,7 +493,7 @@ impl Reader<'_> {
     fn event(&self, name: Name, node: &Node) -> Result<Event, Finding> {
         let request = self.need(node, "requestBody")?;
         let payload = self.body(request, &name)?.ok_or_else(|| self.missing(request, "content"))?;
-        // Its schema is the model narrowed to the event.
+        // The schema of the payload is the model narrowed to the event.
         let payload = Body { definition: name.clone(), ..payload };
         Ok(Event {
             summary: self.text(node, "summary")?,
@@ -369,12 +502,15 @@ impl Reader<'_> {
             idempotency_key: texts(node.get("x-idempotency-key")),
             headers: self.parameters(&[node], "header")?,
             payload,
-            answers: self.answers(node, &name)?,
+            responses: self.responses(node, &name)?,
+            verification: self.extension(node, "x-signature", signature::read)?,
+            follow_up: texts(node.get("x-follow-up")),
+            registered_by: self.extension(node, "x-registered-by", registration::of_event)?,
             name,
         })
     }
 
-    /// The parameters of one place; what a later level says of a parameter replaces what an earlier one says.
+    /// The parameters of one place. A later level overrides an earlier one.
     fn parameters(&self, levels: &[&Node], place: &str) -> Result<Vec<Parameter>, Finding> {
         let mut parameters: Vec<Parameter> = Vec::new();
         for node in levels.iter().flat_map(|level| level.get("parameters").map_or(&[][..], Node::items)) {
@@ -399,20 +535,21 @@ impl Reader<'_> {
         Ok(parameters)
     }
 
-    fn answers(&self, node: &Node, owner: &Name) -> Result<Vec<Answer>, Finding> {
+    fn responses(&self, node: &Node, owner: &Name) -> Result<Vec<Response>, Finding> {
         entries(node.get("responses"))
             .map(|(status, response)| {
                 let response = self.follow(response);
-                Ok(Answer {
+                Ok(Response {
                     status: status.to_owned(),
                     description: optional_text(response, "description"),
                     body: self.body(response, &owner.followed_by(&format!(".{status}")))?,
+                    acknowledgement: response.get("x-acknowledgement").and_then(Node::as_str).map(str::to_owned),
                 })
             })
             .collect()
     }
 
-    /// The first media type of a request, the one of a response; `owner` names the schema where it has no name of its own.
+    /// The body under the first media type. `owner` is the name of a schema that does not have a name of its own.
     fn body(&self, node: &Node, owner: &Name) -> Result<Option<Body>, Finding> {
         let Some((media_type, content)) = entries(node.get("content")).next() else {
             return Ok(None);
@@ -442,17 +579,21 @@ impl Reader<'_> {
     }
 
     fn example(&self, name: &str, node: &Node) -> Result<Example, Finding> {
-        let origin = self.need(node, "x-origin")?;
+        // An example is only called documented if the document says so.
+        let (origin, source) = match node.get("x-origin") {
+            Some(origin) => (self.text(origin, "kind")?, self.text(origin, "source")?),
+            None => ("constructed".to_owned(), String::new()),
+        };
         Ok(Example {
             name: name.to_owned(),
             summary: optional_text(node, "summary"),
-            origin: self.text(origin, "kind")?,
-            source: self.text(origin, "source")?,
+            origin,
+            source,
             json: self.need(node, "value")?.to_json_text(),
         })
     }
 
-    /// The parameter or response that a `$ref` names, or the node itself.
+    /// The parameter or response that a `$ref` refers to, or the node itself.
     fn follow<'n>(&'n self, node: &'n Node) -> &'n Node {
         node.get("$ref")
             .and_then(Node::as_str)
@@ -463,16 +604,16 @@ impl Reader<'_> {
             .unwrap_or(node)
     }
 
-    /// The schema that a chain of `$ref` and `allOf` ends at.
-    fn resolve<'n>(&'n self, schema: &'n Node) -> &'n Node {
-        let described = schema.get("allOf").and_then(|parts| parts.items().first());
-        match schema_name(described.unwrap_or(schema)) {
-            Some(name) => self
-                .document
-                .root
-                .get_path(&["components", "schemas", name])
-                .map_or(schema, |target| self.resolve(target)),
-            None => schema,
+    /// The schema at the end of a chain of `$ref` and `allOf`.
+    fn resolve<'n>(&'n self, mut schema: &'n Node) -> &'n Node {
+        // The lint has refused circles.
+        loop {
+            let described = schema.get("allOf").and_then(|parts| parts.items().first());
+            let name = schema_name(described.unwrap_or(schema));
+            match name.and_then(|name| self.document.root.get_path(&["components", "schemas", name])) {
+                Some(target) => schema = target,
+                None => return schema,
+            }
         }
     }
 
@@ -484,7 +625,7 @@ impl Reader<'_> {
         Ok(self.need(node, key)?.as_str().ok_or_else(|| self.missing(node, key))?.trim_end().to_owned())
     }
 
-    /// The schema that `$ref` names.
+    /// The name of the schema that `$ref` refers to.
     fn schema_name(&self, schema: &Node) -> Result<Option<Name>, Finding> {
         schema_name(schema).map(|name| self.name(schema, name)).transpose()
     }
@@ -499,7 +640,7 @@ impl Reader<'_> {
     }
 
     fn missing(&self, node: &Node, key: &str) -> Finding {
-        self.finding(node, format!("`{key}` is missing or is not text"), format!("write `{key}` here"))
+        self.finding(node, format!("`{key}` is missing or is not a string"), format!("write `{key}` here"))
     }
 
     fn finding(&self, node: &Node, message: String, help: String) -> Finding {
@@ -516,7 +657,7 @@ fn optional_text(node: &Node, key: &str) -> String {
     node.get(key).and_then(Node::as_str).unwrap_or_default().trim_end().to_owned()
 }
 
-/// The texts in a list, or the one text.
+/// The texts in a list, or a single text.
 fn texts(list: Option<&Node>) -> Vec<String> {
     list.map(Node::texts).unwrap_or_default().into_iter().map(str::to_owned).collect()
 }

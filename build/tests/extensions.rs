@@ -1,5 +1,6 @@
-//! What the build reads from `x-signature`, `x-registration` and `x-redelivery`: every key of the vocabulary, the
-//! specifications as they were reviewed, and numbers of redeliveries that are the same in prose and in data.
+//! Tests that the build reads every key of `x-signature`, `x-registration`, `x-token`, `x-redelivery`, `x-omitted` and
+//! `x-differences`, that it reads the specifications as reviewed, and that the numbers of redeliveries are the same in
+//! prose and in data.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -7,7 +8,8 @@ use std::path::Path;
 
 use pos_webhooks_build::redelivery::Redelivery;
 use pos_webhooks_build::spec::Spec;
-use pos_webhooks_build::{load, redelivery, registration, signature, spec};
+use pos_webhooks_build::token::TokenPlace;
+use pos_webhooks_build::{fidelity, load, redelivery, registration, signature, spec, token};
 use serde_json::json;
 
 /// The root of the workspace.
@@ -39,8 +41,13 @@ fn yaml(text: &str) -> load::Node {
 #[test]
 fn the_specifications_are_read_as_reviewed() {
     for (name, spec) in specs() {
-        let Spec { verification, registration, redelivery, .. } = spec;
-        let read = json!({ "verification": verification, "registration": registration, "redelivery": redelivery });
+        let Spec { verification, registration, redelivery, credential, .. } = spec;
+        let read = json!({
+            "verification": verification,
+            "registration": registration,
+            "redelivery": redelivery,
+            "token": credential.map(|credential| credential.grants),
+        });
         insta::with_settings!({ omit_expression => true }, { insta::assert_json_snapshot!(name, read) });
     }
 }
@@ -50,14 +57,14 @@ fn every_key_of_a_signature_is_read() {
     let read = |text| serde_json::to_value(signature::read(&yaml(text)).expect("a signature")).expect("JSON");
     let least = read("{header: X-Signature, algorithm: hmac-sha1, encoding: hex}");
     let scheme = json!({
-        "name": null, "description": "", "optional": null, "headers": ["X-Signature"], "form": ["signature"],
+        "name": null, "description": "", "optional": null, "credential": null, "headers": ["X-Signature"], "form": ["signature"],
         "separator": null, "repeated": false, "algorithm": "hmac-sha1", "encoding": "hex",
         "key": {"encoding": "text", "prefix": "", "hash": null}, "signed": [["body"]], "digest": null, "time": null,
         "id": null,
     });
     assert_eq!(least, json!({ "signatures": [scheme] }));
     let most = read(
-        "- {name: v1, description: D., optional: O., header: [A, B], form: 't={time},v1={signature}', separator: ',',
+        "- {name: v1, description: D., optional: O., credential: c, header: [A, B], form: 't={time},v1={signature}', separator: ',',
             repeated: true, algorithm: hmac-sha512, encoding: base64url,
             key: {encoding: base64, prefix: 'a ', hash: sha256}, signed: {any: ['{id}.{body}', '{digest}']},
             digest: {algorithm: sha256, encoding: hex, header: D}, time: {format: seconds, window: 5}, id: {header: I}}
@@ -67,7 +74,7 @@ fn every_key_of_a_signature_is_read() {
     );
     let [one, two, three] = most["signatures"].as_array().expect("a list").as_slice() else { panic!("{most}") };
     let expected = json!({
-        "name": "v1", "description": "D.", "optional": "O.", "headers": ["A", "B"],
+        "name": "v1", "description": "D.", "optional": "O.", "credential": "c", "headers": ["A", "B"],
         "form": [{"text": "t="}, "time", {"text": ",v1="}, "signature"], "separator": ",", "repeated": true,
         "algorithm": "hmac-sha512", "encoding": "base64url",
         "key": {"encoding": "base64", "prefix": "a ", "hash": "sha256"},
@@ -111,12 +118,51 @@ fn templates_become_parts() {
 }
 
 #[test]
+fn every_key_of_a_token_is_read() {
+    let read = |text: &str| {
+        let described = |_: &str, place: &TokenPlace| ("D.".to_owned(), matches!(place, TokenPlace::Password));
+        serde_json::to_value(token::read(&yaml(text), described).expect("a grant")).expect("JSON")
+    };
+    let credential =
+        |name, place, secret: bool| json!({ "name": name, "place": place, "description": "D.", "secret": secret });
+    let least = json!({
+        "name": null, "operation": "a", "credentials": [credential("id", json!({ "header": "X-Id" }), false)], "request": [],
+        "token": "/t", "refresh-token": null, "expiry": null, "refresh": null,
+    });
+    assert_eq!(read("{operation: a, credentials: {id: {header: X-Id}}, token: /t}"), json!([least]));
+    let most = json!({
+        "name": "n",
+        "operation": "a",
+        "credentials": [
+            credential("b", json!("user"), false),
+            credential("a", json!("password"), true),
+            credential("c", json!({ "member": "/c" }), false),
+        ],
+        "request": [{ "pointer": "/k", "json": "\"v\"" }, { "pointer": "/n", "json": "10.10" }],
+        "token": "/t",
+        "refresh-token": "/r",
+        "expiry": { "after": "/s", "at": "/e", "format": "iso8601" },
+        "refresh": {
+            "operation": "r",
+            "credentials": [{ "name": "c", "place": { "header": "C" } }],
+            "request": [{ "pointer": "/k", "json": "true" }],
+            "refresh-token": { "member": "/r" },
+        },
+    });
+    let text = "{name: n, operation: a, credentials: {b: {basic: user}, a: {basic: password}, c: {member: /c}},
+        request: {/k: v, /n: 10.10}, token: /t, refresh-token: /r, expires: {after: /s, at: /e, format: iso8601},
+        refresh: {operation: r, credentials: {c: {header: C}}, request: {/k: true}, refresh-token: {member: /r}}}";
+    let list = format!("[{text}, {{operation: a, credentials: {{id: {{header: X-Id}}}}, token: /t}}]");
+    assert_eq!(read(&list), json!([most, least]));
+}
+
+#[test]
 fn every_key_of_registration_and_redelivery_is_read() {
     let text = "{secret: chosen, create: {operation: a, request: {url: /url}, answer: {id: /id}},
-        list: {operation: b, items: ''}, get: {operation: c, parameters: {id: x}}, update: {operation: d},
-        delete: {operation: e}}";
-    let call =
-        |operation| json!({ "operation": operation, "parameters": {}, "request": {}, "items": null, "answer": {} });
+        list: {operation: b, items: '', page: p}, get: {operation: c, parameters: {id: x}}, update: {operation: d},
+        delete: {operation: e}, subscriptions: {events: {operation: f}, create: {operation: g}, list: {operation: h},
+        get: {operation: i}, update: {operation: j}, delete: {operation: k}, test: {operation: l}}}";
+    let call = |operation| json!({ "operation": operation, "parameters": {}, "request": {}, "items": null, "page": null, "answer": {} });
     let with = |operation, key: &str, value| {
         let mut call = call(operation);
         call[key] = value;
@@ -124,41 +170,80 @@ fn every_key_of_registration_and_redelivery_is_read() {
     };
     let mut create = with("a", "request", json!({ "url": "/url" }));
     create["answer"] = json!({ "id": "/id" });
+    let mut list = with("b", "items", json!(""));
+    list["page"] = json!("p");
+    let read = |text| serde_json::to_value(registration::read(&yaml(text))).expect("JSON");
     assert_eq!(
-        serde_json::to_value(registration::read(&yaml(text))).expect("JSON"),
+        read(text),
         json!({
-            "secret": "chosen", "create": create, "list": with("b", "items", json!("")),
-            "get": with("c", "parameters", json!({ "id": "x" })), "update": call("d"), "delete": call("e"),
+            "secret": "chosen", "create": create, "list": list, "get": with("c", "parameters", json!({ "id": "x" })),
+            "update": call("d"), "delete": call("e"),
+            "subscriptions": {
+                "events": call("f"), "create": call("g"), "list": call("h"), "get": call("i"), "update": call("j"),
+                "delete": call("k"), "test": call("l"),
+            },
         })
     );
+    let least = json!({
+        "secret": "chosen", "create": call("a"), "list": null, "get": null, "update": null, "delete": null,
+        "subscriptions": {
+            "events": null, "create": call("b"), "list": null, "get": null, "update": null, "delete": null, "test": null,
+        },
+    });
+    assert_eq!(read("{secret: chosen, create: {operation: a}, subscriptions: {create: {operation: b}}}"), least);
+    let read = |text| serde_json::to_value(registration::of_event(&yaml(text))).expect("JSON");
+    let least = json!({ "operation": "a", "url": "/url", "request": [] });
+    assert_eq!(read("{operation: a, url: /url}"), least);
+    let request = json!([{ "pointer": "/type", "json": "\"1\"" }]);
+    let most = json!({ "operation": "a", "url": "/url", "request": request });
+    assert_eq!(read("{operation: a, url: /url, request: {/type: '1'}}"), most);
     let text = "{answer-within: 5, description: D., failures: [none, 408, '409', 5XX], assumed: true,
-        schedule: [{attempts: 3, every: 2}, {every: 60}], give-up-after: 3600}";
+        schedule: [{attempts: 3, every: 2}, {every: 60}], give-up-after: 3600, holds-back: [/id, /shop],
+        removed-after: 7200}";
     let read = |text| serde_json::to_value(redelivery::read(&yaml(text))).expect("JSON");
     assert_eq!(
         read(text),
         json!({
             "answer-within": 5, "description": "D.", "failures": ["none", "408", "409", "5XX"],
             "schedule": [{ "attempts": 3, "every": 2 }, { "attempts": null, "every": 60 }], "give-up-after": 3600,
-            "assumed": true,
+            "holds-back": ["/id", "/shop"], "removed-after": 7200, "assumed": true,
         })
     );
     let least = json!({
         "answer-within": null, "description": "D.", "failures": [], "schedule": [], "give-up-after": null,
-        "assumed": false,
+        "holds-back": [], "removed-after": null, "assumed": false,
     });
     assert_eq!(read("{description: D.}"), least);
 }
 
-/// What a text says about redeliveries in numbers.
+#[test]
+fn every_key_of_omissions_and_differences_is_read() {
+    let text = "[{what: 'A header.', sources: [A, B], why: Nothing has it., while: {/paths/~1a: {present: false}}}]";
+    assert_eq!(
+        serde_json::to_value(fidelity::omitted(&yaml(text)).expect("a list")).expect("JSON"),
+        json!([{ "what": "A header.", "sources": ["A", "B"], "why": "Nothing has it." }])
+    );
+    let text = "[{at: Order, sources: [A], documents: Two names., specification: Both., while: {/openapi: 3.0.3}},
+        {at: [Order, /info], sources: [A], documents: No name., specification: One.}]";
+    assert_eq!(
+        serde_json::to_value(fidelity::differences(&yaml(text)).expect("a list")).expect("JSON"),
+        json!([
+            { "at": ["Order"], "sources": ["A"], "documents": "Two names.", "specification": "Both." },
+            { "at": ["Order", "/info"], "sources": ["A"], "documents": "No name.", "specification": "One." },
+        ])
+    );
+}
+
+/// A number in a text about redeliveries.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Number {
-    /// A length of time.
+    /// A duration in seconds.
     Seconds(u64),
     /// An attempt, counted from 1.
     Attempt(u64),
-    /// How often the event is delivered again.
+    /// The number of redeliveries.
     Again(u64),
-    /// A status or a class of them.
+    /// A status or a class of statuses.
     Status(String),
 }
 
@@ -167,7 +252,7 @@ fn numbers(text: &str) -> BTreeSet<Number> {
     const WORDS: [&str; 13] =
         ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"];
     let mut found = BTreeSet::new();
-    // Numbers whose unit is still to come, as in `60 and 120 seconds`; `one` may be no number at all.
+    // Numbers whose unit follows later, as in `60 and 120 seconds`. The word `one` need not be a number.
     let mut pending: Vec<(u64, bool)> = Vec::new();
     let mut before = "";
     let words = text.split(|c: char| c.is_whitespace() || ",.;:()|".contains(c)).filter(|word| !word.is_empty());
@@ -213,9 +298,11 @@ fn numbers(text: &str) -> BTreeSet<Number> {
 
 /// Every number that the data has.
 fn data(redelivery: &Redelivery) -> BTreeSet<Number> {
-    let Redelivery { answer_within, failures, schedule, give_up_after, .. } = redelivery;
+    let Redelivery { answer_within, failures, schedule, give_up_after, removed_after, .. } = redelivery;
     let mut known: BTreeSet<Number> = failures.iter().cloned().map(Number::Status).collect();
-    known.extend(answer_within.iter().chain(give_up_after).map(|seconds| Number::Seconds(*seconds)));
+    known.extend(
+        answer_within.iter().chain(give_up_after).chain(removed_after).map(|seconds| Number::Seconds(*seconds)),
+    );
     let mut attempts = Some(1);
     for step in schedule {
         known.insert(Number::Seconds(step.every));
@@ -277,7 +364,7 @@ fn the_readme_has_the_numbers_of_the_data() {
     let (_, table) = readme.split_once("| provider | waits for | delivers again |").expect("the table");
     let rows = table.lines().skip(2).take_while(|line| line.starts_with('|'));
     let rows: Vec<Vec<&str>> = rows.map(|row| row.split('|').map(str::trim).collect()).collect();
-    // Of the providers that the README lists.
+    // Only the providers that the README lists.
     let listed = specs().into_iter().filter(|(name, _)| readme.contains(&format!("| `{name}` |")));
     let listed: Vec<(String, Spec)> = listed.collect();
     assert_eq!(rows.len(), listed.len());
@@ -290,7 +377,7 @@ fn the_readme_has_the_numbers_of_the_data() {
     }
 }
 
-/// What an author finds in the README is what the build understands.
+/// The README lists the placeholders that the build supports.
 #[test]
 fn the_readme_lists_every_placeholder() {
     let readme = fs::read_to_string(root().join("README.md")).expect("the README");

@@ -1,7 +1,9 @@
-//! What an author of a spec is told when something is wrong with it: one bad spec per lint under `tests/lint/`, its
-//! findings in a snapshot. Whoever adds a lint adds a spec there; the tests find it.
+//! The findings that the author of a document gets: one bad document for each lint under `tests/lint/`, with its
+//! findings in a snapshot. To test a new lint, add a document there; the tests find it.
 
+use std::collections::HashSet;
 use std::fs;
+use std::mem;
 use std::path::{Path, PathBuf};
 
 use pos_webhooks_build::load::{self, Document, Finding, Node, Value};
@@ -24,7 +26,7 @@ fn yaml_files(directory: &str) -> Vec<(String, String)> {
     files
 }
 
-/// A line per finding; they are in the order of the file and each has all its parts.
+/// One line for each finding. Checks that the findings are in the order of the file, and that none lacks a part.
 fn in_words(findings: &[Finding]) -> String {
     assert!(findings.is_sorted_by_key(|finding| (finding.line, finding.column)), "{findings:#?}");
     for Finding { file, line, column, place: _, message, help } in findings {
@@ -35,7 +37,7 @@ fn in_words(findings: &[Finding]) -> String {
 }
 
 #[test]
-fn bad_specs_are_told_what_is_wrong() {
+fn bad_documents_have_the_reviewed_findings() {
     let files = yaml_files("tests/lint");
     assert!(!files.is_empty());
     for (name, text) in &files {
@@ -97,37 +99,39 @@ fn names_become_identifiers() {
     }
 }
 
-/// Our specs, which are long, cut at every thousandth byte and the bad ones at every fiftieth.
+/// Truncates the providers' documents, which are long, at every thousandth byte, and the bad ones at every fiftieth.
 #[test]
-fn a_spec_cut_anywhere_is_refused_in_words() {
+fn a_truncated_document_has_findings() {
     fn cut(text: &str, step: usize) -> impl Iterator<Item = &str> {
         (0..text.len()).step_by(step).filter_map(|end| text.get(..end))
     }
     for (name, text) in yaml_files("../specs") {
-        // A cut in the last description leaves a spec.
-        for text in cut(text.rsplit_once("description:").expect("a description").0, 1000) {
+        // A document that is truncated in the last schema may be valid.
+        let mut schemas = text.rmatch_indices("\n    ");
+        let (last, _) = schemas.find(|(at, _)| !text[at + 5..].starts_with([' ', '#'])).expect("a schema");
+        for text in cut(&text[..last], 1000) {
             assert_ne!(in_words(&lint(&name, text)), "", "{name} cut at {}", text.len());
         }
     }
     for (name, text) in yaml_files("tests/lint") {
-        // What is cut off may be all that is bad.
+        // The part that is cut off may be the only bad one.
         cut(&text, 50).for_each(|text| drop(in_words(&lint(&name, text))));
     }
 }
 
 #[test]
-fn nesting_is_refused_in_words() {
+fn deep_nesting_has_a_finding() {
     const TOO_DEEP: &str = "nesting is deeper than 64 levels";
-    // Of the parser, before there is anything to look at.
+    // The finding of the parser, before there is a tree to lint.
     const LIMIT: &str = "this is not YAML: recursion limit exceeded";
     let unclosed = "this is not YAML: while parsing a node, did not find expected node content";
     for (unit, shallow, deep, deepest) in [
         ("[", unclosed, TOO_DEEP, LIMIT),
         ("{a: ", unclosed, TOO_DEEP, LIMIT),
-        ("- ", "here is a list instead of a mapping", TOO_DEEP, TOO_DEEP),
-        ("a:\n", "the key `a` is here twice", "the key `a` is here twice", "the key `a` is here twice"),
-        ("? ", "a key is not text", "a key is not text", "a key is not text"),
-        ("{", "a key is not text", "a key is not text", LIMIT),
+        ("- ", "expected a mapping, found a list", TOO_DEEP, TOO_DEEP),
+        ("a:\n", "the key `a` occurs twice", "the key `a` occurs twice", "the key `a` occurs twice"),
+        ("? ", "a key is not a string", "a key is not a string", "a key is not a string"),
+        ("{", "a key is not a string", "a key is not a string", LIMIT),
     ] {
         for (depths, expected) in [(&[10, 64][..], shallow), (&[200], deep), (&[300, 10_000, 100_000], deepest)] {
             for depth in depths {
@@ -137,78 +141,115 @@ fn nesting_is_refused_in_words() {
         }
     }
     assert!(in_words(&lint("deep.yaml", &"- ".repeat(65))).contains(TOO_DEEP));
-    for depth in [10, 300, 100_000] {
+    for depth in [10, 300, 10_000] {
         for (unit, expected) in [
-            ("(", "here is a string instead of a mapping"),
+            ("(", "expected a mapping, found a string"),
             ("!!", "this is not YAML: while parsing a tag, did not find expected tag URI"),
-            ("&a ", "YAML anchors (`&name`) are not understood"),
+            ("&a ", "YAML anchors (`&name`) are not supported"),
             ("*", "this is not YAML: while parsing node, found unknown anchor"),
         ] {
             let found = in_words(&lint("deep.yaml", &unit.repeat(depth)));
             assert!(found.contains(expected), "{unit:?} {depth} times: {found}");
         }
         let pattern = format!("components: {{schemas: {{A: {{type: string, pattern: '{}'}}}}}}", "(?:".repeat(depth));
-        let expected = if depth > 50 { "more than 50 brackets" } else { "not a regular expression" };
+        let expected = if depth > 50 { "more than 50 parentheses" } else { "not a regular expression" };
         let found = in_words(&lint("deep.yaml", &pattern));
         assert!(found.contains("components.schemas.A.pattern: the pattern ") && found.contains(expected), "{found}");
     }
 }
 
-/// Every bad spec with each of its values exchanged for a value of every other kind.
+/// One finding says so in place of what would not end.
 #[test]
-fn values_of_any_kind_are_linted_anywhere() {
-    for (name, text) in yaml_files("tests/lint") {
-        let Ok(document) = load::load(&name, &text) else {
-            continue;
-        };
-        let mut steps = Vec::new();
-        exchange(&document.root, &mut steps, &mut |steps, value| {
-            let root = exchanged(&document.root, steps, value);
-            in_words(&lint::lint(&Document { file: name.clone(), root }));
-        });
-    }
+fn a_document_beyond_a_limit_has_a_finding() {
+    let found = |text: &str| lint("limits.yaml", text);
+    let has =
+        |findings: &[Finding], expected: &str| findings.iter().any(|finding| finding.to_string().contains(expected));
+    let long = "x".repeat(100_000);
+    assert!(has(&found(&format!("openapi: {long}")), "the text is longer than 65536 bytes"));
+    assert!(has(&found(&format!("{long}: 1")), "this is not YAML"));
+    assert!(has(&found(&format!("{}: 1", "x".repeat(257))), "a key is longer than 256 characters"));
+    assert!(has(&found("\"a\\u001b\": 1"), "a key has a control character"));
+    assert!(has(&found("info: {title: \"a\\u001bb\"}"), "a control character; remove it"));
+    let pattern = |text: &str| format!("components: {{schemas: {{A: {{type: string, pattern: '{text}'}}}}}}");
+    assert!(has(&found(&pattern(&"a|".repeat(600))), "the pattern is longer than 1000 bytes"));
+
+    let many: String = (0..5000).map(|number| format!("x{number}: 1\n")).collect();
+    let findings = found(&many);
+    assert_eq!(findings.len(), 1001);
+    assert!(has(&findings, "there are more findings than the first 1000; correct these first"));
+
+    // Each schema is the next one, 40 times.
+    let schema = |number: usize| match number {
+        40 => "A40: {type: object, description: d}".to_owned(),
+        _ => format!("A{number}: {{description: d, allOf: [{{$ref: '#/components/schemas/A{}'}}]}}", number + 1),
+    };
+    let chain: Vec<String> = (0..=40).map(schema).collect();
+    let findings = found(&format!("components: {{schemas: {{{}}}}}", chain.join(", ")));
+    assert!(has(
+        &findings,
+        "schemas.A0.allOf[0]: the schema refers to itself, or to a type through more than 32 others"
+    ));
+    assert!(!has(&findings, "schemas.A20.allOf[0]"));
 }
 
-fn exchange(node: &Node, steps: &mut Vec<usize>, visit: &mut impl FnMut(&[usize], &Value)) {
+/// Replaces each value of every bad document by a value of every other kind. Most documents differ from others in one place
+/// only; what they share at the same place is replaced once.
+#[test]
+fn values_of_any_kind_are_linted_anywhere() {
+    let files = yaml_files("tests/lint");
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for files in files.chunks(files.len().div_ceil(threads)) {
+            scope.spawn(|| {
+                let documents = files.iter().filter_map(|(name, text)| load::load(name, text).ok());
+                let mut done = HashSet::new();
+                documents.for_each(|mut document| exchange(&mut document, &mut Vec::new(), "", &mut done));
+            });
+        }
+    });
+}
+
+/// Replaces the value at the end of these steps, and each value below it, one at a time, unless that is done.
+fn exchange(document: &mut Document, steps: &mut Vec<usize>, place: &str, done: &mut HashSet<String>) {
+    if !done.insert(format!("{place} {}", node(&mut document.root, steps).to_json())) {
+        return;
+    }
     let number = Value::Number { text: "-1.5e3".to_owned() };
     let null = Node { line: 1, column: 1, value: Value::Null };
     let text = Value::String("#/components/schemas/\u{e9}`<[".to_owned());
     let list = Value::Sequence(vec![null.clone(), null.clone()]);
-    let key = load::Key { text: "$ref".to_owned(), line: 1, column: 1 };
+    let key = load::MappingKey { text: "$ref".to_owned(), line: 1, column: 1 };
     let mapping = Value::Mapping(vec![(key, null)]);
     for value in [Value::Null, Value::Bool(true), number, text, list, mapping] {
-        visit(steps, &value);
+        let own = mem::replace(&mut node(&mut document.root, steps).value, value);
+        in_words(&lint::lint(document));
+        node(&mut document.root, steps).value = own;
     }
-    for (index, child) in children(node).enumerate() {
+    let children: Vec<String> = match &node(&mut document.root, steps).value {
+        Value::Sequence(items) => (0..items.len()).map(|index| format!("{place}/{index}")).collect(),
+        Value::Mapping(entries) => entries.iter().map(|(key, _)| format!("{place}/{}", key.text)).collect(),
+        Value::Null | Value::Bool(_) | Value::Number { .. } | Value::String(_) => Vec::new(),
+    };
+    for (index, place) in children.iter().enumerate() {
         steps.push(index);
-        exchange(child, steps, visit);
+        exchange(document, steps, place, done);
         steps.pop();
     }
 }
 
-fn children(node: &Node) -> impl Iterator<Item = &Node> {
-    node.items().iter().chain(node.entries().iter().map(|(_, node)| node))
-}
-
-fn exchanged(node: &Node, steps: &[usize], value: &Value) -> Node {
-    let mut copy = node.clone();
-    let Some((step, rest)) = steps.split_first() else {
-        copy.value = value.clone();
-        return copy;
-    };
-    match &mut copy.value {
-        Value::Sequence(items) => items[*step] = exchanged(&items[*step], rest, value),
-        Value::Mapping(entries) => entries[*step].1 = exchanged(&entries[*step].1, rest, value),
-        Value::Null | Value::Bool(_) | Value::Number { .. } | Value::String(_) => {}
-    }
-    copy
+fn node<'a>(root: &'a mut Node, steps: &[usize]) -> &'a mut Node {
+    steps.iter().fold(root, |node, step| match &mut node.value {
+        Value::Sequence(items) => &mut items[*step],
+        Value::Mapping(entries) => &mut entries[*step].1,
+        Value::Null | Value::Bool(_) | Value::Number { .. } | Value::String(_) => panic!("a step into a leaf"),
+    })
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(500) })]
 
     #[test]
-    fn bytes_are_refused_in_words(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+    fn arbitrary_bytes_have_findings(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
         let found = in_words(&lint("bytes.yaml", &String::from_utf8_lossy(&bytes)));
         prop_assert!(found.starts_with("bytes.yaml:"), "{found}");
     }
@@ -235,7 +276,7 @@ proptest! {
     }
 }
 
-/// What YAML and specs are made of.
+/// Fragments of YAML and of documents.
 const PARTS: &[&str] = &[
     "\n",
     "\n  ",

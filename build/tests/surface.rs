@@ -1,6 +1,6 @@
-//! What the build generates, in a form that can be reviewed: the public surface of every provider, and of one small
-//! document per construct that the build handles, beside that document. Whoever teaches the build a construct adds a
-//! document under `tests/surface/`; the tests find it.
+//! The output of the build in a form that can be reviewed: the public surface of every provider, and of one small
+//! document for each construct that the build supports, beside that document. To test a new construct, add a document
+//! under `tests/surface/`; the tests find it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -58,6 +58,46 @@ fn documentation_says_what_the_document_says() {
         ("open_enum", "`ORDER`: New orders."),
         ("open_enum", "`Menu`."),
         ("event_by_route", "`paid`: A payment was made."),
+        ("custom_signature", "Your code decides how old a delivery may be: it gets the current time."),
+        (
+            "custom_signature",
+            "Verifies a delivery with your own code.\\n\\n# Errors\\n\\nReturns an error if your code does.",
+        ),
+        ("signatures", "Each constructor describes the signature that it verifies."),
+        (
+            "signatures",
+            "The newer one.\\n\\nThe signature covers the host of the registered URL, the path of the registered URL, the name of \
+             the event, the time and the member `/id` of the body. It does not cover the query of the registered URL or the \
+             rest of the body. Anyone who has a genuine delivery can send it with other values in the rest of the body.\\n\\n\
+             The replay window is 300 seconds before and after the time in the body. A redelivery of the same body is refused \
+             after that.",
+        ),
+        ("signatures", "Write it exactly as it was registered: upper case, a port and a slash at the end count."),
+        ("signatures", "HTTP clients rewrite the URL, or if no secret is given, or one is empty or malformed."),
+        (
+            "signatures",
+            "The older one.\\n\\nThe signature covers the path of the registered URL and the body. It does not cover the host of the \
+             registered URL, the query of the registered URL or the name of the event.\\n\\nThere is no replay window: anyone who \
+             has a genuine delivery can send it again.",
+        ),
+        ("signatures", "Upper case in the host and the scheme's default port are ignored."),
+        ("signatures", "HTTP clients rewrite the URL, or if no secret is given or one is empty."),
+        ("signatures", "which names the event, is not signed by each of the signatures"),
+        (
+            "signatures",
+            "With some of the signatures, the body is parsed, because members of it are signed and a member of it is the time.",
+        ),
+        (
+            "signatures",
+            "or if its signature has a replay window and the delivery was not signed within it around `now`.",
+        ),
+        ("signatures", "This has no effect for a signature that does not cover a time."),
+        ("event_registration", "A URL for the event is registered with `watch`."),
+        (
+            "event_registration",
+            "`shipped` is signed in `X-Own`. The secret is the credential `client_secret` of the client. It is used as it is.",
+        ),
+        ("requested_body", "The event asks for something: acknowledge it with [`models::Question::answer`]."),
     ] {
         let code = code(construct).0.to_string();
         assert!(code.contains(documented), "{construct} without {documented}: {code}");
@@ -104,7 +144,7 @@ fn documents(directory: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// A document, and what the build makes of it.
+/// A document, and the output of the build for it.
 fn generated(directory: &str, name: &str) -> (String, Generated) {
     let file = format!("{directory}/{name}.yaml");
     let text = fs::read_to_string(package().join(&file)).expect("the document");
@@ -119,8 +159,20 @@ fn code(name: &str) -> (TokenStream, String) {
 }
 
 fn surface_of(Generated { code, description, .. }: &Generated) -> String {
-    let file: syn::File = syn::parse2(code.clone()).expect("generated code");
+    let mut file: syn::File = syn::parse2(code.clone()).expect("generated code");
+    file.items = file.items.into_iter().flat_map(in_macros).collect();
     surface(&file, &serde_json::from_str(description).expect("JSON"))
+}
+
+/// The items of features of the library, which are in a macro, and other items as they are.
+fn in_macros(item: Item) -> Vec<Item> {
+    match item {
+        Item::Macro(item) if text(&item.mac.path).starts_with("with_") => {
+            let file: syn::File = syn::parse2(item.mac.tokens).expect("items");
+            file.items.into_iter().flat_map(in_macros).collect()
+        }
+        other => vec![other],
+    }
 }
 
 fn constructs() -> BTreeSet<String> {
@@ -131,11 +183,11 @@ fn constructs() -> BTreeSet<String> {
 fn strict(bundle: &bundle::Bundle) -> String {
     let line = |(name, definition): (&pos_webhooks_build::names::Name, &bundle::Definition)| {
         let kind = match definition.kind {
-            bundle::Kind::Sent => "sent",
-            bundle::Kind::Received => "received",
-            bundle::Kind::Answer => "answer",
-            bundle::Kind::Both => "both",
-            bundle::Kind::Event => "event",
+            bundle::DefinitionKind::Sent => "sent",
+            bundle::DefinitionKind::Received => "received",
+            bundle::DefinitionKind::Response => "response",
+            bundle::DefinitionKind::Both => "both",
+            bundle::DefinitionKind::Event => "event",
         };
         format!("{name} ({kind}): {}", compact(&definition.schema))
     };
@@ -145,7 +197,8 @@ fn strict(bundle: &bundle::Bundle) -> String {
 fn compact(schema: &Value) -> String {
     match schema {
         Value::Object(members) => {
-            // Sorted, whatever features serde_json has here; a member may be called `description`, but is no text.
+            // Sorted, so that the order does not depend on the features of serde_json. A member may be named
+            // `description`, but is not a text.
             let members: BTreeMap<&String, &Value> = members.iter().collect();
             let members = members.into_iter().filter(|(key, value)| *key != "description" || !value.is_string());
             let members: Vec<String> = members.map(|(key, value)| format!("{key}: {}", compact(value))).collect();
@@ -156,7 +209,7 @@ fn compact(schema: &Value) -> String {
     }
 }
 
-/// The lines of a surface that name something, and nothing inside it.
+/// The lines of a surface that name an item, without the lines inside the item.
 #[allow(dead_code, reason = "this is all that is compared without client")]
 fn names(surface: &str) -> String {
     let is_name = |line: &&str| {
@@ -166,18 +219,20 @@ fn names(surface: &str) -> String {
     surface.lines().filter(is_name).collect::<Vec<_>>().join("\n")
 }
 
-/// A line per public item, field, variant and method.
+/// One line for each public item, field, variant and method.
 fn surface(file: &syn::File, description: &Value) -> String {
-    Scope { items: &file.items, description }.lines().join("\n")
+    Scope { items: &file.items, outer: &[], description }.lines().join("\n")
 }
 
-/// What data has at least, and what an enum of strings has beside it; only other traits are worth a mention.
+/// The traits that every data type has, and those that a string enum has as well. Only other traits are shown.
 const OF_DATA: [&str; 5] = ["Clone", "Debug", "Deserialize", "PartialEq", "Serialize"];
 const OF_OPEN_ENUMS: [&str; 7] = ["Display", "Eq", "From<&str>", "FromStr", "Hash", "Ord", "PartialOrd"];
 
 /// The items of one module, and the description of its provider.
 struct Scope<'a> {
     items: &'a [Item],
+    /// The items of the module around it, which has further methods of the models.
+    outer: &'a [Item],
     description: &'a Value,
 }
 
@@ -206,7 +261,7 @@ impl<'a> Scope<'a> {
                 let head = self.head("struct", &item.ident, &tuple, &item.attrs);
                 nested(head, [fields, self.inherent(&item.ident)].concat())
             }
-            // Shown with its operation.
+            // The item is shown with its operation.
             Item::Enum(item) if self.methods("Client", None).any(|method| item.ident == error_of(method)) => vec![],
             Item::Enum(item) => {
                 let kind = if self.is_open(&item.ident) { "open enum" } else { "enum" };
@@ -222,13 +277,13 @@ impl<'a> Scope<'a> {
             }
             Item::Mod(item) => {
                 let items = item.content.as_ref().map_or(&[][..], |(_, items)| items);
-                nested(format!("mod {}", item.ident), Scope { items, ..*self }.lines())
+                nested(format!("mod {}", item.ident), Scope { items, outer: self.items, ..*self }.lines())
             }
             other => vec![text(other)],
         }
     }
 
-    /// `#[non_exhaustive] struct Name(Inner): + Trait`; `+` where it is data as well.
+    /// `#[non_exhaustive] struct Name(Inner): + Trait`; `+` stands for the traits of data types.
     fn head(&self, kind: &str, name: &Ident, tuple: &str, attributes: &[Attribute]) -> String {
         let sealed = attributes.iter().any(|attribute| attribute.path().is_ident("non_exhaustive"));
         let mut traits: BTreeSet<String> = attributes
@@ -282,14 +337,16 @@ impl<'a> Scope<'a> {
         })
     }
 
-    /// Public functions, and what the signatures do not say; `as_str`, which every open enum has, and `examples`,
-    /// which every model has, are left out.
+    /// Public functions, with facts that are not in their signatures, without `as_str` of string enums and `examples`
+    /// of models.
     fn inherent(&self, name: &Ident) -> Vec<String> {
         let mut lines = Vec::new();
-        for method in self.methods(name, None) {
+        let outer = Scope { items: self.outer, ..*self };
+        let of_model = outer.methods(format!("models::{name}"), None);
+        for method in self.methods(name, None).chain(of_model) {
             let usual = match method.sig.ident.to_string().as_str() {
                 "as_str" => self.is_open(name),
-                // Of a model; that of an event's name has a receiver.
+                // This is the function of a model; that of an event's name takes `self`.
                 "examples" => method.sig.inputs.is_empty(),
                 _ => false,
             };
@@ -297,19 +354,21 @@ impl<'a> Scope<'a> {
                 let call = if name == "Client" { self.call(method) } else { Vec::new() };
                 lines.extend(nested(text(&method.sig), call));
             } else if name == "Credentials" {
-                let bearer = text(&method.block).contains("Scheme::Bearer").then(|| "Authorization: Bearer".to_owned());
-                let sent: Vec<String> = literals(&method.block).into_iter().chain(bearer).collect();
+                let place = &self.description["credential"]["place"];
+                let credential = place["header"].as_str().unwrap_or("Authorization: Bearer");
+                let constant = literals(&method.block).into_iter();
+                let sent: Vec<String> = constant.chain([credential.to_owned()]).collect();
                 lines.push(format!("sends {}", sent.join(", ")));
             }
         }
-        // What a checked newtype says to a text that it does not take.
+        // The error of a checked newtype for an invalid text.
         let checks = self.methods(name, Some("FromStr")).flat_map(|method| literals(&method.block));
         let words = ["doesn't match", "longer than", "shorter than"];
         lines.extend(checks.filter(|check| words.iter().any(|word| check.starts_with(word))));
         lines
     }
 
-    /// The request of a client's method, and what each status leads to.
+    /// The request of a client's method, and the result for each status.
     fn call(&self, method: &ImplItemFn) -> Vec<String> {
         let list = |value: &'a Value, name| value[name].as_array().expect("a list").iter();
         let is_called = |operation: &&Value| method.sig.ident == operation["id"].as_str().expect("an id");
@@ -353,7 +412,7 @@ impl<'a> Scope<'a> {
         })
     }
 
-    /// What `as_str` gives for a variant.
+    /// The text that `as_str` returns for a variant.
     fn wire_text(&self, name: &Ident, variant: &Ident) -> Option<String> {
         let mut arms = self.methods(name, None).filter(|method| method.sig.ident == "as_str").flat_map(arms);
         literal(&arms.find(|arm| text(&arm.pat) == format!("Self::{variant}"))?.body)
@@ -367,7 +426,7 @@ impl<'a> Scope<'a> {
 type Paths = Punctuated<syn::Path, Token![,]>;
 type Metas = Punctuated<Meta, Token![,]>;
 
-/// Whether the code begins with `pub` after its attributes, and with no `(crate)` or the like behind it.
+/// Whether the code begins with `pub` after its attributes, without a restriction such as `(crate)`.
 fn is_public(item: &Item) -> bool {
     let tokens = item.to_token_stream().into_iter();
     let mut tokens = tokens.skip_while(|token| match token {
@@ -382,7 +441,7 @@ fn nested(head: String, lines: Vec<String>) -> Vec<String> {
     iter::once(head).chain(lines.into_iter().map(|line| format!("  {line}"))).collect()
 }
 
-/// `name: Type = "wireName"`, and what serde is told beyond leaving out an optional member without value.
+/// `name: Type = "wireName"`, with serde attributes except those for optional members without a value.
 fn field_line(field: &syn::Field) -> Option<String> {
     let (Visibility::Public(_), Some(name)) = (&field.vis, &field.ident) else { return None };
     let serde = field.attrs.iter().filter(|attribute| attribute.path().is_ident("serde"));
@@ -392,9 +451,9 @@ fn field_line(field: &syn::Field) -> Option<String> {
     let wire = wire.map(|note| note.replace("rename", "")).unwrap_or_default();
     let kind = text(&field.ty);
     let optional = kind.starts_with("Option<");
-    // How an integer or a boolean is decoded goes without saying, and that null is decoded where nothing is.
-    told.retain(|note| !note.starts_with("deserialize_with = \"values::optional"));
-    if let Some(at) = told.iter().position(|note| note == "deserialize_with = \"values::scalars\"") {
+    // The decoding of integers, booleans and null is the same everywhere, so it is not shown.
+    told.retain(|note| !note.starts_with("deserialize_with = \"optional"));
+    if let Some(at) = told.iter().position(|note| note == "deserialize_with = \"scalars\"") {
         told.remove(at);
         match told.iter().position(|note| note == "default") {
             Some(at) if optional => drop(told.remove(at)),
@@ -445,14 +504,14 @@ fn literal(code: impl ToTokens) -> Option<String> {
     literals(code).into_iter().next()
 }
 
-/// Code on one line, without the paths that every reader knows.
+/// Code on one line, without well-known paths.
 fn text(code: impl ToTokens) -> String {
     let mut out = String::new();
     write(code.to_token_stream(), &mut out);
+    let out = out.replace("impl::", "impl ::");
     let known = ["boxed", "collections", "option", "string", "sync", "vec"].map(|module| format!("::std::{module}::"));
-    let ours = ["crate::catalogue::", "crate::client::", "crate::"];
-    let known = known.iter().map(String::as_str);
-    known.chain(ours).fold(out, |text, path| text.replace(path, ""))
+    let ours = ["catalogue::", "client::", "private::", ""].map(|module| format!("::pos_webhooks::{module}"));
+    known.iter().chain(&ours).fold(out, |text, path| text.replace(path, ""))
 }
 
 fn write(tokens: TokenStream, out: &mut String) {

@@ -1,4 +1,4 @@
-//! What `pos-webhooks listen` costs a machine, as a ratio from one run.
+//! Measures the processor time of `pos-webhooks listen`, as a ratio from one run.
 //!
 //! `cargo bench -p pos-webhooks-cli`: the same generator keeps 64 connections busy with signed deliveries, in
 //! turn with `listen` and with an axum handler that reads the body and answers 200, each a process of its own whose CPU
@@ -30,7 +30,7 @@ fn main() {
     if arguments.iter().any(|argument| argument == "--baseline") {
         return runtime().block_on(baseline());
     }
-    // `cargo test --benches` only wants to know that it runs.
+    // `cargo test --benches` only checks that the benchmark runs.
     let (rounds, round) = match arguments.iter().any(|argument| argument == "--bench") {
         true => (ROUNDS, ROUND),
         false => (1, Duration::from_millis(50)),
@@ -142,7 +142,7 @@ async fn converse(address: SocketAddr, request: Arc<[u8]>, over: Arc<AtomicBool>
     while !over.load(Ordering::Relaxed) {
         let start = Instant::now();
         stream.write_all(&request).await.expect("a request");
-        // Answers have no body and fit a packet.
+        // Responses do not have a body, and fit a packet.
         let read = stream.read(&mut buffer).await.expect("an answer");
         assert!(buffer[..read].starts_with(b"HTTP/1.1 200 OK") && buffer[..read].ends_with(b"\r\n\r\n"));
         times.push(start.elapsed());
@@ -192,7 +192,7 @@ fn memory(folder: &Path, append: &Path, minutes: u32) {
         let now = listen.memory_kib();
         let first = *first.get_or_insert(now);
         println!("minute {minute}: {requests} requests, {now} KiB, {:+} KiB since minute 1", now as i64 - first as i64);
-        // The disk is not what this is about.
+        // The speed of the disk is not measured.
         File::options().write(true).open(append).and_then(|file| file.set_len(0)).expect("a file");
     }
 }

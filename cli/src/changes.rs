@@ -1,4 +1,4 @@
-//! What usually happens to a delivery between its provider and a file.
+//! The changes that often happen to a delivery between its provider and a file.
 
 use base64::Engine as _;
 use base64::alphabet;
@@ -7,9 +7,10 @@ use pos_webhooks::Secret;
 use pos_webhooks::verify::VerifyError;
 
 use crate::input::{Head, after_head};
+use crate::json_text::{compact, indented, parts, spaced};
 use crate::verification::{Captured, Change, With};
 
-/// Everything that may explain why a delivery is refused, each once.
+/// Every change that may explain why a delivery is refused, each once.
 pub fn changes(delivery: &Captured<'_>, secrets: &[Secret], error: &VerifyError) -> Vec<Change> {
     let mut changes = delivery.changes();
     changes.extend(of_head(delivery.head));
@@ -43,13 +44,13 @@ fn to_body((what, body): (&str, Vec<u8>)) -> Change {
     Change { what: what.to_owned(), with: With::Body(body) }
 }
 
-/// Of which padding may be left out.
+/// Base64 with or without padding.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// A body that was stored in another form than it came in.
+/// Bodies that were stored in another form than they were received in.
 fn of_bytes(body: &[u8]) -> impl Iterator<Item = Change> {
     let wide = match body {
         [0xff, 0xfe, text @ ..] => Some((text, u16::from_le_bytes as fn([u8; 2]) -> u16)),
@@ -72,7 +73,7 @@ fn of_bytes(body: &[u8]) -> impl Iterator<Item = Change> {
     let changes = [
         ("without the head of the request in front of the body", after_head(body).map(<[u8]>::to_vec)),
         ("decoded from Base64", decoded),
-        // What writes UTF-16 ends its lines too.
+        // Programs that write UTF-16 also end the last line.
         ("in UTF-8 in place of UTF-16", wide.map(|text| text.trim_end().into())),
         ("in UTF-8 in place of Latin-1", latin.map(String::into)),
     ];
@@ -94,7 +95,7 @@ fn of_text(text: &str) -> impl Iterator<Item = Change> {
         changes.into_iter().filter_map(|(what, body)| Some(to_body((what, body?.into_bytes())))).collect();
     let unended = unended.unwrap_or(text);
     let compact = compact(unended);
-    // What the form itself is called, and what it is called behind a writer.
+    // The name of the form alone, and its name after that of a writer.
     let forms = [
         Some(("", "", unended.to_owned())),
         Some((
@@ -107,58 +108,61 @@ fn of_text(text: &str) -> impl Iterator<Item = Change> {
             ", and a space after each `:` and `,`",
             spaced(&compact),
         )),
-        indented(&compact, 2).map(|text| ("with the body indented by 2 spaces", ", indented by 2 spaces", text)),
-        indented(&compact, 4).map(|text| ("with the body indented by 4 spaces", ", indented by 4 spaces", text)),
+        indented(&compact, 2, REWRITTEN_BYTES)
+            .map(|text| ("with the body indented by 2 spaces", ", indented by 2 spaces", text)),
+        indented(&compact, 4, REWRITTEN_BYTES)
+            .map(|text| ("with the body indented by 4 spaces", ", indented by 4 spaces", text)),
     ];
     for (form, behind, text) in forms.into_iter().flatten() {
         if !form.is_empty() {
             changes.push(to_body((form, text.clone().into_bytes())));
         }
         if text.len() <= REWRITTEN_BYTES {
-            changes.extend(WRITERS.iter().map(|writer| Change {
-                what: format!("with {}{behind}", writer.what),
-                with: With::Body(writer.write(&text).into_bytes()),
+            changes.extend(STYLES.iter().map(|style| Change {
+                what: format!("with {}{behind}", style.what),
+                with: With::Body(style.write(&text).into_bytes()),
             }));
         }
     }
     changes.into_iter().filter(move |_| !text.is_empty())
 }
 
-/// Far more than any provider delivers, and little enough to be written in many ways.
+/// The maximum size of a body that is rewritten: far more than any provider delivers, and small enough to be rewritten
+/// in many ways.
 const REWRITTEN_BYTES: usize = 1 << 20;
 
-/// How the texts of JSON can be written, all of which mean the same.
-struct Writer {
+/// A way to write the strings of JSON. All ways have the same meaning.
+struct JsonStyle {
     what: &'static str,
     slash: &'static str,
-    /// What is escaped though it need not be.
+    /// The characters that are escaped although they need not be.
     escaped: fn(char) -> bool,
     upper: bool,
 }
 
-/// Of two that write a body alike, the first is named.
-static WRITERS: [Writer; 6] = [
-    Writer { what: "no escapes but those that JSON needs", slash: "/", escaped: |_| false, upper: false },
-    Writer {
+/// The writers. If two write a body alike, the first one is named.
+static STYLES: [JsonStyle; 6] = [
+    JsonStyle { what: "no escapes but those that JSON needs", slash: "/", escaped: |_| false, upper: false },
+    JsonStyle {
         what: "`\\u` escapes for all but ASCII, as Python writes JSON",
         slash: "/",
         escaped: |character| !character.is_ascii(),
         upper: false,
     },
-    Writer { what: "`\\/` for each `/`", slash: "\\/", escaped: |_| false, upper: false },
-    Writer {
+    JsonStyle { what: "`\\/` for each `/`", slash: "\\/", escaped: |_| false, upper: false },
+    JsonStyle {
         what: "`\\/` for each `/` and `\\u` escapes for all but ASCII, as PHP writes JSON",
         slash: "\\/",
         escaped: |character| !character.is_ascii(),
         upper: false,
     },
-    Writer {
+    JsonStyle {
         what: "`\\u` escapes for all but ASCII and for quotes, `<`, `>`, `&` and `+`, as .NET writes JSON",
         slash: "/",
         escaped: |character| !character.is_ascii() || matches!(character, '"' | '\'' | '`' | '<' | '>' | '&' | '+'),
         upper: true,
     },
-    Writer {
+    JsonStyle {
         what: "`\\u` escapes for `<`, `>` and `&`, as Go writes JSON",
         slash: "/",
         escaped: |character| matches!(character, '<' | '>' | '&' | '\u{2028}' | '\u{2029}'),
@@ -166,7 +170,7 @@ static WRITERS: [Writer; 6] = [
     },
 ];
 
-impl Writer {
+impl JsonStyle {
     fn write(&self, json: &str) -> String {
         let mut written = String::with_capacity(json.len());
         for (is_text, part) in parts(json) {
@@ -206,7 +210,7 @@ impl Writer {
     }
 }
 
-/// What editors, shells and copying put around a secret.
+/// Removes characters that editors, shells and copying put around a secret.
 fn of_secrets(secrets: &[Secret]) -> Option<Change> {
     let around = |character: char| character.is_whitespace() || matches!(character, '"' | '\'' | '\u{feff}');
     let inner = |secret: &Secret| Secret::from(secret.expose().trim_matches(around));
@@ -217,7 +221,7 @@ fn of_secrets(secrets: &[Secret]) -> Option<Change> {
     })
 }
 
-/// The end of the replay window that the delivery missed.
+/// The time at which the delivery would be at the end of the replay window.
 fn of_clock(delivery: &Captured<'_>, error: &VerifyError) -> Option<Change> {
     let at = match error {
         VerifyError::Stale { by } => delivery.at.checked_sub(*by),
@@ -225,65 +229,4 @@ fn of_clock(delivery: &Captured<'_>, error: &VerifyError) -> Option<Change> {
         _ => return None,
     };
     at.ok().map(|at| Change { what: format!("with --at {at}"), with: With::At(at) })
-}
-
-/// JSON without the white space that means nothing; all else, numbers too, stays as it is.
-pub fn compact(json: &str) -> String {
-    let white = |character: char| character.is_ascii_whitespace();
-    parts(json).map(|(is_text, part)| if is_text { part.to_owned() } else { part.replace(white, "") }).collect()
-}
-
-/// Compact JSON with a space between its values.
-fn spaced(json: &str) -> String {
-    let spaced = |part: &str| part.replace(':', ": ").replace(',', ", ");
-    parts(json).map(|(is_text, part)| if is_text { part.to_owned() } else { spaced(part) }).collect()
-}
-
-/// Compact JSON as most programs print it for people; `None` where that is too long.
-fn indented(json: &str, by: usize) -> Option<String> {
-    let (mut depth, mut written) = (0_usize, String::new());
-    for (is_text, mut rest) in parts(json) {
-        while let Some(first) = rest.chars().next() {
-            let (token, after) = rest.split_at_checked(if is_text { rest.len() } else { first.len_utf8() })?;
-            rest = after;
-            let closes = matches!(token, "}" | "]");
-            depth = depth.saturating_sub(closes.into());
-            if written.ends_with(',') || written.ends_with(['{', '[']) != closes {
-                written.push('\n');
-                written.extend(std::iter::repeat_n(' ', by * depth));
-            }
-            written += token;
-            match token {
-                "{" | "[" => depth += 1,
-                ":" => written.push(' '),
-                _ => {}
-            }
-            if written.len() > REWRITTEN_BYTES {
-                return None;
-            }
-        }
-    }
-    Some(written)
-}
-
-/// The texts of JSON with their quotes, and what is between them.
-fn parts(json: &str) -> impl Iterator<Item = (bool, &str)> {
-    let mut rest = json;
-    std::iter::from_fn(move || {
-        let is_text = rest.starts_with('"');
-        let end = if is_text {
-            let mut escaped = true;
-            rest.find(|character| {
-                let ends = character == '"' && !escaped;
-                escaped = character == '\\' && !escaped;
-                ends
-            })
-            .map(|quote| quote + 1)
-        } else {
-            rest.find('"')
-        };
-        let (part, after) = rest.split_at_checked(end.unwrap_or(rest.len()))?;
-        rest = after;
-        (!part.is_empty()).then_some((is_text, part))
-    })
 }

@@ -7,34 +7,36 @@ use std::process::ExitCode;
 
 use clap::Args;
 use http::Uri;
+use pos_webhooks::Json;
 use pos_webhooks::catalogue::{EventNamePlace, Provider};
-use pos_webhooks::{Json, PROVIDERS};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::changes::compact;
+use crate::console::{complain, print, warn};
 use crate::input::{self, Head};
-use crate::options::unknown_event;
+use crate::json_text::compact;
+use crate::options::{self, unknown_event};
+use crate::providers;
 use crate::report::Plain;
-use crate::{Stop, complain, print, warn};
+use crate::stop::Stop;
 
-/// Decode a payload: which event it is, and what identifies it
+/// Decode a payload: report its event and its idempotency key
 ///
-/// Decodes as a receiver does: members, values and events that are not documented are accepted. It proves nothing
-/// about where the payload comes from; that is what `verify` is for.
+/// Decodes as a receiver does: members, values and events that are not documented are accepted. Decoding does not prove
+/// where the payload comes from; use `verify` for that.
 #[derive(Args)]
 #[command(after_long_help = format!("\
 Output, one line:
   {{\"event\":\"NAME\",\"known\":true,\"idempotency_key\":\"…\",\"payload\":{{…}}}}
-`event` is null where nothing says which it is. `known` says whether the event is documented. `idempotency_key` is the \
-same for every delivery of one event. It is null where nothing documented identifies the event, and where a member that \
-does is missing, null or blank. \
-`payload` is what was received, without the white space between its values; numbers and texts stay to the letter. Only an \
-escape for half of a character (`\\ud83c` alone), at which many programs stop, gets a second backslash.
+`event` is null if the event is not known. `known` is true if the event is documented. `idempotency_key` is the \
+same for every delivery of one event. It is null if the documents do not say what identifies the event, and if a member \
+of the key is missing, null or blank. \
+`payload` is the payload without the white space between its values; numbers and strings keep their text. Only the \
+escape of a lone surrogate (`\\ud83c` alone), which many programs do not accept, gets a second backslash.
 
-Which event it is:
+Where the event is named:
 {providers}
---event comes before all of these. An option that makes no difference is noted on standard error.
+--event takes precedence over these. A warning on standard error names options that have no effect.
 
 Examples:
   pos-webhooks decode vipps body.json | jq -r .idempotency_key
@@ -42,52 +44,53 @@ Examples:
   pos-webhooks decode mypos --headers headers.txt < body.json
 
 Exit status:
-  0  It decodes, though perhaps as an event that is not documented yet.
-  1  It does not decode: the text is not JSON, or a member is missing or of another type. The error
-     says where.
-  2  Wrong usage, or an input could not be read or the output not be written.", providers = providers()))]
+  0  The payload was decoded, possibly as an event that is not documented yet.
+  1  The payload cannot be decoded: the text is not JSON, or a member is missing or of another type.
+     The error says where.
+  2  Wrong usage, or an input could not be read, or the output could not be written.", providers = providers()))]
 pub struct Arguments {
-    /// Whose payload it is
-    #[arg(value_name = "PROVIDER", value_parser = crate::provider())]
+    /// The provider of the payload
+    #[arg(value_name = "PROVIDER", value_parser = options::provider())]
     provider: &'static Provider,
 
-    /// Event; needed where the delivery does not say
+    /// Event; required if the delivery does not name it
     #[arg(long, value_name = "NAME")]
     event: Option<String>,
 
-    /// URL of the delivery; needed where it names the event
+    /// URL of the delivery; required if the URL names the event
     #[arg(long)]
     url: Option<String>,
 
-    /// File with the delivery's headers; needed where they name the event. - is standard input
+    /// File with the delivery's headers; required if a header names the event. - is standard input
     ///
-    /// It is read as by `pos-webhooks verify`.
+    /// The format is that of `pos-webhooks verify`.
     #[arg(long)]
     headers: Option<PathBuf>,
 
-    /// File with the payload, at most 16 MiB; none, or -, is standard input
+    /// File with the payload, at most 16 MiB; by default, or with -, standard input
     #[arg(default_value = "-", hide_default_value = true)]
     body: PathBuf,
 }
 
-/// A line per provider: where a delivery says which event it is.
+/// One line for each provider: where a delivery names its event.
 fn providers() -> String {
+    let width = providers::width();
     let line = |provider: &&'static Provider| {
         let place = match provider.event_name {
-            Some(EventNamePlace::Body) if provider.own_names.is_empty() => "The payload says.".to_owned(),
+            Some(EventNamePlace::Body) if provider.own_names.is_empty() => "In the payload.".to_owned(),
             Some(EventNamePlace::Body) => format!(
-                "The payload says; where no such payload is documented, its member {} does.",
+                "In the payload; for an undocumented payload, in its member {}.",
                 provider.own_names.join(" or ").trim_start_matches('/'),
             ),
-            Some(EventNamePlace::Header(name)) => format!("The header {name} says: give --headers."),
+            Some(EventNamePlace::Header(name)) => format!("In the header {name}: give --headers."),
             Some(EventNamePlace::LastPathSegment) => {
-                "The last segment of the URL's path says: give --url, or --headers with a request line.".to_owned()
+                "In the last segment of the URL's path: give --url, or --headers with a request line.".to_owned()
             }
-            _ => "Nothing says: give --event, what the webhook was registered for.".to_owned(),
+            _ => "Not in the delivery: give --event, the event that the webhook was registered for.".to_owned(),
         };
-        format!("  {:9}{place}", provider.name)
+        format!("  {:width$}{place}", provider.name)
     };
-    PROVIDERS.iter().map(line).collect::<Vec<_>>().join("\n")
+    providers::all().iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 #[derive(Serialize)]
@@ -126,16 +129,16 @@ fn decode(provider: &'static Provider, named: Option<String>, body: &[u8]) -> Re
     if let (Some(named), Some(identified)) = (&named, &identified)
         && named != identified
     {
-        warn(format_args!("the payload is that of {}, not of --event", Plain(identified)));
+        warn(format_args!("the payload is of the event {}, not of --event", Plain(identified)));
     }
     let event = named.filter(|name| !name.trim().is_empty()).or(identified);
     let decoded = provider.decode(event.as_deref().unwrap_or_default(), body)?;
-    // Models ignore unknown members, which need not even be text.
+    // Models ignore unknown members, which need not be valid UTF-8.
     let payload = RawValue::from_string(without_halves(&compact(Json::try_from(body)?.as_str())))?;
     Ok(Decoded { event, known: decoded.known, idempotency_key: decoded.idempotency_key, payload })
 }
 
-/// JSON in which an escape for half of a character is text.
+/// JSON in which the escape of a lone surrogate has a second backslash.
 fn without_halves(json: &str) -> String {
     let unit = |escape: &str| u16::from_str_radix(escape.strip_prefix("\\u")?.get(..4)?, 16).ok();
     let is_pair = |first, rest: &str| {
@@ -162,7 +165,7 @@ fn without_halves(json: &str) -> String {
     written + rest
 }
 
-/// What the delivery says of its event beside the payload; `None` where that is the payload's part.
+/// The event's name, from outside of the payload; `None` if the payload identifies the event.
 fn name(Arguments { provider, url, .. }: &Arguments, head: &Head) -> Result<Option<String>, Stop> {
     let missing = |what: String| Err(Stop::Usage(format!("{} {what}, or --event", provider.name)));
     match provider.event_name {
@@ -170,9 +173,7 @@ fn name(Arguments { provider, url, .. }: &Arguments, head: &Head) -> Result<Opti
         Some(EventNamePlace::Header(name)) => match &head.values(name).collect::<Vec<_>>()[..] {
             [] => missing(format!("names the event in the header `{name}`; give --headers with it")),
             [value] => Ok(Some(String::from_utf8_lossy(value).into_owned())),
-            _ => {
-                missing(format!("names the event in the header `{name}`, which is there more than once; give it once"))
-            }
+            _ => missing(format!("names the event in the header `{name}`, which occurs more than once; give it once")),
         },
         Some(EventNamePlace::LastPathSegment) => {
             let uri = url.as_deref().or(head.target.as_deref()).and_then(|url| url.parse::<Uri>().ok());
@@ -185,7 +186,7 @@ fn name(Arguments { provider, url, .. }: &Arguments, head: &Head) -> Result<Opti
         _ => {
             let names: Vec<_> = provider.events.iter().map(|event| event.name).collect();
             Err(Stop::Usage(format!(
-                "a delivery of {} does not say which event it is; give --event, what the webhook was registered for: {}",
+                "a delivery of {} does not name its event; give --event with the event that the webhook was registered for: {}",
                 provider.name,
                 names.join(", ")
             )))
@@ -199,7 +200,7 @@ fn note_unused(Arguments { provider, event, url, headers, .. }: &Arguments) {
     let in_headers = matches!(place, Some(EventNamePlace::Header(_))) || in_path && url.is_none();
     for (option, unused) in [("--url", url.is_some() && !in_path), ("--headers", headers.is_some() && !in_headers)] {
         if unused {
-            warn(format_args!("{option} makes no difference to which event this is"));
+            warn(format_args!("{option} has no effect: it does not name the event"));
         }
     }
 }

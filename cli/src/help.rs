@@ -1,4 +1,4 @@
-//! Text that fits the terminal. clap wraps lines as well, but knows of no columns and of no commands.
+//! Fits help texts to the terminal. clap wraps lines as well, but does not support columns and commands.
 
 use std::env;
 
@@ -6,13 +6,14 @@ use clap::Command;
 use textwrap::core::Word;
 use textwrap::{Options, WordSeparator, WordSplitter};
 
-/// The widest word of an example fits in it. A narrower terminal wraps by itself, which keeps a command whole.
+/// The minimum width, which fits the widest word of an example. A narrower terminal wraps lines itself, which keeps
+/// commands whole.
 const NARROWEST: usize = 60;
 
-/// An option and its value stay on one line up to this length, which fits the narrowest terminal.
+/// An option and its value stay on one line up to this length, which fits the minimum width.
 const TOGETHER: usize = NARROWEST - 8;
 
-/// Where the output is not a terminal.
+/// The width if the output is not a terminal.
 const DEFAULT: usize = 100;
 
 pub fn width() -> usize {
@@ -45,13 +46,14 @@ pub fn laid_out(command: Command) -> Command {
     command.mut_subcommands(laid_out)
 }
 
-/// Breaks the lines of a text anew.
+/// Wraps the lines of a text.
 ///
-/// Lines that are not indented are prose; what is indented by two spaces is a line of its own. Its text may be in a column,
-/// behind two spaces or more, and goes on below. Under `Examples:` it is a command, which is broken as a shell reads it,
-/// where it is broken already and where it is too long. Under `Configuration…:` it stays as it is.
+/// Lines that are not indented are prose. A line that is indented by two spaces is kept as a separate line. Its text
+/// may be in a column after two spaces or more, and is wrapped in that column. Under `Examples:` such a line is a
+/// command, which is broken with backslashes: where it is broken already, and where it is too long. Under
+/// `Configuration…:` it is not changed.
 fn lay_out(text: &str, width: usize) -> String {
-    // Each with the column that it goes on in; a command has none.
+    // Each block has the column in which it is wrapped; a command does not have one.
     let mut blocks: Vec<(Option<usize>, String)> = Vec::new();
     let mut heading = "";
     for line in text.lines() {
@@ -85,15 +87,15 @@ fn lay_out(text: &str, width: usize) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// What is not in the first column goes on in the given one. A command in grave accents stays on its line.
+/// Wraps a text in the given column. A command in backticks stays on one line.
 pub fn fill(text: &str, width: usize, column: usize) -> String {
     let (start, text) = text.split_at_checked(column).unwrap_or(("", text));
     let indent = " ".repeat(column);
     textwrap::fill(text, options(width, start, &indent, |line| Box::new(words(line, &['`'], false))))
 }
 
-/// Breaks the lines of a message at the width of the terminal, and never inside a word. What is to be copied stays whole:
-/// usage, and lines that are quoted.
+/// Wraps the lines of a message at the width of the terminal, never inside a word. Usage and quoted lines are not
+/// wrapped, so that they can be copied.
 pub fn fitted(text: &str) -> String {
     let width = width();
     let lines = text.split('\n').map(|line| {
@@ -127,7 +129,7 @@ fn options<'a>(width: usize, first: &'a str, indent: &'a str, words: Words) -> O
         .word_splitter(WordSplitter::NoHyphenation)
 }
 
-/// Words with the spaces after them. What is between quotes is one word; in a command, so are an option and its value.
+/// Words with the spaces after them. A quoted text is one word; in a command, so are an option and its value.
 fn words<'a>(line: &'a str, quotes: &'static [char], command: bool) -> impl Iterator<Item = Word<'a>> + 'a {
     let mut rest = line;
     std::iter::from_fn(move || {

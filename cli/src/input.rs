@@ -1,4 +1,4 @@
-//! What the commands read: payloads, the headers of deliveries, and secrets.
+//! Reads payloads, the headers of deliveries, and secrets.
 
 use std::fmt::Display;
 use std::fs::File;
@@ -9,11 +9,13 @@ use http::header::HOST;
 use http::{HeaderName, HeaderValue};
 use pos_webhooks::Secret;
 
-use crate::Stop;
+use crate::stop::Stop;
 
-/// Far more than any provider delivers, and little enough to be kept.
+/// The maximum size of a payload: far more than any provider delivers, and small enough to be kept in memory.
 const PAYLOAD_BYTES: u64 = 16 << 20;
 const HEADERS_BYTES: u64 = 1 << 20;
+/// The maximum size of a specification, which is many times that of any provider.
+const SPECIFICATION_BYTES: u64 = 4 << 20;
 const SECRET_BYTES: u64 = 64 << 10;
 
 pub const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
@@ -21,7 +23,7 @@ pub const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 /// The head of a captured delivery.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Head {
-    /// Path and query of the request line, where there is one.
+    /// The path and query of the request line, if there is one.
     pub target: Option<String>,
     pub headers: Vec<(String, Vec<u8>)>,
 }
@@ -32,7 +34,7 @@ impl Head {
         self.headers.iter().filter(same).map(|(_, value)| value.as_slice())
     }
 
-    /// With the headers for CGI variables as well: `x-ms-date` for `HTTP_X_MS_DATE`.
+    /// Adds the headers of CGI variables, such as `x-ms-date` for `HTTP_X_MS_DATE`.
     pub fn with_cgi(&self) -> Self {
         let mut head = self.clone();
         for (name, value) in &self.headers {
@@ -64,18 +66,23 @@ pub fn payload(file: &Path) -> Result<Vec<u8>, Stop> {
     read(file, PAYLOAD_BYTES)
 }
 
-/// One newline at the end of the file is not part of the secret, and a byte order mark at its beginning is not either.
+pub fn specification(file: &Path) -> Result<String, Stop> {
+    String::from_utf8(read(file, SPECIFICATION_BYTES)?).map_err(|_| unusable(file, "the document is not UTF-8 text"))
+}
+
+/// Reads a secret, without one newline at the end of the file and without a byte order mark at its beginning.
 pub fn secret(file: &Path) -> Result<Secret, Stop> {
-    let text = String::from_utf8(read(file, SECRET_BYTES)?).map_err(|_| unusable(file, "a secret is text in UTF-8"))?;
+    let text =
+        String::from_utf8(read(file, SECRET_BYTES)?).map_err(|_| unusable(file, "the secret is not UTF-8 text"))?;
     let secret = text.strip_suffix('\n').map_or(text.as_str(), |text| text.strip_suffix('\r').unwrap_or(text));
     let secret = without_mark(secret);
     if secret.trim().is_empty() {
-        return Err(unusable(file, "there is no secret in it"));
+        return Err(unusable(file, "the file does not contain a secret"));
     }
     Ok(Secret::from(secret))
 }
 
-/// Text as it was before an editor put a byte order mark in front.
+/// The text without a byte order mark.
 pub fn without_mark(text: &str) -> &str {
     text.trim_start_matches('\u{feff}')
 }
@@ -98,10 +105,11 @@ fn unusable(file: &Path, why: impl Display) -> Stop {
     Stop::Input(format!("{}: {why}", file.display()))
 }
 
-/// The last block of `Name: value` lines; or the line at fault and what is wrong with it, without its text.
+/// Parses the last block of `Name: value` lines. The error has the number of the invalid line and what is wrong with
+/// it, but not its text.
 ///
-/// Other forms of captures are read as well: a whole request, of which the body is left out, what `curl -v` shows of one, the
-/// pseudo-headers of HTTP/2, and CGI variables as `env` lists them.
+/// Other forms of captures are supported as well: a whole request, whose body is ignored, the request in the output of
+/// `curl -v`, the pseudo-headers of HTTP/2, and CGI variables as `env` prints them.
 fn parse_head(text: &[u8]) -> Result<Head, (usize, &'static str)> {
     let (mut head, mut authority, mut ended) = (Head::default(), None, false);
     let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
@@ -124,7 +132,8 @@ fn parse_head(text: &[u8]) -> Result<Head, (usize, &'static str)> {
         } else if ended {
             break;
         } else if line.starts_with(b" ") || line.starts_with(b"\t") {
-            let (_, value) = head.headers.last_mut().ok_or((number, "continues no header"))?;
+            let (_, value) =
+                head.headers.last_mut().ok_or((number, "it continues a header, but there is none before it"))?;
             value.push(b' ');
             value.extend(line.trim_ascii());
         } else if let Some((name, value)) = pseudo_header(line) {
@@ -148,21 +157,21 @@ fn parse_head(text: &[u8]) -> Result<Head, (usize, &'static str)> {
     Ok(head)
 }
 
-/// A line such as `:path: /hooks`, without the colon in front.
+/// Parses a line such as `:path: /hooks`, and returns the name without the colon in front.
 fn pseudo_header(line: &[u8]) -> Option<(&str, &str)> {
     let (name, value) = std::str::from_utf8(line).ok()?.strip_prefix(':')?.split_once(':')?;
     let known = matches!(name, "method" | "scheme" | "authority" | "path" | "protocol" | "status");
     known.then(|| (name, value.trim()))
 }
 
-/// Where the name of a line such as `HTTP_X_MS_DATE=Sat, 21 Nov 2026 12:00:00 GMT` ends.
+/// The end of the name in a line such as `HTTP_X_MS_DATE=Sat, 21 Nov 2026 12:00:00 GMT`.
 fn variable_name(line: &[u8]) -> Option<usize> {
     let end = line.iter().position(|byte| *byte == b'=')?;
     let name = line.get(..end)?;
     name.iter().all(|byte| matches!(byte, b'A'..=b'Z' | b'0'..=b'9' | b'_')).then_some(end)
 }
 
-/// Where the body begins in a whole request.
+/// The body of a whole request.
 pub fn after_head(request: &[u8]) -> Option<&[u8]> {
     let mut headers = [httparse::EMPTY_HEADER; 128];
     match httparse::Request::new(&mut headers).parse(request).ok()? {
@@ -171,7 +180,8 @@ pub fn after_head(request: &[u8]) -> Option<&[u8]> {
     }
 }
 
-/// Whether a status or request line begins a new block here; of a request line the path and query.
+/// Whether the line is a status or request line, which begins a new block. For a request line, returns its path and
+/// query.
 fn start_line(line: &[u8]) -> Option<Option<String>> {
     let line = std::str::from_utf8(line).ok()?;
     if line.starts_with("HTTP/") {

@@ -1,12 +1,13 @@
-//! Newline-delimited payloads, many at a time.
+//! Reads newline-delimited payloads in chunks.
 
 use std::io::{self, BufRead, BufReader, Read};
 use std::ops::Range;
 
-/// A chunk is about as long, or one payload.
+/// The approximate size of a chunk in bytes. A longer payload is a chunk of its own.
 const BUFFER: usize = 256 << 10;
 
-/// Payloads per chunk. Bounds what its reports take: those of `{}` are hundreds of times as long as it.
+/// The maximum number of payloads per chunk. It limits the size of the reports: that of `{}` is hundreds of times as
+/// long as the payload.
 const PAYLOADS: usize = 1024;
 
 pub struct Lines<R> {
@@ -22,9 +23,9 @@ pub struct Chunk {
 }
 
 pub struct Line {
-    /// Counted from 1.
+    /// The line number, counted from 1.
     pub number: u64,
-    /// Where it stands in the chunk's bytes; `None` where it was too long to be kept.
+    /// The place in the chunk's bytes; `None` if the payload was too long to be kept.
     pub place: Option<Range<usize>>,
 }
 
@@ -33,10 +34,10 @@ impl<R: Read> Lines<R> {
         Self { reader: BufReader::with_capacity(BUFFER, reader), max_bytes, line: 0 }
     }
 
-    /// The next payloads; `None` at the end.
+    /// Returns the next payloads; `None` at the end.
     ///
-    /// Waits for the first of them only, so that payloads are reported as they arrive, and an input that fails has all
-    /// of its complete lines reported.
+    /// This waits only for the first payload, so that payloads are reported as they arrive. If reading fails, all
+    /// complete lines before the failure are still reported.
     pub fn next_chunk(&mut self) -> io::Result<Option<Chunk>> {
         let mut chunk = Chunk { bytes: Vec::with_capacity(BUFFER), payloads: Vec::new() };
         while chunk.payloads.is_empty() || self.has_line() && chunk.payloads.len() < PAYLOADS {
@@ -54,7 +55,7 @@ impl<R: Read> Lines<R> {
     /// Adds one line to the chunk unless it is blank; `false` at the end of the input.
     fn next_line(&mut self, chunk: &mut Chunk) -> io::Result<bool> {
         let start = chunk.bytes.len();
-        // `\r\n` does not count.
+        // The line break is not counted.
         let most = self.max_bytes.saturating_add(2);
         let read = (&mut self.reader).take(most as u64).read_until(b'\n', &mut chunk.bytes)?;
         if read == 0 {

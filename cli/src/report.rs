@@ -1,4 +1,4 @@
-//! What was found out about one payload, for people or for programs.
+//! Reports the result of validating a payload, for people or for programs.
 
 use std::fmt::{self, Write as _};
 use std::io::{self, Write as _};
@@ -10,13 +10,13 @@ use serde::Serialize;
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// Lines to read and to grep
+    /// Lines of text
     Human,
-    /// One JSON object per payload and line
+    /// One JSON object per payload, one per line
     Json,
 }
 
-/// How payloads are checked and reported.
+/// Checks payloads and writes reports.
 pub struct Checker {
     pub provider: &'static Provider,
     pub name: String,
@@ -31,7 +31,7 @@ struct Report<'a> {
     valid: bool,
     #[serde(flatten)]
     outcome: Checked,
-    /// There are more violations than these.
+    /// Whether there are more violations than these.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     truncated: bool,
 }
@@ -39,34 +39,34 @@ struct Report<'a> {
 #[derive(Serialize)]
 #[serde(rename_all = "lowercase")]
 enum Checked {
-    Violations(Vec<Violation>),
-    Error(Error),
+    Violations(Vec<ViolationLine>),
+    Error(PayloadError),
 }
 
 #[derive(Serialize)]
-struct Violation {
+struct ViolationLine {
     pointer: String,
     keyword: String,
     message: String,
 }
 
-/// Why there is nothing to hold against the schema.
+/// The reason why the payload cannot be validated.
 #[derive(Serialize)]
-pub struct Error {
+pub struct PayloadError {
     pub line: usize,
     pub column: usize,
     pub message: String,
 }
 
 impl Checker {
-    /// Checks a payload, or what was in its place, and writes the report; whether it is valid.
+    /// Checks a payload, or reports why there is none, and returns whether it is valid.
     ///
-    /// `line` is the line it stands on, where every line is a payload.
+    /// `line` is the number of its line, if every line is a payload.
     pub fn check(
         &self,
         source: &str,
         line: Option<u64>,
-        payload: Result<&[u8], Error>,
+        payload: Result<&[u8], PayloadError>,
         out: &mut Vec<u8>,
     ) -> io::Result<bool> {
         let mut truncated = false;
@@ -77,9 +77,9 @@ impl Checker {
                 Checked::Violations(found.into_iter().map(|violation| self.violation(violation)).collect())
             }
             Ok(Err(Invalid::NotJson(error))) => {
-                Checked::Error(Error { line: error.line, column: error.column, message: error.message })
+                Checked::Error(PayloadError { line: error.line, column: error.column, message: error.message })
             }
-            Ok(Err(other)) => Checked::Error(Error { line: 1, column: 0, message: other.to_string() }),
+            Ok(Err(other)) => Checked::Error(PayloadError { line: 1, column: 0, message: other.to_string() }),
             Err(error) => Checked::Error(error),
         };
         let valid = matches!(&outcome, Checked::Violations(violations) if violations.is_empty());
@@ -94,23 +94,23 @@ impl Checker {
         Ok(valid)
     }
 
-    fn violation(&self, violation: pos_webhooks::validate::Violation) -> Violation {
+    fn violation(&self, violation: pos_webhooks::validate::Violation) -> ViolationLine {
         let message = if self.show_values { violation.message_with_value().to_owned() } else { violation.message };
-        Violation { pointer: violation.pointer, keyword: violation.keyword, message }
+        ViolationLine { pointer: violation.pointer, keyword: violation.keyword, message }
     }
 }
 
-/// `source:line:column: message`, as compilers write it and editors follow it, with what is known of it.
+/// `source:line:column: message`, the form of compilers that editors recognise, with the parts that are known.
 impl fmt::Display for Report<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let source = Plain(self.source);
         match &self.outcome {
-            // Of a million lines only those that need attention are shown.
+            // With many payloads, only the invalid ones are shown.
             Checked::Violations(violations) if violations.is_empty() && self.line.is_none() => {
                 writeln!(f, "{source}: valid")
             }
             Checked::Violations(violations) => {
-                violations.iter().try_for_each(|Violation { pointer, keyword, message }| {
+                violations.iter().try_for_each(|ViolationLine { pointer, keyword, message }| {
                     write!(f, "{source}:")?;
                     self.line.map_or(Ok(()), |line| write!(f, "{line}:"))?;
                     let pointer = Plain(if pointer.is_empty() { "the root" } else { pointer });
@@ -121,7 +121,7 @@ impl fmt::Display for Report<'_> {
                 }
                 Ok(())
             }
-            Checked::Error(Error { line, column, message }) => {
+            Checked::Error(PayloadError { line, column, message }) => {
                 let line = self.line.unwrap_or(*line as u64);
                 writeln!(f, "{source}:{line}:{column}: {}", Plain(message))
             }
@@ -129,7 +129,15 @@ impl fmt::Display for Report<'_> {
     }
 }
 
-/// Text that stays on its line and leaves the terminal alone, though a payload may have chosen it.
+/// The messages about a single value.
+pub fn reasons(invalid: &Invalid) -> String {
+    match invalid {
+        Invalid::Violations(found) => found.iter().map(|it| it.message.as_str()).collect::<Vec<_>>().join(", "),
+        other => other.to_string(),
+    }
+}
+
+/// Text from a payload, escaped so that it stays on one line and cannot control the terminal.
 pub struct Plain<'a>(pub &'a str);
 
 impl fmt::Display for Plain<'_> {
@@ -142,4 +150,18 @@ impl fmt::Display for Plain<'_> {
             _ => f.write_char(character),
         })
     }
+}
+
+/// The message with those of its causes, each said once.
+pub fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut message = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let text = error.to_string();
+        if !message.contains(&text) {
+            message = format!("{message}: {text}");
+        }
+        cause = error.source();
+    }
+    message
 }

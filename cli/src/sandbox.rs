@@ -1,43 +1,58 @@
-//! The providers on this machine: `pos-webhooks sandbox`.
+//! `pos-webhooks sandbox`: simulates the providers on this machine.
 
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Args;
-use pos_webhooks::sandbox::Sandbox;
 
-use crate::options;
+use crate::console::complain;
+use crate::stop::UNUSABLE;
+use crate::{options, providers};
 
-/// Run all providers on this machine, as they are documented
+/// Simulate all providers on this machine, as they are documented
 ///
-/// Prints one JSON line per provider: `base_url` takes the place of the documented server, and `credentials` are what a client or
-/// a receiver needs. The documented paths are at the address itself as well, for programs in which only the host can be
-/// set. Then it runs until it is ended. Nothing is kept.
+/// Prints one line of JSON for each provider: `base_url` replaces the documented server, and `credentials` has the
+/// credentials for a client or a receiver. The documented paths are at the address itself as well, for programs in
+/// which only the host can be set. The sandbox runs until it is interrupted, and does not store its state.
 ///
-/// A browser at the address without a path shows what is registered, delivers events and shows what became of them. For
-/// scripts there are `/_sandbox/PROVIDER/deliver`, `/_sandbox/PROVIDER/registrations`, `/_sandbox/faults` and
+/// The page at the address without a path shows registrations and deliveries, and has buttons to deliver events.
+/// Scripts can use `/_sandbox/PROVIDER/deliver`, `/_sandbox/PROVIDER/registrations`, `/_sandbox/faults` and
 /// `/_sandbox/log`.
 #[derive(Args)]
 #[command(after_long_help = "\
 Examples:
   pos-webhooks sandbox --listen 127.0.0.1:4010 --seed 1
-      The same address, tokens and ids every time.
+      Uses the same address, tokens and ids every time.
   curl http://127.0.0.1:4010/_sandbox/vipps/deliver --json '{\"event\": \"epayments.payment.captured.v1\"}'
-      Delivers the documented example to whatever is registered for it, and reports each attempt.
+      Delivers the documented example to every registration for the event, and prints each attempt.
   curl http://127.0.0.1:4010/_sandbox/faults --json '{\"answer\": {\"status\": {\"status\": 503}}, \"times\": 2}'
-      The next two calls fail.")]
+      Makes the next two calls fail.")]
 pub struct Arguments {
-    /// Where to listen; port 0 takes a free one
+    /// Address and port to listen on; port 0 chooses a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0", allow_negative_numbers = true)]
     #[arg(value_parser = options::address)]
     listen: SocketAddr,
 
-    /// What tokens, ids, secrets and the choice of faults follow from; random without it
+    /// Seed of tokens, ids, secrets and the choice of faults; random by default
     #[arg(long, allow_negative_numbers = true, value_parser = options::whole(0..=u64::MAX))]
     seed: Option<u64>,
 
-    /// Let deliveries go to other machines; without it they are refused
+    /// Lifetime of the tokens that the sandbox issues for a client id and client secret, in seconds
+    #[arg(long, value_name = "SECONDS", default_value = "3600", allow_negative_numbers = true)]
+    #[arg(value_parser = options::whole(1..=u64::from(u32::MAX)))]
+    token_lifetime: u64,
+
+    /// Hold back later events of a payment while an earlier one is delivered again, if the provider documents that
+    #[arg(long)]
+    hold_back: bool,
+
+    /// Remove registrations whose receiver does not respond for as long as the provider documents
+    #[arg(long)]
+    remove_silent: bool,
+
+    /// Allow deliveries to other machines; by default they are not sent
     #[arg(long)]
     deliver_anywhere: bool,
 }
@@ -45,9 +60,16 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> io::Result<ExitCode> {
     let runtime = tokio::runtime::Runtime::new()?;
     runtime.block_on(async {
-        let mut builder = Sandbox::builder().listen(arguments.listen);
+        let lifetime = Duration::from_secs(arguments.token_lifetime);
+        let mut builder = providers::sandbox().listen(arguments.listen).token_lifetime(lifetime);
         if let Some(seed) = arguments.seed {
             builder = builder.seed(seed);
+        }
+        if arguments.hold_back {
+            builder = builder.hold_back_events();
+        }
+        if arguments.remove_silent {
+            builder = builder.remove_silent_registrations();
         }
         if arguments.deliver_anywhere {
             builder = builder.deliver_anywhere();
@@ -56,8 +78,8 @@ pub fn run(arguments: &Arguments) -> io::Result<ExitCode> {
             Ok(sandbox) => sandbox,
             Err(error) => {
                 let cause = std::error::Error::source(&error).map_or_else(String::new, |cause| format!(": {cause}"));
-                crate::complain(format_args!("{error}{cause}"));
-                return Ok(ExitCode::from(crate::UNUSABLE));
+                complain(format_args!("{error}{cause}"));
+                return Ok(ExitCode::from(UNUSABLE));
             }
         };
         let mut out = io::stdout().lock();

@@ -1,4 +1,4 @@
-//! What a specification says: `pos-webhooks schema`, `spec` and `example`.
+//! `pos-webhooks schema`, `spec` and `example`: print parts of a specification.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -10,29 +10,33 @@ use pos_webhooks::catalogue::{self, Body, Provider, SchemaKind};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::{print, warn};
+use crate::console::{print, warn};
+use crate::fidelity::Entry;
+use crate::help;
+use crate::json_text::indented;
+use crate::options::{check_value, provider};
 
-/// List what can be validated, or print one JSON Schema
+/// List events and schemas, or print one JSON Schema
 ///
 /// Without NAME, prints every event and schema with its kind and description. With NAME, prints its JSON Schema
-/// (draft-07). It refers to nothing outside itself, and other validators can use it as it is: a format that only these
-/// documents know is given as a pattern. `validate` also checks that the day of the week is the date's.
+/// (draft-07). The schema is self-contained and can be used with other validators: formats that only these documents
+/// use are replaced by patterns. Unlike the pattern of HTTP dates, `validate` also checks the day of the week.
 #[derive(Args)]
 #[command(after_long_help = "\
 Kinds:
-  event     What the provider delivers
-  sent      What is sent to the provider: requests, answers to deliveries, and parts of these
-  received  What the provider sends: deliveries, answers to requests, and parts of these
-  answer    An answer to a request that is not a schema of its own, such as a bare array
+  event     The payload of an event
+  sent      Sent to the provider: requests, responses to deliveries, and parts of these
+  received  Sent by the provider: deliveries, responses to requests, and parts of these
+  response  A response to a request that does not have a named schema, such as a bare array
 
-With ajv, `require(\"ajv-formats\")(ajv)` adds the formats, such as `date` and `uri`; ajv itself has none.
+For ajv, add the formats, such as `date` and `uri`, with `require(\"ajv-formats\")(ajv)`.
 
 Examples:
   pos-webhooks schema vipps
   pos-webhooks schema dealpos paymentCreated > paymentCreated.schema.json")]
-pub struct Schema {
-    /// Whose schemas
-    #[arg(value_parser = crate::provider())]
+pub struct SchemaArguments {
+    /// The provider of the schemas
+    #[arg(value_parser = provider())]
     provider: &'static Provider,
 
     /// Event or schema
@@ -41,21 +45,57 @@ pub struct Schema {
 
 /// Print a provider's OpenAPI document
 ///
-/// It is OpenAPI 3.0 in YAML, comments included, as this program was built with it. Deliveries are under `x-webhooks`.
+/// The document is OpenAPI 3.0 in YAML, including its comments, as it was when this program was built. Deliveries are
+/// under `x-webhooks`.
+///
+/// With --sources, --differences or --omitted, this prints a list instead: the provider's documents from which this one was
+/// written, where it differs from them, or what it leaves out of them. Entries cite documents by their keys in --sources.
 #[derive(Args)]
 #[command(after_long_help = "\
 Examples:
-  pos-webhooks spec vipps > vipps.yaml")]
-pub struct Spec {
-    /// Whose document
-    #[arg(value_parser = crate::provider())]
+  pos-webhooks spec vipps > vipps.yaml
+  pos-webhooks spec vipps --sources
+  pos-webhooks spec mypos --differences --format json")]
+pub struct SpecArguments {
+    /// The provider of the document
+    #[arg(value_parser = provider())]
     provider: &'static Provider,
+
+    /// List the provider's documents that it was written from, with their dates
+    ///
+    /// Each has a key, a URL, its own date or the day on which it was read, and a note on what was taken from it.
+    #[arg(long, group = "list")]
+    sources: bool,
+
+    /// List where it differs from them, or they contradict each other
+    ///
+    /// Each entry has the places in the document, what the sources say, and what the document says in their place. A place
+    /// is the name of an operation, an event or a schema, or a JSON pointer.
+    #[arg(long, group = "list")]
+    differences: bool,
+
+    /// List what it leaves out of them, and why
+    #[arg(long, group = "list")]
+    omitted: bool,
+
+    /// How a list is written
+    #[arg(long, value_enum, requires = "list", default_value = "human")]
+    format: ListFormat,
 }
 
-/// Print example payloads, requests or answers
+#[derive(Clone, Copy, ValueEnum)]
+enum ListFormat {
+    /// Several lines per entry
+    Human,
+    /// One JSON object per entry and line: of --sources with key, title, url, date, read, note; of --differences with at,
+    /// sources, documents, specification; of --omitted with what, sources, why
+    Json,
+}
+
+/// Print example payloads, requests or responses
 ///
-/// Every example says where it comes from: `documented` by the provider, `observed` in its traffic, or `constructed` in
-/// the documented form. A terminal shows that with the example; a file or another program gets the JSON alone.
+/// Every example has an origin: `documented` by the provider, `observed` in its traffic, or `constructed` in the
+/// documented form. On a terminal, the origin is shown with the example; otherwise only the JSON is printed.
 #[derive(Args)]
 #[command(after_long_help = "\
 Examples:
@@ -64,52 +104,48 @@ Examples:
   pos-webhooks example mipos create_webhook.422 --example url_missing
   pos-webhooks example vipps epayments.payment.captured.v1 | \\
       pos-webhooks validate vipps epayments.payment.captured.v1 --ndjson")]
-pub struct Example {
-    /// Whose example
-    #[arg(value_parser = crate::provider())]
+pub struct ExampleArguments {
+    /// The provider of the example
+    #[arg(value_parser = provider())]
     provider: &'static Provider,
 
     /// Event, schema or operation
     ///
-    /// `paymentCreated` is the payload of an event, `paymentCreated.200` what it is to be answered with;
-    /// `create_webhook` is the request of an operation, `create_webhook.409` an answer to it; the name of a schema is
-    /// every body of that schema. A wrong name lists the right ones.
+    /// `paymentCreated` is the payload of an event, and `paymentCreated.200` the response to its delivery;
+    /// `create_webhook` is the request of an operation, and `create_webhook.409` a response to it; the name of a schema
+    /// selects every body of that schema. For an unknown name, the error lists the known ones.
     name: String,
 
-    /// Only the example of this name; `human` and `json` show the names
+    /// Print only the example of this name; the formats `human` and `json` show the names
     #[arg(long, value_name = "EXAMPLE")]
     example: Option<String>,
 
-    /// How examples are written
+    /// Format of the examples
     ///
-    /// If it is not given, a terminal gets `human`. A file or another program gets one example, the first, as `raw` writes it.
+    /// The default on a terminal is `human`. Otherwise, the default is the first example alone, in the format `raw`.
     #[arg(long, value_enum)]
     format: Option<ExampleFormat>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
 enum ExampleFormat {
-    /// Indented, under its name, origin and source
+    /// Indented, after name, origin and source
     Human,
-    /// One JSON object per example and line: body, example, summary, origin, source, media_type, schema, value
+    /// One JSON object per example, one per line: body, example, summary, origin, source, media_type, schema, value
     Json,
     /// The examples alone, one per line, as `validate --ndjson` reads them
     Raw,
 }
 
-const KINDS: [(SchemaKind, &str); 4] = [
-    (SchemaKind::Event, "event"),
-    (SchemaKind::Sent, "sent"),
-    (SchemaKind::Received, "received"),
-    (SchemaKind::Answer, "answer"),
-];
+const KINDS: [SchemaKind; 4] = [SchemaKind::Event, SchemaKind::Sent, SchemaKind::Received, SchemaKind::Response];
 
-pub fn schema(Schema { provider, name }: &Schema) -> io::Result<ExitCode> {
+pub fn schema(SchemaArguments { provider, name }: &SchemaArguments) -> io::Result<ExitCode> {
     let schemas = provider.schemas;
     let Some(name) = name else {
         let width = schemas.iter().map(|schema| schema.name.len()).max().unwrap_or_default();
         let mut list = String::new();
-        for (kind, label) in KINDS {
+        for kind in KINDS {
+            let label = kind.to_string();
             for schema in schemas.iter().filter(|schema| schema.kind == kind) {
                 let sentence = schema.description.split_inclusive(". ").next().unwrap_or_default();
                 let line = format!("{:width$}  {label:8}  {sentence}", schema.name);
@@ -118,25 +154,42 @@ pub fn schema(Schema { provider, name }: &Schema) -> io::Result<ExitCode> {
         }
         return print(&list, ExitCode::SUCCESS);
     };
-    crate::check_value("schema", "name", name, schemas.iter().map(|schema| schema.name));
+    check_value::<SchemaArguments>("name", name, schemas.iter().map(|schema| schema.name));
     let schema = provider.json_schema(name).map_err(io::Error::other)?;
     print(&format!("{schema:#}\n"), ExitCode::SUCCESS)
 }
 
-pub fn spec(Spec { provider }: &Spec) -> io::Result<ExitCode> {
-    print(provider.spec, ExitCode::SUCCESS)
+pub fn spec(arguments: &SpecArguments) -> io::Result<ExitCode> {
+    let SpecArguments { provider, sources, differences, omitted, format } = arguments;
+    let entries: Vec<Entry> = match (sources, differences, omitted) {
+        (true, _, _) => provider.sources.iter().map(Entry::from).collect(),
+        (_, true, _) => provider.differences.iter().map(Entry::from).collect(),
+        (_, _, true) => provider.omitted.iter().map(Entry::from).collect(),
+        (false, false, false) => return print(provider.spec, ExitCode::SUCCESS),
+    };
+    let mut text = String::new();
+    for entry in &entries {
+        let _ = match format {
+            ListFormat::Human => write!(text, "{}{entry}", if text.is_empty() { "" } else { "\n" }),
+            ListFormat::Json => writeln!(text, "{}", serde_json::to_string(entry)?),
+        };
+    }
+    if matches!(format, ListFormat::Human) && io::stdout().is_terminal() {
+        text = help::fitted(&text);
+    }
+    print(&text, ExitCode::SUCCESS)
 }
 
-pub fn example(Example { provider, name, example, format }: &Example) -> io::Result<ExitCode> {
+pub fn example(ExampleArguments { provider, name, example, format }: &ExampleArguments) -> io::Result<ExitCode> {
     let bodies = bodies(provider);
     let known: BTreeSet<_> = bodies.iter().flat_map(|(place, body)| [place.clone(), body.schema.to_owned()]).collect();
-    crate::check_value("example", "name", name, known);
+    check_value::<ExampleArguments>("name", name, known);
     let bodies = bodies.iter().filter(|(place, body)| place == name || body.schema == name);
     let mut examples: Vec<_> =
         bodies.flat_map(|(place, body)| body.examples.iter().map(move |example| (place, *body, example))).collect();
     if let Some(wanted) = example {
         let known: BTreeSet<_> = examples.iter().map(|(_, _, example)| example.name).collect();
-        crate::check_value("example", "example", wanted, known);
+        check_value::<ExampleArguments>("example", wanted, known);
         examples.retain(|(_, _, example)| example.name == wanted);
     }
     let format = format.unwrap_or_else(|| {
@@ -146,7 +199,7 @@ pub fn example(Example { provider, name, example, format }: &Example) -> io::Res
         if examples.len() > 1 {
             let count = examples.len();
             warn(format_args!(
-                "this is the first of {count} examples; --example prints another, and --format raw all of them"
+                "this is the first of {count} examples; --example prints another one, and --format raw prints all"
             ));
             examples.truncate(1);
         }
@@ -158,7 +211,7 @@ pub fn example(Example { provider, name, example, format }: &Example) -> io::Res
         let _ = match format {
             ExampleFormat::Human => {
                 let space = if text.is_empty() { "" } else { "\n" };
-                let json = indented(json);
+                let json = indented(json, 2, usize::MAX).unwrap_or_default();
                 writeln!(
                     text,
                     "{space}# {place}, {name}: {summary}\n# {origin}: {source}\n# {media_type}, schema {schema}\n{json}"
@@ -168,8 +221,9 @@ pub fn example(Example { provider, name, example, format }: &Example) -> io::Res
             ExampleFormat::Json => {
                 let value: &RawValue = serde_json::from_str(json)?;
                 let origin = origin.to_string();
-                let object = Object { body: place, example: name, summary, origin, source, media_type, schema, value };
-                writeln!(text, "{}", serde_json::to_string(&object)?)
+                let line =
+                    ExampleLine { body: place, example: name, summary, origin, source, media_type, schema, value };
+                writeln!(text, "{}", serde_json::to_string(&line)?)
             }
         };
     }
@@ -177,7 +231,7 @@ pub fn example(Example { provider, name, example, format }: &Example) -> io::Res
 }
 
 #[derive(Serialize)]
-struct Object<'a> {
+struct ExampleLine<'a> {
     body: &'a str,
     example: &'a str,
     summary: &'a str,
@@ -188,40 +242,16 @@ struct Object<'a> {
     value: &'a RawValue,
 }
 
-/// Compact JSON on several lines. Unlike by way of `Value`, numbers and the order of members stay as they are.
-fn indented(json: &str) -> String {
-    let (mut text, mut depth) = (String::new(), 0_usize);
-    let (mut previous, mut quoted, mut escaped) = (' ', false, false);
-    for character in json.chars() {
-        if !quoted {
-            let (opened, closes) = (matches!(previous, '{' | '['), matches!(character, '}' | ']'));
-            depth = depth.saturating_sub(usize::from(closes));
-            if previous == ',' || opened != closes {
-                text.push('\n');
-                text.extend(std::iter::repeat_n("  ", depth));
-            } else if previous == ':' {
-                text.push(' ');
-            }
-            depth += usize::from(matches!(character, '{' | '['));
-        }
-        text.push(character);
-        quoted ^= character == '"' && !escaped;
-        escaped = quoted && character == '\\' && !escaped;
-        previous = character;
-    }
-    text
-}
-
-/// Every body with examples, and what it is called.
+/// Every body with examples, and its name.
 fn bodies(provider: &'static Provider) -> Vec<(String, &'static Body)> {
     let operations =
-        provider.operations.iter().map(|operation| (operation.id, operation.request.as_ref(), operation.answers));
-    let events = provider.events.iter().map(|event| (event.name, Some(&event.payload), event.answers));
+        provider.operations.iter().map(|operation| (operation.id, operation.request.as_ref(), operation.responses));
+    let events = provider.events.iter().map(|event| (event.name, Some(&event.payload), event.responses));
     let mut bodies = Vec::new();
-    for (name, own, answers) in operations.chain(events) {
+    for (name, own, responses) in operations.chain(events) {
         bodies.extend(own.map(|body| (name.to_owned(), body)));
-        for answer in answers {
-            bodies.extend(answer.body.as_ref().map(|body| (format!("{name}.{}", answer.status), body)));
+        for response in responses {
+            bodies.extend(response.body.as_ref().map(|body| (format!("{name}.{}", response.status), body)));
         }
     }
     bodies.retain(|(_, body)| !body.examples.is_empty());

@@ -6,24 +6,26 @@ use std::process::ExitCode;
 use clap::Args;
 use http::HeaderValue;
 use jiff::Timestamp;
+use pos_webhooks::Secret;
 use pos_webhooks::catalogue::{EventNamePlace, Provider, Signature, Verification};
 use pos_webhooks::verify::{self, ToSign};
-use pos_webhooks::{PROVIDERS, Secret};
 
+use crate::console::{print, warn};
 use crate::input;
 use crate::options::{self, unknown_event};
+use crate::providers;
+use crate::stop::Stop;
 use crate::verification;
-use crate::{Stop, print, warn};
 
-/// Print the headers of a genuine delivery, to test your own endpoint with
+/// Print the headers of a genuine delivery, to test your own endpoint
 ///
-/// The body has to be sent byte for byte as it is given here, and before the replay window ends where there is one.
+/// Send the body byte for byte as it is given here and, if the provider has a replay window, before it ends.
 #[derive(Args)]
 #[command(after_long_help = format!("\
 Headers:
 {providers}
 With --url, Host is that of the URL, so that the delivery can be sent to another address.
-An option that makes no difference is noted on standard error.
+A warning on standard error names options that have no effect.
 
 Examples:
   pos-webhooks sign vipps --secret-file secret.txt --url https://shop.example/hooks/vipps \\
@@ -34,10 +36,10 @@ Examples:
 
 Exit status:
   0  Done.
-  2  Wrong usage, or an input could not be read or the output not be written.", providers = providers()))]
+  2  Wrong usage, or an input could not be read, or the output could not be written.", providers = providers()))]
 pub struct Arguments {
-    /// Whose delivery it is to be
-    #[arg(value_name = "PROVIDER", value_parser = crate::provider())]
+    /// The provider of the delivery
+    #[arg(value_name = "PROVIDER", value_parser = options::provider())]
     provider: &'static Provider,
 
     /// File with the secret
@@ -46,33 +48,41 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE")]
     secret_file: PathBuf,
 
-    /// URL as it was registered; needed where it is signed
+    /// The signature to compute, if the provider signs in several ways; by default the first one
+    #[arg(long, value_name = "NAME", hide = !verification::any_has_names())]
+    signature: Option<String>,
+
+    /// The registered URL; required if the provider signs it
     #[arg(long)]
     url: Option<String>,
 
-    /// Event; needed where a header names it. It may be one that is not documented yet
+    /// Event; required if a header names it, or if the provider signs it in another way than other events. It may be one
+    /// that is not documented yet
     #[arg(long, value_name = "NAME")]
     event: Option<String>,
 
-    /// Id of the delivery, where it has one in a header; random if not given
+    /// Id of the delivery, if the provider sends one in a header; random by default
     #[arg(long)]
     id: Option<String>,
 
-    /// Time of the delivery, in RFC 3339; now if not given
+    /// Time of the delivery, in RFC 3339 form; by default the current time
     #[arg(long, value_name = "RFC3339", allow_negative_numbers = true, value_parser = options::time)]
     at: Option<Timestamp>,
 
-    /// File with the body, at most 16 MiB; none, or -, is standard input
+    /// File with the body, at most 16 MiB; by default, or with -, standard input
     #[arg(default_value = "-", hide_default_value = true)]
     body: PathBuf,
 }
 
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
-    let Arguments { provider, secret_file, url, event, id, at, body } = arguments;
+    let Arguments { provider, secret_file, signature: name, url, event, id, at, body } = arguments;
+    let name = verification::named(provider, event.as_deref(), name.as_deref())?;
     input::standard_input_once([secret_file, body])?;
     let secret = input::secret(secret_file)?;
     let body = input::payload(body)?;
-    let Some(signature) = verification::default_signature(provider) else { return Err(nothing_to_sign(provider)) };
+    let Some(signature) = verification::signature(provider, event.as_deref(), name) else {
+        return Err(nothing_to_sign(provider, event.as_deref()));
+    };
     let mut headers = match (provider.event_name, event) {
         (Some(EventNamePlace::Header(name)), Some(event)) => vec![(name, event.clone())],
         (Some(EventNamePlace::Header(name)), None) => {
@@ -85,7 +95,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
     let at = at.unwrap_or_else(Timestamp::now);
     let given: Vec<_> = headers.iter().map(|(name, value): &(_, String)| (*name, value.as_str())).collect();
     let delivery = ToSign { url: url.as_deref(), id: Some(&id), headers: &given, body: &body, at };
-    let signed = signed(provider, &secret, &delivery)?;
+    let signed = signed(provider, event.as_deref(), name, &secret, &delivery)?;
     headers.extend(signed);
     if headers.iter().any(|(_, value)| HeaderValue::from_str(value).is_err()) {
         return Err(Stop::Usage("the value of --event cannot be sent in a header".to_owned()));
@@ -97,54 +107,65 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
 
 fn signed(
     provider: &'static Provider,
+    event: Option<&str>,
+    name: Option<&str>,
     secret: &Secret,
     delivery: &ToSign<'_>,
 ) -> Result<Vec<(&'static str, String)>, Stop> {
-    let Some(verification) = &provider.verification else { return Err(nothing_to_sign(provider)) };
-    let headers = verify::sign(verification, None, secret, delivery);
-    headers.map_err(|error| Stop::Usage(verification::usage(provider, &error)))
+    let Some(verification) = provider.verification_of(event) else { return Err(nothing_to_sign(provider, event)) };
+    let headers = verify::sign(verification, name, secret, delivery);
+    headers.map_err(|error| Stop::Usage(verification::usage(provider, event, &error)))
 }
 
-fn nothing_to_sign(provider: &Provider) -> Stop {
+fn nothing_to_sign(provider: &'static Provider, event: Option<&str>) -> Stop {
     let name = provider.name;
-    let key = match &provider.verification {
+    let key = match provider.verification_of(event) {
         Some(Verification::Keys(keys)) => keys.places.first().map(|place| place.header),
+        Some(Verification::None(reason)) => return Stop::Usage(format!("there is nothing to sign: {reason}")),
         _ => None,
     };
     Stop::Usage(match key {
         Some(header) => format!(
-            "{name} signs nothing, so there is no header to compute; a key that was agreed on is sent as it is, in \
-             `{header}`",
+            "{name} does not sign deliveries, so there is no header to compute; an agreed key is sent as it is, in \
+            `{header}`",
         ),
-        None => format!("the specification of {name} does not say how deliveries are signed"),
+        None => verification::without_proof(provider, event),
     })
 }
 
-fn note_unused(Arguments { provider, url, event, id, at, .. }: &Arguments, signature: &Signature) {
+fn note_unused(arguments: &Arguments, signature: &Signature) {
+    let Arguments { provider, signature: name, url, event, id, at, .. } = arguments;
     let is_named = matches!(provider.event_name, Some(EventNamePlace::Header(_)));
     let has_time = signature.time.is_some_and(|time| time.member.is_none());
     let options = [
+        ("--signature", name.is_some() && verification::signature_names(provider, event.as_deref()).is_empty()),
         ("--url", url.is_some() && !signature.needs_url()),
-        ("--event", event.is_some() && !is_named),
+        ("--event", event.is_some() && !is_named && !verification::depends_on_event(provider)),
         ("--id", id.is_some() && signature.id.is_none()),
         ("--at", at.is_some() && !has_time),
     ];
     for (option, _) in options.iter().filter(|(_, unused)| *unused) {
-        warn(format_args!("{option} makes no difference with {}", provider.name));
+        warn(format_args!("{option} has no effect with {}", provider.name));
     }
-    if let Some(unknown) = event.as_ref().filter(|_| is_named).and_then(|event| unknown_event(provider, event)) {
+    let matters = is_named || verification::depends_on_event(provider);
+    if let Some(unknown) = event.as_ref().filter(|_| matters).and_then(|event| unknown_event(provider, event)) {
         warn(format_args!("--event: {unknown}"));
     }
 }
 
-/// A line per provider: the headers of its deliveries, and what they need.
+/// One line for each provider: the headers of its deliveries, and the options that they need.
 fn providers() -> String {
+    let width = providers::width();
     let line = |provider: &&'static Provider| {
-        let Some(signature) = verification::default_signature(provider) else {
-            return format!(
-                "  {:9}None, since it signs nothing. A key that was agreed on is sent as it is.",
-                provider.name
-            );
+        let Some(signature) = verification::signature(provider, None, None) else {
+            let why = match &provider.verification {
+                Some(Verification::Custom(_)) => "None, because only code of your own can sign deliveries.",
+                Some(Verification::Keys(_)) => {
+                    "None, because deliveries are not signed. An agreed key is sent as it is."
+                }
+                _ => "None, because deliveries are not signed.",
+            };
+            return format!("  {:width$}{why}", provider.name);
         };
         let mut names: Vec<&str> = Vec::new();
         if let Some(EventNamePlace::Header(name)) = provider.event_name {
@@ -155,10 +176,20 @@ fn providers() -> String {
         names.extend(signature.id.and_then(|id| id.headers.first().copied()));
         names.extend(signature.digest.and_then(|digest| digest.header));
         names.extend(signature.headers.first().copied());
-        let event = matches!(provider.event_name, Some(EventNamePlace::Header(_))).then_some(" Needs --event.");
-        let url = signature.needs_url().then_some(" Needs --url.");
+        let event = matches!(provider.event_name, Some(EventNamePlace::Header(_))).then_some(" Requires --event.");
+        let url = signature.needs_url().then_some(" Requires --url.");
         let needs = [event, url].into_iter().flatten().collect::<String>();
-        format!("  {:9}{}.{needs}", provider.name, names.join(", "))
+        let own =
+            provider.events.iter().filter_map(|event| event.verification?.signature(None)?.headers.first().copied());
+        let mut own: Vec<&str> = own.collect();
+        own.dedup();
+        let own = match own.is_empty() {
+            true => String::new(),
+            false => format!(" With --event, it can be {}.", own.join(" or ")),
+        };
+        let choice = Some(verification::choice(provider)).filter(|choice| !choice.is_empty());
+        let choice = choice.map_or_else(String::new, |choice| format!(" {choice}."));
+        format!("  {:width$}{}.{needs}{own}{choice}", provider.name, names.join(", "))
     };
-    PROVIDERS.iter().map(line).collect::<Vec<_>>().join("\n")
+    providers::all().iter().map(line).collect::<Vec<_>>().join("\n")
 }

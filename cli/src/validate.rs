@@ -14,32 +14,34 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use pos_webhooks::catalogue::Provider;
 use pos_webhooks::validate::Invalid;
 
+use crate::console::complain;
 use crate::input::open;
 use crate::lines::{Chunk, Line, Lines};
 use crate::options;
-use crate::report::{Checker, Error, Format};
+use crate::report::{Checker, Format, PayloadError};
+use crate::stop::UNUSABLE;
 
 /// Validate payloads against the specification
 ///
-/// Reports every violation with its JSON pointer, the keyword of the schema, and what is wrong. Text that is not JSON is
-/// reported with line and column. What follows is validated all the same.
+/// Reports every violation with its JSON pointer, the keyword of the schema, and a message. Text that is not JSON is
+/// reported with line and column, and the payloads after it are still validated.
 ///
-/// An invalid payload is not a wrong one: a provider may add a field or a value at any time. Use this to find out, not to
-/// refuse deliveries.
+/// An invalid payload may be genuine: a provider may add a field or a value at any time. Use this to find differences,
+/// not to refuse deliveries.
 #[derive(Args)]
 #[command(after_long_help = "\
-Output for people:
+Output with --format human:
   FILE: valid
   FILE: /POINTER: MESSAGE (KEYWORD)
-  FILE:LINE:COLUMN: MESSAGE            (it is not JSON, or it is longer than --max-bytes)
-With --ndjson violations have a line too (FILE:LINE: /POINTER: …), and valid payloads are only
-counted: the last line says how many are valid and how many are not.
+  FILE:LINE:COLUMN: MESSAGE            (the payload is not JSON, or is longer than --max-bytes)
+With --ndjson, violations also have a line (FILE:LINE: /POINTER: …), and valid payloads are only
+counted: the last line has the numbers of valid and invalid payloads.
 
-Output with --format json, an object per payload in the order of the input:
+Output with --format json, one object per payload in the order of the input:
   {\"source\":\"FILE\",\"line\":null,\"valid\":true,\"violations\":[]}
   {\"source\":\"FILE\",\"line\":7,\"valid\":false,\"violations\":[{\"pointer\":\"/A\",\"keyword\":\"type\",\"message\":\"…\"}]}
   {\"source\":\"FILE\",\"line\":8,\"valid\":false,\"error\":{\"line\":1,\"column\":5,\"message\":\"…\"}}
-`line` is the line of the file with --ndjson and null without; `error` has its place within the payload.
+`line` is the line of the file with --ndjson, and null without; `error` has the place within the payload.
 
 Examples:
   pos-webhooks validate dealpos paymentCreated payment.json
@@ -48,51 +50,52 @@ Examples:
       jq 'select(.valid | not)'
 
 Exit status:
-  0  Everything was valid, or there was nothing to validate.
-  1  Something was invalid: it has violations, is not JSON, or is longer than --max-bytes.
-  2  Wrong usage, or a file could not be read. The other files are validated all the same.
-Where the output is closed early (`| head`), the status is that of what was validated until then.")]
+  0  Every payload is valid, or there was no payload.
+  1  A payload is invalid: it has violations, is not JSON, or is longer than --max-bytes.
+  2  Wrong usage, or a file could not be read. The other files are still validated.
+If the output is closed early (`| head`), the status is that of the payloads until then.")]
 pub struct Arguments {
-    /// Whose payload it is
-    #[arg(value_parser = crate::provider())]
+    /// The provider of the payload
+    #[arg(value_parser = options::provider())]
     provider: &'static Provider,
 
-    /// Event or schema that it is to be
+    /// Event or schema to validate against
     ///
     /// `pos-webhooks schema PROVIDER` lists them.
     name: String,
 
-    /// Files to read; none, or -, is standard input
+    /// Files to read; by default, or with -, standard input
     #[arg(value_name = "FILE", default_value = "-", hide_default_value = true)]
     files: Vec<PathBuf>,
 
-    /// Take every line for one payload
+    /// Treat every line as one payload
     ///
     /// Files may be of any size: lines are read as they are validated, on all cores (RAYON_NUM_THREADS sets how many).
     /// Blank lines are skipped. Lines may end in LF or CR LF, and the last one need not.
     #[arg(long)]
     ndjson: bool,
 
-    /// Longest payload in bytes
+    /// Maximum size of a payload in bytes
     ///
-    /// A longer one is invalid and is not kept in memory. While it is validated a payload takes a few times its length,
-    /// and a hundred times or more where it is made to (`[{"":0},{"":0},…`).
+    /// A longer payload is invalid and is not kept in memory. Validating a payload takes a few times its size in
+    /// memory, and a hundred times or more for a hostile one (`[{"":0},{"":0},…`).
     #[arg(long, value_name = "N", default_value = "16777216", allow_negative_numbers = true)]
     #[arg(value_parser = options::whole(1..=usize::MAX))]
     max_bytes: usize,
 
-    /// How results are written
+    /// Format of the results
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
 
-    /// Show the values at fault
+    /// Show the invalid values
     ///
-    /// Without it messages say `value`: payloads are customers' data. Names of members are always shown.
+    /// By default, messages have `value` instead, because payloads are customers' data. Names of members are always
+    /// shown.
     #[arg(long)]
     show_values: bool,
 }
 
-/// What keeps an input from being validated to its end.
+/// The reason why an input was not validated to its end.
 enum Interruption {
     Reading(io::Error),
     Writing(io::Error),
@@ -120,11 +123,11 @@ struct Run<'a> {
 
 pub fn run(arguments: &Arguments) -> io::Result<ExitCode> {
     let Arguments { provider, name, files, format, show_values, .. } = arguments;
-    crate::check_value("validate", "name", name, provider.schemas.iter().map(|schema| schema.name));
-    // The first use prepares the schema, which shows whether it can be used.
+    options::check_value::<Arguments>("name", name, provider.schemas.iter().map(|schema| schema.name));
+    // The first use prepares the schema, which shows whether the schema can be used.
     if let Err(error @ (Invalid::UnknownName(_) | Invalid::Schema(_))) = provider.validate(name, b"null") {
-        crate::complain(format_args!("{error}"));
-        return Ok(ExitCode::from(crate::UNUSABLE));
+        complain(format_args!("{error}"));
+        return Ok(ExitCode::from(UNUSABLE));
     }
     let mut run = Run {
         arguments,
@@ -135,13 +138,13 @@ pub fn run(arguments: &Arguments) -> io::Result<ExitCode> {
     };
     match run.inputs() {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error),
-        _ if run.unreadable => Ok(ExitCode::from(crate::UNUSABLE)),
+        _ if run.unreadable => Ok(ExitCode::from(UNUSABLE)),
         _ => Ok(ExitCode::from(u8::from(run.count.invalid > 0))),
     }
 }
 
 impl Run<'_> {
-    /// Fails when the output cannot be written.
+    /// Validates the inputs. Fails if the output cannot be written.
     fn inputs(&mut self) -> io::Result<()> {
         let Arguments { files, ndjson, format, .. } = self.arguments;
         for file in files {
@@ -156,7 +159,7 @@ impl Run<'_> {
                 Ok(()) => {}
                 Err(Interruption::Reading(error)) => {
                     self.unreadable = true;
-                    self.progress.bar.suspend(|| crate::complain(format_args!("{source}: {error}")));
+                    self.progress.bar.suspend(|| complain(format_args!("{source}: {error}")));
                 }
                 Err(Interruption::Writing(error)) => return Err(error),
             }
@@ -168,7 +171,7 @@ impl Run<'_> {
         io::stdout().flush()
     }
 
-    /// The whole input is one payload.
+    /// Validates a whole input as one payload.
     fn whole(&mut self, source: &str, reader: impl Read) -> Result<(), Interruption> {
         let max_bytes = self.arguments.max_bytes;
         let (mut json, mut report) = (Vec::new(), Vec::new());
@@ -184,15 +187,15 @@ impl Run<'_> {
         self.progress.write(&report).map_err(Interruption::Writing)
     }
 
-    /// Every line of the input is a payload. This thread reads, those of the pool validate, and one writes in order, so
-    /// that no result waits for input that is yet to come.
+    /// Validates every line of an input as a payload. This thread reads, those of the pool validate, and another one
+    /// writes in order, so that results do not wait for further input.
     fn lines(&mut self, source: &str, reader: impl Read) -> Result<(), Interruption> {
         let Self { checker, progress, count, arguments: Arguments { max_bytes, .. }, .. } = self;
         let checker = &*checker;
         let (chunks, results) = mpsc::sync_channel::<mpsc::Receiver<_>>(2 * rayon::current_num_threads());
         thread::scope(|threads| {
             let writer = threads.spawn(move || {
-                // There is nothing to receive only where a thread of the pool panicked.
+                // The channel is closed only if a thread of the pool panicked.
                 for result in results.into_iter().map_while(|result| result.recv().ok()) {
                     let (counted, report): (Count, Vec<u8>) = result?;
                     count.valid += counted.valid;
@@ -230,11 +233,11 @@ fn check(checker: &Checker, source: &str, chunk: &Chunk, max_bytes: usize) -> io
     Ok((count, report))
 }
 
-fn too_long(line: usize, before: usize, max_bytes: usize) -> Error {
-    Error { line, column: before + 1, message: format!("longer than {max_bytes} bytes") }
+fn too_long(line: usize, before: usize, max_bytes: usize) -> PayloadError {
+    PayloadError { line, column: before + 1, message: format!("longer than {max_bytes} bytes") }
 }
 
-/// A bar on standard error, where that is a terminal and one has to wait.
+/// A progress bar on standard error, if that is a terminal and validation takes long.
 struct Progress {
     bar: ProgressBar,
     hidden_since: Option<Instant>,
@@ -261,7 +264,7 @@ impl Progress {
             self.hidden_since = None;
             self.bar.set_draw_target(ProgressDrawTarget::stderr());
         }
-        // Hiding the bar and showing it again takes longer than all else.
+        // Hiding and showing the bar takes longer than the rest.
         if text.is_empty() { Ok(()) } else { self.bar.suspend(|| io::stdout().write_all(text)) }
     }
 }

@@ -1,4 +1,4 @@
-//! Verifying a captured delivery: by which secret it passes, what is signed, and what else could have been signed.
+//! Verifies a captured delivery: with each secret, with the signed text, and with possible changes of the delivery.
 
 use http::Uri;
 use http::header::HOST;
@@ -6,26 +6,31 @@ use jiff::Timestamp;
 use pos_webhooks::Secret;
 use pos_webhooks::catalogue::{FormPart, Part, Provider, Signature, Verification};
 use pos_webhooks::verify::{ReceiverError, Verifier, VerifyError};
+use serde_json::Value;
 
 use crate::input::Head;
+use crate::providers;
+use crate::stop::Stop;
 
-/// A delivery as it was captured, and what it is verified with beside the secrets.
+/// A captured delivery, and the values for its verification beside the secrets.
 #[derive(Clone, Copy)]
 pub struct Captured<'a> {
     pub provider: &'static Provider,
-    /// The name of the signature; the default one otherwise.
+    /// The event of the registration, if one was given.
+    pub event: Option<&'a str>,
+    /// The name of the signature; `None` for the default one.
     pub signature: Option<&'static str>,
-    /// The URL as it was registered.
+    /// The registered URL.
     pub url: Option<&'a str>,
     pub head: &'a Head,
     pub body: &'a [u8],
-    /// The clock.
+    /// The time of verification.
     pub at: Timestamp,
 }
 
-/// Why a delivery does not pass.
+/// The reason why a delivery was not verified.
 pub enum NotVerified {
-    /// There is nothing to verify yet.
+    /// The options are not sufficient to verify the delivery.
     Usage(String),
     Refused(VerifyError),
 }
@@ -38,39 +43,103 @@ impl From<VerifyError> for NotVerified {
 
 impl Captured<'_> {
     pub fn verify(&self, secret: &Secret) -> Result<(), NotVerified> {
-        let verifier = self.verifier(secret).map_err(|error| NotVerified::Usage(usage(self.provider, &error)))?;
+        let verifier =
+            self.verifier(secret).map_err(|error| NotVerified::Usage(usage(self.provider, self.event, &error)))?;
         Ok(verifier.verify(&self.head.headers, self.body, self.at)?)
     }
 
     fn verifier(&self, secret: &Secret) -> Result<Verifier, ReceiverError> {
-        let verification = self.provider.verification.as_ref().ok_or(ReceiverError::NothingDelivered)?;
+        let verification = self.provider.verification_of(self.event).ok_or(ReceiverError::NothingDelivered)?;
         Verifier::new(verification, self.signature, self.url, [secret.clone()])
     }
 
     fn description(&self) -> Option<&'static Signature> {
-        self.provider.verification.as_ref()?.signature(self.signature)
+        self.provider.verification_of(self.event)?.signature(self.signature)
     }
 
-    /// Whether a header has the hash of the body, so that another body fails before the signature is compared.
+    /// Whether the delivery has a header of another signature, which that of this delivery does not use.
+    pub fn has_header_of(&self, other: &str) -> bool {
+        let own = self.description().map_or(&[][..], |signature| signature.headers);
+        let others = signature(self.provider, self.event, Some(other)).map_or(&[][..], |signature| signature.headers);
+        others.iter().any(|name| !own.contains(name) && self.head.values(name).next().is_some())
+    }
+
+    /// Whether there is a header of a signature that only some events have.
+    pub fn is_signed_for_an_event(&self) -> bool {
+        let own = self.provider.events.iter().filter_map(|event| event.verification.as_ref()?.signature(None));
+        own.flat_map(|signature| signature.headers).any(|name| self.head.values(name).next().is_some())
+    }
+
+    /// Whether a header has the hash of the body, so that another body fails before the signature is checked.
     pub fn has_content_hash(&self) -> bool {
         self.description().and_then(|signature| signature.digest).is_some_and(|digest| digest.header.is_some())
     }
 
-    /// What the signature is of. The secrets play no part in the text, but each has the form that the provider gives them.
-    pub fn signed(&self, secrets: &[Secret]) -> Signed {
-        let Some(signature) = self.description() else { return Signed::Nothing };
-        if signature.signed.iter().all(|parts| parts.iter().all(|part| *part == Part::Body)) {
-            return Signed::Body;
+    /// The signed text. The text does not depend on the secrets, but they are needed to construct a verifier.
+    pub fn signed(&self, secrets: &[Secret]) -> SignedText {
+        let Some(signature) = self.description() else { return SignedText::Nothing };
+        let is_body = |part: &Part| matches!(part, Part::Body | Part::BodyWithoutSpaces);
+        let mut parts = signature.signed.iter().flat_map(|parts| parts.iter());
+        if parts.clone().all(is_body) {
+            return SignedText::Body;
         }
-        let verifier = secrets.iter().find_map(|secret| self.verifier(secret).ok());
-        let text = verifier.and_then(|it| it.string_to_sign(&self.head.headers, self.body).ok().flatten());
-        text.map_or(Signed::Unknown, |text| Signed::Text(String::from_utf8_lossy(&text).into_owned()))
+        // The body is a customer's data, and is not shown.
+        let hidden = String::from_utf8_lossy(self.body);
+        let hidden = Some(&*hidden).filter(|body| parts.any(is_body) && !body.is_empty());
+        let Some(verifier) = secrets.iter().find_map(|secret| self.verifier(secret).ok()) else {
+            return SignedText::Nothing;
+        };
+        match verifier.string_to_sign(&self.head.headers, self.body) {
+            Ok(text) => {
+                let text = String::from_utf8_lossy(&text.unwrap_or_default()).into_owned();
+                SignedText::Text(hidden.map_or_else(|| text.clone(), |body| text.replace(body, "<the body>")))
+            }
+            Err(error) => SignedText::Unknown(match error {
+                VerifyError::MissingHeader { name } => format!("the header `{name}` is missing"),
+                VerifyError::RepeatedHeader { name } => format!("the header `{name}` occurs more than once"),
+                VerifyError::MalformedHeader { name, expected } => format!("the header `{name}` is not {expected}"),
+                VerifyError::MissingMember { pointer, expected } => match self.member(pointer) {
+                    None => format!("`{pointer}` is missing"),
+                    Some(_) => format!("`{pointer}` is not {expected}"),
+                },
+                VerifyError::MalformedBody(_) => "the body is not a JSON object".to_owned(),
+                error => error.to_string(),
+            }),
+        }
     }
 
-    /// What often differs between a delivery and what is verified with this provider.
+    fn member(&self, pointer: &str) -> Option<Value> {
+        serde_json::from_slice::<Value>(self.body).ok()?.pointer(pointer).cloned()
+    }
+
+    /// The time of the delivery, if this error is about its form. A time is not secret.
+    pub fn malformed_time(&self, error: &VerifyError) -> Option<String> {
+        let time = self.description()?.time?;
+        match error {
+            VerifyError::MalformedHeader { name, .. } if time.headers.contains(name) => {
+                self.head.values(name).next().map(|value| String::from_utf8_lossy(value).into_owned())
+            }
+            VerifyError::MissingMember { pointer, .. } if time.member == Some(pointer) => {
+                let member = self.member(pointer)?;
+                Some(member.as_str().map_or_else(|| member.to_string(), str::to_owned))
+            }
+            _ => None,
+        }
+    }
+
+    fn other_signatures(&self) -> Vec<Change> {
+        let verification = self.provider.verification_of(self.event);
+        let Some(Verification::Signatures(signatures)) = verification else { return Vec::new() };
+        let current = self.signature.or(signatures.first().and_then(|signature| signature.name));
+        let names = signatures.iter().filter_map(|signature| signature.name).filter(|name| Some(*name) != current);
+        let change = |name| Change { what: format!("by the signature `{name}`"), with: With::Signature(name) };
+        names.map(change).collect()
+    }
+
+    /// Changes that are common with the deliveries of this provider.
     pub fn changes(&self) -> Vec<Change> {
         let Some(signature) = self.description() else { return Vec::new() };
-        let mut changes = other_signatures(self.provider, self.signature);
+        let mut changes = self.other_signatures();
         changes.extend(time_in_front(signature, self));
         if signature.needs_url() {
             changes.extend(other_urls(self));
@@ -79,16 +148,60 @@ impl Captured<'_> {
     }
 }
 
-/// What the signature is of.
-pub enum Signed {
+/// The signed text of a delivery.
+pub enum SignedText {
     Body,
     Text(String),
     Nothing,
-    /// Not without the header at fault.
-    Unknown,
+    /// The text cannot be determined, for this reason.
+    Unknown(String),
 }
 
-/// Something else to verify with.
+/// The steps of verification, in order. A delivery that fails at a later step is closer to a genuine one.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum VerificationStep {
+    Headers,
+    Members,
+    ContentHash,
+    Signature,
+    Key,
+    ReplayWindow,
+    Other,
+}
+
+impl VerificationStep {
+    pub fn of(error: &VerifyError) -> Self {
+        match error {
+            VerifyError::MissingHeader { .. }
+            | VerifyError::MissingHeaders { .. }
+            | VerifyError::AmbiguousHeader { .. }
+            | VerifyError::RepeatedHeader { .. }
+            | VerifyError::MalformedHeader { .. } => Self::Headers,
+            VerifyError::MalformedBody(_) | VerifyError::MissingMember { .. } | VerifyError::AmbiguousMember { .. } => {
+                Self::Members
+            }
+            VerifyError::ContentHashMismatch => Self::ContentHash,
+            VerifyError::SignatureMismatch => Self::Signature,
+            VerifyError::KeyMismatch { .. } => Self::Key,
+            VerifyError::Stale { .. } | VerifyError::Future { .. } => Self::ReplayWindow,
+            _ => Self::Other,
+        }
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Headers => "headers",
+            Self::Members => "members",
+            Self::ContentHash => "content hash",
+            Self::Signature => "signature",
+            Self::Key => "key",
+            Self::ReplayWindow => "replay window",
+            Self::Other => "another",
+        }
+    }
+}
+
+/// A change of the delivery to verify.
 pub struct Change {
     pub what: String,
     pub with: With,
@@ -104,54 +217,124 @@ pub enum With {
     At(Timestamp),
 }
 
-/// What to say of a receiver that cannot be made, or of a delivery that cannot be signed.
-pub fn usage(provider: &Provider, error: &ReceiverError) -> String {
-    let name = provider.name;
+/// The message for a receiver of this registration that cannot be constructed, or for a delivery that cannot be signed.
+pub fn usage(provider: &'static Provider, event: Option<&str>, error: &ReceiverError) -> String {
+    let (name, deliveries) = (provider.name, deliveries(provider, event));
     match error {
-        ReceiverError::NoUrl => format!("{name} signs the URL that was registered; give it with --url"),
-        ReceiverError::NoSecret => format!("{name} signs its deliveries; give the secret with --secret-file"),
+        ReceiverError::NoUrl => format!("{name} signs the registered URL in {deliveries}; give it with --url"),
+        ReceiverError::NoSecret => match provider.verification_of(event) {
+            Some(Verification::Keys(_)) => {
+                format!("{name} sends an agreed key with {deliveries}; give it with --secret-file")
+            }
+            _ => format!("{name} signs {deliveries}; give the secret with --secret-file"),
+        },
+        ReceiverError::NothingSigned(reason) => not_signed(provider, event, reason),
+        ReceiverError::Custom => without_proof(provider, event),
         ReceiverError::NoEvent => {
             let names: Vec<_> = provider.events.iter().map(|event| event.name).collect();
-            format!("a delivery of {name} does not say which event it is; give --event: {}", names.join(", "))
+            format!("a delivery of {name} does not name its event; give --event: {}", names.join(", "))
         }
         error => error.to_string(),
     }
 }
 
-/// Whether the URL of the registration plays a part in verifying.
-pub fn needs_url(provider: &Provider) -> bool {
-    default_signature(provider).is_some_and(Signature::needs_url)
+/// The message for deliveries that these commands can neither verify nor sign.
+pub fn without_proof(provider: &'static Provider, event: Option<&str>) -> String {
+    let name = provider.name;
+    match provider.verification_of(event) {
+        Some(Verification::Custom(custom)) => format!(
+            "only code of your own can verify {} of {name}, such as a `CustomVerification` of the library: {}",
+            deliveries(provider, event),
+            custom.description.trim_end(),
+        ),
+        Some(Verification::None(reason)) => not_signed(provider, event, reason),
+        _ => format!("the specification of {name} does not say how deliveries are signed"),
+    }
 }
 
-/// Whether the clock does.
-pub fn has_window(provider: &Provider) -> bool {
-    default_signature(provider).is_some_and(|signature| signature.window().is_some())
+fn not_signed(provider: &'static Provider, event: Option<&str>, reason: &str) -> String {
+    format!("{} does not sign {}: {}", provider.name, deliveries(provider, event), reason.trim_end())
 }
 
-pub fn default_signature(provider: &Provider) -> Option<&'static Signature> {
-    provider.verification.as_ref()?.signature(None)
+/// The deliveries that prove their origin in the same way as those of this event.
+fn deliveries(provider: &'static Provider, event: Option<&str>) -> String {
+    match event.and_then(|event| provider.event(event)).filter(|event| event.verification.is_some()) {
+        Some(event) => format!("deliveries of {}", event.name),
+        None => "deliveries".to_owned(),
+    }
 }
 
-/// What else there is to know of how deliveries are signed, such as that it is inferred; empty where there is nothing.
-pub fn remark(provider: &Provider) -> String {
-    default_signature(provider).map_or_else(String::new, |signature| signature.description.replace('\n', " "))
+/// Whether verification by the signature of this name, or by the default one, needs the registered URL. This is the same
+/// for all events.
+pub fn needs_url(provider: &Provider, name: Option<&str>) -> bool {
+    signature(provider, None, name).is_some_and(Signature::needs_url)
 }
 
-/// What a verified delivery proves, and what it does not.
-pub fn proof(provider: &Provider) -> String {
-    let Some(verification) = &provider.verification else { return "nothing is delivered".to_owned() };
-    verification.proof(None, provider.event_name).into_owned()
+/// Whether verification depends on the time.
+pub fn has_window(provider: &Provider, event: Option<&str>, name: Option<&str>) -> bool {
+    signature(provider, event, name).is_some_and(|signature| signature.window().is_some())
 }
 
-fn other_signatures(provider: &'static Provider, current: Option<&str>) -> Vec<Change> {
-    let Some(Verification::Signatures(signatures)) = &provider.verification else { return Vec::new() };
-    let current = current.or(signatures.first().and_then(|signature| signature.name));
-    let names = signatures.iter().filter_map(|signature| signature.name).filter(|name| Some(*name) != current);
-    let change = |name| Change { what: format!("by the signature `{name}`"), with: With::Signature(name) };
-    names.map(change).collect()
+/// The signature of this name, or the default one.
+pub fn signature(provider: &Provider, event: Option<&str>, name: Option<&str>) -> Option<&'static Signature> {
+    provider.verification_of(event)?.signature(name)
 }
 
-/// The body behind the time of the header, where that is not signed.
+/// Whether it depends on the event how a delivery proves its origin.
+pub fn depends_on_event(provider: &Provider) -> bool {
+    provider.events.iter().any(|event| event.verification.is_some())
+}
+
+/// The names of the signatures of an event that is signed in several ways, the default one first; empty for another one.
+pub fn signature_names(provider: &Provider, event: Option<&str>) -> Vec<&'static str> {
+    match provider.verification_of(event) {
+        Some(Verification::Signatures(signatures @ [_, _, ..])) => signatures.iter().filter_map(|it| it.name).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// Whether any provider signs in several ways.
+pub fn any_has_names() -> bool {
+    providers::all().iter().any(|provider| !signature_names(provider, None).is_empty())
+}
+
+/// The name of a signature in the description; `None` for the default one, and if an event is not signed in several ways.
+pub fn named(provider: &Provider, event: Option<&str>, name: Option<&str>) -> Result<Option<&'static str>, Stop> {
+    let known = signature_names(provider, event);
+    let Some(name) = name.filter(|_| !known.is_empty()) else { return Ok(None) };
+    let found = known.iter().copied().find(|known| *known == name);
+    let unknown = || {
+        let (provider, known) = (provider.name, known.join(", "));
+        Stop::Usage(format!("{provider} does not have a signature `{name}`; give --signature one of: {known}"))
+    };
+    found.map(Some).ok_or_else(unknown)
+}
+
+/// The signatures that --signature selects, for the help; empty if there is no choice.
+pub fn choice(provider: &Provider) -> String {
+    match signature_names(provider, None).as_slice() {
+        [] => String::new(),
+        names => format!("--signature is one of {}; by default {}", names.join(", "), names.first().unwrap_or(&"")),
+    }
+}
+
+/// Further details on how deliveries are signed, such as that the form is inferred; possibly empty.
+pub fn remark(provider: &Provider, event: Option<&str>, name: Option<&str>) -> String {
+    signature(provider, event, name).map_or_else(String::new, |signature| signature.description.replace('\n', " "))
+}
+
+/// What a verified delivery proves, and what it does not prove.
+pub fn proof(provider: &Provider, event: Option<&str>, name: Option<&str>) -> &'static str {
+    let verification = provider.verification_of(event);
+    verification.map_or("The provider does not deliver events.", |verification| verification.proof(name))
+}
+
+/// What verification does against deliveries that are sent again; empty if there is no signature.
+pub fn replay(provider: &Provider, event: Option<&str>, name: Option<&str>) -> &'static str {
+    signature(provider, event, name).map_or("", |signature| signature.replay)
+}
+
+/// The time of the header in front of the body, if the signed text does not have the time.
 fn time_in_front(signature: &'static Signature, delivery: &Captured<'_>) -> Option<Change> {
     let before = match signature.form {
         [FormPart::Text(before), FormPart::Time, ..] if !signature.signs_time() => *before,

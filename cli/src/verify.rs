@@ -7,47 +7,51 @@ use std::process::ExitCode;
 use clap::Args;
 use http::header::CONTENT_ENCODING;
 use jiff::Timestamp;
+use pos_webhooks::Secret;
 use pos_webhooks::catalogue::{Provider, Verification};
 use pos_webhooks::verify::{ReceiverError, VerifyError};
-use pos_webhooks::{PROVIDERS, Secret};
+use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use crate::changes::changes;
+use crate::console::{print, warn};
 use crate::help;
 use crate::input;
-use crate::options;
+use crate::options::{self, unknown_event};
+use crate::providers;
 use crate::report::Plain;
-use crate::verification::{self, Captured, Change, NotVerified, Signed, With};
-use crate::{Stop, print, warn};
+use crate::stop::Stop;
+use crate::verification::{self, Captured, Change, NotVerified, SignedText, VerificationStep, With};
 
-/// Find out whether a captured delivery comes from its provider, and if not why
+/// Verify that a captured delivery comes from its provider, or report why it does not pass
 ///
-/// Takes the delivery's headers and its body as they were received. Of a refused delivery it reports the step that failed,
-/// the string whose signature was looked for, and which usual changes on the way would explain it. It never shows a
-/// secret, a signature or the body.
+/// Give the delivery's headers and its body as they were received. For a refused delivery, the output has the step that
+/// failed, the signed string, and common changes in transit that would explain the failure. It never contains a secret,
+/// a signature or the body.
 #[derive(Args)]
 #[command(after_long_help = format!("\
-Steps, as far as the provider has them:
-  headers        Those of the signature are there, once each, and of the documented form.
-  members        The members of the body that are signed are there.
+Steps (not every provider has all of them):
+  headers        The headers of the signature occur once each, in the documented form.
+  members        The body has the signed members.
   content hash   The hash in the headers is that of the body.
-  signature      One of the secrets gives the signature of the delivery.
-  key            One of the secrets is the key that was sent.
-  replay window  The signed time is near the clock. --at sets the clock for a delivery that was
+  signature      The signature matches with one of the secrets.
+  key            The key in the delivery is one of the secrets.
+  replay window  The signed time is close to the current time. Set --at for a delivery that was
                  captured earlier.
 
 Providers, and what a verified delivery proves:
 {providers}
-An option that makes no difference is noted on standard error.
+A warning on standard error names options that have no effect.
 
-HEADERS holds `Name: value` lines, as `curl -D` and `pos-webhooks sign` write them. They may end in LF or CR LF and be \
-folded; blank lines are skipped. A status or request line starts anew, so that of several blocks the last one counts. \
-A whole request is read up to its body, and of the output of `curl -v` the lines after `>`. Pseudo-headers of HTTP/2 and CGI \
-variables (`NAME=value`) are read as well.
+HEADERS is a file of `Name: value` lines, as `curl -D` and `pos-webhooks sign` write them. Lines may end in LF or CR LF and \
+be folded; blank lines are skipped. A status or request line starts a new block, and only the last block is used. \
+The file may also be a whole request, whose body is ignored, or the output of `curl -v`, of which the lines after `>` are \
+used. Pseudo-headers of HTTP/2 and CGI variables (`NAME=value`) are supported as well.
 
-Hints come from what was tried: other line ends, white space, escapes and encodings of the body, indentation by 2 or 4 spaces, \
-Base64, a request in front of it, other hosts and paths, and what is around a secret. What is not tried is another \
-indentation, order of members or form of numbers, which cannot be found again once a body was parsed.
+Hints are the result of trying changes: other line ends, white space, escapes and encodings of the body, indentation by 2 or \
+4 spaces, Base64, a request head in front of the body, other hosts and paths, and characters around a secret. Other \
+indentation, another order of members and other forms of numbers are not tried, because they are lost once a body was \
+parsed.
 
 Examples:
   pos-webhooks verify vipps --secret-file secret.txt --url https://shop.example/hooks/vipps \\
@@ -56,103 +60,90 @@ Examples:
       --headers headers.txt < body.json
 
 Exit status:
-  0  Verified; the output says what that proves.
-  1  Refused, or not verified since there is nothing to verify it with: no --secret-file, where the
-     provider may have no secret.
-  2  Wrong usage, or an input could not be read or the output not be written.", providers = providers()))]
+  0  Verified. The output says what this proves.
+  1  Refused, or not verified because no --secret-file is given for a provider whose registrations
+     may not have a secret.
+  2  Wrong usage, or an input could not be read, or the output could not be written.", providers = providers()))]
 pub struct Arguments {
-    /// Whose delivery it is
-    #[arg(value_name = "PROVIDER", value_parser = crate::provider())]
+    /// The provider of the delivery
+    #[arg(value_name = "PROVIDER", value_parser = options::provider())]
     provider: &'static Provider,
 
-    /// File with a secret; once per secret while they are being rotated, of which any is enough
+    /// File with the secret; give several while a secret is rotated, and the delivery passes with any of them
     ///
     /// One newline at the end of the file is not part of the secret.
     #[arg(long = "secret-file", value_name = "FILE")]
     secret_files: Vec<PathBuf>,
 
-    /// URL as it was registered, whatever the request says; needed where it is signed
+    /// The signature to verify, if the provider signs in several ways; by default the first one
+    #[arg(long, value_name = "NAME", hide = !verification::any_has_names())]
+    signature: Option<String>,
+
+    /// The registered URL, which may differ from that of the request; required if the provider signs it
     #[arg(long)]
     url: Option<String>,
+
+    /// The event of the registration, if it depends on the event how the provider signs
+    #[arg(long, value_name = "NAME")]
+    event: Option<String>,
 
     /// File with the delivery's headers; - is standard input
     #[arg(long)]
     headers: PathBuf,
 
-    /// Time of the replay window, in RFC 3339; now if not given
+    /// Time of verification, in RFC 3339 form; by default the current time
     #[arg(long, value_name = "RFC3339", allow_negative_numbers = true, value_parser = options::time)]
     at: Option<Timestamp>,
 
-    /// File with the delivery's body, at most 16 MiB; none, or -, is standard input
+    /// File with the delivery's body, at most 16 MiB; by default, or with -, standard input
     #[arg(default_value = "-", hide_default_value = true)]
     body: PathBuf,
 }
 
-/// What is verified one after the other. A delivery that fails at a later one is closer to a genuine one.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Step {
-    Headers,
-    Members,
-    ContentHash,
-    Signature,
-    Key,
-    ReplayWindow,
-    Other,
-}
-
-impl Step {
-    pub fn of(error: &VerifyError) -> Self {
-        match error {
-            VerifyError::MissingHeader { .. }
-            | VerifyError::RepeatedHeader { .. }
-            | VerifyError::MalformedHeader { .. } => Self::Headers,
-            VerifyError::MalformedBody(_) | VerifyError::MissingMember { .. } => Self::Members,
-            VerifyError::ContentHashMismatch => Self::ContentHash,
-            VerifyError::SignatureMismatch => Self::Signature,
-            VerifyError::KeyMismatch { .. } => Self::Key,
-            VerifyError::Stale { .. } | VerifyError::Future { .. } => Self::ReplayWindow,
-            _ => Self::Other,
-        }
-    }
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Headers => "headers",
-            Self::Members => "members",
-            Self::ContentHash => "content hash",
-            Self::Signature => "signature",
-            Self::Key => "key",
-            Self::ReplayWindow => "replay window",
-            Self::Other => "another",
-        }
-    }
-}
-
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
-    let Arguments { provider, secret_files, url, headers, at, body } = arguments;
+    let Arguments { provider, secret_files, signature, url, event, headers, at, body } = arguments;
+    let event = event.as_deref();
+    let name = verification::named(provider, event, signature.as_deref())?;
+    if let Some(Verification::Custom(_)) = provider.verification_of(event) {
+        return Err(Stop::Usage(verification::without_proof(provider, event)));
+    }
     input::standard_input_once(secret_files.iter().chain([headers, body]))?;
     let secrets: Vec<Secret> = secret_files.iter().map(|file| input::secret(file)).collect::<Result<_, _>>()?;
     let head = input::head(headers)?;
     let body = input::payload(body)?;
     let delivery = Captured {
         provider,
-        signature: None,
+        event,
+        signature: name,
         url: url.as_deref(),
         head: &head,
         body: &body,
         at: at.unwrap_or_else(Timestamp::now),
     };
+    let is_unproven = matches!(provider.verification_of(event), Some(Verification::None(_)));
     let unused = [
-        ("--url", url.is_some() && !verification::needs_url(provider)),
-        ("--at", at.is_some() && !verification::has_window(provider)),
+        ("--secret-file", is_unproven && !secrets.is_empty()),
+        ("--signature", signature.is_some() && verification::signature_names(provider, event).is_empty()),
+        ("--url", url.is_some() && !verification::needs_url(provider, name)),
+        ("--event", event.is_some() && !verification::depends_on_event(provider)),
+        ("--at", at.is_some() && !verification::has_window(provider, event, name)),
     ];
     for (option, _) in unused.iter().filter(|(_, unused)| *unused) {
-        warn(format_args!("{option} makes no difference with {}", provider.name));
+        warn(format_args!("{option} has no effect with {}", provider.name));
     }
-    let optional = provider.verification.as_ref().and_then(Verification::optional);
+    if let Some(unknown) =
+        event.filter(|_| verification::depends_on_event(provider)).and_then(|event| unknown_event(provider, event))
+    {
+        warn(format_args!("--event: {unknown}"));
+    }
+    if is_unproven {
+        let text = format!("not verified: {}\n", verification::without_proof(provider, event));
+        return Ok(print(&fitted(text), ExitCode::FAILURE)?);
+    }
+    let optional = provider.verification_of(event).and_then(Verification::optional);
     if let (true, Some(why)) = (secrets.is_empty(), optional) {
         let text = format!(
-            "not verified: nothing proves where this delivery comes from\n{} --secret-file takes a secret.\n",
+            "not verified: there is no proof that the delivery comes from the provider\n{} --secret-file takes a secret.\n",
             why.trim_end()
         );
         return Ok(print(&fitted(text), ExitCode::FAILURE)?);
@@ -160,8 +151,11 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
     match verify(&delivery, &secrets) {
         Ok(index) => {
             let file = secret_files.get(index).map_or_else(String::new, |file| file.display().to_string());
-            let mut text = format!("verified with the secret of {}\n{}\n", Plain(&file), verification::proof(provider));
-            let remark = verification::remark(provider);
+            let mut text = format!("verified with the secret of {}\n", Plain(&file));
+            text += verification::proof(provider, event, name);
+            text += format!(" {}", verification::replay(provider, event, name)).trim_end();
+            text.push('\n');
+            let remark = verification::remark(provider, event, name);
             if !remark.is_empty() {
                 text += &format!("{}\n", remark.trim());
             }
@@ -174,29 +168,34 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
     }
 }
 
-/// A line per provider.
+/// One line for each provider.
 fn providers() -> String {
+    let width = providers::width();
     let line = |provider: &&'static Provider| {
-        let url = if verification::needs_url(provider) { "; needs --url" } else { "" };
-        help::fill(&format!("{:9}{}{url}", provider.name, verification::proof(provider)), 98, 11)
+        let url = if verification::needs_url(provider, None) { " Requires --url." } else { "" };
+        let choice = Some(verification::choice(provider)).filter(|choice| !choice.is_empty());
+        let choice = choice.map_or_else(String::new, |choice| format!(" {choice}."));
+        let line = format!("{:width$}{}{url}{choice}", provider.name, verification::proof(provider, None, None));
+        help::fill(&line, 98, width + 2)
     };
-    PROVIDERS.iter().map(line).map(|line| format!("  {}", line.trim_start())).collect::<Vec<_>>().join("\n")
+    providers::all().iter().map(line).map(|line| format!("  {}", line.trim_start())).collect::<Vec<_>>().join("\n")
 }
 
-/// A result as it fits the terminal. Elsewhere each sentence stays on its line, for programs that search it.
+/// Wraps a result, if it is printed to a terminal. Otherwise each sentence stays on one line, for programs that search
+/// it.
 fn fitted(text: String) -> String {
     if io::stdout().is_terminal() { help::fitted(&text) } else { text }
 }
 
-/// Which secret it was, or where the one stopped that came farthest.
+/// The index of the secret that verifies the delivery, or the error of the secret that passed the most steps.
 fn verify(delivery: &Captured<'_>, secrets: &[Secret]) -> Result<usize, NotVerified> {
-    let missing = verification::usage(delivery.provider, &ReceiverError::NoSecret);
+    let missing = verification::usage(delivery.provider, delivery.event, &ReceiverError::NoSecret);
     let mut farthest = NotVerified::Usage(missing);
     for (index, secret) in secrets.iter().enumerate() {
         match (delivery.verify(secret), &farthest) {
             (Ok(()), _) => return Ok(index),
             (Err(NotVerified::Refused(error)), NotVerified::Refused(before))
-                if Step::of(&error) <= Step::of(before) => {}
+                if VerificationStep::of(&error) <= VerificationStep::of(before) => {}
             (Err(not_verified), _) => farthest = not_verified,
         }
     }
@@ -204,39 +203,46 @@ fn verify(delivery: &Captured<'_>, secrets: &[Secret]) -> Result<usize, NotVerif
 }
 
 fn refused(delivery: &Captured<'_>, secrets: &[Secret], error: &VerifyError) -> String {
-    let step = Step::of(error);
+    let step = VerificationStep::of(error);
     let signed = delivery.signed(secrets);
     let mut text = format!("refused\nfailed step: {}\n", step.name());
     text += &match error {
         VerifyError::SignatureMismatch => mismatch(delivery),
         _ => format!("error: {error}\n"),
     };
+    if let Some(time) = delivery.malformed_time(error) {
+        text += &format!("received time: {}\n", Plain(&Value::from(time).to_string()));
+    }
     text += "signed string: ";
     match &signed {
-        Signed::Body => text += "the body as it is, nothing before or after it\n",
-        Signed::Nothing => text += "none, only the key is compared\n",
-        Signed::Unknown => text += "not known without the headers\n",
-        Signed::Text(signed) => {
+        SignedText::Body => text += "the body as it is, with nothing before or after it\n",
+        SignedText::Nothing => text += "none; only the key is compared\n",
+        SignedText::Unknown(why) => text += &format!("not known, because {why}\n"),
+        SignedText::Text(signed) => {
             text += "these lines, with escapes\n";
             signed.split_inclusive('\n').for_each(|line| text += &format!("  {line:?}\n"));
         }
     }
     text += &format!("body: {}\n", description(delivery.body));
-    if step == Step::Headers {
+    if step == VerificationStep::Headers {
         let names: Vec<_> = delivery.head.headers.iter().map(|(name, _)| name.as_str()).collect();
-        text += &format!("headers there are: {}\n", if names.is_empty() { "none".into() } else { names.join(", ") });
+        text += &format!("received headers: {}\n", if names.is_empty() { "none".into() } else { names.join(", ") });
+    }
+    if delivery.event.is_none() && delivery.is_signed_for_an_event() {
+        text += "hint: the signature depends on the event; give it with --event\n";
     }
     let mut changes = changes(delivery, secrets, error);
-    changes.retain(|change| explains(step, delivery, &change.with));
+    changes.retain(|change| explains(error, delivery, &change.with));
     if of_body(step, delivery) {
         text += &compressed(delivery);
     }
     text + &hints(delivery, secrets, step, changes)
 }
 
-/// Where to look for the reason of another signature.
+/// The message for a signature that does not match, which says what to check.
 fn mismatch(delivery: &Captured<'_>) -> String {
-    let url = verification::needs_url(delivery.provider).then_some("the URL is the registered one with its query");
+    let url = verification::needs_url(delivery.provider, delivery.signature)
+        .then_some("the URL is the registered one with its query");
     let (body, right) = if delivery.has_content_hash() {
         (None, ". The body is right: the hash in the headers is that of it")
     } else {
@@ -245,17 +251,18 @@ fn mismatch(delivery: &Captured<'_>) -> String {
     let places: Vec<_> = [url, body].into_iter().flatten().collect();
     let places = places.join(", and whether ");
     format!(
-        "error: the signature does not match; look whether the secret is that of this registration, and whether \
+        "error: the signature does not match; check whether the secret is that of this registration, and whether \
          {places}{right}\n"
     )
 }
 
-/// Whether another body could make the step pass.
-fn of_body(step: Step, delivery: &Captured<'_>) -> bool {
-    matches!(step, Step::ContentHash | Step::Members) || step == Step::Signature && !delivery.has_content_hash()
+/// Whether the step could pass with another body.
+fn of_body(step: VerificationStep, delivery: &Captured<'_>) -> bool {
+    matches!(step, VerificationStep::ContentHash | VerificationStep::Members)
+        || step == VerificationStep::Signature && !delivery.has_content_hash()
 }
 
-/// What cannot be tried here: the body before it was compressed, or after.
+/// Hints about compression, which cannot be tried here.
 fn compressed(delivery: &Captured<'_>) -> String {
     let format = match delivery.body {
         [0x1f, 0x8b, ..] => Some("gzip"),
@@ -278,33 +285,44 @@ fn compressed(delivery: &Captured<'_>) -> String {
     }
 }
 
-/// Whether such a change could make the step fail.
-fn explains(step: Step, delivery: &Captured<'_>, with: &With) -> bool {
+/// Whether such a change could explain the error.
+fn explains(error: &VerifyError, delivery: &Captured<'_>, with: &With) -> bool {
+    let step = VerificationStep::of(error);
     match with {
-        With::Head(_) => step == Step::Headers,
+        With::Head(_) => step == VerificationStep::Headers,
+        With::Body(body) if step == VerificationStep::Members => has_other_members(body, delivery.body),
         With::Body(_) => of_body(step, delivery),
-        With::Url(_) | With::Signature(_) => step == Step::Signature,
-        With::Secrets(_) => matches!(step, Step::Signature | Step::Key),
-        With::At(_) => step == Step::ReplayWindow,
+        With::Signature(name) => {
+            step == VerificationStep::Signature || step == VerificationStep::Headers && delivery.has_header_of(name)
+        }
+        With::Url(_) => step == VerificationStep::Signature,
+        With::Secrets(_) => matches!(step, VerificationStep::Signature | VerificationStep::Key),
+        With::At(_) => step == VerificationStep::ReplayWindow,
     }
 }
 
-/// What the body looks like, without its content.
+/// Whether a body is JSON that differs from another one in more than its white space and its escapes.
+fn has_other_members(one: &[u8], other: &[u8]) -> bool {
+    let value = |body| serde_json::from_slice::<Value>(body).ok();
+    value(one).is_some_and(|one| Some(one) != value(other))
+}
+
+/// Describes the body without its content.
 fn description(body: &[u8]) -> String {
     let mut text = format!("{} bytes, SHA-256 {}", body.len(), hex::encode(Sha256::digest(body)));
     let facts = [
         ("ends with a newline", body.ends_with(b"\n")),
         ("lines end in CR LF", body.windows(2).any(|pair| pair == b"\r\n")),
         ("begins with a byte order mark", body.starts_with("\u{feff}".as_bytes())),
-        ("is on several lines, as if printed for people", body.trim_ascii().contains(&b'\n')),
+        ("has several lines, as if it was formatted", body.trim_ascii().contains(&b'\n')),
         ("is not JSON", serde_json::from_slice::<serde::de::IgnoredAny>(body).is_err()),
     ];
     facts.iter().filter(|(_, holds)| *holds).for_each(|(fact, _)| text += &format!("; {fact}"));
     text
 }
 
-/// Verifies again with what may have been changed on the way, and reports what comes farther.
-fn hints(delivery: &Captured<'_>, secrets: &[Secret], step: Step, changes: Vec<Change>) -> String {
+/// Verifies again with possible changes in transit, and reports those with which the delivery passes more steps.
+fn hints(delivery: &Captured<'_>, secrets: &[Secret], step: VerificationStep, changes: Vec<Change>) -> String {
     let (mut text, mut in_vain) = (String::new(), Vec::new());
     for Change { what, with } in changes {
         let (mut changed, mut tried) = (*delivery, secrets);
@@ -318,15 +336,15 @@ fn hints(delivery: &Captured<'_>, secrets: &[Secret], step: Step, changes: Vec<C
         }
         match verify(&changed, tried) {
             Ok(_) => text += &format!("hint: {what}, it passes\n"),
-            Err(NotVerified::Refused(next)) if Step::of(&next) > step => {
-                let next = Step::of(&next).name();
+            Err(NotVerified::Refused(next)) if VerificationStep::of(&next) > step => {
+                let next = VerificationStep::of(&next).name();
                 text += &format!("hint: {what}, it passes this step and then fails at: {next}\n");
             }
             Err(_) => in_vain.push(what),
         }
     }
     if text.is_empty() && !in_vain.is_empty() {
-        text = format!("tried in vain: {}\n", in_vain.join("; "));
+        text = format!("tried without success: {}\n", in_vain.join("; "));
     }
     text
 }

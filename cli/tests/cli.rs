@@ -1,4 +1,4 @@
-//! The binary, from outside.
+//! Tests the commands `validate`, `schema`, `spec` and `example` of the binary.
 
 #[path = "cli/run.rs"]
 mod run;
@@ -135,6 +135,33 @@ fn a_specification_is_printed_as_it_is() {
     }
 }
 
+#[test]
+fn how_a_specification_relates_to_its_sources_is_listed() {
+    for provider in PROVIDERS.iter() {
+        for (list, count) in [
+            ("--sources", provider.sources.len()),
+            ("--differences", provider.differences.len()),
+            ("--omitted", provider.omitted.len()),
+        ] {
+            let json = run(&["spec", provider.name, list, "--format", "json"]);
+            let human = run(&["spec", provider.name, list]);
+            assert_eq!((json.status, human.status), (0, 0), "{} {list}", provider.name);
+            let entries = objects(&json.out);
+            assert_eq!(entries.len(), count);
+            assert_eq!(human.out.split("\n\n").filter(|entry| !entry.is_empty()).count(), count, "{}", human.out);
+            let values = entries.iter().flat_map(|entry| entry.as_object().unwrap().values());
+            for value in values.flat_map(|value| value.as_array().cloned().unwrap_or_else(|| vec![value.clone()])) {
+                let text = value.as_str().unwrap_or_default();
+                assert!(human.out.contains(text), "{} {list}: {text}", provider.name);
+            }
+        }
+    }
+    for arguments in [&["--format", "json"][..], &["--sources", "--omitted"], &["--differences", "--sources"]] {
+        let done = run(&[&["spec", "mypos"], arguments].concat());
+        assert_eq!((done.status, done.out.as_str()), (2, ""), "{arguments:?}: {}", done.err);
+    }
+}
+
 /// Finds everything through the binary itself.
 #[test]
 fn examples_of_events_are_valid() {
@@ -159,7 +186,7 @@ fn examples_of_events_are_valid() {
 }
 
 #[test]
-fn every_example_can_be_had_as_it_is() {
+fn every_example_is_printed_unchanged() {
     for provider in PROVIDERS.iter() {
         let mut found = Vec::new();
         for name in listed(&run(&["example", provider.name, "nothing at all"]).err) {
@@ -213,16 +240,19 @@ fn an_example_is_bare_json() {
             let warning = match values.len() {
                 1 => String::new(),
                 count => format!(
-                    "warning: this is the first of {count} examples; --example prints another, and --format raw all of them\n"
+                    "warning: this is the first of {count} examples; --example prints another one, and --format raw prints all\n"
                 ),
             };
             assert_eq!((done.err, all.err), (warning, String::new()), "{name}");
+            if values.len() == 1 {
+                continue;
+            }
             for object in objects(&run(&["example", provider.name, &name, "--format", "json"]).out) {
                 let example = object["example"].as_str().unwrap();
                 let done = run(&["example", provider.name, &name, "--example", example, "--format", "raw"]);
                 let found = objects(&done.out);
                 assert!(done.status == 0 && found.contains(&object["value"]), "{name} {example}: {}", done.out);
-                assert!(found.len() < values.len() || values.len() == 1 || !name.contains('.'), "{name} {example}");
+                assert!(found.len() < values.len() || !name.contains('.'), "{name} {example}");
             }
         }
     }
@@ -333,7 +363,7 @@ mod validate {
         let done = feed(validate(&[]), b"{\n  \"ID\": 1,\n}");
         assert_eq!(
             (done.status, done.out.as_str()),
-            (1, "-:3:1: the text is not JSON: there is a comma behind the last value\n")
+            (1, "-:3:1: the text is not JSON: there is a comma after the last value\n")
         );
     }
 
@@ -365,7 +395,7 @@ mod validate {
     }
 
     #[test]
-    fn lines_end_as_they_like() {
+    fn lines_may_end_in_lf_or_cr_lf() {
         let input = format!("\r\n{VALID}\r\n\n  \t\n{VALID}\n{{}}\n\n{VALID}");
         let done = feed(validate(&["--ndjson", "--format", "json"]), input.as_bytes());
         let expected = vec![(2, true, false), (5, true, false), (6, false, false), (8, true, false)];
@@ -375,7 +405,7 @@ mod validate {
     }
 
     #[test]
-    fn the_longest_payload_is_exact() {
+    fn the_maximum_size_of_a_payload_is_exact() {
         let long = VALID.replace("Brenda", "Brenda Brenda");
         let input = format!("{VALID}\n{VALID}\r\n{long}\n{VALID}\n{long}\r\n{VALID}");
         let max_bytes = VALID.len().to_string();
@@ -453,7 +483,7 @@ mod validate {
     }
 
     #[test]
-    fn a_line_stays_a_line() {
+    fn a_report_is_always_one_line() {
         let directory = directory("line");
         let file = "a\nb\u{1b}[31m.json";
         fs::write(directory.join(file), "{\"Amount\":").unwrap();
@@ -497,18 +527,23 @@ mod validate {
         let mut child = validate(&["--ndjson"]).spawn().unwrap();
         let mut stdin = child.stdin.take().unwrap();
         let mut results = BufReader::new(child.stdout.take().unwrap()).lines();
+        // The program itself, whose size depends on the providers, is not what grows with a line.
+        writeln!(stdin, "{}", text_amount()).unwrap();
+        assert!(results.next().unwrap().unwrap().starts_with("-:1: /Amount: "));
+        let before = peak_memory(&child);
         let megabyte = vec![b' '; 1_000_000];
         for _ in 0..100 {
             stdin.write_all(&megabyte).unwrap();
         }
         write!(stdin, "\n{}\n", text_amount()).unwrap();
         let lines: Vec<_> = results.by_ref().take(2).map(Result::unwrap).collect();
-        let peak = peak_memory(&child);
-        assert_eq!(lines[0], "-:1:16777217: longer than 16777216 bytes");
-        assert!(lines[1].starts_with("-:2: /Amount: "));
-        assert!(peak < 48 << 20, "{} MiB", peak >> 20);
+        let grown = peak_memory(&child) - before;
+        assert_eq!(lines[0], "-:2:16777217: longer than 16777216 bytes");
+        assert!(lines[1].starts_with("-:3: /Amount: "));
+        // A buffer of the longest payload, and its copy while it grows.
+        assert!(grown < 34 << 20, "{} MiB", grown >> 20);
         drop(stdin);
-        assert_eq!(results.next().unwrap().unwrap(), "0 valid, 2 invalid");
+        assert_eq!(results.next().unwrap().unwrap(), "0 valid, 3 invalid");
         assert_eq!(child.wait().unwrap().code(), Some(1));
     }
 
@@ -600,6 +635,8 @@ mod look {
             &["example", "mipos", "create_webhook.409", "--format", "human"],
             &["example", "mipos", "create_webhook.409", "--format", "json"],
             &["example", "dealpos", "paymentWriteoff"],
+            &["spec", "mipos", "--omitted"],
+            &["spec", "mipos", "--omitted", "--format", "json"],
         ];
         let outputs = calls.map(|call| format!("$ pos-webhooks {}\n{}", call.join(" "), run(call).out));
         insta::assert_snapshot!("output", outputs.join("\n"));

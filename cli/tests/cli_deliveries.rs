@@ -1,4 +1,4 @@
-//! `verify`, `sign` and `decode` of the binary, from outside.
+//! Tests the commands `verify`, `sign` and `decode` of the binary.
 
 #[path = "cli/run.rs"]
 mod run;
@@ -124,7 +124,7 @@ impl Use {
         files.write("headers.txt", headers);
     }
 
-    /// A delivery of which another body is left than the one that was signed.
+    /// A delivery whose body is not the one that was signed.
     fn deliver_changed(&self, files: &Files, signed: impl AsRef<[u8]>, left: impl AsRef<[u8]>) {
         files.write("body.json", signed);
         let options = self.sign.unwrap();
@@ -156,7 +156,7 @@ impl Use {
 }
 
 #[test]
-fn what_is_signed_is_verified_and_decoded() {
+fn a_signed_delivery_is_verified_and_decoded() {
     for it in USES {
         let files = Files::new(&format!("round trip {}", it.provider));
         it.deliver(&files);
@@ -183,6 +183,37 @@ fn what_is_signed_is_verified_and_decoded() {
 }
 
 #[test]
+fn the_event_chooses_the_signature_that_is_its_own() {
+    let files = Files::new("own signature");
+    let of_market: &[&str] = &["--event", "MARKET_MENU"];
+    let of_logistics: &[&str] = &["--event", "LOGISTICS_REQUEST"];
+    for (options, header, inferred) in
+        [(of_market, "auth-anton-x: ", true), (of_logistics, "X-Signature-Request: ", false)]
+    {
+        let event = options[1];
+        let it = Use { provider: "mipos", event, sign: Some(options), verify: options, decode: options };
+        it.deliver(&files);
+        let signed = fs::read_to_string(files.0.join("headers.txt")).unwrap();
+        assert!(signed.starts_with(header) && signed.lines().count() == 1, "{signed}");
+        let verified = it.verify(&files, &["--secret-file", "secret.txt"]);
+        assert_eq!((verified.status, verified.err.as_str()), (0, ""), "{}", verified.out);
+        assert_eq!(verified.out.contains("inferred, not documented"), inferred, "{}", verified.out);
+        let hint = "hint: the signature depends on the event; give it with --event\n";
+        let without_event = Use { verify: &[], ..it }.refused(&files, "headers");
+        assert!(without_event.contains(hint), "{without_event}");
+        let with_event = it.verify(&files, &["--secret-file", "old.txt"]);
+        assert!(with_event.status == 1 && !with_event.out.contains(hint), "{}", with_event.out);
+    }
+    MIPOS.deliver(&files);
+    let of_all = MIPOS.verify(&files, &["--secret-file", "old.txt"]);
+    assert!(of_all.status == 1 && !of_all.out.contains("--event"), "{}", of_all.out);
+    let unsigned =
+        files.run(&["sign", "mipos", "--secret-file", "secret.txt", "--event", "LOGISTICS_STATUS", "body.json"]);
+    assert_eq!(unsigned.status, 2);
+    assert!(unsigned.err.contains("does not document a signature"), "{}", unsigned.err);
+}
+
+#[test]
 fn the_documented_vipps_delivery() {
     use documented_vipps::*;
     let files = Files::new("documented");
@@ -201,7 +232,7 @@ fn the_documented_vipps_delivery() {
 }
 
 #[test]
-fn a_refused_delivery_says_the_step_and_what_was_signed() {
+fn a_refusal_reports_the_step_and_the_signed_string() {
     let mut shown = String::new();
     let mut refused = |it: &Use, what: &str, change: &dyn Fn(&Files, String), step: &str| {
         let files = Files::new(&format!("refused {} {what}", it.provider));
@@ -247,7 +278,19 @@ fn a_refused_delivery_says_the_step_and_what_was_signed() {
 }
 
 #[test]
-fn a_hint_is_what_would_be_accepted() {
+fn no_signature_shows_the_body() {
+    let files = Files::new("hidden body");
+    let body = r#"{"customer": "Brenda, of the customer's data"}"#;
+    MYPOS.deliver_changed(&files, "{}", body);
+    for name in ["v1", "without-spaces"] {
+        let done = MYPOS.verify(&files, &["--secret-file", "secret.txt", "--signature", name]);
+        assert_eq!(done.status, 1, "{}", done.err);
+        assert!(done.out.contains("signed string: the body as it is") && !done.out.contains("Brenda"), "{}", done.out);
+    }
+}
+
+#[test]
+fn a_delivery_with_the_change_of_a_hint_passes() {
     let hinted = |it: &Use, what: &str, change: &dyn Fn(&Files, &str), hint: &str| {
         let files = Files::new(&format!("hint {} {what}", it.provider));
         it.deliver(&files);
@@ -349,7 +392,7 @@ fn a_hint_is_what_would_be_accepted() {
 }
 
 #[test]
-fn a_body_that_was_written_anew_is_recognised() {
+fn a_reformatted_body_is_recognised() {
     let minimal = "no escapes but those that JSON needs";
     let slash = "`\\/` for each `/`";
     let php = "`\\/` for each `/` and `\\u` escapes for all but ASCII, as PHP writes JSON";
@@ -509,7 +552,7 @@ fn a_signature_that_does_not_match_names_only_what_may_be_wrong() {
         assert_eq!(error.contains("the URL"), signs_url, "{error}");
         assert_eq!(error.contains("The body is right"), signs_url, "{error}");
         assert_eq!(error.contains("as it was received"), !signs_url, "{error}");
-        let tried = out.lines().find(|line| line.starts_with("tried in vain: ")).unwrap();
+        let tried = out.lines().find(|line| line.starts_with("tried without success: ")).unwrap();
         assert_eq!(tried.contains("of the body"), !signs_url, "nothing is tried of a body that is right: {tried}");
     }
 }
@@ -609,7 +652,7 @@ fn lower_name(line: &str) -> String {
 }
 
 #[test]
-fn headers_are_read_as_they_are_written() {
+fn headers_are_read_in_every_form() {
     let files = Files::new("headers");
     VIPPS.deliver(&files);
     let headers = fs::read_to_string(files.0.join("headers.txt")).unwrap();
@@ -669,8 +712,11 @@ fn headers_are_read_as_they_are_written() {
         ("X-Name : secret".to_owned(), format!("line 1: {form}")),
         ("Host: a\r\nX-Name: sec\rret\r\n".to_owned(), "line 2: a control character in the value".to_owned()),
         ("X-Name: sec\0ret".to_owned(), "line 1: a control character in the value".to_owned()),
-        ("\n secret\n".to_owned(), "line 2: continues no header".to_owned()),
-        ("Host: a\nGET / HTTP/1.1\n secret\n".to_owned(), "line 3: continues no header".to_owned()),
+        ("\n secret\n".to_owned(), "line 2: it continues a header, but there is none before it".to_owned()),
+        (
+            "Host: a\nGET / HTTP/1.1\n secret\n".to_owned(),
+            "line 3: it continues a header, but there is none before it".to_owned(),
+        ),
         (format!("A: {}", "a".repeat(1 << 20)), "longer than 1048576 bytes".to_owned()),
     ] {
         files.write("headers.txt", text);
@@ -707,7 +753,7 @@ fn each_input_can_be_standard_input_but_only_one() {
 }
 
 #[test]
-fn wrong_usage_says_what_to_give() {
+fn wrong_usage_reports_the_missing_option() {
     let files = Files::new("usage");
     files.write("headers.txt", "Host: a\n");
     files.write("twice.txt", "X-myPOS-Event: a\nX-myPOS-Event: b\n");
@@ -778,18 +824,23 @@ fn nothing_is_verified_without_a_proof_of_origin() {
         it.deliver(&files);
         let done = it.verify(&files, &[]);
         assert_eq!((done.status, done.err.as_str()), (1, ""));
-        assert!(done.out.starts_with("not verified: nothing proves where this delivery comes from\n"), "{}", done.out);
+        assert!(
+            done.out.starts_with("not verified: there is no proof that the delivery comes from the provider\n"),
+            "{}",
+            done.out
+        );
     }
 }
 
 #[test]
-fn an_option_that_makes_no_difference_is_noted() {
+fn an_option_without_effect_is_a_warning() {
     let files = Files::new("noted");
     files.write("body.json", "{}");
     files.write("headers.txt", "X-myPOS-Event: a\n");
     for (call, noted) in [
         (&["sign", "vipps", "--secret-file", "secret.txt", "--url", URL, "--at", TIME][..], &[][..]),
         (&["sign", "vipps", "--secret-file", "secret.txt", "--url", URL, "--event", "a"], &["--event"]),
+        (&["sign", "vipps", "--secret-file", "secret.txt", "--url", URL, "--signature", "v1"], &["--signature"]),
         (
             &[
                 "sign",
@@ -806,8 +857,8 @@ fn an_option_that_makes_no_difference_is_noted() {
             &["--url"],
         ),
         (
-            &["sign", "mipos", "--secret-file", "secret.txt", "--event", "a", "--url", URL, "--at", TIME],
-            &["--url", "--event", "--at"],
+            &["sign", "mipos", "--secret-file", "secret.txt", "--event", "ORDER", "--url", URL, "--at", TIME],
+            &["--url", "--at"],
         ),
         (&["decode", "vipps", "--headers", "headers.txt", "--url", URL], &["--url", "--headers"]),
         (&["decode", "mypos", "--headers", "headers.txt", "--url", URL], &["--url"]),
@@ -819,7 +870,7 @@ fn an_option_that_makes_no_difference_is_noted() {
         let notes: Vec<_> = done.err.lines().collect();
         assert_eq!(notes.len(), noted.len(), "{call:?}: {notes:?}");
         for (note, option) in notes.iter().zip(noted) {
-            assert!(note.starts_with(&format!("warning: {option} makes no difference ")), "{call:?}: {note}");
+            assert!(note.starts_with(&format!("warning: {option} has no effect")), "{call:?}: {note}");
         }
     }
     for provider in ["mypos", "mipos", "dealpos"] {
@@ -841,7 +892,28 @@ fn an_option_that_makes_no_difference_is_noted() {
 }
 
 #[test]
-fn an_event_that_nobody_has_documented_decodes() {
+fn another_signature_is_selected_by_its_name() {
+    let files = Files::new("another");
+    files.write("compact.json", r#"{"a":1}"#);
+    files.write("spaced.json", r#"{"a": 1}"#);
+    let event = ["--secret-file", "secret.txt", "--event", "pos.payment.completed"];
+    let sign = [&["sign", "mypos", "--signature", "without-spaces"][..], &event, &["compact.json"]].concat();
+    let signed = files.run(&sign);
+    assert_eq!((signed.status, signed.err.as_str()), (0, ""));
+    files.write("headers.txt", signed.out);
+    for (option, status) in [(&[][..], 1), (&["--signature", "v1"], 1), (&["--signature", "without-spaces"], 0)] {
+        let verify = ["verify", "mypos", "--secret-file", "secret.txt", "--headers", "headers.txt", "spaced.json"];
+        let done = files.run(&[&verify[..], option].concat());
+        assert_eq!((done.status, done.err.as_str()), (status, ""), "{option:?}: {}", done.out);
+    }
+    let sign = [&["sign", "mypos", "--signature", "v9"][..], &event, &["compact.json"]].concat();
+    let unknown = files.run(&sign);
+    assert_eq!(unknown.status, 2);
+    assert!(unknown.err.contains("`v9`; give --signature one of: v1, without-spaces"), "{}", unknown.err);
+}
+
+#[test]
+fn an_undocumented_event_is_decoded() {
     let files = Files::new("unknown");
     let payload = "{ \"n\" : 2.50, \"e\":1e400,\n \"text\": \"a, \\\" : b\\\\\", \"again\": 1, \"again\": 12345678901234567890123 }\r\n";
     let compact = r#"{"n":2.50,"e":1e400,"text":"a, \" : b\\","again":1,"again":12345678901234567890123}"#;
@@ -879,9 +951,9 @@ fn an_event_is_found_in_every_form_of_captured_headers() {
     }
 }
 
-/// Most programs that read JSON stop at an escape for half of a character.
+/// Most JSON parsers do not accept the escape of a lone surrogate.
 #[test]
-fn half_a_character_is_decoded_into_a_line_that_every_program_reads() {
+fn a_lone_surrogate_is_decoded_to_a_line_that_every_program_reads() {
     let files = Files::new("half");
     let payload =
         r#"{"lone": "\ud83c", "wrong": "\uD83C\u0041\udf7a\ud83c", "pair": "\ud83c\udf7a", "text": "\\ud83c"}"#;
@@ -918,14 +990,14 @@ fn what_does_not_decode_is_1_with_its_place() {
     assert!(error.ends_with(": the text is not JSON: a string is not UTF-8 (line 1, column 7)\n"), "{error}");
     let error = decode(&created, b"{\"a\":1}x");
     assert!(
-        error.ends_with(": the text is not JSON: there is more text behind the value (line 1, column 8)\n"),
+        error.ends_with(": the text is not JSON: there is more text after the value (line 1, column 8)\n"),
         "{error}"
     );
 
     let captured = VIPPS.body();
     let done = files.feed(&["decode", "vipps", "--event", "epayments.payment.refunded.v1"], captured.as_bytes());
     assert_eq!(done.status, 0);
-    assert_eq!(done.err, "warning: the payload is that of epayments.payment.captured.v1, not of --event\n");
+    assert_eq!(done.err, "warning: the payload is of the event epayments.payment.captured.v1, not of --event\n");
 }
 
 #[test]
@@ -946,7 +1018,7 @@ fn an_endless_input_is_too_long() {
     }
 }
 
-/// A refused delivery must not become a verified one because nobody reads why.
+/// The status of a refused delivery must not change if standard output is closed.
 #[test]
 fn a_closed_output_does_not_change_the_status() {
     let files = Files::new("closed");

@@ -1,4 +1,4 @@
-//! What all commands of the binary have in common: help, errors, and terminals.
+//! Tests the help, the errors and the terminal output of all commands of the binary.
 
 #[path = "cli/run.rs"]
 mod run;
@@ -44,7 +44,7 @@ fn commands() -> Vec<Vec<String>> {
         if path.is_empty() || path[0] == "hooks" {
             let names = subcommands(&help(&path, "--help", 100));
             commands.extend(names.into_iter().map(|name| [&path[..], &[name]].concat()));
-            // Where no call is documented, there is nothing to help with.
+            // Where no operation is documented, there is nothing to help with.
             let without = PROVIDERS.iter().filter(|provider| provider.operations.is_empty());
             let without: Vec<_> = without.map(|provider| format!("hooks {}", provider.name)).collect();
             commands.retain(|path| !without.contains(&path.join(" ")));
@@ -69,7 +69,7 @@ fn examples(help: &str) -> Vec<String> {
     examples
 }
 
-/// As it was before it was broken.
+/// The text before it was wrapped.
 fn whole(example: &str) -> String {
     example.split(" \\\n").map(str::trim).collect::<Vec<_>>().join(" ")
 }
@@ -127,6 +127,9 @@ fn prepare(folder: &Path) {
     write("body.json", &payment);
     write("payment.json", &payment);
     write("orders.ndjson", &example("mipos", "ORDER"));
+    write("shop.yaml", &run(&["init", "shop", "--output", "-"]).out);
+    // A document is never overwritten.
+    let _ = fs::remove_file(folder.join("acme.yaml"));
     let url = "https://shop.example/hooks/vipps";
     let vipps = sign(&["vipps", "--url", url, "--at", "2026-11-21T12:00:00Z"]);
     write("headers.txt", &format!("{vipps}{}", sign(&["mypos", "--event", "pos.payment.completed"])));
@@ -139,9 +142,11 @@ fn prepare(folder: &Path) {
     write("captured.json", &example("vipps", "epayments.payment.captured.v1"));
     program("curl", "cat captured.json");
     program("jq", "cat");
+    program("less", "cat");
     // What waits for others, or calls a provider, only reads its arguments.
-    let scripts =
-        format!("case $1 in listen | sandbox | hooks) exec {BINARY} \"$@\" --help ;; esac\nexec {BINARY} \"$@\"");
+    let scripts = format!(
+        "case $1 in listen | sandbox | hooks | call | token) exec {BINARY} \"$@\" --help ;; esac\nexec {BINARY} \"$@\""
+    );
     program("pos-webhooks", &scripts);
 }
 
@@ -180,6 +185,7 @@ fn every_error_has_one_form() {
     fs::write(folder.join("headers.txt"), "Host: a\n").unwrap();
     fs::write(folder.join("broken.json"), "{").unwrap();
     fs::write(folder.join("credentials.json"), r#"{"token":"t"}"#).unwrap();
+    fs::write(folder.join("client.json"), r#"{"client_id":"i","client_secret":"s"}"#).unwrap();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     // A socket that is bound and does not listen keeps the port, and refuses.
@@ -218,6 +224,23 @@ fn every_error_has_one_form() {
         (2, vec!["hooks", "vipps", "get", "1"]),
         (2, [&hooks[..], &["missing"]].concat()),
         (1, [&hooks[..], &["credentials.json", "--base-url", &closed]].concat()),
+        (1, [&hooks[..], &["client.json", "--base-url", &closed]].concat()),
+        (2, vec!["call", "nobody"]),
+        (2, vec!["call", "dealpos"]),
+        (2, vec!["call", "vipps", "list_webhook"]),
+        (2, vec!["call", "vipps", "delete_webhook", "--credentials-file", "credentials.json"]),
+        (2, vec!["call", "vipps", "--no-validate"]),
+        (1, vec!["call", "vipps", "list_webhooks", "--credentials-file", "credentials.json", "--base-url", &closed]),
+        (2, vec!["token", "nobody"]),
+        (2, vec!["token", "dealpos"]),
+        (2, vec!["token", "vipps", "--credentials-file", "credentials.json"]),
+        (1, vec!["token", "vipps", "--credentials-file", "client.json", "--base-url", &closed]),
+        (2, vec!["lint"]),
+        (2, vec!["lint", "missing.yaml"]),
+        (2, vec!["init", "Acme"]),
+        (2, vec!["init", "acme", "--output", "other.yaml"]),
+        (2, vec!["schema", "vipps", "--spec", "missing.yaml"]),
+        (2, vec!["schema", "vipps", "--spec", "broken.json"]),
     ];
     let check = |call: &[&str], status: i32, done: Done| {
         assert_eq!(done.status, status, "{call:?}: {}", done.err);
@@ -246,6 +269,8 @@ fn every_error_has_one_form() {
             &["spec", "dealpos"],
             &["example", "dealpos", "paymentCreated", "--format", "raw"],
             &["sandbox"],
+            &["lint", "broken.json"],
+            &["init", "acme", "--output", "-"],
         ] {
             let mut command = command_in(call);
             command.stdout(fs::OpenOptions::new().write(true).open("/dev/full").unwrap());
@@ -318,7 +343,12 @@ mod terminal {
                 Some("elete"),
             ),
             ("listen mypos --secret-file secret.txt --listen 127.0.0.1:0", 0, Some("127.0.0.1:")),
+            ("token vipps --base-url http://127.0.0.1:9 --credentials-file client.json", 1, None),
+            ("call mypos", 0, None),
+            ("lint shop.yaml", 0, None),
+            ("init acme", 0, None),
         ];
+        fs::write(folder.join("client.json"), r#"{"client_id":"i","client_secret":"s"}"#).unwrap();
         fs::write(folder.join("token.json"), r#"{"token":"t"}"#).unwrap();
         for (call, status, until) in calls {
             let seen = on_a_terminal(&folder, &format!("exec {BINARY} {call}"), until);

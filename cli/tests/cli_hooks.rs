@@ -1,13 +1,14 @@
-//! `hooks` of the binary manages webhooks as the specifications say, from outside, and shows no secret unasked.
+//! `hooks` of the binary manages webhooks according to the specifications, and only shows secrets on request.
 
 #[path = "cli/run.rs"]
 mod run;
+#[path = "cli/shell.rs"]
+mod shell;
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead, BufReader, Read as _, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use pos_webhooks::PROVIDERS;
@@ -15,45 +16,21 @@ use pos_webhooks::catalogue::{CredentialPlace, Operation, Parameter, Provider};
 use pos_webhooks::sandbox::{AnswerFault, Registration, Sandbox};
 use serde_json::{Value, json};
 use tokio::net::TcpSocket;
-use wiremock::matchers::any;
+use wiremock::matchers::{any, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
-use crate::run::{Done, command, directory, feed, of_shown, run};
+use crate::run::{Done, command, feed, of_shown, run};
+use crate::shell::Shell;
 
 const CAPTURED: &str = "epayments.payment.captured.v1";
 const UNKNOWN_ID: &str = "6217960c-2a2e-4188-9025-af11abf47d5e";
 const SECRET: &str = "chosen-by-the-shop";
 
-/// A sandbox, and a directory with what its commands need.
-struct Shell {
-    /// Where the sandbox runs.
-    _runtime: tokio::runtime::Runtime,
-    sandbox: Sandbox,
-    directory: PathBuf,
-}
-
 impl Shell {
     fn new(test: &str) -> Self {
-        let runtime = tokio::runtime::Runtime::new().unwrap();
-        let sandbox = runtime.block_on(Sandbox::builder().seed(1).start()).unwrap();
-        let directory = directory("hooks").join(test);
-        let _ = fs::remove_dir_all(&directory);
-        fs::create_dir_all(&directory).unwrap();
-        let shell = Self { _runtime: runtime, sandbox, directory };
+        let shell = Self::start(Sandbox::builder().seed(1), "hooks", test, &[]);
         shell.write("secret.txt", &format!("{SECRET}\n"));
-        for account in shell.sandbox.accounts() {
-            let credentials = serde_json::to_string(&account.credentials).unwrap();
-            shell.write(&format!("{}.json", account.provider), &credentials);
-        }
         shell
-    }
-
-    fn write(&self, name: &str, content: &str) {
-        fs::write(self.directory.join(name), content).unwrap();
-    }
-
-    fn base_url(&self, provider: &str) -> &str {
-        &self.sandbox.account(provider).unwrap().base_url
     }
 
     fn token(&self, provider: &str) -> &str {
@@ -65,29 +42,14 @@ impl Shell {
     }
 
     /// `hooks PROVIDER …` at the sandbox, without credentials.
-    fn command(&self, provider: &str, arguments: &[&str]) -> Command {
-        let arguments = [&["hooks", provider], arguments, &["--base-url", self.base_url(provider)]].concat();
-        let mut command = command(&arguments);
-        command.current_dir(&self.directory);
-        command
+    fn hooks(&self, provider: &str, arguments: &[&str]) -> Command {
+        self.command(provider, &[&["hooks", provider], arguments].concat())
     }
 
-    /// Whatever happens, no credential is ever shown.
-    fn done(&self, command: Command) -> Done {
-        let done = feed(command, b"");
-        for account in self.sandbox.accounts() {
-            for (name, credential) in &account.credentials {
-                let shown = done.out.contains(credential.expose()) || done.err.contains(credential.expose());
-                assert!(!shown, "{name}: {}{}", done.out, done.err);
-            }
-        }
-        done
-    }
-
-    /// `hooks PROVIDER …` with the sandbox's credentials at a server that answers every call so; what it received is
-    /// with the server.
+    /// `hooks PROVIDER …` with the sandbox's credentials at a server that sends this response to every request. The
+    /// server keeps the requests.
     fn at(&self, answer: ResponseTemplate) -> Elsewhere<'_> {
-        let server = self._runtime.block_on(async {
+        let server = self.runtime.block_on(async {
             let server = MockServer::start().await;
             Mock::given(any()).respond_with(answer).mount(&server).await;
             server
@@ -97,10 +59,10 @@ impl Shell {
 
     fn run(&self, provider: &str, arguments: &[&str]) -> Done {
         let file = format!("{provider}.json");
-        self.done(self.command(provider, &[arguments, &["--credentials-file", &file]].concat()))
+        self.done(self.hooks(provider, &[arguments, &["--credentials-file", &file]].concat()))
     }
 
-    /// What a call that succeeds answers.
+    /// The response to a call that succeeds.
     fn json(&self, provider: &str, arguments: &[&str]) -> Value {
         let done = self.run(provider, &[arguments, &["--format", "json"]].concat());
         assert_eq!((done.status, done.err.as_str()), (0, ""), "{arguments:?}");
@@ -138,7 +100,7 @@ impl Elsewhere<'_> {
     }
 
     fn requests(&self) -> Vec<wiremock::Request> {
-        self.shell._runtime.block_on(self.server.received_requests()).unwrap()
+        self.shell.runtime.block_on(self.server.received_requests()).unwrap()
     }
 }
 
@@ -165,7 +127,7 @@ fn closed(host: &str) -> (TcpSocket, u16) {
     (socket, port)
 }
 
-/// Does that to one connection after another, once the request has come; where it is.
+/// Calls the function for each connection, once its request has been received, and returns the server's address.
 fn connections(handle: Vec<&'static str>) -> (String, std::thread::JoinHandle<usize>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
@@ -185,26 +147,40 @@ fn mode(file: &std::path::Path) -> u32 {
     std::os::unix::fs::PermissionsExt::mode(&file.metadata().unwrap().permissions()) & 0o777
 }
 
-/// The commands that the help of a provider lists.
+/// The commands that the help of a provider lists, without `rotate`, which calls several operations.
 fn verbs(provider: &str) -> BTreeSet<String> {
     let help = run(&["hooks", provider, "--help"]).out;
     let Some((_, commands)) = help.split_once("Commands:\n") else { return BTreeSet::new() };
     let lines = commands.lines().take_while(|line| !line.is_empty());
     lines
         .filter_map(|line| line.strip_prefix("  ")?.split(' ').next())
-        .filter(|name| !name.is_empty())
+        .filter(|name| !name.is_empty() && *name != "rotate")
         .map(str::to_owned)
         .collect()
 }
 
+/// The operations on webhooks that a command sends alone.
+fn operations(provider: &'static Provider) -> impl Iterator<Item = &'static Operation> {
+    let documented = provider.registration.iter();
+    let calls = documented.flat_map(|it| [it.list.as_ref(), it.get.as_ref(), it.update.as_ref(), it.delete.as_ref()]);
+    let calls = calls.flatten().chain(provider.registration.iter().map(|it| &it.create));
+    let subscriptions = provider.registration.iter().filter_map(|it| it.subscriptions.as_ref());
+    let subscriptions = subscriptions.flat_map(|it| [it.events.as_ref(), it.list.as_ref(), it.delete.as_ref()]);
+    let calls = calls.chain(subscriptions.flatten());
+    calls.map(move |call| provider.operation(call.operation).unwrap())
+}
+
 #[test]
-fn every_operation_has_a_command() {
+fn every_operation_on_webhooks_has_a_command() {
     for provider in PROVIDERS.iter() {
         let helps: Vec<_> =
             verbs(provider.name).iter().map(|verb| run(&["hooks", provider.name, verb, "--help"]).out).collect();
-        assert_eq!(helps.len(), provider.operations.len(), "{}", provider.name);
-        for operation in provider.operations {
-            let call = format!("It is `{} {}`.", operation.method, operation.path);
+        let subscriptions = provider.registration.iter().filter_map(|it| it.subscriptions.as_ref());
+        let subscribe = subscriptions.map(|it| provider.operation(it.create.operation).unwrap());
+        let operations: Vec<_> = operations(provider).chain(subscribe).collect();
+        assert_eq!(helps.len(), operations.len(), "{}", provider.name);
+        for operation in operations {
+            let call = format!("Sends `{} {}`.", operation.method, operation.path);
             assert!(helps.iter().any(|help| help.contains(&call)), "{}: {call}", provider.name);
         }
     }
@@ -219,10 +195,12 @@ fn value_of(header: &Parameter) -> String {
 
 /// What follows `hooks PROVIDER` for a call of the operation with the first example of its request.
 fn arguments_of(provider: &'static Provider, operation: &Operation) -> Vec<String> {
-    let call = format!("It is `{} {}`.", operation.method, operation.path);
+    let call = format!("Sends `{} {}`.", operation.method, operation.path);
     let is_called = |verb: &String| run(&["hooks", provider.name, verb, "--help"]).out.contains(&call);
     let mut arguments = vec![verbs(provider.name).into_iter().find(is_called).unwrap()];
     arguments.extend(operation.path_parameters.iter().map(|_| UNKNOWN_ID.to_owned()));
+    let others = operation.query_parameters.iter().chain(operation.headers).filter(|it| it.required && !it.constant);
+    arguments.extend(others.flat_map(|it| [format!("--{}", option_of(&it.name.to_lowercase())), value_of(it)]));
     if let Some(body) = &operation.request {
         let schema = provider.json_schema(body.schema).unwrap();
         let example: serde_json::Map<String, Value> = serde_json::from_str(body.examples[0].json).unwrap();
@@ -260,6 +238,7 @@ fn option_of(member: &str) -> String {
 #[test]
 fn a_person_manages_webhooks() {
     const CREATED: &str = "the id that was just created";
+    const SUBSCRIPTION: &str = "the id of the first subscription";
     let lives: [(&str, &[&[&str]]); 3] = [
         (
             "mipos",
@@ -281,11 +260,36 @@ fn a_person_manages_webhooks() {
                 &["create", "--payload-url", "https://a.test/hooks", "--secret-file", "secret.txt"],
                 &["list"],
                 &["list", "--show-secrets"],
+                &["events"],
+                &["events", "--size", "2", "--page", "4"],
+                &[
+                    "subscribe",
+                    CREATED,
+                    "--events",
+                    "pos.payment.completed",
+                    "--events",
+                    "pos.payment.failed",
+                    "--filter",
+                    r#"{"tids":["90004889"]}"#,
+                ],
+                &["subscribe", CREATED, "--events", "pos.payment.complete"],
+                &["subscriptions"],
+                &["get", CREATED],
+                &["unsubscribe", SUBSCRIPTION],
                 &["get", CREATED],
                 &["update", CREATED, "--is-active", "0", "--payload-url", "https://b.test"],
                 &["delete", CREATED, "--yes"],
                 &["get", CREATED],
                 &["list"],
+                &[
+                    "create",
+                    "--payload-url",
+                    "https://a.test/hooks",
+                    "--secret-file",
+                    "secret.txt",
+                    "--events",
+                    "pos.payment.completed",
+                ],
             ],
         ),
         (
@@ -316,10 +320,19 @@ fn a_person_manages_webhooks() {
             let created = shell.registrations(provider).first().map_or(UNKNOWN_ID.to_owned(), |first| first.id.clone());
             let arguments: Vec<_> = arguments
                 .iter()
-                .map(|&argument| if argument == CREATED { created.as_str() } else { argument })
+                .map(|&argument| match argument {
+                    CREATED => created.clone(),
+                    SUBSCRIPTION => {
+                        let id = &shell.json(provider, &["subscriptions"])["subscriptions"][0]["id"];
+                        id.as_str().unwrap().to_owned()
+                    }
+                    argument => argument.to_owned(),
+                })
                 .collect();
+            let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
             let done = shell.run(provider, &arguments);
-            let text = format!("{}{}", done.out, done.err);
+            let base_url = &shell.sandbox.account(provider).unwrap().base_url;
+            let text = format!("{}{}", done.out, done.err).replace(base_url, "http://the-sandbox.test");
             let secret = shell.registrations(provider).into_iter().any(|it| text.contains(it.secret.expose()));
             assert_eq!(secret, arguments.contains(&"--show-secrets"), "{text}");
             shown += &format!(
@@ -368,7 +381,10 @@ mod as_json {
     fn mypos_lives() {
         let shell = Shell::new("json-mypos");
         let arguments = ["create", "--payload-url", "https://a.test", "--secret-file", "secret.txt"];
-        let created = shell.json("mypos", &arguments);
+        let done = shell.run("mypos", &[&arguments[..], &["--format", "json"]].concat());
+        let created: Value = serde_json::from_str(&done.out).unwrap();
+        let warning: Value = serde_json::from_str(&done.err).unwrap();
+        assert!(warning["warning"]["message"].as_str().unwrap().contains("is not subscribed to any event yet"));
         assert_eq!(created["webhook"]["secret"], "***");
         assert_eq!(created["webhook"]["is_active"], true);
         assert_eq!(shell.registrations("mypos")[0].secret.expose(), SECRET, "without the newline of the file");
@@ -415,7 +431,7 @@ mod as_json {
 }
 
 #[test]
-fn what_a_provider_sends_is_kept_and_does_nothing_to_a_terminal() {
+fn responses_are_kept_and_cannot_control_the_terminal() {
     let shell = Shell::new("as-sent");
     let sent = |body: &str| {
         shell.sandbox.clear_faults();
@@ -477,7 +493,7 @@ mod a_secret_that_is_told_once {
         assert!(!shell.directory.join("s.txt").exists());
     }
 
-    /// Kept, and shown as it came: whatever of it the documentation does not have.
+    /// The secret is kept and the response is shown as received, even if the response is not as documented.
     const TOLD: &str = "told-only-once";
 
     #[cfg(unix)]
@@ -516,7 +532,7 @@ mod a_secret_that_is_told_once {
             }
             assert!(fs::read_to_string(&beside).unwrap().contains(TOLD));
             assert_eq!(mode(&beside), 0o600);
-            let says = ["the secret is in s.txt\n", "is in s.txt.answer\n", "warning: ", "shown as it came"];
+            let says = ["the secret is in s.txt\n", "is in s.txt.answer\n", "warning: ", "shown as received"];
             assert!(says.iter().all(|text| done.err.contains(text)), "{name}: {}", done.err);
             let shown = at.run("vipps", &[&CREATE[..], &["--show-secrets"]].concat());
             assert!(shown.status == 0 && shown.out.contains(TOLD), "{name}: {}", shown.err);
@@ -537,6 +553,34 @@ mod a_secret_that_is_told_once {
         assert_eq!(fs::read_to_string(shell.directory.join("s.txt")).unwrap(), format!("{TOLD}\n"));
     }
 
+    /// The token expires during the call. No other one is requested, and the one that was sent is not shown.
+    #[test]
+    fn is_saved_without_another_request_for_a_token() {
+        let shell = Shell::new("kept-without-token");
+        let mut credentials = shell.sandbox.account("vipps").unwrap().credentials.clone();
+        credentials.remove("token");
+        shell.write("vipps.json", &serde_json::to_string(&credentials).unwrap());
+        let token = json!({"token_type": "Bearer", "expires_in": 2, "expires_on": "1", "access_token": "sent-token"});
+        let body = json!({"id": UNKNOWN_ID, "secret": TOLD, "sent": "sent-token"}).to_string();
+        let server = shell.runtime.block_on(async {
+            let server = MockServer::start().await;
+            let issues = ResponseTemplate::new(200).set_body_json(token);
+            Mock::given(path("/accesstoken/get")).respond_with(issues).up_to_n_times(1).mount(&server).await;
+            Mock::given(path("/accesstoken/get")).respond_with(ResponseTemplate::new(503)).mount(&server).await;
+            let late = answer(201, body).set_delay(std::time::Duration::from_millis(2100));
+            Mock::given(path("/v1/webhooks")).respond_with(late).mount(&server).await;
+            server
+        });
+        let at = Elsewhere { shell: &shell, server };
+        let done = at.run("vipps", &[&CREATE[..], &["--save-secret", "s.txt", "--raw"]].concat());
+        assert_eq!((done.status, done.err.as_str()), (0, ""));
+        assert_eq!(fs::read_to_string(shell.directory.join("s.txt")).unwrap(), format!("{TOLD}\n"));
+        assert!(done.out.contains(UNKNOWN_ID) && !done.out.contains("sent-token"), "{}", done.out);
+        let requests = shell.runtime.block_on(at.server.received_requests()).unwrap();
+        let paths: Vec<_> = requests.iter().map(|request| request.url.path()).collect();
+        assert_eq!(paths, ["/accesstoken/get", "/v1/webhooks"]);
+    }
+
     #[test]
     fn that_is_not_there_is_a_failure() {
         for (name, answer) in [
@@ -554,7 +598,8 @@ mod a_secret_that_is_told_once {
             let at = shell.at(answer);
             let done = at.run("vipps", &[&CREATE[..], &["--save-secret", "s.txt"]].concat());
             assert_eq!(done.status, 1, "{name}: {}", done.out);
-            let says = ["no secret could be read from the answer: look into s.txt.answer", "delete the webhook"];
+            let says =
+                ["no secret could be read from the response: the response is in s.txt.answer", "delete the webhook"];
             assert!(says.iter().all(|text| done.err.contains(text)), "{name}: {}", done.err);
             assert!(!shell.directory.join("s.txt").exists(), "{name}");
             assert!(shell.directory.join("s.txt.answer").exists(), "{name}");
@@ -586,7 +631,7 @@ mod a_secret_that_is_told_once {
             let done = at.run("vipps", &[&CREATE[..], &["--save-secret", "s.txt"]].concat());
             assert_eq!(done.status, i32::from(!certain), "{name}: {}", done.err);
             assert_eq!(done.err.contains("the secret is in"), certain, "{name}: {}", done.err);
-            let not = "it is not certain which value of the answer is the secret: look into s.txt.answer";
+            let not = "it is not certain which value of the response is the secret: the response is in s.txt.answer";
             assert_eq!(done.err.contains(not), !certain, "{name}: {}", done.err);
             assert!(!done.err.contains(TOLD) || name == "flag" || name == "about", "{name}: {}", done.err);
             assert_eq!(fs::read_to_string(shell.directory.join("s.txt.answer")).unwrap(), body, "{name}");
@@ -609,7 +654,7 @@ mod a_secret_that_is_told_once {
         }
     }
 
-    /// The room that is there for the secret is there for an answer in which it could not be found.
+    /// The space that is reserved for the secret is also used for a response in which no secret was found.
     #[cfg(target_os = "linux")]
     #[test]
     fn is_kept_with_its_answer_where_the_disk_is_full() {
@@ -639,7 +684,12 @@ mod a_secret_that_is_told_once {
         let create = at.command("vipps", &[&CREATE[..], &["--save-secret", "s.txt"]].concat());
         let done = shell.done(in_shell("trap '' XFSZ; ulimit -f 8; exec \"$@\"", &create));
         assert_eq!(done.status, 1, "{}", done.err);
-        assert!(done.err.contains("only in part, in s.txt.answer") && !done.err.contains(TOLD), "{}", done.err);
+        assert!(
+            done.err.contains("only a part of the response could be saved, in s.txt.answer")
+                && !done.err.contains(TOLD),
+            "{}",
+            done.err
+        );
         let kept = fs::read_to_string(shell.directory.join("s.txt.answer")).unwrap();
         assert!(kept.starts_with(&format!("secret={TOLD}\nxxx")) && !shell.directory.join("s.txt").exists());
     }
@@ -697,7 +747,7 @@ mod credentials {
                 shell.sandbox.account(provider).unwrap().credentials.iter().map(|(name, value)| {
                     (format!("POS_WEBHOOKS_{}_{}", provider, name).to_uppercase(), value.expose())
                 });
-            let mut command = shell.command(provider, &["list"]);
+            let mut command = shell.hooks(provider, &["list"]);
             command.envs(variables.clone());
             assert_eq!(shell.done(command).status, 0, "{provider}");
             let help = run(&["hooks", provider, "list", "--help"]).out;
@@ -719,7 +769,7 @@ mod credentials {
                 credentials.insert(header.name.to_lowercase().replace('-', "_"), json!(value_of(header)));
             }
             shell.write(&format!("{}.json", provider.name), &Value::Object(credentials.clone()).to_string());
-            for operation in provider.operations {
+            for operation in operations(provider) {
                 let arguments = arguments_of(provider, operation);
                 let done = at.run(provider.name, &arguments.iter().map(String::as_str).collect::<Vec<_>>());
                 assert_eq!(done.status, 1, "{}: {}", operation.id, done.err);
@@ -747,14 +797,14 @@ mod credentials {
         let marked =
             json!({"token": format!("\u{feff}{token}"), "ocp_apim_subscription_key": format!("\u{feff}{key}")});
         shell.write("marked.json", &format!("\u{feff}{marked}"));
-        let done = shell.done(shell.command("vipps", &["list", "--credentials-file", "marked.json"]));
+        let done = shell.done(shell.hooks("vipps", &["list", "--credentials-file", "marked.json"]));
         assert_eq!((done.status, done.err.as_str()), (0, ""));
-        let mut command = shell.command("vipps", &["list"]);
+        let mut command = shell.hooks("vipps", &["list"]);
         command.env("POS_WEBHOOKS_VIPPS_TOKEN", format!("\u{feff}{token}"));
         assert_eq!(shell.done(command).status, 0);
-        let mut command = shell.command("vipps", &["list"]);
+        let mut command = shell.hooks("vipps", &["list"]);
         command.env("POS_WEBHOOKS_VIPPS_TOKEN", "\u{feff}");
-        assert!(shell.done(command).err.contains("vipps asks for `token`"), "there is none");
+        assert!(shell.done(command).err.contains("vipps requires `token`"), "there is none");
     }
 
     #[test]
@@ -762,22 +812,22 @@ mod credentials {
         let shell = Shell::new("copied");
         let at = shell.at(answer(200, r#"{"webhooks":[]}"#));
         for (token, why) in [
-            ("\"hush-hush\"", "the token has quotation marks around it"),
-            ("'hush-hush'", "the token has quotation marks around it"),
+            ("\"hush-hush\"", "the token is in quotation marks"),
+            ("'hush-hush'", "the token is in quotation marks"),
             ("Bearer hush-hush", "the token begins with `Bearer`, which is added"),
             ("bearer hush-hush", "the token begins with `Bearer`, which is added"),
             (" hush-hush", "the token has white space at its beginning or end"),
             ("hush-hush ", "the token has white space at its beginning or end"),
             ("hush hush", "the token has white space in it"),
             ("hush-hush\r", "the token has characters that a header cannot carry"),
-            ("„hush-hush“", "the token has quotation marks around it"),
+            ("„hush-hush“", "the token is in quotation marks"),
             ("hush\u{200b}hush", "the token has characters that no token has"),
             (" ", "the token is empty"),
         ] {
             shell.write("vipps.json", &json!({ "token": token }).to_string());
             let done = at.run("vipps", &["list"]);
             assert_eq!((done.status, done.out.as_str()), (2, ""), "{token}");
-            assert!(done.err.contains(why) && done.err.contains("(it is from vipps.json)"), "{token}: {}", done.err);
+            assert!(done.err.contains(why) && done.err.contains("(it comes from vipps.json)"), "{token}: {}", done.err);
             assert!(!done.err.contains("hush"), "{}", done.err);
             let mut command = at.command("mypos", &["list"]);
             command.env("POS_WEBHOOKS_MYPOS_TOKEN", token);
@@ -785,7 +835,7 @@ mod credentials {
             assert!(shell.done(command).err.contains(why), "{token}");
         }
         for (key, why) in [
-            ("'hush'", "the credential for the header `ocp-apim-subscription-key` has quotation marks around it"),
+            ("'hush'", "the credential for the header `ocp-apim-subscription-key` is in quotation marks"),
             ("hush\n", "the credential for the header `ocp-apim-subscription-key` has characters that a header"),
         ] {
             shell.write("vipps.json", &json!({ "token": "t0ken", "ocp_apim_subscription_key": key }).to_string());
@@ -804,7 +854,7 @@ mod credentials {
         let token = shell.token("vipps");
         shell.write("other.json", &json!({"token": token, "merchant_serial_number": "654321"}).to_string());
         let list =
-            |file: &str| shell.done(shell.command("vipps", &["list", "--format", "json", "--credentials-file", file]));
+            |file: &str| shell.done(shell.hooks("vipps", &["list", "--format", "json", "--credentials-file", file]));
         assert_eq!(list("other.json").out, "{\"webhooks\":[]}\n");
         assert!(list("vipps.json").out.contains("https://a.test"));
         shell.write("other.json", &json!({"token": token, "ocp_apim_subscription_key": "not-the-key"}).to_string());
@@ -817,7 +867,7 @@ mod credentials {
     fn of_a_file_are_not_mixed_with_the_environment() {
         let shell = Shell::new("not-mixed");
         shell.write("without.json", r#"{"merchant_serial_number": "123456"}"#);
-        let mut command = shell.command("vipps", &["list", "--credentials-file", "without.json"]);
+        let mut command = shell.hooks("vipps", &["list", "--credentials-file", "without.json"]);
         command.env("POS_WEBHOOKS_VIPPS_TOKEN", shell.token("vipps"));
         assert_eq!(shell.done(command).status, 2);
     }
@@ -828,7 +878,7 @@ mod credentials {
         for provider in ["mipos", "mypos", "vipps"] {
             let variable = format!("POS_WEBHOOKS_{}_TOKEN", provider.to_uppercase());
             for value in [None, Some("")] {
-                let mut command = shell.command(provider, &["list"]);
+                let mut command = shell.hooks(provider, &["list"]);
                 command.envs(value.map(|value| (&variable, value)));
                 let done = shell.done(command);
                 assert_eq!((done.status, done.out.as_str()), (2, ""));
@@ -852,11 +902,11 @@ mod credentials {
             ),
         ] {
             shell.write("bad.json", content);
-            let done = shell.done(shell.command("vipps", &["list", "--credentials-file", "bad.json"]));
+            let done = shell.done(shell.hooks("vipps", &["list", "--credentials-file", "bad.json"]));
             assert_eq!((done.status, done.out.as_str()), (2, ""), "{}", done.err);
             assert!(done.err.contains(expected) && !done.err.contains("hush"), "{content}: {}", done.err);
         }
-        let done = shell.done(shell.command("vipps", &["list", "--credentials-file", "none.json"]));
+        let done = shell.done(shell.hooks("vipps", &["list", "--credentials-file", "none.json"]));
         assert_eq!(done.status, 2);
     }
 
@@ -865,11 +915,212 @@ mod credentials {
         let shell = Shell::new("wrong-token");
         shell.write("wrong.json", r#"{"token": "not-the-token"}"#);
         for provider in ["mipos", "mypos", "vipps"] {
-            let done = shell.done(shell.command(provider, &["list", "--credentials-file", "wrong.json"]));
+            let done = shell.done(shell.hooks(provider, &["list", "--credentials-file", "wrong.json"]));
             assert_eq!((done.status, done.out.as_str()), (1, ""));
-            assert!(done.err.contains("401") && done.err.contains("The token is from wrong.json."), "{}", done.err);
+            assert!(done.err.contains("401") && done.err.contains("The token comes from wrong.json."), "{}", done.err);
             assert!(!done.err.contains("not-the-token"), "{}", done.err);
             assert_eq!(done.err.contains("\nUnauthorized.\n"), provider == "mipos", "only mipos documents it");
+        }
+
+        let wrong = r#"{"client_id": "a-client", "client_secret": "not-the-secret"}"#;
+        shell.write("client.json", wrong);
+        let list = ["list", "--credentials-file", "client.json"];
+        let done = shell.done(shell.hooks("mypos", &list));
+        assert!(done.status == 1 && done.err.contains("The credentials come from client.json."), "{}", done.err);
+        let done = shell.done(shell.hooks("mypos", &[&list[..], &["--format", "json"]].concat()));
+        let error: Value = serde_json::from_str(&done.err).unwrap();
+        assert_eq!(error["error"]["status"], 401, "that of the request for a token");
+    }
+}
+
+mod subscriptions {
+    use super::*;
+    use pos_webhooks::sandbox::Fault;
+    use wiremock::matchers::{body_string_contains, method, path, query_param, query_param_is_missing};
+
+    const CREATE: [&str; 5] = ["create", "--payload-url", "https://a.test/hooks", "--secret-file", "secret.txt"];
+    const COMPLETED: &str = "pos.payment.completed";
+    const FAILED: &str = "pos.payment.failed";
+
+    fn create(events: &[&'static str]) -> Vec<&'static str> {
+        CREATE.into_iter().chain(events.iter().flat_map(|event| ["--events", event])).collect()
+    }
+
+    /// A server whose list of events has two pages, with an event of each page that the specification does not have.
+    fn elsewhere(shell: &Shell) -> Elsewhere<'_> {
+        let page = |events: &[(&str, &str)]| {
+            let events: Vec<_> = events.iter().map(|(id, name)| json!({"id": id, "name": name})).collect();
+            answer(200, json!({"events": events, "pagination": {"page": 1, "size": 2, "total": 3}}).to_string())
+        };
+        let server = shell.runtime.block_on(async {
+            let server = MockServer::start().await;
+            let events = || Mock::given(method("GET")).and(path("/v1/events"));
+            let first = page(&[("id-1", "pos.tip.given"), ("id-2", COMPLETED)]);
+            events().and(query_param_is_missing("page")).respond_with(first).mount(&server).await;
+            events()
+                .and(query_param("page", "2"))
+                .respond_with(page(&[("id-3", "pos.tip.returned")]))
+                .mount(&server)
+                .await;
+            events().and(query_param("page", "3")).respond_with(page(&[])).mount(&server).await;
+            let created = answer(200, r#"{"webhook": {"id": "hook-1"}}"#);
+            Mock::given(path("/v1/webhooks")).respond_with(created).mount(&server).await;
+            let subscribed = answer(200, r#"{"subscription": {"id": "subscription-1"}}"#);
+            let subscribe = Mock::given(path("/v1/subscriptions")).and(body_string_contains("webhook_id=hook-1"));
+            subscribe.respond_with(subscribed).mount(&server).await;
+            server
+        });
+        Elsewhere { shell, server }
+    }
+
+    #[test]
+    fn are_made_with_the_webhook() {
+        let shell = Shell::new("create-events");
+        let done = shell.run("mypos", &[&create(&[COMPLETED, FAILED, COMPLETED])[..], &["--format", "json"]].concat());
+        assert_eq!((done.status, done.err.as_str()), (0, ""), "{}", done.out);
+        let lines: Vec<Value> = done.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(lines.len(), 3, "the webhook, and each of its subscriptions");
+        assert_eq!(shell.registrations("mypos")[0].events, [COMPLETED, FAILED]);
+        for (line, event) in lines[1..].iter().zip([COMPLETED, FAILED]) {
+            assert_eq!(line["subscription"]["event"], event);
+            assert_eq!(line["subscription"]["hook"], lines[0]["webhook"]);
+        }
+    }
+
+    /// The options of a command that calls the sandbox as well.
+    fn target(shell: &Shell) -> String {
+        let base_url = &shell.sandbox.account("mypos").unwrap().base_url;
+        format!(" --base-url {base_url} --credentials-file mypos.json")
+    }
+
+    #[test]
+    fn are_suggested_after_a_webhook_without_any() {
+        let shell = Shell::new("create-no-events");
+        let done = shell.run("mypos", &CREATE);
+        let id = &shell.registrations("mypos")[0].id;
+        assert_eq!(done.status, 0);
+        let target = target(&shell);
+        let suggested = format!("`pos-webhooks hooks mypos subscribe {id} --events EVENT{target}`");
+        assert!(done.err.starts_with("warning: ") && done.err.contains(&suggested), "{}", done.err);
+        assert!(done.err.contains(&format!("`pos-webhooks hooks mypos events{target}`")), "{}", done.err);
+        assert!(shell.registrations("mypos")[0].events.is_empty());
+        let done = shell.run("mypos", &["subscribe", id, "--events", COMPLETED]);
+        assert_eq!((done.status, done.err.as_str()), (0, ""));
+        assert_eq!(shell.registrations("mypos")[0].events, [COMPLETED]);
+    }
+
+    #[test]
+    fn to_an_event_that_the_account_does_not_have_are_an_error_before_anything_is_changed() {
+        let shell = Shell::new("create-unknown-event");
+        let unknown = create(&[COMPLETED, "pos.payment.complete"]);
+        let done = shell.run("mypos", &unknown);
+        assert_eq!((done.status, done.out.as_str()), (1, ""));
+        let names: Vec<_> = pos_webhooks::mypos::PROVIDER.events.iter().map(|event| event.name).collect();
+        let expected = format!(
+            "error: the account does not have the event `pos.payment.complete`, and nothing was changed; it has: {}\n",
+            names.join(", ")
+        );
+        assert_eq!(done.err, expected);
+        assert!(shell.registrations("mypos").is_empty());
+        let error = shell.error("mypos", &unknown);
+        assert_eq!((&error["operation"], &error["may_have_been_executed"]), (&json!("list_events"), &json!(false)));
+    }
+
+    #[test]
+    fn to_an_event_that_only_the_account_knows_are_offered_with_a_warning() {
+        let shell = Shell::new("create-new-event");
+        let at = elsewhere(&shell);
+        let done = at.run("mypos", &create(&["pos.tip.returned", COMPLETED]));
+        assert_eq!(done.status, 0, "{}", done.err);
+        let warning =
+            "warning: the specification does not describe the event `pos.tip.returned`, but the account has it\n";
+        assert_eq!(done.err, warning);
+        let sent: Vec<_> = at.requests().into_iter().filter(|it| it.url.path() == "/v1/subscriptions").collect();
+        let sent: Vec<_> = sent.iter().map(|request| String::from_utf8_lossy(&request.body).into_owned()).collect();
+        assert!(sent[0].contains("event_id=id-3") && sent[1].contains("event_id=id-2"), "{sent:?}");
+        let done = at.run("mypos", &create(&["pos.tip"]));
+        assert!(done.err.ends_with("it has: pos.tip.given, pos.payment.completed, pos.tip.returned\n"), "{}", done.err);
+    }
+
+    #[test]
+    fn that_fail_after_the_webhook_exists_say_how_to_go_on() {
+        let shell = Shell::new("create-fails");
+        let target = target(&shell);
+        let fault = Fault::from(AnswerFault::Status { status: 500, retry_after_seconds: None });
+        shell.sandbox.fault(fault.provider("mypos").operation("create_subscription").times(1)).unwrap();
+        let done = shell.run("mypos", &create(&[COMPLETED, FAILED]));
+        let id = &shell.registrations("mypos")[0].id;
+        assert_eq!(done.status, 1);
+        assert!(done.out.contains(id), "the webhook is shown: {}", done.out);
+        let expected = format!(
+            "warning: the webhook {id} exists and is not subscribed to any of the events; to go on: \
+            pos-webhooks hooks mypos subscribe {id} --events {COMPLETED} --events {FAILED}{target}\n"
+        );
+        assert!(done.err.contains("create_subscription: 500") && done.err.ends_with(&expected), "{}", done.err);
+
+        shell.json("mypos", &["subscribe", id, "--events", FAILED]);
+        let done = shell.run("mypos", &["subscribe", id, "--events", COMPLETED, "--events", FAILED]);
+        let expected =
+            format!("warning: the webhook {id} is subscribed to {COMPLETED}; give the command again for: {FAILED}\n");
+        assert!(done.status == 1 && done.err.ends_with(&expected), "{}", done.err);
+        // Nothing has changed, so the same command can be given again.
+        let done = shell.run("mypos", &["subscribe", UNKNOWN_ID, "--events", FAILED]);
+        assert!(done.status == 1 && !done.err.contains("warning"), "{}", done.err);
+    }
+
+    #[test]
+    fn without_a_list_of_events_are_not_made() {
+        let shell = Shell::new("no-list");
+        let fault = Fault::from(AnswerFault::Status { status: 403, retry_after_seconds: None });
+        shell.sandbox.fault(fault.provider("mypos").operation("list_events")).unwrap();
+        let done = shell.run("mypos", &create(&[COMPLETED]));
+        assert_eq!((done.status, done.out.as_str()), (1, ""));
+        assert!(done.err.contains("list_events: 403"), "{}", done.err);
+        assert!(shell.registrations("mypos").is_empty());
+    }
+
+    #[test]
+    fn after_a_response_that_is_not_as_documented_are_not_made() {
+        let shell = Shell::new("create-undocumented");
+        for body in [r#"{"hook": {"id": "hook-1"}}"#, "<html>"] {
+            let server = shell.runtime.block_on(async {
+                let server = MockServer::start().await;
+                let events = json!({
+                    "events": [{"id": "id-1", "name": COMPLETED}],
+                    "pagination": {"page": 1, "size": 1, "total": 1},
+                });
+                let events = answer(200, events.to_string());
+                Mock::given(path("/v1/events")).respond_with(events).mount(&server).await;
+                Mock::given(any()).respond_with(answer(200, body)).mount(&server).await;
+                server
+            });
+            let at = Elsewhere { shell: &shell, server };
+            let done = at.run("mypos", &create(&[COMPLETED]));
+            assert_eq!((done.status, done.out.as_str()), (1, ""), "{}", done.err);
+            let paths: Vec<_> = at.requests().iter().map(|request| request.url.path().to_owned()).collect();
+            assert_eq!(paths, ["/v1/events", "/v1/webhooks"]);
+        }
+    }
+
+    #[test]
+    fn end_with_unsubscribe() {
+        let shell = Shell::new("unsubscribe");
+        shell.run("mypos", &create(&[COMPLETED, FAILED]));
+        let list = shell.json("mypos", &["subscriptions"]);
+        let id = list["subscriptions"][0]["id"].as_str().unwrap();
+        assert_eq!(shell.json("mypos", &["unsubscribe", id]), Value::Null);
+        assert_eq!(shell.registrations("mypos")[0].events, [FAILED]);
+        let error = shell.error("mypos", &["unsubscribe", id]);
+        assert_eq!(error["status"], 404);
+    }
+
+    #[test]
+    fn are_not_for_providers_that_name_events_at_registration() {
+        for verb in ["events", "subscribe", "subscriptions", "unsubscribe"] {
+            let done = run(&["hooks", "vipps", verb]);
+            assert_eq!(done.status, 2);
+            let expected = format!("vipps does not document an operation for `{verb}`; it has: list, create, delete");
+            assert!(done.err.contains(&expected), "{}", done.err);
         }
     }
 }
@@ -1002,29 +1253,29 @@ fn requests_are_checked_before_they_are_sent() {
 fn only_one_input_is_standard_input() {
     let shell = Shell::new("standard-input");
     let create = ["create", "--payload-url", "https://a.test", "--secret-file", "-"];
-    let done = shell.done(shell.command("mypos", &[&create[..], &["--credentials-file", "-"]].concat()));
+    let done = shell.done(shell.hooks("mypos", &[&create[..], &["--credentials-file", "-"]].concat()));
     assert_eq!(done.status, 2, "{}", done.err);
-    let command = shell.command("mypos", &[&create[..], &["--credentials-file", "mypos.json"]].concat());
+    let command = shell.hooks("mypos", &[&create[..], &["--credentials-file", "mypos.json"]].concat());
     assert_eq!(feed(command, b"piped\n").status, 0);
     assert_eq!(shell.registrations("mypos")[0].secret.expose(), "piped");
 }
 
 #[test]
-fn what_a_provider_does_not_have_is_said() {
+fn undocumented_operations_are_reported() {
     for (arguments, expected) in [
         (
             &["vipps", "update", UNKNOWN_ID, "--url", "x"][..],
-            "vipps documents no call for `update`; it has: list, create, delete",
+            "vipps does not document an operation for `update`; it has: list, create, delete",
         ),
-        (&["vipps", "get", UNKNOWN_ID], "vipps documents no call for `get`; it has: list, create, delete"),
-        (&["mipos", "get"], "mipos documents no call for `get`; it has: list, create, update, delete"),
+        (&["vipps", "get", UNKNOWN_ID], "vipps does not document an operation for `get`; it has: list, create, delete"),
+        (&["mipos", "get"], "mipos does not document an operation for `get`; it has: list, create, update, delete"),
         (&["dealpos", "list"], "its webhooks are set up in its back office"),
         (&["dealpos"], "its webhooks are set up in its back office"),
         (&["vipps", "lst"], "'list'"),
         (&["stripe", "list"], "unrecognized subcommand 'stripe'"),
         (
             &["mipos", "list", "--test"],
-            "mipos documents no test server, only: production (https://integrations.mipos.shop)",
+            "mipos does not document a test server, only: production (https://integrations.mipos.shop)",
         ),
         (&["vipps", "list", "--test", "--base-url", "http://127.0.0.1:1"], "cannot be used with"),
         (&["vipps", "list", "--base-url", "http://shop.example/x"], "it is http:// and not on this machine"),
@@ -1108,6 +1359,10 @@ fn help() {
         ("help_vipps", &["hooks", "vipps", "--help"]),
         ("help_vipps_create", &["hooks", "vipps", "create", "--help"]),
         ("help_mypos_update", &["hooks", "mypos", "update", "--help"]),
+        ("help_mypos", &["hooks", "mypos", "--help"]),
+        ("help_mypos_create", &["hooks", "mypos", "create", "--help"]),
+        ("help_mypos_events", &["hooks", "mypos", "events", "--help"]),
+        ("help_mypos_subscribe", &["hooks", "mypos", "subscribe", "--help"]),
         ("help_mipos_delete_short", &["hooks", "mipos", "delete", "-h"]),
     ] {
         let done = run(arguments);
@@ -1116,7 +1371,7 @@ fn help() {
     }
 }
 
-/// Credentials must not go to whoever is named there in clear.
+/// Credentials must not be sent unencrypted to the proxy that the environment names.
 #[test]
 fn a_server_on_this_machine_is_called_without_a_proxy() {
     let shell = Shell::new("proxy");
@@ -1144,9 +1399,9 @@ fn a_server_on_this_machine_is_called_without_a_proxy() {
     }
 }
 
-/// What `list` shows can be given back as it is, though it has not the documented form.
+/// Values that `list` shows can be used in other commands, even if they do not have the documented form.
 #[test]
-fn what_addresses_a_webhook_is_sent_as_it_is() {
+fn the_id_of_a_webhook_is_sent_unchanged() {
     let shell = Shell::new("addressed");
     let at = shell.at(answer(200, r#"{"message":"done","data":null}"#));
     for url in ["https://tienda.example/año", "https://a.test/orders ", "a.test", "http://[", "https://a.test/{id}"] {
@@ -1204,7 +1459,7 @@ fn an_answer_that_cannot_be_written_is_of_a_call_that_was_executed() {
             let done = shell.done(in_shell("exec \"$@\" >/dev/full", &inner));
             assert_eq!((done.status, at.requests().len()), (1, 1), "{provider} {arguments:?}: {}", done.err);
             let says = "standard output: ";
-            let executed = done.err.contains(says) && done.err.contains("the call was executed");
+            let executed = done.err.contains(says) && done.err.contains("the operation was executed");
             assert!(executed && !done.err.contains(SECRET), "{provider} {arguments:?}: {}", done.err);
             if arguments == create {
                 let saved = fs::read_to_string(shell.directory.join("s.txt")).unwrap();
@@ -1225,7 +1480,7 @@ fn white_space_around_a_value_is_seen() {
 }
 
 #[test]
-fn a_wait_that_no_date_can_hold_is_said_in_words() {
+fn a_delay_beyond_any_date_is_reported() {
     let shell = Shell::new("long-wait");
     for (value, human, seconds) in [
         ("99999999999999999999", "asks to wait for more than a year.", (1_u64 << 53) - 1),
@@ -1260,14 +1515,14 @@ fn a_delete_whose_answer_was_lost_may_have_been_executed() {
             command.current_dir(&shell.directory);
             let done = shell.done(command);
             assert_eq!((done.status, handled.join().unwrap()), (1, 2), "{first}: {}", done.err);
-            let says = "an earlier try was sent but its answer was lost, so that it may have been executed";
+            let says = "the response to an earlier try was lost, so the operation may have been executed";
             assert_eq!(done.err.contains(says), lost, "{first}: {}", done.err);
             if format == "json" {
                 let error: Value = serde_json::from_str(&done.err).unwrap();
                 assert_eq!(error["error"]["may_have_been_executed"], lost, "{first}: {error}");
                 assert_eq!(error["error"]["status"], 404);
             } else {
-                assert_eq!(done.err.contains("look at what is there before trying again"), lost, "{}", done.err);
+                assert_eq!(done.err.contains("check before you try again"), lost, "{}", done.err);
             }
         }
     }
@@ -1295,8 +1550,8 @@ mod secrets_that_are_chosen {
             ("hush\nhush\n", "a line break or another control character"),
             ("hush\n\n", "a line break or another control character"),
             ("hush\0", "a line break or another control character"),
-            ("\u{feff}\n", "there is no secret in it"),
-            (" \n", "there is no secret in it"),
+            ("\u{feff}\n", "the file does not contain a secret"),
+            (" \n", "the file does not contain a secret"),
         ] {
             shell.write("chosen.txt", content);
             let done = shell.run("mypos", &CREATE);
@@ -1339,7 +1594,7 @@ mod answers_that_are_not_as_documented {
         assert_eq!(done.status, 0, "{}", done.err);
         assert!(done.out.contains("\na ") && done.out.contains("\n7 ") && done.out.contains("yes"), "{}", done.out);
         assert!(!done.out.contains("hush") && done.out.contains("***"), "{}", done.out);
-        let warning = "warning: list_webhooks: 200 OK: the answer is not what the provider documents: ";
+        let warning = "warning: list_webhooks: 200 OK: the response is not what the provider documents: ";
         assert!(done.err.contains(warning) && done.err.contains("at /webhooks/1/"), "{}", done.err);
         let done = at.run("mypos", &["list", "--format", "json", "--show-secrets"]);
         assert_eq!(
@@ -1352,7 +1607,7 @@ mod answers_that_are_not_as_documented {
         assert_eq!((done.status, done.out.as_str()), (0, expected));
     }
 
-    /// It cannot be called again to see what was answered.
+    /// The call cannot be repeated to see the response.
     #[test]
     fn are_shown_where_the_call_was_executed() {
         let shell = Shell::new("executed");
@@ -1386,7 +1641,7 @@ mod answers_that_are_not_as_documented {
         let list = ["list", "--format", "json"];
         let error: Value = serde_json::from_str(&at.run("mypos", &list).err).unwrap();
         assert_eq!(error["error"]["answer"], Value::Null);
-        assert!(at.run("mypos", &["list"]).err.contains("--raw shows such an answer"));
+        assert!(at.run("mypos", &["list"]).err.contains("--raw shows such a response"));
         let error: Value = serde_json::from_str(&at.run("mypos", &[&list[..], &["--raw"]].concat()).err).unwrap();
         assert_eq!(error["error"]["answer"], json!({"code": 17, "detail": "Bearer *** is over its limit"}));
         let at = shell.at(ResponseTemplate::new(502).set_body_raw("<h1>Bad\ngateway\u{1b}</h1>", "text/html"));
@@ -1420,7 +1675,7 @@ mod answers_that_are_not_as_documented {
         let text = |status| ResponseTemplate::new(status).set_body_raw("<p>hush-hush</p>", "text/html");
         let saved = shell.at(text(201)).run("vipps", &[&create[..], &["--save-secret", "s.txt"]].concat());
         assert!(saved.status == 1 && !saved.err.contains("--raw") && !saved.err.contains("hush"), "{}", saved.err);
-        assert!(saved.err.contains("look into s.txt.answer"), "{}", saved.err);
+        assert!(saved.err.contains("the response is in s.txt.answer"), "{}", saved.err);
         let failing = shell.at(text(500)).run("vipps", &[&create[..], &["--save-secret", "t.txt"]].concat());
         assert!(!failing.err.contains("--raw") && failing.err.contains("<p>hush-hush</p>"), "{}", failing.err);
         let deleted = shell.at(text(200)).run("vipps", &["delete", "7"]);
@@ -1428,11 +1683,11 @@ mod answers_that_are_not_as_documented {
 
         let at = shell.at(text(200));
         let listed = at.run("mypos", &["list"]);
-        assert!(listed.err.contains("--raw with --show-secrets shows such an answer"), "{}", listed.err);
+        assert!(listed.err.contains("--raw with --show-secrets shows such a response"), "{}", listed.err);
         let raw = at.run("mypos", &["list", "--raw"]);
         assert!(raw.err.contains("only --show-secrets shows it") && !raw.err.contains("hush"), "{}", raw.err);
         assert!(at.run("mypos", &["list", "--raw", "--show-secrets"]).err.contains("<p>hush-hush</p>"));
-        assert!(shell.at(text(200)).run("mipos", &["list"]).err.contains("\n--raw shows such an answer\n"));
+        assert!(shell.at(text(200)).run("mipos", &["list"]).err.contains("\n--raw shows such a response.\n"));
     }
 
     #[test]

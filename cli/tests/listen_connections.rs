@@ -1,4 +1,4 @@
-//! `pos-webhooks listen` at the edges of HTTP: what is answered, and what the log and the figures say of the rest.
+//! `pos-webhooks listen` with unusual connections: the responses, and the entries in the log and the metrics.
 
 #![cfg(unix)]
 
@@ -12,7 +12,7 @@ use listener::*;
 use pos_webhooks::{dealpos, mypos};
 
 #[test]
-fn a_client_that_has_sent_everything_is_answered() {
+fn a_client_that_has_closed_its_sending_half_gets_a_response() {
     let folder = Folder::new("half");
     let listener = Listener::vipps(&folder, &[]);
     let body = payment(1);
@@ -27,7 +27,7 @@ fn a_client_that_has_sent_everything_is_answered() {
 }
 
 #[test]
-fn what_is_not_a_request_is_a_line_of_the_log_and_a_figure() {
+fn a_connection_without_a_request_is_logged_and_counted() {
     let folder = Folder::new("malformed");
     let listener = Listener::vipps(&folder, &[]);
     let tls_hello = [0x16, 3, 1, 0, 5, 1, 0, 0, 1, 3];
@@ -72,7 +72,7 @@ fn what_is_not_a_request_is_a_line_of_the_log_and_a_figure() {
     let listener = Listener::vipps(&folder, &[]);
     drop(TcpStream::connect(listener.address).unwrap());
     let log = listener.end();
-    assert!(!log.contains("not a request"), "{log}");
+    assert!(!log.contains("received "), "{log}");
 }
 
 #[test]
@@ -117,14 +117,14 @@ fn a_strict_refusal_names_the_event_of_the_payload() {
 }
 
 #[test]
-fn an_event_that_comes_again_is_named() {
+fn a_redelivery_is_logged_with_its_event() {
     let folder = Folder::new("again");
     let listener = Listener::vipps(&folder, &[]);
     for _ in 0..2 {
         assert_eq!(listener.deliver(payment(1).as_bytes()), StatusCode::OK);
     }
     let log = listener.end();
-    let again = log.lines().find(|line| line.contains("acknowledged and not written")).unwrap();
+    let again = log.lines().find(|line| line.contains("acknowledged but not written")).unwrap();
     assert!(again.contains(CAPTURED), "{again}");
 }
 
@@ -136,5 +136,5 @@ fn accepting_unsigned_deliveries_is_a_warning() {
     let body = dealpos::EventName::PaymentCreated.examples()[0].json;
     assert_eq!(listener.post("/paymentCreated", &[], body.as_bytes()).status(), StatusCode::OK);
     let log = listener.end();
-    assert!(log.lines().any(|line| line.contains("WARN") && line.contains("without proof")), "{log}");
+    assert!(log.lines().any(|line| line.contains("WARN") && line.contains("without verification")), "{log}");
 }

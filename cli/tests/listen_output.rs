@@ -1,4 +1,4 @@
-//! `pos-webhooks listen` into a pipe: nothing is acknowledged into nothing, and it ends with the program that reads it.
+//! `pos-webhooks listen` with a pipe: no event is acknowledged without a reader, and the program ends with its reader.
 
 #![cfg(unix)]
 
@@ -41,7 +41,7 @@ fn a_closed_output_is_refused() {
 }
 
 #[test]
-fn a_part_of_an_event_does_not_spoil_the_next() {
+fn an_incomplete_line_does_not_affect_the_next_event() {
     let folder = Folder::new("part");
     let mut command = Command::new("sh");
     // The limit of a file's size stands for a full disk; its unit is 512 bytes or 1 KiB.

@@ -1,4 +1,4 @@
-//! `pos-webhooks sandbox` tells how to call each provider, one JSON line each, and then answers until it is ended.
+//! `pos-webhooks sandbox` prints one line of JSON for each provider, and runs until it is interrupted.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -90,7 +90,7 @@ async fn no_delivery_goes_through_a_proxy() {
 }
 
 #[test]
-fn an_address_that_is_taken_is_told() {
+fn an_address_in_use_is_an_error() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let done =

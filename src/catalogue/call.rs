@@ -1,8 +1,10 @@
-//! The calls that a client can make: where to, with which credential, and with what.
+//! Servers, credentials, operations and their parameters.
 
+use http::StatusCode;
 use serde::Deserialize;
 
 use super::body::{Body, Response};
+use super::token::TokenGrant;
 use crate::leak;
 
 /// A documented base URL.
@@ -10,13 +12,13 @@ use crate::leak;
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Server {
-    /// `production`, `test` or `sandbox`.
+    /// The server's name: `production`, `test` or `sandbox`.
     #[serde(deserialize_with = "leak::text")]
     pub name: &'static str,
-    /// The URL; `{variables}` are to be replaced.
+    /// The base URL. Each `{variable}` in it has to be replaced with a value.
     #[serde(deserialize_with = "leak::text")]
     pub url: &'static str,
-    /// What the specification says of it.
+    /// What the server is for.
     #[serde(deserialize_with = "leak::text")]
     pub description: &'static str,
     /// The variables of the URL.
@@ -29,32 +31,35 @@ pub struct Server {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Variable {
-    /// Its name, in braces in the URL.
+    /// The variable's name, which is in braces in the URL.
     #[serde(deserialize_with = "leak::text")]
     pub name: &'static str,
-    /// The value in the provider's documentation.
+    /// The default value, from the provider's documentation.
     #[serde(deserialize_with = "leak::text")]
     pub default: &'static str,
-    /// What it means.
+    /// What the variable means.
     #[serde(deserialize_with = "leak::text")]
     pub description: &'static str,
-    /// The values that are allowed; empty where any is.
+    /// The allowed values; empty if every value is allowed.
     #[serde(deserialize_with = "leak::texts")]
     pub values: &'static [&'static str],
 }
 
-/// What proves who calls.
+/// A credential that authenticates requests.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Credential {
-    /// Where it is sent.
+    /// Where the credential is sent.
     pub place: CredentialPlace,
-    /// Whether every call needs it.
+    /// Whether every operation requires the credential.
     pub required: bool,
-    /// What it is and where it comes from.
+    /// What the credential is and where it comes from.
     #[serde(deserialize_with = "leak::text")]
     pub description: &'static str,
+    /// How a client requests it; empty if no operation issues it. The first one is the default.
+    #[serde(deserialize_with = "leak::slice")]
+    pub grants: &'static [TokenGrant],
 }
 
 /// Where a credential is sent.
@@ -64,11 +69,11 @@ pub struct Credential {
 pub enum CredentialPlace {
     /// In `Authorization`, after `Bearer`.
     Bearer,
-    /// In the header of this name, as it is.
+    /// In the header of this name, without a prefix.
     Header(#[serde(deserialize_with = "leak::text")] &'static str),
 }
 
-/// A call that a client can make.
+/// An operation that a client can call.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 #[non_exhaustive]
@@ -76,32 +81,71 @@ pub struct Operation {
     /// The `operationId`, and the name of the client's method.
     #[serde(deserialize_with = "leak::text")]
     pub id: &'static str,
-    /// HTTP method.
+    /// The HTTP method.
     #[serde(deserialize_with = "leak::text")]
     pub method: &'static str,
-    /// Path below the server's URL; `{parameters}` are to be replaced.
+    /// The path below the server's URL. Each `{parameter}` in it has to be replaced with a value.
     #[serde(deserialize_with = "leak::text")]
     pub path: &'static str,
-    /// One line on what it does.
+    /// One line on what the operation does.
     #[serde(deserialize_with = "leak::text")]
     pub summary: &'static str,
-    /// What else there is to know; Markdown, empty where there is nothing.
+    /// Further details in Markdown; empty if there are none.
     #[serde(deserialize_with = "leak::text")]
     pub description: &'static str,
+    /// The operation's own servers. Each belongs to the server of [`Provider::servers`](super::Provider::servers) with the same
+    /// name. If there are none, the operation is called at the servers of the provider.
+    #[serde(deserialize_with = "leak::slice")]
+    pub servers: &'static [Server],
+    /// The credentials that the operation requires.
+    pub security: Security,
     /// The parameters in the path.
     #[serde(deserialize_with = "leak::slice")]
     pub path_parameters: &'static [Parameter],
     /// The parameters in the query.
     #[serde(deserialize_with = "leak::slice")]
     pub query_parameters: &'static [Parameter],
-    /// Documented headers, without those that follow from [`Provider::credential`](super::Provider::credential) and [`Body::media_type`].
+    /// The documented headers, except those that follow from [`Provider::credential`](super::Provider::credential) and
+    /// [`Body::media_type`].
     #[serde(deserialize_with = "leak::slice")]
     pub headers: &'static [Parameter],
-    /// The body of the request; `None` where it has none.
+    /// The body of the request; `None` if the request has none.
     pub request: Option<Body>,
-    /// Every documented answer.
+    /// Every documented response.
     #[serde(deserialize_with = "leak::slice")]
-    pub answers: &'static [Response],
+    pub responses: &'static [Response],
+}
+
+/// The credentials that an operation requires.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Security {
+    /// [`Provider::credential`](super::Provider::credential).
+    Credential,
+    /// A user and a password, in `Authorization` after `Basic`.
+    Basic,
+    /// No credentials beside its parameters and its body.
+    None,
+}
+
+impl Operation {
+    /// Returns the parameters that are given with each call: those in the path and in the query, and the headers that are
+    /// not constant.
+    pub fn parameters(&self) -> impl Iterator<Item = &'static Parameter> + use<> {
+        let headers = self.headers.iter().filter(|header| !header.constant);
+        self.path_parameters.iter().chain(self.query_parameters).chain(headers)
+    }
+
+    /// Returns the response that is documented for a status, or else for the class of the status.
+    pub fn response(&self, status: StatusCode) -> Option<&'static Response> {
+        Response::find(self.responses, status)
+    }
+
+    /// Returns the first documented success response.
+    pub fn success(&self) -> Option<&'static Response> {
+        self.responses.iter().find(|response| response.is_success())
+    }
 }
 
 /// A single value in the path, the query or the headers of a call, or in the headers of a delivery.
@@ -109,21 +153,34 @@ pub struct Operation {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Parameter {
-    /// Its name. Names of headers are compared without regard to case.
+    /// The parameter's name. Header names are compared without regard to case.
     #[serde(deserialize_with = "leak::text")]
     pub name: &'static str,
-    /// Whether it is always there.
+    /// Whether the parameter is required.
     pub required: bool,
-    /// Whether it is the same for every call of a client, which then takes it with the credentials.
+    /// Whether the value is the same for every request of a client, which then takes it with the credentials.
     pub constant: bool,
-    /// What it says.
+    /// What the value means.
     #[serde(deserialize_with = "leak::text")]
     pub description: &'static str,
-    /// JSON Schema (draft-07) of the value, of type string, integer or boolean. It refers to nothing outside itself.
+    /// The JSON Schema (draft-07) of the value, which is a string, an integer or a boolean. The schema is
+    /// self-contained.
     #[serde(deserialize_with = "leak::object")]
     pub schema: &'static str,
-    /// The schema in full strength, where it has formats that no other validator knows.
+    /// The strict schema, if it has formats that only this crate validates.
     #[cfg_attr(not(feature = "validate"), allow(dead_code, reason = "only validation is strict"))]
     #[serde(deserialize_with = "leak::optional_object")]
     pub(crate) strict: Option<&'static str>,
+}
+
+impl Parameter {
+    /// Returns the name of a constant header among the credentials of a client: `client_id` for `Client-Id`.
+    pub fn credential_name(&self) -> String {
+        credential_name(self.name)
+    }
+}
+
+/// The name of a constant header among the credentials of a client.
+pub(crate) fn credential_name(header: &str) -> String {
+    header.to_ascii_lowercase().replace('-', "_")
 }

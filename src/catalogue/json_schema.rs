@@ -1,4 +1,4 @@
-//! The schemas as documents of their own, and their examples.
+//! Self-contained JSON Schemas, and the examples of a schema.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,17 +11,18 @@ use super::provider::{Provider, UnknownName};
 #[cfg(feature = "schemars")]
 use super::schema::Generate;
 use super::schema::Schema;
+use crate::json::pointer;
 
-/// In front of every reference.
+/// The beginning of every reference.
 const DEFINITIONS: &str = "#/definitions/";
 
 impl Provider {
-    /// Every example of a schema, as a body of its own and inside of others, each JSON text once. Empty where none of the
-    /// examples contains any.
+    /// Returns every example of a schema, as a whole body or as a part of another one, each JSON text once. The list is
+    /// empty if no example contains a value of the schema.
     ///
     /// # Errors
     ///
-    /// When there is no schema of that name.
+    /// Returns an error if there is no schema of that name.
     pub fn examples(&'static self, name: &str) -> Result<Vec<Example>, UnknownName> {
         let wanted = self.schema(name)?.name;
         let mut found: Vec<Example> = Vec::new();
@@ -37,33 +38,32 @@ impl Provider {
         Ok(found)
     }
 
-    /// The JSON Schema (draft-07) of a named schema as a document of its own: it refers to nothing outside itself.
+    /// Returns the JSON Schema (draft-07) of a named schema as a self-contained document.
     ///
     /// # Errors
     ///
-    /// When there is none of that name.
+    /// Returns an error if there is no schema of that name.
     pub fn json_schema(&'static self, name: &str) -> Result<Value, UnknownName> {
         let schema = self.schema(name)?;
         Ok(self.document(schema, |schema| schema.given_out().clone()))
     }
 
-    /// As [`Provider::json_schema`], in full strength: with formats that no other validator knows.
+    /// Like [`Provider::json_schema`], but with the formats that only this crate validates.
     #[cfg(feature = "validate")]
     pub(crate) fn strict_schema(&'static self, schema: &'static Schema) -> Value {
         self.document(schema, Schema::strict)
     }
 
-    /// The schema with all it refers to, each made by `form`.
+    /// The schema with every schema it refers to, each converted by `form`.
     fn document(&'static self, schema: &'static Schema, form: impl Fn(&'static Schema) -> Value) -> Value {
-        let mut found = BTreeSet::new();
-        self.reach(schema.given_out(), &mut found);
+        let found = self.reached(schema.given_out());
         let mut document = Map::new();
         document.insert("$schema".to_owned(), json!("http://json-schema.org/draft-07/schema#"));
         document.insert("title".to_owned(), json!(schema.name));
         if let Value::Object(members) = form(schema) {
             document.extend(members);
         }
-        // A reference makes draft-07 ignore what stands beside it.
+        // In draft-07, the keywords beside a reference are ignored.
         if let Some(reference) = document.remove("$ref") {
             document.insert("allOf".to_owned(), json!([{ "$ref": reference }]));
         }
@@ -75,34 +75,30 @@ impl Provider {
         Value::Object(document)
     }
 
-    /// Finds the names of all schemas that a schema refers to.
-    fn reach<'a>(&'static self, schema: &'a Value, found: &mut BTreeSet<&'a str>) {
-        match schema {
-            Value::Object(members) => {
-                for (key, value) in members {
-                    match (key.as_str(), value) {
-                        ("$ref", Value::String(target)) => {
-                            if let Some(name) = target.strip_prefix(DEFINITIONS)
-                                && found.insert(name)
-                            {
-                                self.reach(self.definition(name), found);
-                            }
-                        }
-                        _ => self.reach(value, found),
-                    }
+    /// The names of all schemas that a schema refers to, directly or indirectly.
+    fn reached(&'static self, schema: &'static Value) -> BTreeSet<&'static str> {
+        let (mut found, mut pending) = (BTreeSet::new(), vec![schema]);
+        while let Some(value) = pending.pop() {
+            match value {
+                Value::Object(members) => {
+                    let target = members.get("$ref").and_then(Value::as_str);
+                    let name = target.and_then(|target| target.strip_prefix(DEFINITIONS));
+                    pending.extend(name.filter(|name| found.insert(*name)).map(|name| self.definition(name)));
+                    pending.extend(members.values());
                 }
+                Value::Array(items) => pending.extend(items),
+                Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
             }
-            Value::Array(items) => items.iter().for_each(|item| self.reach(item, found)),
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
         }
+        found
     }
 
-    /// The JSON Schema of that name; null where there is none.
+    /// The JSON Schema of that name; null if there is none.
     fn definition(&'static self, name: &str) -> &'static Value {
         self.schema(name).map_or(&Value::Null, Schema::given_out)
     }
 
-    /// Reports every part of a JSON text of the schema `name` that is of the schema `wanted`.
+    /// Calls `report` with every part of a JSON text of the schema `name` that is of the schema `wanted`.
     fn instances(&'static self, name: &str, wanted: &str, json: &'static str, report: &mut impl FnMut(&'static str)) {
         if name == wanted {
             report(json);
@@ -132,9 +128,9 @@ impl Provider {
     }
 }
 
-/// The schema of a model for `schemars`, its references made by the generator.
+/// The schema of a model for `schemars`, with references made by the generator.
 #[cfg(feature = "schemars")]
-pub(crate) fn for_schemars(
+pub fn for_schemars(
     provider: &'static Provider,
     name: &str,
     generator: &mut schemars::SchemaGenerator,
@@ -148,7 +144,7 @@ pub(crate) fn for_schemars(
     schemars::Schema::try_from(schema).unwrap_or_default()
 }
 
-/// Replaces every `{"$ref": …}` by what `by` makes of its name.
+/// Replaces every `{"$ref": …}` with the schema that `by` returns for its name.
 #[cfg(feature = "schemars")]
 fn resolve(schema: &mut Value, by: &mut dyn FnMut(&str) -> Option<Value>) {
     let target = schema.get("$ref").and_then(Value::as_str).and_then(|target| target.strip_prefix(DEFINITIONS));
@@ -161,4 +157,20 @@ fn resolve(schema: &mut Value, by: &mut dyn FnMut(&str) -> Option<Value>) {
         Value::Array(items) => items.iter_mut().for_each(|item| resolve(item, by)),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
+}
+
+/// The schema of the member that a pointer points to, in a self-contained document.
+pub(crate) fn member_schema<'a>(document: &'a Value, pointer: &str) -> Option<&'a Value> {
+    let own = resolved(document, document);
+    pointer::names(pointer).try_fold(own, |schema, name| {
+        let member = schema.get("properties").and_then(|properties| properties.get(&*name));
+        Some(resolved(document, member?))
+    })
+}
+
+/// The schema that a schema refers to.
+fn resolved<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
+    let reference = schema.get("$ref").or_else(|| schema.pointer("/allOf/0/$ref")).and_then(Value::as_str);
+    let target = reference.and_then(|target| document.pointer(target.strip_prefix('#')?));
+    target.unwrap_or(schema)
 }

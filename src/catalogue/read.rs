@@ -1,38 +1,49 @@
-//! Reading descriptions.
+//! Reads the description of a provider.
 
 use super::provider::Provider;
 use super::schema::RustType;
 
-/// A text that is not a description of a provider.
+/// The error for a text that is not the description of a provider.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the description cannot be read: {message}, at {place}; make it with the build of this version of pos-webhooks"
 )]
 #[non_exhaustive]
 pub struct DescriptionError {
-    /// Where it is wrong, such as `events[2].payload`; `.` for the whole.
+    /// Where the text is wrong, such as `events[2].payload`; `.` for the whole text.
     pub place: String,
     /// What is wrong, with line and column.
     pub message: String,
 }
 
 impl Provider {
-    /// Makes a provider of the description that the build writes of a specification. No Rust types belong to it, so that
-    /// [`Schema::decode`](super::Schema::decode) gives JSON.
+    /// Reads the description that the build writes for a specification. The provider does not have Rust types, so
+    /// [`Schema::decode`](super::Schema::decode) returns JSON.
     ///
-    /// What was read stays in memory as long as the program runs, so read a description once.
+    /// The provider stays in memory as long as the program runs, so read a description only once.
     ///
     /// # Errors
     ///
-    /// When the text is not the description of a provider, or that of another version of this crate.
+    /// Returns an error if the text is not the description of a provider, or was written for another version of this
+    /// crate.
     pub fn read(description: &str) -> Result<&'static Self, DescriptionError> {
-        let provider = parse(Box::leak(Box::from(description)))?;
+        Self::read_with_spec(description, "")
+    }
+
+    /// Like [`Provider::read`], for a description whose specification is known: it becomes [`Provider::spec`].
+    ///
+    /// # Errors
+    ///
+    /// Returns the same errors as [`Provider::read`].
+    pub fn read_with_spec(description: &str, spec: &str) -> Result<&'static Self, DescriptionError> {
+        let mut provider = parse(Box::leak(Box::from(description)))?;
+        provider.spec = Box::leak(Box::from(spec));
         Ok(Box::leak(Box::new(provider)))
     }
 
-    /// The provider of a generated module.
-    pub(crate) fn embedded(description: &'static str, spec: &'static str, types: &'static [RustType]) -> Self {
-        // The build that wrote the description is that of this library.
+    #[doc(hidden)]
+    pub fn embedded(description: &'static str, spec: &'static str, types: &'static [RustType]) -> Self {
+        // The build of the same version wrote the description.
         let mut provider = parse(description).unwrap_or_else(|error| panic!("{error}"));
         provider.spec = spec;
         for schema in provider.schemas {
@@ -46,7 +57,7 @@ impl Provider {
 
 fn parse(description: &'static str) -> Result<Provider, DescriptionError> {
     serde_json::from_str(description).map_err(|error| {
-        // The place costs time, so it is looked for only once it is needed.
+        // Finding the place takes time, so it is done only for an error.
         let with_place = serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_str(description));
         let place = with_place.map_or_else(|error| error.path().to_string(), |_: Provider| ".".to_owned());
         DescriptionError { place, message: error.to_string() }

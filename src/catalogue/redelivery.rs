@@ -13,33 +13,41 @@ use crate::leak;
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Redelivery {
-    /// How long the provider waits for the answer to a delivery; `None` where it documents no limit.
+    /// How long the provider waits for the response to a delivery; `None` if it does not document a limit.
     #[serde(deserialize_with = "seconds")]
     pub answer_within: Option<Duration>,
-    /// What makes it deliver again, how often and for how long, and what then differs.
+    /// When the provider delivers again, how often and for how long, and how another attempt differs.
     #[serde(deserialize_with = "leak::text")]
     pub description: &'static str,
-    /// What is delivered again; empty where nothing is.
+    /// The failures after which the provider delivers again; empty if it never does.
     #[serde(deserialize_with = "leak::slice")]
     pub failures: &'static [Failure],
     /// The attempts after the first one, in order.
     #[serde(deserialize_with = "leak::slice")]
     pub schedule: &'static [Attempts],
-    /// How long after the first attempt the provider gives up; `None` where the schedule ends by itself.
+    /// How long after the first attempt the provider gives up; `None` if the schedule ends by itself.
     #[serde(deserialize_with = "seconds")]
     pub give_up_after: Option<Duration>,
-    /// Whether the provider documents nothing of the schedule, so that it is only what the sandbox does.
+    /// JSON pointers into a payload: until an event is acknowledged or given up, the provider holds back later events for
+    /// the same registration with the same values at all of these pointers. Empty if it does not document that.
+    #[serde(deserialize_with = "leak::pointers")]
+    pub holds_back: &'static [&'static str],
+    /// How long a receiver does not respond before the provider removes its registration; `None` if the provider does not
+    /// document that.
+    #[serde(deserialize_with = "seconds")]
+    pub removed_after: Option<Duration>,
+    /// Whether the schedule is an assumption of the sandbox, because the provider does not document one.
     pub assumed: bool,
 }
 
 impl Redelivery {
-    /// Whether this answer, or `None` where there is none in time, is a failure that is delivered again.
+    /// Returns whether the provider delivers again after this response. `None` means that no response came in time.
     pub fn is_failure(&self, answer: Option<StatusCode>) -> bool {
         self.failures.iter().any(|failure| failure.includes(answer))
     }
 
-    /// How long after an attempt the next one follows. Attempts are counted from 1; `passed` is the time between the first one
-    /// and this one. `None` where no other attempt follows.
+    /// Returns how long after an attempt the next one follows, or `None` if no other attempt follows. Attempts are
+    /// counted from 1; `passed` is the time between the first attempt and this one.
     pub fn wait(&self, attempt: u64, passed: Duration) -> Option<Duration> {
         let mut before = 0_u64;
         let step = self.schedule.iter().find(|step| match step.attempts {
@@ -53,27 +61,27 @@ impl Redelivery {
     }
 }
 
-/// Attempts that each follow the one before after the same time.
+/// Consecutive attempts with the same interval.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Attempts {
-    /// How many; `None` where there are more until the provider gives up.
+    /// The number of attempts; `None` if they go on until the provider gives up.
     pub attempts: Option<u64>,
-    /// The time between two attempts.
+    /// The interval between two attempts.
     #[serde(deserialize_with = "some_seconds")]
     pub every: Duration,
 }
 
-/// What counts as failure of a delivery.
+/// A failed delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Failure {
-    /// There is no answer in time.
+    /// No response comes in time.
     NoAnswer,
-    /// The answer has this status.
+    /// The response has this status.
     Status(StatusCode),
-    /// The answer has a status of this class, such as 5 for 500 to 599.
+    /// The response has a status of this class, such as 5 for 500 to 599.
     Class(u16),
 }
 

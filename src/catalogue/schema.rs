@@ -1,4 +1,4 @@
-//! Named schemas, and the Rust types that belong to them.
+//! Named schemas, and the Rust types of their values.
 
 use std::fmt;
 use std::sync::OnceLock;
@@ -14,17 +14,17 @@ use crate::leak;
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Schema {
-    /// Its name.
+    /// The schema's name.
     #[serde(deserialize_with = "leak::text")]
     pub name: &'static str,
-    /// What it describes.
+    /// What a value of the schema means.
     #[serde(deserialize_with = "leak::text")]
     pub description: &'static str,
-    /// What it is the schema of.
+    /// What the schema describes.
     pub kind: SchemaKind,
     #[serde(rename = "schema", deserialize_with = "leak::object")]
     text: &'static str,
-    /// The same in full strength, where it has formats that no other validator knows.
+    /// The strict schema, if it has formats that only this crate validates.
     #[cfg_attr(not(feature = "validate"), allow(dead_code, reason = "only validation is strict"))]
     #[serde(rename = "strict", deserialize_with = "leak::optional_object")]
     strict_text: Option<&'static str>,
@@ -32,19 +32,19 @@ pub struct Schema {
     value: OnceLock<Value>,
     #[serde(skip)]
     rust_type: OnceLock<&'static RustType>,
-    /// What strict validation makes of the schema at first use.
+    /// The validators that strict validation prepares at first use.
     #[cfg(feature = "validate")]
     #[serde(skip)]
     pub(crate) prepared: OnceLock<Box<dyn std::any::Any + Send + Sync>>,
 }
 
 impl Schema {
-    /// The JSON Schema as it is given out. It refers to other schemas of the provider.
+    /// The JSON Schema for other validators. It refers to other schemas of the provider.
     pub(crate) fn given_out(&self) -> &Value {
         self.value.get_or_init(|| parse(self.text))
     }
 
-    /// The JSON Schema in full strength.
+    /// The JSON Schema with the formats that only this crate validates.
     #[cfg(feature = "validate")]
     pub(crate) fn strict(&self) -> Value {
         self.strict_text.map_or_else(|| self.given_out().clone(), parse)
@@ -58,7 +58,8 @@ impl Schema {
         self.rust_type.get_or_init(|| rust_type);
     }
 
-    /// The schema that the model's `schemars::JsonSchema` gives; `None` where no model belongs to the schema alone.
+    /// Returns the schema of the model's `schemars::JsonSchema`, or `None` if the schema does not have a model of its
+    /// own.
     #[cfg(feature = "schemars")]
     pub fn generate(&self, generator: &mut schemars::SchemaGenerator) -> Option<schemars::Schema> {
         self.rust_type()?.generate.map(|generate| generate(generator))
@@ -71,26 +72,40 @@ impl fmt::Debug for Schema {
     }
 }
 
-/// The text of a schema as value. What is nested too deeply for that allows nothing.
+/// Parses a schema. A schema that is nested too deeply to be parsed becomes one that no value matches.
 fn parse(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|_| json!({ "not": {} }))
 }
 
-/// The Rust type that belongs to a schema.
-pub(crate) struct RustType {
+/// The Rust type of a schema's values.
+pub struct RustType {
     /// The schema's name.
     pub(crate) schema: &'static str,
     pub(crate) decode: Decode,
-    /// Where the schema is that of a model alone.
+    /// `None` if the schema does not have a model of its own.
     #[cfg(feature = "schemars")]
     pub(crate) generate: Option<Generate>,
 }
 
+/// What a model implements: `schemars::JsonSchema`, if this crate has that feature.
+#[cfg(feature = "schemars")]
+pub trait JsonSchemaOfModel: schemars::JsonSchema {}
+
+#[cfg(feature = "schemars")]
+impl<T: schemars::JsonSchema> JsonSchemaOfModel for T {}
+
+/// What a model implements: nothing, since this crate does not have the feature `schemars`.
+#[cfg(not(feature = "schemars"))]
+pub trait JsonSchemaOfModel {}
+
+#[cfg(not(feature = "schemars"))]
+impl<T> JsonSchemaOfModel for T {}
+
 type Decode = fn(&[u8]) -> Result<Box<dyn Model>, DecodeError>;
 
-/// How `schemars` comes by a schema.
+/// A function that generates a schema for `schemars`.
 #[cfg(feature = "schemars")]
-pub(crate) type Generate = fn(&mut schemars::SchemaGenerator) -> schemars::Schema;
+pub type Generate = fn(&mut schemars::SchemaGenerator) -> schemars::Schema;
 
 /// What a schema describes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -101,8 +116,8 @@ pub enum SchemaKind {
     Sent,
     /// A model that the provider sends.
     Received,
-    /// An answer that has no model of its own, such as a bare array.
-    Answer,
+    /// A response that does not have a model of its own, such as a bare array.
+    Response,
     /// The payload of an event: its model, narrowed to that event.
     Event,
 }
@@ -112,19 +127,19 @@ impl fmt::Display for SchemaKind {
         f.write_str(match self {
             Self::Sent => "sent",
             Self::Received => "received",
-            Self::Answer => "answer",
+            Self::Response => "response",
             Self::Event => "event",
         })
     }
 }
 
-/// A decoded value of a type that is not named.
+/// A decoded value whose type is not known at compile time.
 pub trait Model: fmt::Debug + Send + Sync {
-    /// The value as JSON text.
+    /// Returns the value as JSON text.
     ///
     /// # Errors
     ///
-    /// None for the models of this crate; the signature is that of `serde_json`.
+    /// Never fails for the models of this crate. The signature is that of `serde_json`.
     fn to_json(&self) -> Result<String, serde_json::Error>;
 }
 

@@ -1,4 +1,4 @@
-//! How the deliveries of a provider prove where they come from, as data.
+//! How the deliveries of a provider prove their origin, as data.
 
 use std::time::Duration;
 
@@ -6,23 +6,26 @@ use serde::Deserialize;
 
 use crate::leak;
 
-/// How a delivery proves where it comes from.
+/// How a delivery proves its origin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Verification {
-    /// It is signed in one of these ways. The first one is the default; where there are several, each has a name.
+    /// The delivery is signed in one of these ways. The first one is the default. If there are several, each has a
+    /// name.
     Signatures(#[serde(borrow, deserialize_with = "leak::slice")] &'static [Signature]),
-    /// It carries the secret itself.
+    /// The delivery carries the secret.
     Keys(Keys),
-    /// It proves nothing, for this reason.
+    /// The delivery does not prove its origin, for this reason.
     None(#[serde(deserialize_with = "leak::text")] &'static str),
-    /// A program has to bring code that verifies it: see [`verify::CustomVerification`](crate::verify::CustomVerification).
+    /// The program has to provide code that verifies the delivery: see
+    /// [`verify::CustomVerification`](crate::verify::CustomVerification).
     Custom(Custom),
 }
 
 impl Verification {
-    /// The signature of this name, or the default one. `None` where there is no such signature.
+    /// Returns the signature of this name, or the default one if no name is given; `None` if there is no such
+    /// signature.
     pub fn signature(&self, name: Option<&str>) -> Option<&'static Signature> {
         match (self, name) {
             (Self::Signatures(signatures), None) => signatures.first(),
@@ -31,7 +34,7 @@ impl Verification {
         }
     }
 
-    /// The reason why a delivery may come without a secret to verify it with. `None` where every registration has a secret.
+    /// Returns the reason why a receiver may not have a secret; `None` if every registration has one.
     pub fn optional(&self) -> Option<&'static str> {
         match self {
             Self::Signatures(signatures) => signatures.iter().find_map(|signature| signature.optional),
@@ -47,62 +50,72 @@ impl Verification {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Signature {
-    /// Its name, where a provider has several.
+    /// The signature's name, if the provider signs in several ways.
     #[serde(deserialize_with = "leak::optional_text")]
     pub name: Option<&'static str>,
-    /// What else there is to know; Markdown, empty where there is nothing.
+    /// Further details in Markdown; empty if there are none.
     #[serde(deserialize_with = "leak::text")]
     pub description: &'static str,
-    /// The reason why a delivery may come without a secret to verify it with.
+    /// What the signature covers and what it does not, in sentences.
+    #[serde(default, deserialize_with = "leak::text")]
+    pub coverage: &'static str,
+    /// What the signature does against deliveries that are sent again, in sentences.
+    #[serde(default, deserialize_with = "leak::text")]
+    pub replay: &'static str,
+    /// The reason why a receiver may not have a secret; `None` if every registration has one.
     #[serde(deserialize_with = "leak::optional_text")]
     pub optional: Option<&'static str>,
-    /// The headers that may carry the signature. Any of them is enough.
+    /// The [name](super::ClientCredential::name) of the credential of a client that is the secret; `None` if the secret is
+    /// that of the registration.
+    #[serde(deserialize_with = "leak::optional_text")]
+    pub credential: Option<&'static str>,
+    /// The headers that may carry the signature. One of them is enough.
     #[serde(borrow, deserialize_with = "leak::texts")]
     pub headers: &'static [&'static str],
     /// The form of the header's value.
     #[serde(borrow, deserialize_with = "leak::slice")]
     pub form: &'static [FormPart],
-    /// What separates the items of the header's value. Items that the form does not have are ignored.
+    /// The separator of the items in the header's value. Items that are not in the form are ignored.
     #[serde(deserialize_with = "leak::optional_text")]
     pub separator: Option<&'static str>,
-    /// Whether the header may be there more than once.
+    /// Whether the header may occur more than once.
     pub repeated: bool,
     /// The algorithm of the signature.
     pub algorithm: Algorithm,
-    /// How the signature is written.
+    /// How the signature is encoded.
     pub encoding: Encoding,
-    /// How the secret becomes the key.
+    /// How the key is derived from the secret.
     pub key: Key,
-    /// The text that is signed, part by part. Where there are several texts, the signature of any of them is enough.
+    /// The signed text, part by part. If there are several texts, the signature of one of them is enough.
     #[serde(borrow, deserialize_with = "leak::slices")]
     pub signed: &'static [&'static [Part]],
-    /// The hash of the body; `None` where neither the signed text nor a header has one.
+    /// The hash of the body; `None` if neither the signed text nor a header contains one.
     pub digest: Option<Digest>,
-    /// When the delivery was signed; `None` where it does not say.
-    pub time: Option<Time>,
-    /// What identifies the delivery; `None` where it does not say.
-    pub id: Option<Id>,
+    /// The time of the delivery; `None` if the delivery does not have one.
+    pub time: Option<DeliveryTime>,
+    /// The id of the delivery; `None` if the delivery does not have one.
+    pub id: Option<DeliveryId>,
 }
 
 impl Signature {
-    /// Whether a receiver has to know the URL that was registered.
+    /// Returns whether a receiver has to know the registered URL.
     pub fn needs_url(&self) -> bool {
         self.signed.iter().any(|parts| parts.iter().any(Part::is_of_url))
     }
 
-    /// Whether the time of the delivery is signed, with the body where it is a member of it.
+    /// Returns whether the time of the delivery is signed, on its own or as a member of the signed body.
     pub fn signs_time(&self) -> bool {
         let Some(time) = self.time else { return false };
         let is_time = |part: &Part| match (part, time.member) {
             (Part::Time, _) => true,
-            (Part::Body | Part::Digest, Some(_)) => true,
+            (Part::Body | Part::BodyWithoutSpaces | Part::Digest, Some(_)) => true,
             (Part::Member(pointer), Some(member)) => *pointer == member,
             (_, _) => false,
         };
         self.always_signs(is_time)
     }
 
-    /// How far the signed time may lie before or after the clock; `None` where there is no limit.
+    /// Returns the replay window: how far the signed time may be before or after the clock. `None` means no limit.
     pub fn window(&self) -> Option<Duration> {
         self.time.and_then(|time| time.window).map(Duration::from_secs)
     }
@@ -118,7 +131,7 @@ impl Signature {
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum FormPart {
-    /// This text.
+    /// A fixed text.
     Text(#[serde(deserialize_with = "leak::text")] &'static str),
     /// The signature.
     Signature,
@@ -131,23 +144,23 @@ pub enum FormPart {
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Part {
-    /// This text.
+    /// A fixed text.
     Text(#[serde(deserialize_with = "leak::text")] &'static str),
-    /// The body, as it was received.
+    /// The body, as received.
     Body,
-    /// The body without the space after each `:` and `,`, texts included.
+    /// The body without the space after each `:` and `,`, also inside strings.
     BodyWithoutSpaces,
     /// The member of the body at this JSON pointer: the content of a string, or a number as it is written.
     Member(#[serde(deserialize_with = "leak::text")] &'static str),
-    /// [`Signature::time`], as it was received.
+    /// [`Signature::time`], as received.
     Time,
-    /// [`Signature::id`], as it was received.
+    /// [`Signature::id`], as received.
     Id,
     /// The method of the request, which is POST.
     Method,
-    /// The URL as it was registered.
+    /// The registered URL.
     Url,
-    /// The host of the registered URL, with the port where it is not that of the scheme.
+    /// The host of the registered URL, with the port if it is not the scheme's default.
     UrlHost,
     /// Path and query of the registered URL.
     UrlTarget,
@@ -178,9 +191,11 @@ pub enum Algorithm {
     HmacSha256,
     /// HMAC with SHA-512.
     HmacSha512,
+    /// Ed25519. The secret of a receiver is a public key, which cannot sign. Requires the feature `ed25519`.
+    Ed25519,
 }
 
-/// How bytes are written.
+/// How bytes are encoded as text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -189,30 +204,30 @@ pub enum Encoding {
     Hex,
     /// Base64 with padding.
     Base64,
-    /// Base64 with the alphabet for URLs, without padding.
+    /// URL-safe Base64 without padding.
     Base64url,
 }
 
-/// How a secret becomes the key of a signature.
+/// How the key of a signature is derived from a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Key {
-    /// How the key is written.
+    /// How the key is encoded in the secret.
     pub encoding: KeyEncoding,
-    /// What is taken off a secret that begins with it.
+    /// The prefix that is removed from the secret before it is decoded.
     #[serde(deserialize_with = "leak::text")]
     pub prefix: &'static str,
-    /// What the key is hashed with.
+    /// The hash function that is applied to the key; `None` if the key is not hashed.
     pub hash: Option<Hash>,
 }
 
-/// How the key is written in a secret.
+/// How a key is encoded in a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum KeyEncoding {
-    /// The key is the text itself.
+    /// The key is the bytes of the text.
     Text,
     /// Hexadecimal.
     Hex,
@@ -240,68 +255,69 @@ pub enum Hash {
 pub struct Digest {
     /// The hash function.
     pub algorithm: Hash,
-    /// How the hash is written.
+    /// How the hash is encoded.
     pub encoding: Encoding,
-    /// The header that has it as well.
+    /// The header that carries the hash as well; `None` if no header does.
     #[serde(deserialize_with = "leak::optional_text")]
     pub header: Option<&'static str>,
 }
 
-/// Where a delivery says when it was signed. It is in the header that carries the signature where neither headers nor a
-/// member are named.
+/// Where a delivery has the time at which it was signed. If neither headers nor a member are given, the time is in the
+/// header that carries the signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 #[non_exhaustive]
-pub struct Time {
-    /// The headers that may have it. The first one that is there counts.
+pub struct DeliveryTime {
+    /// The headers that may carry the time. The first one that is present is used.
     #[serde(borrow, deserialize_with = "leak::texts")]
     pub headers: &'static [&'static str],
-    /// JSON pointer to the member of the body that has it.
+    /// The JSON pointer to the member of the body that has the time.
     #[serde(deserialize_with = "leak::optional_text")]
     pub member: Option<&'static str>,
-    /// How it is written.
+    /// The format of the time.
     pub format: TimeFormat,
-    /// How many seconds it may lie before or after the clock; `None` where it is not signed or there is no limit.
+    /// The replay window: how many seconds the time may be before or after the clock. `None` if the time is not signed
+    /// or there is no limit.
     pub window: Option<u64>,
 }
 
-/// How a time is written.
+/// The format of a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum TimeFormat {
-    /// Seconds since 1970, of ten digits.
+    /// Seconds since 1970-01-01 00:00 UTC, with ten digits.
     Seconds,
-    /// Milliseconds since 1970, of thirteen digits.
+    /// Milliseconds since 1970-01-01 00:00 UTC, with thirteen digits.
     Milliseconds,
-    /// `Thu, 30 Mar 2023 08:38:32 GMT`.
+    /// An HTTP date such as `Thu, 30 Mar 2023 08:38:32 GMT`.
     HttpDate,
-    /// `2023-03-30T08:38:32Z`, with an offset from UTC and possibly a fraction of a second.
+    /// An ISO 8601 time such as `2023-03-30T08:38:32Z`, with an offset from UTC and possibly a fraction of a second.
     Iso8601,
 }
 
-/// Where a delivery says which one it is.
+/// Where a delivery has its id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 #[non_exhaustive]
-pub struct Id {
-    /// The headers that may have the id. The first one that is there counts.
+pub struct DeliveryId {
+    /// The headers that may carry the id. The first one that is present is used.
     #[serde(borrow, deserialize_with = "leak::texts")]
     pub headers: &'static [&'static str],
 }
 
-/// The secret itself as proof.
+/// A secret that deliveries carry as proof of their origin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Keys {
-    /// Where the secret may be. The first header that is there counts.
+    /// The headers that may carry the secret. The first one that is present is used.
     #[serde(borrow, deserialize_with = "leak::slice")]
     pub places: &'static [KeyPlace],
-    /// The reason why a delivery may come without a secret.
+    /// The reason why a delivery may come without a secret; `None` if every delivery carries one.
     #[serde(deserialize_with = "leak::optional_text")]
     pub optional: Option<&'static str>,
-    /// What else there is to know; Markdown, empty where there is nothing.
+    /// Further details in Markdown; empty if there are none.
     #[serde(deserialize_with = "leak::text")]
     pub description: &'static str,
 }
@@ -314,12 +330,12 @@ pub struct KeyPlace {
     /// The name of the header.
     #[serde(deserialize_with = "leak::text")]
     pub header: &'static str,
-    /// What is in front of the secret, such as `Bearer `.
+    /// The text before the secret, such as `Bearer `.
     #[serde(deserialize_with = "leak::text")]
     pub before: &'static str,
 }
 
-/// Verification by code that a program brings.
+/// Verification by code that the program provides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 #[non_exhaustive]

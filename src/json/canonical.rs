@@ -1,4 +1,4 @@
-//! JSON in one form, however it was written.
+//! The canonical form of JSON, independent of how it was written.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,11 +7,11 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-/// How deep a value may be nested that has a canonical form.
+/// The maximum nesting of a value that has a canonical form.
 const NESTED: usize = 64;
 
-/// The JSON without white space and needless escapes, members in the order of their names. Numbers stay as they are written.
-/// `None` where the text is nested too deeply, or is not JSON.
+/// The JSON without white space and unnecessary escapes, with members sorted by name. Numbers stay as they are written.
+/// `None` if the text is nested too deeply or is not JSON.
 pub(crate) fn canonical(json: &str) -> Option<Vec<u8>> {
     let mut out = Vec::with_capacity(json.len());
     write(json, NESTED, &mut out)?;
@@ -46,9 +46,9 @@ fn write(json: &str, nested: usize, out: &mut Vec<u8>) -> Option<()> {
     Some(())
 }
 
-/// A value without needless escapes where it is a string.
+/// The value; if it is a string, without unnecessary escapes.
 pub(crate) fn without_escapes(json: &str) -> Cow<'_, str> {
-    // Nothing but a string is compared or hashed where there is a backslash.
+    // A backslash occurs only in strings.
     if !json.starts_with('"') || !json.contains('\\') {
         return Cow::Borrowed(json);
     }
@@ -56,8 +56,8 @@ pub(crate) fn without_escapes(json: &str) -> Cow<'_, str> {
     string.map_or(Cow::Borrowed(json), Cow::Owned)
 }
 
-/// The members of an object, those of one name included.
-struct AllMembers<'a>(Vec<(String, &'a RawValue)>);
+/// The members of an object, including members of the same name.
+pub(crate) struct AllMembers<'a>(pub(crate) Vec<(String, &'a RawValue)>);
 
 impl<'de> Deserialize<'de> for AllMembers<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -1,23 +1,24 @@
-//! What is wrong with JSON: where, and in the words of JSON, never with the value.
+//! Errors of decoding JSON. They say where the JSON is wrong in the terms of JSON, and never contain its values.
 
 use std::marker::PhantomData;
 
 use serde::de::{DeserializeSeed, IgnoredAny};
 use serde_json::error::Category;
 
-/// JSON that does not fit a model.
+/// The error for JSON that does not fit a model.
 ///
-/// Says where (JSON pointer, line and column) and what was expected, never the value: it is a customer's data.
+/// The error has the place (JSON pointer, line and column) and what was expected. It never contains the value, which
+/// may be a customer's data.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}{} (line {line}, column {column})", if pointer.is_empty() { String::new() } else { format!(" at {pointer}") })]
 #[non_exhaustive]
 pub struct DecodeError {
-    /// JSON pointer of the value that does not fit; empty for the root and where the text is not JSON. A name that the
-    /// provider's specification does not list is `*`: it may be a customer's data.
+    /// The JSON pointer of the value that does not fit; empty for the root and if the text is not JSON. A name that the
+    /// provider's specification does not describe is shown as `*`, because it may be a customer's data.
     pub pointer: String,
-    /// Line of the text, counted from 1.
+    /// The line of the text, counted from 1.
     pub line: usize,
-    /// Column in bytes, counted from 1; 0 at the very end of a line. A byte order mark counts three.
+    /// The column in bytes, counted from 1; 0 for the end of a line. A byte order mark counts as three bytes.
     pub column: usize,
     /// What was expected, and what kind of value was found.
     pub message: String,
@@ -30,7 +31,7 @@ pub(crate) fn without_mark(json: &[u8]) -> &[u8] {
     json.strip_prefix(BYTE_ORDER_MARK).unwrap_or(json)
 }
 
-/// The column in the text as it came of one in the text [`without_mark`].
+/// Converts a column in the text [`without_mark`] to the column in the text as received.
 pub(crate) fn column(json: &[u8], line: usize, column: usize) -> usize {
     if line == 1 { column + json.len() - without_mark(json).len() } else { column }
 }
@@ -46,7 +47,7 @@ pub(crate) fn whole<'a, S: DeserializeSeed<'a>, R: serde_json::de::Read<'a>>(
 }
 
 impl DecodeError {
-    /// What is wrong, and with what. That a value does not fit counts only where the whole text is JSON.
+    /// The error and its category. An error of the data is reported only if the whole text is JSON.
     pub(crate) fn at_root(json: &[u8], error: serde_json::Error) -> (Self, Category) {
         let is_json = || whole(PhantomData::<IgnoredAny>, serde_json::Deserializer::from_slice(without_mark(json)));
         let error = if error.is_data() { is_json().err().unwrap_or(error) } else { error };
@@ -56,7 +57,7 @@ impl DecodeError {
     }
 }
 
-/// serde's message in the words of JSON, without the value that it quotes and without names of Rust.
+/// serde's message in the terms of JSON, without the quoted value and without Rust names.
 pub(crate) fn message(error: &serde_json::Error) -> String {
     let message = error.to_string();
     let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(message, _)| message);
@@ -83,7 +84,7 @@ pub(crate) fn message(error: &serde_json::Error) -> String {
 
 pub(crate) const OUT_OF_RANGE: &str = "a number is too large or too small for a double";
 
-/// What is wrong with text that is not JSON, or that is more than is read.
+/// The message for text that is not JSON, or that exceeds a limit of the parser.
 fn syntax(message: &str) -> String {
     let what = match message {
         "number out of range" => return OUT_OF_RANGE.to_owned(),
@@ -98,11 +99,11 @@ fn syntax(message: &str) -> String {
         "expected `,` or `}`" => "`,` or `}` is expected",
         "expected `,` or `]`" => "`,` or `]` is expected",
         "key must be a string" | "expected `\"`" => "the name of a member in double quotes is expected",
-        "trailing comma" => "there is a comma behind the last value",
-        "trailing characters" => "there is more text behind the value",
+        "trailing comma" => "there is a comma after the last value",
+        "trailing characters" => "there is more text after the value",
         "invalid number" => "a number is malformed",
         "invalid escape" | "unexpected end of hex escape" => "a string has a malformed escape",
-        "lone leading surrogate in hex escape" => "a string has an escape for half a character",
+        "lone leading surrogate in hex escape" => "a string has the escape of a lone surrogate",
         "invalid unicode code point" => "a string is not UTF-8",
         _ if message.starts_with("control character") => "a string has a control character that is not escaped",
         other => other,
@@ -110,7 +111,7 @@ fn syntax(message: &str) -> String {
     format!("the text is not JSON: {what}")
 }
 
-/// What serde expects: `struct Order with 11 elements`, `a sequence`, `u16`.
+/// Translates what serde expects, such as `struct Order with 11 elements`, `a sequence` or `u16`.
 fn expectation(expected: &str) -> &str {
     let kinds = [
         ("struct ", "an object"),
@@ -135,7 +136,7 @@ fn expectation(expected: &str) -> &str {
     kinds.iter().find(|(start, _)| expected.starts_with(start)).map_or(expected, |(_, kind)| kind)
 }
 
-/// What is found in place of an integer.
+/// A number that was found where an integer was expected.
 pub(crate) const NOT_WHOLE: &str = "number that is not whole";
 pub(crate) const TOO_LARGE: &str = "number that is too large";
 

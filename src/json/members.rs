@@ -1,4 +1,4 @@
-//! Members of a JSON object as their text, found in one pass.
+//! Finds members of a JSON object, as JSON text, in one pass.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -12,58 +12,63 @@ use super::canonical::without_escapes;
 use super::error::{DecodeError, whole, without_mark};
 use super::pointer;
 
-/// The member at a place, as JSON text in which a string is written without needless escapes; `None` where there is none.
-pub(crate) type Member<'a> = Option<Cow<'a, str>>;
+/// The member at a place, as JSON text in which strings do not have unnecessary escapes; `None` if there is no such
+/// member.
+pub(crate) type MemberText<'a> = Option<Cow<'a, str>>;
 
-/// Places in a JSON object, at which members are looked for.
+/// The places in a JSON object whose members are wanted.
 #[derive(Default)]
 pub(crate) struct Places {
-    level: Level,
+    places: ObjectPlaces,
     count: usize,
 }
 
 /// The places within one object.
 #[derive(Default)]
-struct Level {
-    members: Vec<Place>,
-    /// A bit of each name: most names that are not among these have another one.
+struct ObjectPlaces {
+    members: Vec<MemberPlace>,
+    /// One bit for each name. Most names that are not wanted set another bit.
     bits: u64,
 }
 
-struct Place {
+struct MemberPlace {
     name: String,
     index: usize,
-    within: Level,
+    within: ObjectPlaces,
 }
 
 impl Places {
-    /// Adds the place of a JSON pointer. Its index in what [`Places::read`] gives; `None` for the empty pointer, which is not
-    /// that of a member.
+    /// Adds the place of a JSON pointer, and returns the index of its member in [`Places::read`]. Returns `None` for
+    /// the empty pointer, which does not point to a member.
     pub(crate) fn add(&mut self, pointer: &str) -> Option<usize> {
-        self.level.add(&pointer::names(pointer).collect::<Vec<_>>(), &mut self.count)
+        self.places.add(&pointer::names(pointer).collect::<Vec<_>>(), &mut self.count)
     }
 
-    /// What is made of the members at these places.
+    /// Calls `of` with the members at these places, and returns its result.
     ///
-    /// Of a value that is not an object there are none. A member that is there twice is an error, as it is for decoding:
-    /// which one counts would be a guess.
-    pub(crate) fn read<'a, T>(&self, json: &'a [u8], of: impl FnOnce(&[Member<'a>]) -> T) -> Result<T, DecodeError> {
-        // Few members need nothing from the heap.
+    /// A value that is not an object does not have members. A duplicate member is an error, as in decoding, because
+    /// readers of JSON differ in which of the two they use.
+    pub(crate) fn read<'a, T>(
+        &self,
+        json: &'a [u8],
+        of: impl FnOnce(&[MemberText<'a>]) -> T,
+    ) -> Result<T, DecodeError> {
+        // A few members do not need heap memory.
         let (mut few, mut many) = ([const { None }; 4], Vec::new());
         let found = few.get_mut(..self.count).unwrap_or_else(|| {
             many.resize(self.count, None);
             &mut many
         });
-        self.level.read(json, found)?;
+        self.places.read(json, found)?;
         Ok(of(found))
     }
 }
 
-impl Level {
+impl ObjectPlaces {
     fn add(&mut self, names: &[Cow<'_, str>], count: &mut usize) -> Option<usize> {
         let (name, rest) = names.split_first()?;
         if self.get(name).is_none() {
-            self.members.push(Place { name: name.to_string(), index: *count, within: Self::default() });
+            self.members.push(MemberPlace { name: name.to_string(), index: *count, within: Self::default() });
             self.bits |= bit(name);
             *count += 1;
         }
@@ -71,16 +76,16 @@ impl Level {
         if rest.is_empty() { Some(place.index) } else { place.within.add(rest, count) }
     }
 
-    fn get(&self, name: &str) -> Option<&Place> {
+    fn get(&self, name: &str) -> Option<&MemberPlace> {
         if self.bits & bit(name) == 0 {
             return None;
         }
         self.members.iter().find(|place| place.name == name)
     }
 
-    fn read<'a>(&self, json: &'a [u8], found: &mut [Member<'a>]) -> Result<(), DecodeError> {
+    fn read<'a>(&self, json: &'a [u8], found: &mut [MemberText<'a>]) -> Result<(), DecodeError> {
         if without_mark(json).trim_ascii_start().first() == Some(&b'{') {
-            decode(Object { level: self, found }, json)
+            decode(ObjectReader { places: self, found }, json)
         } else {
             decode(PhantomData::<IgnoredAny>, json).map(drop)
         }
@@ -92,10 +97,10 @@ fn bit(name: &str) -> u64 {
     1 << ((name.len() + usize::from(first)) % 64)
 }
 
-/// Decodes what borrows from the text; an error is at the root.
+/// Decodes a value that borrows from the text. Errors have the pointer of the root.
 fn decode<'a, S: DeserializeSeed<'a>>(seed: S, json: &'a [u8]) -> Result<S::Value, DecodeError> {
     let text = without_mark(json);
-    // Strings are not checked one by one where the whole text is UTF-8.
+    // If the whole text is UTF-8, its strings need not be checked one by one.
     let decoded = match std::str::from_utf8(text) {
         Ok(text) => whole(seed, serde_json::Deserializer::from_str(text)),
         Err(_) => whole(seed, serde_json::Deserializer::from_slice(text)),
@@ -103,13 +108,13 @@ fn decode<'a, S: DeserializeSeed<'a>>(seed: S, json: &'a [u8]) -> Result<S::Valu
     decoded.map_err(|error| DecodeError::at_root(json, error).0)
 }
 
-/// Reads an object for what is at the places of a level.
-struct Object<'p, 'f, 'a> {
-    level: &'p Level,
-    found: &'f mut [Member<'a>],
+/// Reads an object for the members at its places.
+struct ObjectReader<'p, 'f, 'a> {
+    places: &'p ObjectPlaces,
+    found: &'f mut [MemberText<'a>],
 }
 
-impl<'de> DeserializeSeed<'de> for Object<'_, '_, 'de> {
+impl<'de> DeserializeSeed<'de> for ObjectReader<'_, '_, 'de> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -117,7 +122,7 @@ impl<'de> DeserializeSeed<'de> for Object<'_, '_, 'de> {
     }
 }
 
-impl<'de> Visitor<'de> for Object<'_, '_, 'de> {
+impl<'de> Visitor<'de> for ObjectReader<'_, '_, 'de> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -125,8 +130,8 @@ impl<'de> Visitor<'de> for Object<'_, '_, 'de> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(place) = map.next_key_seed(Name(self.level))? {
-            let Some(Place { name, index, within }) = place else {
+        while let Some(place) = map.next_key_seed(MemberName(self.places))? {
+            let Some(MemberPlace { name, index, within }) = place else {
                 map.next_value::<IgnoredAny>()?;
                 continue;
             };
@@ -143,19 +148,19 @@ impl<'de> Visitor<'de> for Object<'_, '_, 'de> {
     }
 }
 
-/// Reads a member's name, and gives its place where the level has one.
-struct Name<'p>(&'p Level);
+/// Reads a member's name, and returns its place if there is one.
+struct MemberName<'p>(&'p ObjectPlaces);
 
-impl<'de, 'p> DeserializeSeed<'de> for Name<'p> {
-    type Value = Option<&'p Place>;
+impl<'de, 'p> DeserializeSeed<'de> for MemberName<'p> {
+    type Value = Option<&'p MemberPlace>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         deserializer.deserialize_identifier(self)
     }
 }
 
-impl<'p> Visitor<'_> for Name<'p> {
-    type Value = Option<&'p Place>;
+impl<'p> Visitor<'_> for MemberName<'p> {
+    type Value = Option<&'p MemberPlace>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a member's name")
@@ -168,7 +173,7 @@ impl<'p> Visitor<'_> for Name<'p> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Member, Places};
+    use super::{MemberText, Places};
 
     /// No specification has pointers of more than one token yet.
     #[test]
@@ -177,7 +182,7 @@ mod tests {
         let indexes = ["/a/b", "/a", "/a/b/c", "/d/e", "/a"].map(|pointer| places.add(pointer).unwrap());
         assert_eq!(places.add(""), None);
         let found = |json: &str| {
-            let texts = |found: &[Member<'_>]| indexes.map(|index| found[index].as_deref().map(String::from));
+            let texts = |found: &[MemberText<'_>]| indexes.map(|index| found[index].as_deref().map(String::from));
             places.read(json.as_bytes(), texts).map_err(|error| error.message)
         };
         let all = found(r#"{"x": {"d": 1}, "a": {"b": {"c": "\u0061"}}, "d": [{"e": 1}]}"#).unwrap();

@@ -1,4 +1,4 @@
-//! JSON text: what is wrong with it, and what is in it.
+//! JSON text: errors, members, pointers and the canonical form.
 
 pub(crate) mod canonical;
 pub(crate) mod error;

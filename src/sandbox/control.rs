@@ -1,4 +1,5 @@
-//! `/_sandbox`: what a test in any language asks the sandbox to do. JSON in and out; forms of the page as well.
+//! `/_sandbox`: the endpoints by which tests in any language control the sandbox. Requests are JSON or forms of the
+//! page; responses are JSON.
 
 use std::sync::Arc;
 
@@ -14,13 +15,17 @@ use axum::routing::{get, post};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::{Attempt, DeliverError, Delivery, Fault, Inner, RegisterError};
+use super::attempt::Attempt;
+use super::error::{DeliverError, RegisterError};
+use super::fault::Fault;
+use super::state::{self, Inner};
+use super::trigger::Trigger;
 use crate::Json as AnyJson;
-use crate::client::is_loopback;
 use crate::decode::FromJson;
-use crate::values::Object;
+use crate::values::ObjectOnly;
+use crate::wire::url::is_loopback;
 
-/// What is to be registered in a back office.
+/// A request to register a webhook as in a back office.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct NewRegistration {
@@ -29,12 +34,12 @@ struct NewRegistration {
     events: Vec<String>,
 }
 
-/// A request to the sandbox itself: no name in it is a customer's.
+/// A request to the sandbox itself. Its member names are never a customer's data.
 struct Asked<T>(T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Asked<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        T::deserialize(Object(deserializer)).map(Self)
+        T::deserialize(ObjectOnly(deserializer)).map(Self)
     }
 }
 
@@ -44,12 +49,12 @@ impl<T: DeserializeOwned> FromJson for Asked<T> {
     }
 }
 
-/// The attempts that are kept.
+/// The logged attempts.
 #[derive(Serialize)]
 struct Log {
-    /// How many are kept at most.
+    /// The maximum number of logged attempts.
     limit: usize,
-    /// How many older ones are gone.
+    /// The number of older attempts that were dropped.
     dropped: u64,
     attempts: Vec<Attempt>,
 }
@@ -58,37 +63,37 @@ impl Log {
     fn of(inner: &Inner) -> Self {
         let attempts = inner.log();
         let dropped = attempts.first().map_or(0, |first| first.number - 1);
-        Self { limit: super::LOG, dropped, attempts }
+        Self { limit: state::LOG, dropped, attempts }
     }
 }
 
-type Shared = State<Arc<Inner>>;
+type SharedState = State<Arc<Inner>>;
 
 pub(super) fn routes() -> Router<Arc<Inner>> {
     Router::new()
-        .route("/_sandbox", get(async |State(inner): Shared| Json(inner.accounts.clone())))
-        .route("/_sandbox/log", get(async |State(inner): Shared| Json(Log::of(&inner))))
+        .route("/_sandbox", get(async |State(inner): SharedState| Json(inner.accounts.clone())))
+        .route("/_sandbox/log", get(async |State(inner): SharedState| Json(Log::of(&inner))))
         .route("/_sandbox/{provider}/registrations", get(registrations).post(register))
         .route("/_sandbox/{provider}/deliver", post(deliver))
         .route("/_sandbox/faults", get(faults).post(arm).delete(clear))
-        // A form cannot ask for DELETE.
-        .route("/_sandbox/faults/clear", post(async |shared: Shared| (clear(shared).await, back("log")).1))
+        // A form cannot send DELETE.
+        .route("/_sandbox/faults/clear", post(async |shared: SharedState| (clear(shared).await, back("log")).1))
         .fallback(unknown)
         .layer(middleware::from_fn(same_site))
 }
 
-async fn registrations(State(inner): Shared, Path(name): Path<String>) -> Response {
+async fn registrations(State(inner): SharedState, Path(name): Path<String>) -> Response {
     match inner.provider(&name) {
         Ok(provider) => Json(inner.registrations(provider)).into_response(),
         Err(error) => refuse(StatusCode::NOT_FOUND, &error),
     }
 }
 
-async fn faults(State(inner): Shared) -> Json<Vec<Fault>> {
+async fn faults(State(inner): SharedState) -> Json<Vec<Fault>> {
     Json(inner.state().faults.iter().map(|armed| armed.fault().clone()).collect())
 }
 
-async fn arm(State(inner): Shared, body: Bytes) -> Response {
+async fn arm(State(inner): SharedState, body: Bytes) -> Response {
     let armed = read(&body).and_then(|fault| inner.arm(fault).map_err(|error| error.to_string()));
     match armed {
         Ok(()) => StatusCode::NO_CONTENT.into_response(),
@@ -96,12 +101,12 @@ async fn arm(State(inner): Shared, body: Bytes) -> Response {
     }
 }
 
-async fn clear(State(inner): Shared) -> StatusCode {
+async fn clear(State(inner): SharedState) -> StatusCode {
     inner.clear_faults();
     StatusCode::NO_CONTENT
 }
 
-/// Keeps other sites that are open in a browser from asking for anything.
+/// Refuses requests from other sites that are open in a browser.
 async fn same_site(request: Request, next: Next) -> Response {
     let site = request.headers().get("sec-fetch-site").map(|site| site.as_bytes());
     match site {
@@ -110,12 +115,12 @@ async fn same_site(request: Request, next: Next) -> Response {
     }
 }
 
-/// Keeps a name that another site lets lead to this machine from being taken for the sandbox's own.
-pub(super) async fn own_host(State(inner): Shared, request: Request, next: Next) -> Response {
+/// Refuses requests for a foreign host name that resolves to this machine (DNS rebinding).
+pub(super) async fn own_host(State(inner): SharedState, request: Request, next: Next) -> Response {
     let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
     let own = |host| is_loopback(&format!("http://{host}"));
     match is_loopback(&inner.url) && !host.is_some_and(own) {
-        true => refuse(StatusCode::FORBIDDEN, &"the request is for another host; call the sandbox by its address"),
+        true => refuse(StatusCode::FORBIDDEN, &"the request is for another host; use the address of the sandbox"),
         false => next.run(request).await,
     }
 }
@@ -142,7 +147,8 @@ fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
     crate::decode::decode(body).map(|Asked(value)| value).map_err(|error| error.to_string())
 }
 
-/// The fields of a form of the page; `None` where it is JSON, whatever it is called: `curl -d` calls everything a form.
+/// The fields of a form of the page; `None` if the body is JSON, whatever its media type: `curl -d` sends every body as
+/// a form.
 fn form(headers: &HeaderMap, body: &[u8]) -> Option<Vec<(String, String)>> {
     let media_type = headers.get(CONTENT_TYPE)?.to_str().ok()?;
     let is_json = body.trim_ascii_start().starts_with(b"{");
@@ -150,7 +156,7 @@ fn form(headers: &HeaderMap, body: &[u8]) -> Option<Vec<(String, String)>> {
     is_form.then(|| form_urlencoded::parse(body).into_owned().filter(|(_, value)| !value.trim().is_empty()).collect())
 }
 
-async fn register(State(inner): Shared, Path(name): Path<String>, headers: HeaderMap, body: Bytes) -> Response {
+async fn register(State(inner): SharedState, Path(name): Path<String>, headers: HeaderMap, body: Bytes) -> Response {
     let form = form(&headers, &body);
     let new = match &form {
         None => read(&body),
@@ -166,7 +172,7 @@ async fn register(State(inner): Shared, Path(name): Path<String>, headers: Heade
         Err(reason) => return refuse(StatusCode::BAD_REQUEST, &reason),
     };
     let events: Vec<_> = events.iter().map(String::as_str).collect();
-    match inner.register(&name, &url, &events) {
+    match inner.register(&name, &url, &events).await {
         Ok(_) if form.is_some() => back(&name),
         Ok(registration) => (StatusCode::CREATED, Json(registration)).into_response(),
         Err(error @ RegisterError::Provider(_)) => refuse(StatusCode::NOT_FOUND, &error),
@@ -175,17 +181,17 @@ async fn register(State(inner): Shared, Path(name): Path<String>, headers: Heade
     }
 }
 
-async fn deliver(State(inner): Shared, Path(name): Path<String>, headers: HeaderMap, body: Bytes) -> Response {
+async fn deliver(State(inner): SharedState, Path(name): Path<String>, headers: HeaderMap, body: Bytes) -> Response {
     let form = form(&headers, &body);
-    let delivery = match &form {
+    let trigger = match &form {
         None => read(&body),
         Some(fields) => from_form(fields),
     };
-    let delivery = match delivery {
-        Ok(delivery) => delivery,
+    let trigger = match trigger {
+        Ok(trigger) => trigger,
         Err(reason) => return refuse(StatusCode::BAD_REQUEST, &reason),
     };
-    match inner.deliver(&name, delivery).await {
+    match inner.deliver(&name, trigger).await {
         Ok(_) if form.is_some() => back("log"),
         Ok(attempts) => Json(attempts).into_response(),
         Err(error @ DeliverError::Provider(_)) => refuse(StatusCode::NOT_FOUND, &error),
@@ -193,17 +199,17 @@ async fn deliver(State(inner): Shared, Path(name): Path<String>, headers: Header
     }
 }
 
-fn from_form(fields: &[(String, String)]) -> Result<Delivery, String> {
+fn from_form(fields: &[(String, String)]) -> Result<Trigger, String> {
     let value = |name: &str| fields.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str());
-    let delivery = Delivery::new(value("event").unwrap_or_default());
+    let trigger = Trigger::new(value("event").unwrap_or_default());
     match value("payload").map(str::parse::<AnyJson>) {
-        None => Ok(delivery),
-        Some(Ok(payload)) => Ok(delivery.payload(payload)),
+        None => Ok(trigger),
+        Some(Ok(payload)) => Ok(trigger.payload(payload)),
         Some(Err(error)) => Err(format!("the payload: {}", crate::json::error::message(&error))),
     }
 }
 
-/// To the part of the page that changed.
+/// Redirects to the part of the page that changed.
 fn back(part: &str) -> Response {
     (StatusCode::SEE_OTHER, [(LOCATION, format!("/#{part}"))]).into_response()
 }

@@ -1,4 +1,4 @@
-//! What goes wrong on request.
+//! Faults that tests can inject into responses and deliveries.
 
 use std::time::Duration;
 
@@ -7,17 +7,18 @@ use serde::{Deserialize, Serialize};
 use super::random::Random;
 use crate::catalogue::Provider;
 
-/// Something that goes wrong with answers to calls, or with deliveries.
+/// A fault of responses to calls, or of deliveries.
 ///
-/// Every matching call or delivery suffers it, unless [`probability`](Fault::probability) or [`times`](Fault::times) say
-/// otherwise. Several faults can hit the same one. Which ones are hit repeats with the sandbox's seed.
+/// The fault applies to every matching call or delivery, unless [`probability`](Fault::probability) or
+/// [`times`](Fault::times) restrict it. Several faults can apply to the same call or delivery. With the same seed of
+/// the sandbox, the choice is the same.
 ///
 /// ```
 /// use std::time::Duration;
 ///
 /// use pos_webhooks::sandbox::{AnswerFault, DeliveryFault, Fault};
 ///
-/// // The next two answers to any client.
+/// // The next two responses to any client.
 /// let down = Fault::from(AnswerFault::Status { status: 503, retry_after_seconds: Some(1) }).times(2);
 /// // Half of all deliveries of one provider.
 /// let twice = Fault::from(DeliveryFault::Duplicate).provider("vipps").probability(0.5);
@@ -50,68 +51,70 @@ fn is_always(probability: &f64) -> bool {
     *probability >= 1.0
 }
 
-/// What can go wrong with the answer to a call of a client.
+/// A fault of the response to a call.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum AnswerFault {
-    /// The call is executed and answered only after this time.
+    /// The call is executed, and the response sent, only after this time.
     Latency {
-        /// How long the call waits.
+        /// The delay in milliseconds.
         milliseconds: u64,
     },
-    /// The call is not executed; the answer has this status and no body.
+    /// The call is not executed. The response has this status and does not have a body.
     Status {
         /// The status, from 200 to 599.
         status: u16,
-        /// The value of `Retry-After`, if there is to be one.
+        /// The value of the header `Retry-After` in seconds; without one, the header is not sent.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         retry_after_seconds: Option<u64>,
     },
-    /// The call is executed, and the connection is reset before anything of the answer is sent.
+    /// The call is executed, and the connection is reset before any part of the response is sent.
     Reset,
-    /// The call is executed, and the connection closes in the middle of the answer's body, or of its head if it has none.
+    /// The call is executed, and the connection is closed in the middle of the response body, or in the middle of the
+    /// head if there is no body.
     Truncated,
-    /// The call is executed, and its answer keeps the status but has another body.
+    /// The call is executed, and the response keeps its status but has another body.
     Garbage {
-        /// The body; without one, the HTML page of a proxy.
+        /// The body; by default the HTML page of a proxy.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         body: Option<String>,
-        /// The body's media type; `text/html` without one.
+        /// The media type of the body; by default `text/html`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         media_type: Option<String>,
     },
 }
 
-/// What can go wrong with a delivery.
+/// A fault of a delivery.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum DeliveryFault {
     /// The attempt is made only after this time.
     Latency {
-        /// How long the attempt waits.
+        /// The delay in milliseconds.
         milliseconds: u64,
     },
     /// Half of the body is sent, and the connection is reset.
     Reset,
     /// Half of the body is sent, and the connection is closed.
     Truncated,
-    /// The body is not JSON; its signature is genuine.
+    /// The body is not JSON. Its signature is genuine.
     Garbage,
-    /// The delivery comes once more after it was acknowledged.
+    /// The delivery is sent once more after it was acknowledged.
     Duplicate,
-    /// The delivery is held back until the next one to the same registration is done.
+    /// The delivery is held back until the next delivery to the same registration is done.
     Reordered,
-    /// The delivery is signed genuinely, but an hour ago. Without effect where nothing that is signed or sent has a time.
+    /// The delivery has a genuine signature of an hour ago. This has no effect if the provider does not sign or send a
+    /// time.
     StaleDate,
     /// The delivery is signed with another secret.
     WrongSignature,
 }
 
-/// What a fault of deliveries hits each time.
+/// What a fault of deliveries applies to.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Scope {
+pub(super) enum FaultScope {
     /// A delivery as a whole.
     Delivery,
     /// One attempt at a delivery.
@@ -119,15 +122,15 @@ pub(super) enum Scope {
 }
 
 impl DeliveryFault {
-    fn scope(&self) -> Scope {
+    fn scope(&self) -> FaultScope {
         match self {
-            Self::Duplicate | Self::Reordered => Scope::Delivery,
+            Self::Duplicate | Self::Reordered => FaultScope::Delivery,
             Self::Latency { .. }
             | Self::Reset
             | Self::Truncated
             | Self::Garbage
             | Self::StaleDate
-            | Self::WrongSignature => Scope::Attempt,
+            | Self::WrongSignature => FaultScope::Attempt,
         }
     }
 }
@@ -157,42 +160,42 @@ impl Fault {
         }
     }
 
-    /// Only with this provider.
+    /// Restricts the fault to this provider.
     #[must_use]
     pub fn provider(mut self, name: &str) -> Self {
         self.provider = Some(name.to_owned());
         self
     }
 
-    /// Only with calls of this operation, such as `list_webhooks`.
+    /// Restricts the fault to calls of this operation, such as `list_webhooks`.
     #[must_use]
     pub fn operation(mut self, id: &str) -> Self {
         self.operation = Some(id.to_owned());
         self
     }
 
-    /// Only with deliveries of this event.
+    /// Restricts the fault to deliveries of this event.
     #[must_use]
     pub fn event(mut self, name: &str) -> Self {
         self.event = Some(name.to_owned());
         self
     }
 
-    /// How likely it is for each, from 0 to 1.
+    /// Sets the probability that the fault applies to a call or delivery, from 0 to 1.
     #[must_use]
     pub fn probability(mut self, probability: f64) -> Self {
         self.probability = probability;
         self
     }
 
-    /// How often it happens at most.
+    /// Sets how many times the fault applies at most.
     #[must_use]
     pub fn times(mut self, times: u64) -> Self {
         self.times = Some(times);
         self
     }
 
-    /// Finds what would silently never happen.
+    /// Checks the fault, so that it is not one that never applies.
     pub(super) fn check(&self, simulated: &[&'static Provider]) -> Result<(), FaultError> {
         if self.answer.is_some() == self.delivery.is_some() {
             return Err(FaultError::Kind);
@@ -234,35 +237,35 @@ impl Fault {
     }
 }
 
-/// Why a [`Fault`] is refused.
+/// The error for a [`Fault`] that could never apply.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FaultError {
-    /// It says neither what goes wrong with answers nor what with deliveries, or both.
+    /// The fault has neither a fault of responses nor one of deliveries, or has both.
     #[error("a fault has either `answer` or `delivery`")]
     Kind,
-    /// The probability is not from 0 to 1.
-    #[error("the probability is not from 0 to 1")]
+    /// The probability is not between 0 and 1.
+    #[error("the probability is not between 0 and 1")]
     Probability,
-    /// A status that no answer can have.
+    /// The status is not one that a response can have.
     #[error("{0} is not a status from 200 to 599")]
     Status(u16),
-    /// It is to hit an operation, but deliveries have none; or an event, but calls have none.
+    /// A fault of deliveries is restricted to an operation, or a fault of responses to an event.
     #[error("`operation` goes with `answer`, and `event` with `delivery`")]
     Place,
-    /// What it is to hit does not exist.
+    /// The provider, operation or event that the fault is restricted to does not exist.
     #[error("there is no {what} `{name}`; there are: {}", known.join(", "))]
     Unknown {
-        /// Provider, operation or event.
+        /// The kind of the unknown name: provider, operation or event.
         what: &'static str,
-        /// What was asked for.
+        /// The unknown name.
         name: String,
-        /// What there is.
+        /// The known names.
         known: Vec<&'static str>,
     },
 }
 
-/// A fault that is in force.
+/// A fault that is active.
 pub(super) struct Armed {
     fault: Fault,
     random: Random,
@@ -277,7 +280,7 @@ impl Armed {
         self.fault.times != Some(0)
     }
 
-    /// The fault with what is left of it.
+    /// The fault with the number of times that are left.
     pub fn fault(&self) -> &Fault {
         &self.fault
     }
@@ -301,14 +304,14 @@ impl Armed {
         self.hits(provider, (wanted.as_deref(), operation)).then_some(fault)
     }
 
-    pub fn delivery(&mut self, provider: &str, event: &str, scope: Scope) -> Option<DeliveryFault> {
+    pub fn delivery(&mut self, provider: &str, event: &str, scope: FaultScope) -> Option<DeliveryFault> {
         let fault = self.fault.delivery.clone().filter(|fault| fault.scope() == scope)?;
         let wanted = self.fault.event.clone();
         self.hits(provider, (wanted.as_deref(), event)).then_some(fault)
     }
 }
 
-/// The waits among the faults, added up.
+/// The sum of the delays among the faults.
 pub(super) fn latency(milliseconds: impl Iterator<Item = u64>) -> Duration {
     Duration::from_millis(milliseconds.fold(0, u64::saturating_add))
 }

@@ -1,6 +1,6 @@
-//! The providers' own calls: routes, authentication, and everything else that the specification says of a request.
+//! The providers' operations: routes, authentication, and the validation of requests against the specification.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use axum::Router;
@@ -12,35 +12,42 @@ use axum::response::Response;
 use axum::routing::{MethodFilter, on};
 use serde_json::{Map, Value};
 
-use super::Inner;
-use super::backends::{Backends, credential_name, is_credential};
-use super::call::{Answer, Broken, Call, Problem, Reason};
+use super::attempt::Attempt;
+use super::backends::{Backend, Backends, is_credential};
+use super::call::{Answer, Broken, Call, Problem, RefusalReason};
 use super::fault::{AnswerFault, latency};
 use super::server::{Break, Breaker};
-use crate::Secret;
-use crate::catalogue::{self, CredentialPlace, Operation, Parameter, Provider};
+use super::state::{Inner, State as SandboxState};
+use crate::catalogue::{self, CredentialPlace, Operation, Parameter, Provider, Role, Security};
 use crate::validate::Invalid;
 
-/// Where an answer says to a person what the provider would not say.
+/// The response header with an explanation that the provider itself would not send.
 const NOTE: &str = "x-sandbox-note";
 
-/// Longest request body that is read.
+/// The maximum size of a request body in bytes.
 pub(super) const MAX_BODY: usize = 1024 * 1024;
 
-/// What stands behind a proxy that answers for the provider.
+/// The page of a proxy that responds for the provider.
 const PROXY_PAGE: &str = "<html><head><title>502 Bad Gateway</title></head><body>Bad Gateway</body></html>\n";
 
 pub(super) fn routes(providers: &[&'static Provider]) -> Router<Arc<Inner>> {
-    let mut router = Router::new();
-    // Where two providers document the same path, the first one has it, and the other only the one below its name.
+    // A documented path such as `/v1/:id` is one like any other.
+    let mut router = Router::new().without_v07_checks();
+    // If two providers document the same path, only the first one is reachable there; the other one is reachable below
+    // its name.
     let mut taken = BTreeMap::new();
+    // Two paths of a provider can be the same route, such as `/a{id}` and `/b{id}`.
+    let mut known = BTreeSet::new();
     for provider in providers.iter().copied() {
         for operation in provider.operations {
             let method = Method::from_bytes(operation.method.as_bytes()).ok();
             let Some(method) = method.and_then(|method| MethodFilter::try_from(method).ok()) else { continue };
-            for prefix in prefixes(provider) {
+            for prefix in prefixes(provider, operation) {
                 let route = route(&format!("{prefix}{}", operation.path));
-                if is_own(&route) || *taken.entry(route.clone()).or_insert(provider.name) != provider.name {
+                if is_own(&route)
+                    || *taken.entry(route.clone()).or_insert(provider.name) != provider.name
+                    || !known.insert((route.clone(), operation.method))
+                {
                     continue;
                 }
                 let below = prefix.len();
@@ -57,8 +64,8 @@ pub(super) fn routes(providers: &[&'static Provider]) -> Router<Arc<Inner>> {
     router
 }
 
-/// A path whose parameters are named by where they are: the router takes one name for each place, and each provider has its
-/// own.
+/// A path whose parameters are named by their position: the router allows one name for each position, and providers use
+/// different ones.
 fn route(path: &str) -> String {
     let segments = path.split('/').enumerate();
     let segments = segments.map(|(index, part)| match part.contains('{') {
@@ -73,11 +80,12 @@ fn is_own(path: &str) -> bool {
     path == "/" || path.starts_with("/_sandbox")
 }
 
-/// What the paths of a provider's calls begin with: its name, and the path of each documented server, for programs in
-/// which only the host can be set.
-fn prefixes(provider: &'static Provider) -> BTreeSet<String> {
+/// The prefixes of the paths of an operation: the provider's name, and the path of each documented server, for programs
+/// in which only the host can be set.
+fn prefixes(provider: &'static Provider, operation: &'static Operation) -> BTreeSet<String> {
+    let servers = if operation.servers.is_empty() { provider.servers } else { operation.servers };
     let path = |url: &'static str| Some(url.split_once("://")?.1.split_once('/').map_or("", |(_, path)| path));
-    let of_servers = provider.servers.iter().filter_map(|server| path(server.url));
+    let of_servers = servers.iter().filter_map(|server| path(server.url));
     of_servers.chain([provider.name]).map(|path| format!("/{path}").trim_end_matches('/').to_owned()).collect()
 }
 
@@ -109,32 +117,83 @@ async fn serve(
         }
     }
     let names: Vec<_> = operation.path.split('{').skip(1).filter_map(|rest| Some(rest.split_once('}')?.0)).collect();
-    // Those in front are of the server's URL.
+    // The parameters in front belong to the server's URL.
     let values = path.iter().skip(path.iter().count().saturating_sub(names.len()));
     let parameters = names.into_iter().zip(values);
     let parameters = parameters.map(|(name, (_, value))| (name.to_owned(), value.to_owned())).collect();
     let (head, body) = request.into_parts();
     let query = form_urlencoded::parse(head.uri.query().unwrap_or_default().as_bytes()).into_owned().collect();
-    let received = Received {
+    let received = RawRequest {
         path: head.uri.path().get(below..).unwrap_or_default(),
         parameters,
         query,
         headers: &head.headers,
         body: to_bytes(body, MAX_BODY).await.ok(),
     };
-    let answer = {
+    let mut answer = {
         let mut state = inner.state();
-        answer(&mut state.backends, provider, operation, &received)
+        let SandboxState { backends, log, .. } = &mut *state;
+        answer(backends, log, provider, operation, &received)
     };
+    if let Ok(Answer { test: Some(_), .. }) = &answer {
+        answer = tested(&inner, provider, answer).await;
+    }
+    if let Ok(Answer { handshake: Some(_), .. }) = &answer {
+        answer = shaken(&inner, provider, operation, &received, answer).await;
+    }
     inner.changed();
+    let answer = answer.and_then(|answer| match departure(provider, operation, &answer) {
+        Some(reason) if cfg!(debug_assertions) => Err(Broken(reason)),
+        _ => Ok(answer),
+    });
     let answer = answer.unwrap_or_else(|Broken(reason)| {
-        let note = format!("the sandbox does not keep to the specification: {reason}");
+        let note = format!("the sandbox does not match the specification: {reason}");
         Answer::undocumented(StatusCode::INTERNAL_SERVER_ERROR, Some("text/plain"), note)
     });
     broken_as_asked(answer, &faults, &connection)
 }
 
-/// The answer with what is wrong with it on request.
+/// The response after the delivery that the call asks for.
+async fn tested(
+    inner: &Arc<Inner>,
+    provider: &'static Provider,
+    answer: Result<Answer, Broken>,
+) -> Result<Answer, Broken> {
+    let mut answer = answer?;
+    let attempts = match answer.test.take() {
+        Some(test) => inner.test(provider, test).await,
+        None => Vec::new(),
+    };
+    inner.state().backends.find(provider)?.tested(answer, attempts.first())
+}
+
+/// The response after the handshake with the receiver of a new registration: a refusal if the receiver does not answer.
+async fn shaken(
+    inner: &Arc<Inner>,
+    provider: &'static Provider,
+    operation: &'static Operation,
+    received: &RawRequest<'_>,
+    answer: Result<Answer, Broken>,
+) -> Result<Answer, Broken> {
+    let mut answer = answer?;
+    let Some(registration) = answer.handshake.take() else { return Ok(answer) };
+    let outcome = inner.handshake(provider, &registration).await;
+    let mut state = inner.state();
+    let SandboxState { backends, log, .. } = &mut *state;
+    let backend = backends.find(provider)?;
+    backend.settle(&registration.id, outcome.is_ok());
+    let Err(reason) = outcome else { return Ok(answer) };
+    let create = provider.registration.as_ref().map(|calls| &calls.create);
+    let pointer = create.and_then(|create| create.request.get(&Role::Url)).copied().unwrap_or_default();
+    let name = pointer.trim_start_matches('/').to_owned();
+    let problems = [Problem { in_body: true, name, missing: false, reason }];
+    let body = read(provider, operation, received).map_or_else(|_| String::new(), |body| body.text);
+    let RawRequest { path, parameters, query, headers, .. } = received;
+    let call = Call { provider, operation, path, parameters, query, headers, body: &body, log };
+    backend.refuse(&call, RefusalReason::Invalid(&problems))
+}
+
+/// The response with its faults applied.
 fn broken_as_asked(mut answer: Answer, faults: &[AnswerFault], connection: &Breaker) -> Response {
     let mut media_type = None;
     for fault in faults {
@@ -156,7 +215,7 @@ fn broken_as_asked(mut answer: Answer, faults: &[AnswerFault], connection: &Brea
 }
 
 fn respond(answer: Answer) -> Response {
-    let Answer { status, media_type, body, note } = answer;
+    let Answer { status, media_type, body, note, .. } = answer;
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
     let headers = response.headers_mut();
@@ -170,80 +229,78 @@ fn respond(answer: Answer) -> Response {
     response
 }
 
-/// A request before anything is known of it.
-struct Received<'a> {
+/// A request before it is checked.
+struct RawRequest<'a> {
     path: &'a str,
     parameters: BTreeMap<String, String>,
     query: BTreeMap<String, String>,
     headers: &'a HeaderMap,
-    /// `None` where it is too long or broke off.
+    /// `None` if the body is too long or incomplete.
     body: Option<Bytes>,
 }
 
 fn answer(
     backends: &mut Backends,
+    log: &VecDeque<Attempt>,
     provider: &'static Provider,
     operation: &'static Operation,
-    received: &Received<'_>,
+    received: &RawRequest<'_>,
 ) -> Result<Answer, Broken> {
     let backend = backends.find(provider)?;
     let read = read(provider, operation, received);
     let body = read.as_ref().map_or("", |body| body.text.as_str());
-    let Received { path, parameters, query, headers, .. } = received;
-    let call = Call { operation, path, parameters, query, headers, body };
-    let answer = if let Err(reason) = authenticate(provider, operation, &backend.credentials, received.headers) {
-        backend.refuse(&call, Reason::Unauthenticated)?.noted(&reason)
-    } else {
-        let mut problems = parameter_problems(operation, received);
-        match &read {
-            Ok(body) => problems.extend(body.problems.iter().cloned()),
-            Err(problem) => problems.push(problem.clone()),
-        }
-        match problems.as_slice() {
-            [] => backend.handle(&call)?,
-            problems => backend.refuse(&call, Reason::Invalid(problems))?,
-        }
-    };
-    match departure(provider, &call, &answer) {
-        Some(reason) if cfg!(debug_assertions) => Err(Broken(reason)),
-        _ => Ok(answer),
+    let RawRequest { path, parameters, query, headers, .. } = received;
+    let call = Call { provider, operation, path, parameters, query, headers, body, log };
+    if let Err(reason) = authenticate(backend, operation, received.headers) {
+        return Ok(backend.refuse(&call, RefusalReason::Unauthenticated)?.noted(&reason));
+    }
+    let mut problems = parameter_problems(operation, received);
+    match &read {
+        Ok(body) => problems.extend(body.problems.iter().cloned()),
+        Err(problem) => problems.push(problem.clone()),
+    }
+    match problems.as_slice() {
+        [] => backend.handle(&call),
+        problems => backend.refuse(&call, RefusalReason::Invalid(problems)),
     }
 }
 
-fn authenticate(
-    provider: &Provider,
-    operation: &Operation,
-    credentials: &BTreeMap<String, Secret>,
-    headers: &HeaderMap,
-) -> Result<(), String> {
+fn authenticate(backend: &Backend, operation: &Operation, headers: &HeaderMap) -> Result<(), String> {
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    let is_own = |name: &str, sent: &str| credentials.get(name).is_some_and(|secret| secret.expose() == sent);
-    if let Some(credential) = &provider.credential {
-        let sent = match credential.place {
-            CredentialPlace::Bearer => match header(AUTHORIZATION.as_str()).and_then(|value| value.split_once(' ')) {
-                Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Some(token.trim()),
-                _ => None,
-            },
-            CredentialPlace::Header(name) => header(name),
-        };
-        match sent {
-            None if credential.required => return Err("the request has no token of the documented form".to_owned()),
-            Some(token) if !is_own("token", token) => {
-                return Err("the token is not the one of the sandbox's account".to_owned());
-            }
-            None | Some(_) => {}
+    match (operation.security, &backend.provider.credential) {
+        (Security::Basic, _) if !backend.is_basic(headers) => {
+            return Err("user and password are not those of the sandbox's account".to_owned());
         }
+        (Security::Credential, Some(credential)) => {
+            let sent = match credential.place {
+                CredentialPlace::Bearer => match header(AUTHORIZATION.as_str()).and_then(|value| value.split_once(' '))
+                {
+                    Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Some(token.trim()),
+                    _ => None,
+                },
+                CredentialPlace::Header(name) => header(name),
+            };
+            match sent {
+                None if credential.required => return Err("the request has no token of the documented form".to_owned()),
+                Some(token) if !backend.is_token(token) => {
+                    return Err("the token is not one of the sandbox's account, or has expired".to_owned());
+                }
+                None | Some(_) => {}
+            }
+        }
+        (Security::Basic | Security::Credential | Security::None, _) => {}
     }
+    let is_own = |name: &str, sent: &str| backend.credentials.get(name).is_some_and(|secret| secret.expose() == sent);
     let is_secret = |it: &&Parameter| it.constant && serde_json::from_str(it.schema).is_ok_and(|it| is_credential(&it));
     for it in operation.headers.iter().filter(is_secret) {
-        if header(it.name).is_some_and(|sent| !is_own(&credential_name(it.name), sent)) {
-            return Err(format!("the header `{}` is not the one of the sandbox's account", it.name));
+        if header(it.name).is_some_and(|sent| !is_own(&it.credential_name(), sent)) {
+            return Err(format!("the header `{}` is not that of the sandbox's account", it.name));
         }
     }
     Ok(())
 }
 
-fn parameter_problems(operation: &Operation, received: &Received<'_>) -> Vec<Problem> {
+fn parameter_problems(operation: &Operation, received: &RawRequest<'_>) -> Vec<Problem> {
     let header =
         |name: &str| received.headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
     let in_path = operation.path_parameters.iter().map(|it| (it, received.parameters.get(it.name).cloned()));
@@ -272,13 +329,13 @@ fn parameter_problem(parameter: &Parameter, value: Option<&str>) -> Option<Probl
     }
 }
 
-/// A request body as JSON text, and how it violates the specification.
+/// A request body as JSON text, and its violations of the specification.
 struct ReadBody {
     text: String,
     problems: Vec<Problem>,
 }
 
-fn read(provider: &'static Provider, operation: &Operation, received: &Received<'_>) -> Result<ReadBody, Problem> {
+fn read(provider: &'static Provider, operation: &Operation, received: &RawRequest<'_>) -> Result<ReadBody, Problem> {
     let whole = |reason: String| Problem { in_body: true, name: String::new(), missing: false, reason };
     let Some(expected) = &operation.request else { return Ok(ReadBody { text: String::new(), problems: Vec::new() }) };
     let Some(bytes) = &received.body else { return Err(whole(format!("the body is longer than {MAX_BODY} bytes"))) };
@@ -287,7 +344,7 @@ fn read(provider: &'static Provider, operation: &Operation, received: &Received<
     let media_type = media_type.split(';').next().unwrap_or_default().trim();
     let mut problems = Vec::new();
     let text = if !is_of_type(media_type, expected.media_type) {
-        // What the provider cannot read, it finds empty.
+        // A provider treats a body that it cannot read as empty.
         problems.push(Problem {
             in_body: false,
             name: CONTENT_TYPE.to_string(),
@@ -303,7 +360,7 @@ fn read(provider: &'static Provider, operation: &Operation, received: &Received<
     match provider.validate(expected.schema, text.as_bytes()) {
         Ok(()) => {}
         Err(Invalid::Violations(violations)) => {
-            // Those of the body as a whole are named one by one below.
+            // Violations of the whole body are reported by member below.
             let others = violations.iter().filter(|it| !(ONE_BY_ONE.contains(&&*it.keyword) && it.pointer.is_empty()));
             problems.extend(others.map(|violation| Problem {
                 in_body: true,
@@ -323,7 +380,8 @@ fn read(provider: &'static Provider, operation: &Operation, received: &Received<
     Ok(ReadBody { text, problems })
 }
 
-/// One document writes `application/jsonc` for JSON; both are taken for it.
+/// Whether a media type is the documented one. `application/json` and `application/jsonc`, which one document uses for
+/// JSON, are treated as the same.
 fn is_of_type(sent: &str, documented: &str) -> bool {
     let is_json = |media_type: &str| matches!(media_type, "application/json" | "application/jsonc");
     sent.eq_ignore_ascii_case(documented) || (is_json(&sent.to_ascii_lowercase()) && is_json(documented))
@@ -332,8 +390,8 @@ fn is_of_type(sent: &str, documented: &str) -> bool {
 /// Keywords whose violation does not name the member.
 const ONE_BY_ONE: [&str; 2] = ["required", "additionalProperties"];
 
-/// The members that are required and not there, and those that a closed schema does not know: which, whether it is
-/// missing, and why it is refused.
+/// The required members that are missing, and the members that a closed schema does not have: the name, whether the
+/// member is missing, and why it is refused.
 fn objections<'a>(schema: &'a Value, sent: &'a Value) -> impl Iterator<Item = (&'a str, bool, &'static str)> {
     let required = schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
     let missing = required.filter(|name| sent.get(name).is_none()).map(|name| (name, true, "it is required"));
@@ -344,7 +402,7 @@ fn objections<'a>(schema: &'a Value, sent: &'a Value) -> impl Iterator<Item = (&
     missing.chain(unknown.map(|name| (name, false, "there is no member of this name")))
 }
 
-/// The fields of a form as an object; a field that is a number by the schema becomes one.
+/// The fields of a form as an object. A field becomes a number if the schema says so.
 fn form(schema: &Value, bytes: &[u8]) -> Value {
     let is_text = |name: &str| {
         let kind = schema.get("properties").and_then(|properties| properties.get(name)?.get("type"));
@@ -358,10 +416,10 @@ fn form(schema: &Value, bytes: &[u8]) -> Value {
     Value::Object(fields)
 }
 
-/// How an answer differs from what the operation documents for its status.
-fn departure(provider: &'static Provider, call: &Call<'_>, answer: &Answer) -> Option<String> {
-    let catalogue::Response { status, body, .. } = call.documented(answer.status)?;
-    let place = format!("the answer {status} of {}", call.operation.id);
+/// How a response differs from the one that the operation documents for its status.
+fn departure(provider: &'static Provider, operation: &'static Operation, answer: &Answer) -> Option<String> {
+    let catalogue::Response { status, body, .. } = operation.response(answer.status)?;
+    let place = format!("the response {status} of {}", operation.id);
     let Some(body) = body else {
         return (!answer.body.is_empty()).then(|| format!("{place} has a body"));
     };

@@ -1,12 +1,13 @@
-//! The providers on this machine, as they are documented: for tests of your own client and receiver.
+//! Simulates the providers on this machine, as they are documented, for tests of your own client and receiver.
 //!
-//! A [`Sandbox`] is an HTTP server on a loopback port. Below `/vipps`, `/mypos` and so on it answers the calls that a
-//! provider documents, with its state in memory; [`Sandbox::deliver`] sends events to what was registered, signed as the
-//! provider signs; [`Sandbox::fault`] makes either go wrong; and the page at [`Sandbox::url`] shows all of it.
+//! A [`Sandbox`] is an HTTP server on a loopback port. Below `/vipps`, `/mypos` and so on, it responds to the
+//! operations that a provider documents, with its state in memory. [`Sandbox::deliver`] sends events to the registered
+//! URLs, signed as the provider signs them. [`Sandbox::fault`] injects faults into responses or deliveries. The page at
+//! [`Sandbox::url`] shows registrations and deliveries.
 //!
-//! The calls are also at the full paths of the documented servers, such as `/webhooks/v1/webhooks`, for programs in which
-//! only the host can be set. Where two providers document the same path, only the first of
-//! [`PROVIDERS`](crate::PROVIDERS) has it there.
+//! The operations are also at the full paths of the documented servers, such as `/webhooks/v1/webhooks`, for programs
+//! in which only the host can be set. If two providers document the same path, only the first of
+//! [`PROVIDERS`](crate::PROVIDERS) is reachable there.
 //!
 //! ```
 //! # #[cfg(feature = "vipps")] {
@@ -17,7 +18,7 @@
 //! let sandbox = Sandbox::start().await?;
 //! let client: vipps::Client = sandbox.client()?;
 //!
-//! // Nothing listens there; a test would have its receiver there.
+//! // No receiver listens at this URL; a test would use the URL of its receiver.
 //! let event = EventName::EpaymentsPaymentCapturedV1.to_string();
 //! let webhook = RegisterWebhook { url: "http://127.0.0.1:9/hooks".into(), events: vec![event.clone()] };
 //! let registered = client.register_webhook(&webhook).await?;
@@ -36,120 +37,213 @@
 //!
 //! # What is documented and what is not
 //!
-//! Requests are held against the specification, answers too (in debug builds: a sandbox that would violate it answers
-//! 500 and says how). Where a provider documents no answer, the sandbox answers with the usual status, in the provider's
-//! form as far as there is one: 401 without a token, 404 for an unknown id, 400 for a request that does not match the
-//! specification. The header `x-sandbox-note` of a refusal says to people why.
+//! Requests are validated against the specification. In debug builds, so are responses: if the sandbox itself violates
+//! the specification, it responds with a 500 that says how. If a provider does not document an error response, the
+//! sandbox uses the usual status, and the provider's form of errors if there is one: 401 without a token, 404 for an
+//! unknown id, 400 for a request that does not match the specification. The header `x-sandbox-note` of an error
+//! response explains it.
 //!
-//! A URL to which nothing could ever be delivered is refused in the same way, and so is a secret of white space: a URL
-//! without a host, with a user, with another scheme than `http` and `https`, or one that is not absolute. Whether the
-//! providers refuse these at registration is not documented. A URL that HTTP clients rewrite, such as
-//! `https://shop.example/a/../b`, is taken; deliveries go to, and are signed for, the URL that is requested.
+//! The sandbox also refuses to register a URL to which nothing can be delivered: one that is not absolute, has no host,
+//! has a user, or has another scheme than `http` and `https`. It refuses a secret of white space as well. The documents
+//! do not say whether the providers refuse these. A URL that HTTP clients rewrite, such as
+//! `https://shop.example/a/../b`, is accepted; deliveries are sent to, and signed for, the rewritten URL.
 //!
-//! Members of a request that are not documented are refused by Vipps MobilePay, whose platform does so, and ignored by
-//! the others, of which nothing is known. Vipps MobilePay refuses names of events that are not in the specification:
-//! only second-hand reports say that the platform refuses names that it does not know, and whether case counts is
-//! assumed (it does). No provider of the sandbox looks at whether the URL answers.
+//! The simulated Vipps MobilePay refuses undocumented members of a request, as its platform does. The others ignore
+//! them, because their behaviour is not documented. Vipps MobilePay also refuses event names that are not in the
+//! specification: that the platform refuses unknown names is known from second-hand reports only, and that names are
+//! case-sensitive is an assumption. The sandbox does not check whether a receiver responds at the URL.
 //!
-//! A failed delivery is retried as [`Provider::redelivery`](crate::catalogue::Provider::redelivery) says. myPOS documents no
-//! interval; here it doubles from a minute to six hours. Not simulated is that Vipps MobilePay holds back later events of
-//! the same payment, and removes a registration whose receiver has not answered for two weeks.
+//! Vipps MobilePay allows 25 registrations per event type and sales unit, and one for check-ins. Those without a sales unit,
+//! of a partner, are counted separately. A registration with a sales unit receives the events whose payload has the number
+//! of that sales unit, and a partner receives a check-in only if the sales unit does not have a registration for it. The
+//! documented examples, and payloads that no registration is for, count as events of every sales unit.
 //!
-//! A myPOS webhook gets every event, since subscriptions are outside of this crate, and its pages are asked for with
-//! `page` and `size`, which are second-hand. DealPOS has no calls; [`Sandbox::register`] takes the place of its back office.
+//! An operation that issues access tokens does so for the client credentials of the [`Account`]. The tokens are valid for
+//! [`Builder::token_lifetime`]. Other credentials are refused with 401, 409 or 400: the first of these that is documented.
+//! The operation for merchant-level keys of Vipps MobilePay responds with the example of the specification, which is not a
+//! valid token.
+//!
+//! An `ORDER` of miPOS that was delivered is listed for ten minutes, until it is accepted or denied. The events of miPOS for
+//! markets are registered with [`Sandbox::register`], and signed with the `secret` of the [`Account`], because the documents
+//! do not say where their secret comes from. Those for logistics companies are registered with operations of their own, or
+//! in the same way, and signed with the `client_secret` of the account. The operation that lists webhooks does not list them.
+//!
+//! If a provider documents a handshake ([`Provider::handshake`](crate::catalogue::Provider::handshake)), the sandbox sends its
+//! request to the receiver before it stores a registration or another URL of one, and refuses the registration if the answer is
+//! not the expected one. The token that the request contains is `verify_token` of the [`Account`]. A receiver on another machine
+//! is not asked, unless [`Builder::deliver_anywhere`] allows it.
+//!
+//! Deliveries carry the default signature, and every other one whose header the event requires. If the time of a signature
+//! is a member of the body and has a replay window, that member of the example is the time of the attempt. If the
+//! specification says that deliveries are not signed, or only describes the signature in words
+//! ([`Verification::Custom`](crate::catalogue::Verification::Custom)), deliveries do not have a proof of origin.
+//!
+//! A failed delivery is retried as [`Provider::redelivery`](crate::catalogue::Provider::redelivery) says. myPOS does
+//! not document an interval; in the sandbox it doubles from a minute to six hours. Vipps MobilePay holds back later
+//! events of the same payment, and removes a registration whose receiver has not responded for two weeks; the sandbox
+//! does so on request, with [`Builder::hold_back_events`] and [`Builder::remove_silent_registrations`].
+//!
+//! A webhook of a provider with subscriptions, such as myPOS, receives the events that it is subscribed to, and nothing
+//! before. The account has all events of the specification. An event keeps its id from run to run; it is that of the
+//! documentation if the main host of the provider lists the event. The filter of a subscription is stored and returned,
+//! but it is not applied, because its meaning is not documented: every occurrence is delivered, and the
+//! [`note`](Attempt::note) of each attempt says so. The sandbox refuses a second subscription of a webhook to the same
+//! event with 409, and ends the subscriptions of a webhook that is deleted; the documents do not say what myPOS does. The
+//! request of a fake notification delivers the event once before the response is sent, and the list of notifications has
+//! each delivery with its last attempt. Both, the parameters `page` and `size` of all lists, and the form of responses
+//! with one subscription are from a second-hand source.
+//!
+//! DealPOS does not document operations; [`Sandbox::register`] takes the place of its back office.
 
+mod account;
+mod attempt;
 mod backends;
 mod call;
 mod control;
 mod delivery;
+mod dispatch;
+mod error;
 mod fault;
+mod half_sent;
+mod handshake;
 mod management;
 mod page;
 mod random;
+mod registration;
 mod server;
+mod state;
+mod target;
+mod trigger;
+mod turns;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::fmt;
-use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::middleware;
 use rand::RngExt as _;
-use serde::Serialize;
 use tokio::sync::watch;
 
-use backends::{Backends, constant_headers, credential_name};
-use delivery::Job;
-use fault::{Armed, Scope};
-use random::Random;
+use self::backends::Backends;
+use self::state::{Inner, State};
+use self::turns::Turns;
 
-pub use backends::Registration;
-pub use delivery::{Attempt, DeliverError, Delivery, Message};
-pub use fault::{AnswerFault, DeliveryFault, Fault, FaultError};
+pub use self::account::{Account, TypedClient};
+pub use self::attempt::{Attempt, Message};
+pub use self::error::{ClientError, DeliverError, RegisterError, StartError, UnknownProvider};
+pub use self::fault::{AnswerFault, DeliveryFault, Fault, FaultError};
+pub use self::registration::Registration;
+pub use self::trigger::Trigger;
 
-use crate::Secret;
 use crate::catalogue::Provider;
-use crate::client::{AnyClient, Options, SetupError};
+use crate::client::{AnyClient, Options};
 
-/// How many attempts the log keeps.
-const LOG: usize = 1000;
-
-/// The simulated providers, running until this is dropped.
+/// The simulated providers. They run until this value is dropped.
 ///
-/// It needs a Tokio runtime, in which it runs.
+/// The sandbox runs in the current Tokio runtime.
 pub struct Sandbox {
     inner: Arc<Inner>,
 }
 
-/// How a sandbox is started.
+/// The settings of a sandbox.
 #[derive(Clone, Debug)]
 pub struct Builder {
     listen: SocketAddr,
     seed: Option<u64>,
     anywhere: bool,
+    holds_back: bool,
+    removes_silent: bool,
+    token_lifetime: Duration,
     providers: Vec<&'static Provider>,
 }
 
 impl Default for Builder {
     fn default() -> Self {
         let providers = crate::PROVIDERS.clone();
-        Self { listen: (Ipv4Addr::LOCALHOST, 0).into(), seed: None, anywhere: false, providers }
+        let (listen, token_lifetime) = ((Ipv4Addr::LOCALHOST, 0).into(), Duration::from_secs(3600));
+        Self {
+            listen,
+            seed: None,
+            anywhere: false,
+            holds_back: false,
+            removes_silent: false,
+            token_lifetime,
+            providers,
+        }
     }
 }
 
 impl Builder {
-    /// Where it listens; a free port of 127.0.0.1 unless this says otherwise.
+    /// Sets the address to listen on; by default a free port of 127.0.0.1.
     ///
-    /// Every program that reaches the address can do all that the page and the control endpoints can.
+    /// Every program that can reach the address can use the page and the control endpoints.
     #[must_use]
     pub fn listen(mut self, address: SocketAddr) -> Self {
         self.listen = address;
         self
     }
 
-    /// What tokens, ids, secrets and the choice of faults follow from; random unless this says otherwise.
+    /// Sets the seed of tokens, ids, secrets and the choice of faults; by default a random one.
     ///
-    /// The same seed gives the same with the same version of this crate.
+    /// The same seed gives the same values with the same version of this crate.
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
         self
     }
 
-    /// Simulates another provider beside those that are compiled in, or in place of the one of the same name: what
-    /// [`Provider::read`] makes of a description.
+    /// Simulates another provider, which was read with [`Provider::read`], beside those that are compiled in. It takes
+    /// the place of a provider of the same name, with the documented behaviour of that one beyond its specification.
     #[must_use]
     pub fn provider(mut self, provider: &'static Provider) -> Self {
-        self.providers.retain(|known| known.name != provider.name);
-        self.providers.push(provider);
+        match self.providers.iter_mut().find(|known| known.name == provider.name) {
+            Some(known) => *known = provider,
+            None => self.providers.push(provider),
+        }
         self
     }
 
-    /// Lets deliveries go to other machines. They are refused otherwise, so that no test reaches anybody else's server.
+    /// Allows deliveries to other machines. By default, the sandbox refuses to send them, so that no test reaches
+    /// another party's server.
     #[must_use]
     pub fn deliver_anywhere(mut self) -> Self {
         self.anywhere = true;
+        self
+    }
+
+    /// Holds back an event while an earlier event about the same thing, such as a payment, is not acknowledged and is
+    /// delivered again, at the providers that document it ([`Redelivery::holds_back`]). The event is delivered once the
+    /// earlier one is acknowledged or given up.
+    ///
+    /// By default, every event is delivered at once: the documented examples of many events are about the same payment.
+    ///
+    /// [`Redelivery::holds_back`]: crate::catalogue::Redelivery::holds_back
+    #[must_use]
+    pub fn hold_back_events(mut self) -> Self {
+        self.holds_back = true;
+        self
+    }
+
+    /// Removes a registration whose receiver has not responded for as long as the provider documents
+    /// ([`Redelivery::removed_after`]). Every response counts, whatever its status. The time passes as fast as
+    /// the [`Trigger::time_scale`] of the deliveries that are retried.
+    ///
+    /// By default, registrations are kept: without a time scale, no test runs for that long.
+    ///
+    /// [`Redelivery::removed_after`]: crate::catalogue::Redelivery::removed_after
+    #[must_use]
+    pub fn remove_silent_registrations(mut self) -> Self {
+        self.removes_silent = true;
+        self
+    }
+
+    /// Sets the lifetime of the tokens that the sandbox issues for client credentials. The default is an hour, and the minimum
+    /// is a second. The token of an account does not expire.
+    #[must_use]
+    pub fn token_lifetime(mut self, lifetime: Duration) -> Self {
+        self.token_lifetime = lifetime;
         self
     }
 
@@ -157,7 +251,8 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// When the address cannot be listened on, or there can be no HTTP client for deliveries.
+    /// Returns an error if the sandbox cannot listen on the address, or if the HTTP client for deliveries cannot be
+    /// built.
     pub async fn start(self) -> Result<Sandbox, StartError> {
         let listener = tokio::net::TcpListener::bind(self.listen).await;
         let listener = listener.map_err(|source| StartError::Listen { address: self.listen, source })?;
@@ -165,8 +260,8 @@ impl Builder {
         let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
         let http = client.user_agent(concat!("pos-webhooks-sandbox/", env!("CARGO_PKG_VERSION")));
         let seed = self.seed.unwrap_or_else(|| rand::rng().random());
-        let backends = Backends::new(&self.providers, seed);
-        // Every address of the machine is none to connect to.
+        let backends = Backends::new(&self.providers, seed, self.token_lifetime);
+        // The unspecified address cannot be connected to.
         let reached = match address {
             SocketAddr::V4(it) if it.ip().is_unspecified() => (Ipv4Addr::LOCALHOST, it.port()).into(),
             SocketAddr::V6(it) if it.ip().is_unspecified() => (Ipv6Addr::LOCALHOST, it.port()).into(),
@@ -183,12 +278,15 @@ impl Builder {
             url,
             seed,
             anywhere: self.anywhere,
+            holds_back: self.holds_back,
+            removes_silent: self.removes_silent,
             http: http.build().map_err(StartError::HttpClient)?,
             state: Mutex::new(State {
                 backends,
                 faults: Vec::new(),
                 armed: 0,
                 held: Vec::new(),
+                turns: Turns::default(),
                 log: VecDeque::new(),
                 attempts: 0,
             }),
@@ -197,11 +295,13 @@ impl Builder {
         });
         let own_host = middleware::from_fn_with_state(Arc::clone(&inner), control::own_host);
         let own = page::routes().merge(control::routes()).layer(own_host);
+        // A documented path such as `/v1/:id` is one like any other.
+        let own = own.without_v07_checks();
         let routes = own.merge(management::routes(&inner.providers)).with_state(Arc::clone(&inner));
         let service = routes.into_make_service_with_connect_info::<server::Breaker>();
         let mut over = inner.over.subscribe();
         let ended = async move {
-            // An error says that the sandbox is gone, which is the same.
+            // An error means that the sandbox was dropped, which ends the server as well.
             let _ = over.wait_for(|over| *over).await;
         };
         let serving = axum::serve(server::Breakable(listener), service).with_graceful_shutdown(ended);
@@ -210,146 +310,47 @@ impl Builder {
     }
 }
 
-/// Why a sandbox did not start.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum StartError {
-    /// The address cannot be listened on.
-    #[error("cannot listen on {address}")]
-    Listen {
-        /// The address.
-        address: SocketAddr,
-        /// Why.
-        source: io::Error,
-    },
-    /// There can be no HTTP client for deliveries.
-    #[error("there can be no HTTP client for deliveries")]
-    HttpClient(#[source] reqwest::Error),
-}
-
-/// The sandbox has no such provider.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there is no provider `{name}`; there are: {}", known.join(", "))]
-#[non_exhaustive]
-pub struct UnknownProvider {
-    /// What was asked for.
-    pub name: String,
-    /// What there is.
-    pub known: Vec<&'static str>,
-}
-
-/// What a client and a receiver have to know of one provider in the sandbox.
-#[derive(Clone, Debug, Serialize)]
-#[non_exhaustive]
-pub struct Account {
-    /// The provider's module.
-    pub provider: &'static str,
-    /// Replaces the documented server.
-    pub base_url: String,
-    /// What to call with: `token`, and the headers that are the same for every call, named as in the module's `Credentials`,
-    /// such as `client_id` for `Client-Id`. `secret` is for the receiver, where it belongs to the account and not to a
-    /// registration.
-    pub credentials: BTreeMap<String, Secret>,
-}
-
-impl Account {
-    /// The token; empty where there are no calls.
-    pub(crate) fn token(&self) -> Secret {
-        self.credentials.get("token").cloned().unwrap_or_else(|| Secret::from(""))
-    }
-
-    /// The value of a header that is the same for every call; `None` where the account has none.
-    pub(crate) fn header(&self, name: &str) -> Option<Secret> {
-        self.credentials.get(&credential_name(name)).cloned()
-    }
-}
-
-/// A generated client, which [`Sandbox::client`] makes ready to use.
-///
-/// Every `Client` of a provider's module is one.
-pub trait TypedClient: Sized {
-    /// The provider that it calls.
-    fn provider() -> &'static Provider;
-
-    /// A client that calls with the credentials of an account, at its base URL.
-    ///
-    /// # Errors
-    ///
-    /// When there can be no HTTP client.
-    fn with_account(account: &Account, options: Options) -> Result<Self, SetupError>;
-}
-
-/// Why there is no client.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ClientError {
-    /// The sandbox has no such provider.
-    #[error(transparent)]
-    Provider(#[from] UnknownProvider),
-    /// The client could not be made.
-    #[error(transparent)]
-    Setup(#[from] SetupError),
-}
-
-/// Why something could not be registered in a back office.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum RegisterError {
-    /// The sandbox has no such provider.
-    #[error(transparent)]
-    Provider(#[from] UnknownProvider),
-    /// The provider documents calls for it.
-    #[error("{0} documents calls to register webhooks; use its client")]
-    ByCalls(&'static str),
-    /// Nothing could ever be delivered to the URL.
-    #[error("nothing can be delivered to this URL: {0}")]
-    Url(&'static str),
-    /// There is no such event.
-    #[error(transparent)]
-    Event(crate::catalogue::UnknownName),
-}
-
 impl Sandbox {
     /// Starts a sandbox on a free port of this machine.
     ///
     /// # Errors
     ///
-    /// As [`Builder::start`].
+    /// Returns the same errors as [`Builder::start`].
     pub async fn start() -> Result<Self, StartError> {
         Self::builder().start().await
     }
 
-    /// Starts one with other than the default settings.
+    /// Returns a builder, to start a sandbox with other than the default settings.
     #[must_use]
     pub fn builder() -> Builder {
         Builder::default()
     }
 
-    /// The address of its page, such as `http://127.0.0.1:41234`.
+    /// Returns the URL of the sandbox's page, such as `http://127.0.0.1:41234`.
     pub fn url(&self) -> &str {
         &self.inner.url
     }
 
-    /// The seed that everything random follows from.
+    /// Returns the seed of all random values.
     pub fn seed(&self) -> u64 {
         self.inner.seed
     }
 
-    /// How to call each provider.
+    /// Returns the account at each provider.
     pub fn accounts(&self) -> &[Account] {
         &self.inner.accounts
     }
 
-    /// How to call one provider.
+    /// Returns the account at one provider.
     ///
     /// # Errors
     ///
-    /// When the sandbox has no such provider.
+    /// Returns an error if the sandbox does not have this provider.
     pub fn account(&self, provider: &str) -> Result<&Account, UnknownProvider> {
         self.inner.account(provider)
     }
 
-    /// A client of a provider's module that is ready to use.
+    /// Constructs a client of a provider's module with the sandbox's server and credentials.
     ///
     /// ```
     /// # #[cfg(feature = "vipps")] {
@@ -368,74 +369,79 @@ impl Sandbox {
     ///
     /// # Errors
     ///
-    /// When there can be no HTTP client.
+    /// Returns an error if the HTTP client cannot be built.
     pub fn client<C: TypedClient>(&self) -> Result<C, ClientError> {
         let account = self.inner.account(C::provider().name)?;
         Ok(C::with_account(account, self.options())?)
     }
 
-    /// A client of any provider that is ready to use, for operations that are known only by name.
+    /// Constructs a client for any provider, for operations that are chosen at run time.
     ///
     /// # Errors
     ///
-    /// When the sandbox has no such provider, or there can be no HTTP client.
+    /// Returns an error if the sandbox does not have this provider, or if the HTTP client cannot be built.
     pub fn any_client(&self, provider: &str) -> Result<AnyClient, ClientError> {
         let (account, provider) = (self.inner.account(provider)?, self.inner.provider(provider)?);
-        let headers = constant_headers(provider).into_iter();
+        let headers = provider.constant_headers().into_iter();
         let headers = headers.filter_map(|header| Some((header.name, account.header(header.name)?)));
         Ok(AnyClient::new(provider, &account.base_url, account.token(), headers, self.options())?)
     }
 
-    /// The sandbox is reached without the proxy that the environment may name.
+    /// Options that do not use the proxy that the environment may name.
     fn options(&self) -> Options {
         Options::default().http_client(self.inner.http.clone())
     }
 
-    /// Registers a URL for events as in the back office of a provider that documents no calls for it, such as DealPOS. Without
-    /// events it gets all.
+    /// Registers a URL for events that the provider's operation for registrations does not register, as in the back office of
+    /// the provider: all events of DealPOS, and those of miPOS for markets and logistics companies. An empty list means all
+    /// such events. [`Provider::registers`] returns whether the operation registers an event. The operations of the provider do
+    /// not list, change or delete such a registration.
     ///
     /// # Errors
     ///
-    /// When the provider documents calls, or has no such event, or nothing could be delivered to the URL.
-    pub fn register(&self, provider: &str, url: &str, events: &[&str]) -> Result<Registration, RegisterError> {
-        self.inner.register(provider, url, events)
+    /// Returns an error if that operation registers one of the events, if the provider does not have one of them, if
+    /// nothing can be delivered to the URL, or if the receiver does not answer the provider's handshake.
+    pub async fn register(&self, provider: &str, url: &str, events: &[&str]) -> Result<Registration, RegisterError> {
+        self.inner.register(provider, url, events).await
     }
 
-    /// What is registered with a provider, in the order in which it was.
+    /// Returns the registrations with a provider, oldest first.
     ///
     /// # Errors
     ///
-    /// When the sandbox has no such provider.
+    /// Returns an error if the sandbox does not have this provider.
     pub fn registrations(&self, provider: &str) -> Result<Vec<Registration>, UnknownProvider> {
         Ok(self.inner.registrations(self.inner.provider(provider)?))
     }
 
-    /// Delivers an event to every registration that is to get it, one after the other, and returns each attempt.
+    /// Delivers an event to every registration for it, one after the other, and returns each attempt. If an earlier event
+    /// holds it back ([`Builder::hold_back_events`]), a trigger with a time scale or a maximum number of attempts waits
+    /// for its turn; any other is delivered in the background later, so that there is no attempt to return yet.
     ///
     /// # Errors
     ///
-    /// When there is no such provider or event, or a setting of the [`Delivery`] makes no sense. A receiver that cannot be
-    /// reached, or refuses, is not an error: see [`Attempt`].
-    pub async fn deliver(&self, provider: &str, delivery: impl Into<Delivery>) -> Result<Vec<Attempt>, DeliverError> {
-        self.inner.deliver(provider, delivery.into()).await
+    /// Returns an error if there is no such provider or event, or if a setting of the [`Trigger`] is invalid. A
+    /// receiver that cannot be reached or that refuses the delivery is not an error; see [`Attempt`].
+    pub async fn deliver(&self, provider: &str, trigger: impl Into<Trigger>) -> Result<Vec<Attempt>, DeliverError> {
+        self.inner.deliver(provider, trigger.into()).await
     }
 
-    /// The attempts at deliveries, oldest first, background retries included; the last 1000. The number of the first one
-    /// says how many are gone.
+    /// Returns the last 1000 attempts at deliveries, oldest first, including background retries. The number of the
+    /// first one shows how many older ones were dropped.
     pub fn log(&self) -> Vec<Attempt> {
         self.inner.log()
     }
 
-    /// Makes something go wrong from now on.
+    /// Activates a fault.
     ///
     /// # Errors
     ///
-    /// When the fault could never happen.
+    /// Returns an error if the fault could never apply.
     pub fn fault(&self, fault: impl Into<Fault>) -> Result<(), FaultError> {
         self.inner.arm(fault.into())
     }
 
-    /// Ends all faults. Deliveries that are held back stay so until the next one.
+    /// Deactivates all faults. Deliveries that are held back are sent after the next delivery to the same registration.
     pub fn clear_faults(&self) {
         self.inner.clear_faults();
     }
@@ -450,141 +456,5 @@ impl Drop for Sandbox {
 impl fmt::Debug for Sandbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Sandbox").field("url", &self.inner.url).field("seed", &self.inner.seed).finish_non_exhaustive()
-    }
-}
-
-/// What handlers, deliveries and the library share.
-struct Inner {
-    url: String,
-    seed: u64,
-    accounts: Vec<Account>,
-    providers: Vec<&'static Provider>,
-    anywhere: bool,
-    http: reqwest::Client,
-    state: Mutex<State>,
-    /// Counts what the page shows.
-    changes: watch::Sender<u64>,
-    /// Whether the sandbox is to end.
-    over: watch::Sender<bool>,
-}
-
-impl Inner {
-    fn provider(&self, name: &str) -> Result<&'static Provider, UnknownProvider> {
-        let found = self.providers.iter().copied().find(|provider| provider.name == name);
-        found.ok_or_else(|| self.unknown(name))
-    }
-
-    fn account(&self, provider: &str) -> Result<&Account, UnknownProvider> {
-        let found = self.accounts.iter().find(|account| account.provider == provider);
-        found.ok_or_else(|| self.unknown(provider))
-    }
-
-    fn unknown(&self, name: &str) -> UnknownProvider {
-        let known = self.providers.iter().map(|provider| provider.name).collect();
-        UnknownProvider { name: name.to_owned(), known }
-    }
-
-    /// Everything that changes. Never held across an await.
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn changed(&self) {
-        self.changes.send_modify(|count| *count += 1);
-    }
-
-    fn registrations(&self, provider: &'static Provider) -> Vec<Registration> {
-        self.state().backends.find(provider).map(|backend| backend.registrations()).unwrap_or_default()
-    }
-
-    fn register(&self, provider: &str, url: &str, events: &[&str]) -> Result<Registration, RegisterError> {
-        let provider = self.provider(provider)?;
-        let by_calls = || RegisterError::ByCalls(provider.name);
-        if provider.registration.is_some() {
-            return Err(by_calls());
-        }
-        delivery::target(url).map_err(RegisterError::Url)?;
-        let known: Vec<_> = provider.events.iter().map(|event| event.name).collect();
-        if let Some(unknown) = events.iter().find(|name| !known.contains(name)) {
-            let unknown = crate::catalogue::UnknownName { provider: provider.name, name: (*unknown).to_owned(), known };
-            return Err(RegisterError::Event(unknown));
-        }
-        let events = if events.is_empty() { &known } else { events };
-        let events = events.iter().map(|name| (*name).to_owned()).collect();
-        let registered = {
-            let mut state = self.state();
-            let backend = state.backends.find(provider).map_err(|_| self.unknown(provider.name))?;
-            backend.register(url.to_owned(), events)
-        };
-        self.changed();
-        Ok(registered)
-    }
-
-    fn log(&self) -> Vec<Attempt> {
-        self.state().log.iter().cloned().collect()
-    }
-
-    fn arm(&self, fault: Fault) -> Result<(), FaultError> {
-        fault.check(&self.providers)?;
-        let mut state = self.state();
-        state.armed += 1;
-        let random = Random::new(self.seed, &format!("fault {}", state.armed));
-        state.faults.push(Armed::new(fault, random));
-        drop(state);
-        self.changed();
-        Ok(())
-    }
-
-    fn clear_faults(&self) {
-        self.state().faults.clear();
-        self.changed();
-    }
-
-    /// Numbers and keeps an attempt.
-    fn record(&self, mut attempt: Attempt) -> Attempt {
-        let mut state = self.state();
-        state.attempts += 1;
-        attempt.number = state.attempts;
-        if state.log.len() == LOG {
-            state.log.pop_front();
-        }
-        state.log.push_back(attempt.clone());
-        drop(state);
-        self.changed();
-        attempt
-    }
-}
-
-struct State {
-    backends: Backends,
-    faults: Vec<Armed>,
-    /// How many faults there ever were.
-    armed: u64,
-    /// Deliveries that wait for the next one to the same registration.
-    held: Vec<(Job, Vec<DeliveryFault>)>,
-    log: VecDeque<Attempt>,
-    /// How many attempts there ever were.
-    attempts: u64,
-}
-
-impl State {
-    fn answer_faults(&mut self, provider: &str, operation: &str) -> Vec<AnswerFault> {
-        let hits = self.faults.iter_mut().filter_map(|armed| armed.answer(provider, operation)).collect();
-        self.faults.retain(Armed::has_more);
-        hits
-    }
-
-    fn delivery_faults(&mut self, provider: &str, event: &str, scope: Scope) -> Vec<DeliveryFault> {
-        let hits = self.faults.iter_mut().filter_map(|armed| armed.delivery(provider, event, scope)).collect();
-        self.faults.retain(Armed::has_more);
-        hits
-    }
-
-    /// What was held back for the registration of a delivery.
-    fn take_held(&mut self, next: &Job) -> Vec<(Job, Vec<DeliveryFault>)> {
-        let is_same = |(held, _): &mut (Job, _)| {
-            held.provider.name == next.provider.name && held.registration.id == next.registration.id
-        };
-        self.held.extract_if(.., is_same).collect()
     }
 }

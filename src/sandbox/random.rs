@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::Secret;
 
-/// Random numbers that repeat with the seed, apart for each purpose so that none disturbs another.
+/// Random numbers that repeat with the seed, in a separate sequence for each purpose so that none affects another.
 pub(super) struct Random(StdRng);
 
 impl Random {
@@ -31,6 +31,11 @@ impl Random {
         let mut key = [0; 64];
         self.0.fill(&mut key);
         BASE64.encode(key).into()
+    }
+
+    /// The seed of a key pair.
+    pub fn seed(&mut self) -> [u8; 32] {
+        self.0.random()
     }
 
     pub fn happens(&mut self, probability: f64) -> bool {

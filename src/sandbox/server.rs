@@ -1,4 +1,4 @@
-//! The listener, whose connections a handler can break.
+//! A listener whose connections a handler can break.
 
 use std::io;
 use std::net::SocketAddr;
@@ -11,16 +11,16 @@ use axum::serve::{IncomingStream, Listener};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 
-/// How a connection is to break while the next answer is written.
+/// How a connection breaks while the next response is written.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Break {
-    /// Nothing of the answer is sent, and the connection is reset.
+    /// No part of the response is sent, and the connection is reset.
     Reset,
-    /// This many bytes at the end of the answer are not sent, and the connection is closed.
+    /// This many bytes at the end of the response are not sent, and the connection is closed.
     Short(usize),
 }
 
-/// A handler's hold on the connection that it answers on.
+/// A handle by which a handler breaks its connection.
 #[derive(Clone, Default)]
 pub(super) struct Breaker(Arc<Mutex<Option<Break>>>);
 
@@ -59,7 +59,7 @@ impl Listener for Breakable {
 pub(super) struct Socket {
     stream: TcpStream,
     connection: Breaker,
-    /// How much may still be written before the connection closes.
+    /// How many bytes may still be written before the connection is closed.
     left: Option<usize>,
 }
 
@@ -73,7 +73,7 @@ impl AsyncRead for Socket {
     }
 }
 
-/// Vectored writes are not offered, so that hyper writes head and body of a short answer at once.
+/// Without vectored writes, hyper writes the head and the body of a short response at once.
 impl AsyncWrite for Socket {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         match self.connection.take() {

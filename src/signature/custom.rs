@@ -1,4 +1,4 @@
-//! Verification that no description can express.
+//! Verification by the program's own code.
 
 use jiff::Timestamp;
 
@@ -8,7 +8,7 @@ use super::headers::Headers;
 /// Code that verifies the deliveries of a provider whose signatures cannot be described, for
 /// [`Verifier::custom`](super::Verifier::custom).
 ///
-/// It has what it needs, such as a public key or the URL that was registered, from the program that makes it.
+/// The program gives the value what it needs, such as a public key or the registered URL, when it constructs it.
 ///
 /// ```
 /// use hmac::{Hmac, KeyInit, Mac};
@@ -46,28 +46,28 @@ use super::headers::Headers;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub trait CustomVerification: Send + Sync {
-    /// Verifies a delivery by its headers, the bytes of its body as they were received, and the clock.
+    /// Verifies a delivery by its headers, the bytes of its body as received, and the current time.
     ///
-    /// Compare what is secret in constant time, and never take from a request what it was signed with.
+    /// Compare secret values in constant time, and never use a secret, key or URL from the request.
     ///
     /// # Errors
     ///
-    /// When the delivery does not come from the provider.
+    /// Returns an error if the delivery does not come from the provider.
     fn verify(&self, headers: &dyn Headers, body: &[u8], now: Timestamp) -> Result<(), VerifyError>;
 
-    /// The text whose signature [`CustomVerification::verify`] looks for; `None` where there is none to show.
+    /// Returns the text whose signature [`CustomVerification::verify`] expects, or `None` if no such text can be shown.
     ///
     /// # Errors
     ///
-    /// When something that is signed is missing or malformed.
+    /// Returns an error if a signed header or member is missing or malformed.
     fn string_to_sign(&self, _headers: &dyn Headers, _body: &[u8]) -> Result<Option<Vec<u8>>, VerifyError> {
         Ok(None)
     }
 
-    /// The headers of a delivery of this body at this time, for tests and the sandbox.
+    /// Returns the headers of a delivery of this body at this time, for tests and the sandbox.
     ///
     /// # Errors
     ///
-    /// When the code cannot sign, for example since it has a public key only: [`ReceiverError::NoSecret`].
+    /// Returns [`ReceiverError::NoSecret`] if the code cannot sign, for example because it only has a public key.
     fn sign(&self, body: &[u8], at: Timestamp) -> Result<Vec<(&'static str, String)>, ReceiverError>;
 }

@@ -1,4 +1,4 @@
-//! Bytes as text, in exactly one way: hexadecimal in either case, and Base64 without spare bits.
+//! Encodes bytes as text. Decoding is strict: hexadecimal in either case, and Base64 whose unused bits are zero.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -7,7 +7,8 @@ use sha2::{Digest as _, Sha256, Sha512};
 
 use crate::catalogue::{Algorithm, Encoding, Hash};
 
-/// The longest hash or signature, that of SHA-512, and what Base64 needs beside it: it decodes whole groups of three bytes.
+/// The length of the longest hash or signature, that of SHA-512, rounded up because Base64 decodes groups of three
+/// bytes.
 const ROOM: usize = 64 + 2;
 
 /// A hash or a signature.
@@ -18,7 +19,7 @@ pub(super) struct Bytes {
 }
 
 impl Bytes {
-    /// The bytes of a hash.
+    /// The bytes of a hash or a signature.
     pub(super) fn new<const LENGTH: usize>(hash: impl Into<[u8; LENGTH]>) -> Self {
         const { assert!(LENGTH <= ROOM) };
         let mut bytes = [0; ROOM];
@@ -52,7 +53,7 @@ impl Encoding {
         }
     }
 
-    /// What so many bytes look like.
+    /// A description of the encoded form of this many bytes.
     pub(super) fn expected(self, length: usize) -> String {
         match self {
             Self::Hex => format!("{} hexadecimal digits", length * 2),
@@ -69,6 +70,7 @@ impl Algorithm {
             Self::HmacSha1 => Hash::Sha1.length(),
             Self::HmacSha256 => Hash::Sha256.length(),
             Self::HmacSha512 => Hash::Sha512.length(),
+            Self::Ed25519 => 64,
         }
     }
 }

@@ -2,20 +2,20 @@
 
 use crate::catalogue::{Encoding, FormPart, Signature, TimeFormat};
 
-/// The longest text of a form that an error shows in full.
+/// The maximum length of a text of a form that an error shows in full.
 const SHOWN: usize = 12;
 
-/// The form of a header's value, taken apart once.
+/// The form of a header's value, parsed once.
 #[derive(Clone)]
 pub(super) struct Form {
-    /// What each item of the value can be. Without a separator there is one, the whole value.
+    /// The possible forms of an item. Without a separator there is one item, which is the whole value.
     items: Vec<Vec<FormPart>>,
     separator: Option<&'static str>,
 }
 
-/// What is in one item of a value.
+/// The content of one item of a value.
 #[derive(Default)]
-pub(super) struct Item<'a> {
+pub(super) struct FormItem<'a> {
     pub(super) time: Option<&'a str>,
     pub(super) signature: Option<&'a str>,
 }
@@ -38,21 +38,24 @@ impl Form {
         Self { items, separator: signature.separator }
     }
 
-    /// The items of a value that the form has.
-    pub(super) fn read<'a>(&self, value: &'a str) -> impl Iterator<Item = Item<'a>> {
-        let separator = self.separator;
-        let (whole, items) = match separator {
-            Some(separator) => (None, Some(value.split(separator).map(str::trim_ascii))),
-            None => (Some(value), None),
-        };
-        whole.into_iter().chain(items.into_iter().flatten()).filter_map(|text| {
-            // Two of the items never fit one text, unless the form itself is ambiguous.
-            self.items.iter().find_map(|item| read_item(item, text))
-        })
+    /// Passes on the items of a value that match the form.
+    pub(super) fn read<'a, E>(
+        &self,
+        value: &'a str,
+        mut give: impl FnMut(FormItem<'a>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        // A text matches at most one item, unless the form is ambiguous.
+        let mut read = |text| self.items.iter().find_map(|item| read_item(item, text)).map_or(Ok(()), &mut give);
+        let Some(separator) = self.separator else { return read(value) };
+        match *separator.as_bytes() {
+            // Searching for a character is faster than searching for a text.
+            [one] => value.split(char::from(one)).map(str::trim_ascii).try_for_each(read),
+            _ => value.split(separator).map(str::trim_ascii).try_for_each(read),
+        }
     }
 }
 
-/// Adds a part to the last item. White space around an item does not count.
+/// Adds a part to the last item. White space around an item is ignored.
 fn push(items: &mut [Vec<FormPart>], part: FormPart) {
     let Some(item) = items.last_mut() else { return };
     let part = match part {
@@ -64,8 +67,8 @@ fn push(items: &mut [Vec<FormPart>], part: FormPart) {
     }
 }
 
-fn read_item<'a>(form: &[FormPart], text: &'a str) -> Option<Item<'a>> {
-    let mut found = Item::default();
+fn read_item<'a>(form: &[FormPart], text: &'a str) -> Option<FormItem<'a>> {
+    let mut found = FormItem::default();
     let mut rest = text;
     let mut parts = form.iter().peekable();
     while let Some(part) = parts.next() {
@@ -98,7 +101,7 @@ pub(super) fn write(form: &[FormPart], time: &str, signature: &str) -> String {
     form.iter().map(text).collect()
 }
 
-/// What a value has to be, in words that follow "is not".
+/// What a value has to be, as a phrase that follows "is not".
 pub(super) fn expected(form: &[FormPart], encoding: Encoding, length: usize, time: Option<TimeFormat>) -> String {
     let bytes = encoding.expected(length);
     if matches!(form, [FormPart::Signature]) {

@@ -1,45 +1,80 @@
 //! The headers of a delivery.
 
+use http::HeaderName;
+
 use super::error::VerifyError;
 
-/// The headers of a delivery: an [`http::HeaderMap`], or names and values as a list for frameworks with types of their
-/// own. Names are compared without regard to case.
+/// The headers of a delivery: an [`http::HeaderMap`], or a list of names and values for frameworks with their own
+/// types. Names are compared without regard to case.
 pub trait Headers: sealed::Lookup {
-    /// The value of a header that may be missing.
+    /// Returns the value of a header that may be missing.
     ///
     /// # Errors
     ///
-    /// When the header is there more than once, since which value counts would be a guess, or its value is not printable
-    /// ASCII.
+    /// Returns an error if the header occurs more than once, because either value could be the intended one, or if its
+    /// value is not printable ASCII.
     fn optional(&self, name: &'static str) -> Result<Option<&str>, VerifyError> {
-        match self.lookup(name) {
-            sealed::Found::None => Ok(None),
-            sealed::Found::Several => Err(VerifyError::RepeatedHeader { name }),
-            sealed::Found::One(value) => printable(name, value).map(Some),
-        }
+        only_one(name, self.lookup(name))
     }
 
-    /// The value of a header that has to be there.
+    /// Returns the value of a required header.
     ///
     /// # Errors
     ///
-    /// Those of [`Headers::optional`], and when the header is missing.
+    /// Returns the errors of [`Headers::optional`], and an error if the header is missing.
     fn required(&self, name: &'static str) -> Result<&str, VerifyError> {
         self.optional(name)?.ok_or(VerifyError::MissingHeader { name })
     }
 
-    /// The values of a header that may be there more than once.
+    /// Returns the values of a header that may occur more than once.
     ///
     /// # Errors
     ///
-    /// When a value is not printable ASCII.
+    /// Returns an error if a value is not printable ASCII.
     fn several(&self, name: &'static str) -> Result<Vec<&str>, VerifyError> {
         self.all(name).into_iter().map(|value| printable(name, value)).collect()
     }
 }
 
+/// The name of a header that is read from every delivery.
+#[derive(Clone, PartialEq)]
+pub(super) struct Name {
+    /// The name as it is described.
+    pub(super) text: &'static str,
+    /// The name in the form of a header map; `None` if a header map cannot contain it.
+    prepared: Option<HeaderName>,
+}
+
+impl Name {
+    pub(super) fn new(text: &'static str) -> Self {
+        Self { text, prepared: HeaderName::from_bytes(text.as_bytes()).ok() }
+    }
+
+    /// The value of an optional header; see [`Headers::optional`].
+    pub(super) fn optional<'a>(&self, headers: &'a dyn Headers) -> Result<Option<&'a str>, VerifyError> {
+        let found = match &self.prepared {
+            Some(prepared) => headers.lookup_prepared(prepared),
+            None => headers.lookup(self.text),
+        };
+        only_one(self.text, found)
+    }
+
+    /// The value of a required header; see [`Headers::required`].
+    pub(super) fn required<'a>(&self, headers: &'a dyn Headers) -> Result<&'a str, VerifyError> {
+        self.optional(headers)?.ok_or(VerifyError::MissingHeader { name: self.text })
+    }
+}
+
+fn only_one<'a>(name: &'static str, found: sealed::HeaderValues<'a>) -> Result<Option<&'a str>, VerifyError> {
+    match found {
+        sealed::HeaderValues::None => Ok(None),
+        sealed::HeaderValues::Several => Err(VerifyError::RepeatedHeader { name }),
+        sealed::HeaderValues::One(value) => printable(name, value).map(Some),
+    }
+}
+
 fn printable<'a>(name: &'static str, value: &'a [u8]) -> Result<&'a str, VerifyError> {
-    // Without an early end, which would forbid the compiler to look at many bytes at once.
+    // An early return would prevent the compiler from checking many bytes at once.
     let printable = value.iter().fold(true, |all, byte| all & (b' '..=b'~').contains(byte));
     let text = std::str::from_utf8(value).ok().filter(|_| printable);
     text.ok_or(VerifyError::MalformedHeader { name, expected: "printable ASCII".into() })
@@ -52,29 +87,39 @@ impl<N: AsRef<str>, V: AsRef<[u8]>> Headers for Vec<(N, V)> {}
 impl<H: Headers + ?Sized> Headers for &H {}
 
 mod sealed {
+    use http::HeaderName;
+
     /// The values of a header.
-    pub enum Found<'a> {
+    pub enum HeaderValues<'a> {
         None,
         One(&'a [u8]),
         Several,
     }
 
     pub trait Lookup {
-        fn lookup(&self, name: &str) -> Found<'_>;
+        fn lookup(&self, name: &str) -> HeaderValues<'_>;
+
+        fn lookup_prepared(&self, name: &HeaderName) -> HeaderValues<'_> {
+            self.lookup(name.as_str())
+        }
 
         fn all(&self, name: &str) -> Vec<&[u8]>;
     }
 
-    fn only<'a>(mut values: impl Iterator<Item = &'a [u8]>) -> Found<'a> {
+    fn only<'a>(mut values: impl Iterator<Item = &'a [u8]>) -> HeaderValues<'a> {
         match (values.next(), values.next()) {
-            (None, _) => Found::None,
-            (Some(value), None) => Found::One(value),
-            (Some(_), Some(_)) => Found::Several,
+            (None, _) => HeaderValues::None,
+            (Some(value), None) => HeaderValues::One(value),
+            (Some(_), Some(_)) => HeaderValues::Several,
         }
     }
 
     impl Lookup for http::HeaderMap {
-        fn lookup(&self, name: &str) -> Found<'_> {
+        fn lookup(&self, name: &str) -> HeaderValues<'_> {
+            only(self.get_all(name).iter().map(http::HeaderValue::as_bytes))
+        }
+
+        fn lookup_prepared(&self, name: &HeaderName) -> HeaderValues<'_> {
             only(self.get_all(name).iter().map(http::HeaderValue::as_bytes))
         }
 
@@ -90,7 +135,7 @@ mod sealed {
     }
 
     impl<N: AsRef<str>, V: AsRef<[u8]>> Lookup for [(N, V)] {
-        fn lookup(&self, name: &str) -> Found<'_> {
+        fn lookup(&self, name: &str) -> HeaderValues<'_> {
             only(named(self, name))
         }
 
@@ -100,7 +145,7 @@ mod sealed {
     }
 
     impl<N: AsRef<str>, V: AsRef<[u8]>, const LENGTH: usize> Lookup for [(N, V); LENGTH] {
-        fn lookup(&self, name: &str) -> Found<'_> {
+        fn lookup(&self, name: &str) -> HeaderValues<'_> {
             self.as_slice().lookup(name)
         }
 
@@ -110,7 +155,7 @@ mod sealed {
     }
 
     impl<N: AsRef<str>, V: AsRef<[u8]>> Lookup for Vec<(N, V)> {
-        fn lookup(&self, name: &str) -> Found<'_> {
+        fn lookup(&self, name: &str) -> HeaderValues<'_> {
             self.as_slice().lookup(name)
         }
 
@@ -120,8 +165,12 @@ mod sealed {
     }
 
     impl<L: Lookup + ?Sized> Lookup for &L {
-        fn lookup(&self, name: &str) -> Found<'_> {
+        fn lookup(&self, name: &str) -> HeaderValues<'_> {
             (**self).lookup(name)
+        }
+
+        fn lookup_prepared(&self, name: &HeaderName) -> HeaderValues<'_> {
+            (**self).lookup_prepared(name)
         }
 
         fn all(&self, name: &str) -> Vec<&[u8]> {

@@ -1,88 +1,172 @@
-//! Secrets as keys, prepared once. Any of them is enough, so that secrets can be rotated.
+//! Secrets as keys, prepared once. A delivery passes with any of them, so that secrets can be rotated.
+
+use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use hmac::digest::{CtOutput, Output};
 use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
 use sha2::{Sha256, Sha512};
 
+use super::ed25519::{PrivateKey, PublicKey};
 use super::encoding::Bytes;
 use super::error::ReceiverError;
-use super::text::{Template, Values};
-use crate::catalogue::{Algorithm, Key, KeyEncoding};
+use super::text::{DeliveredValues, Template};
+use crate::catalogue::{Algorithm, Encoding, Key, KeyEncoding};
 use crate::values::Secret;
 
-/// A key of a signature.
+/// A key that verifies signatures.
+#[allow(clippy::large_enum_variant, reason = "without Ed25519, its variant is empty")]
 #[derive(Clone)]
+pub(crate) enum VerificationKey {
+    Hmac(HmacKey),
+    Ed25519(PublicKey),
+}
+
+/// A key that signs.
+#[allow(clippy::large_enum_variant, reason = "without Ed25519, its variant is empty")]
 pub(super) enum SigningKey {
+    Hmac(HmacKey),
+    Ed25519(PrivateKey),
+}
+
+/// The key of an HMAC, which verifies and signs.
+#[derive(Clone)]
+pub(crate) enum HmacKey {
     Sha1(Hmac<Sha1>),
     Sha256(Hmac<Sha256>),
     Sha512(Hmac<Sha512>),
 }
 
-impl SigningKey {
+impl VerificationKey {
     pub(super) fn new(algorithm: Algorithm, key: Key, secret: &Secret) -> Result<Self, ReceiverError> {
-        let key = key_bytes(key, secret)?;
-        match algorithm {
-            Algorithm::HmacSha1 => prepared(&key).map(Self::Sha1),
-            Algorithm::HmacSha256 => prepared(&key).map(Self::Sha256),
-            Algorithm::HmacSha512 => prepared(&key).map(Self::Sha512),
+        match HmacKey::new(algorithm, key, secret)? {
+            Some(hmac) => Ok(Self::Hmac(hmac)),
+            None => PublicKey::new(&key_bytes(key, secret.expose())?).map(Self::Ed25519),
         }
     }
 
-    /// Whether the key gives any of the signatures of the text. It takes the same time whichever that is.
-    pub(super) fn verify(&self, text: &Template, values: &Values<'_>, signatures: &Signatures) -> bool {
+    /// Whether one of the signatures is that of the text with this key. The time does not depend on which one matches.
+    pub(super) fn verify(&self, text: &Template, values: &DeliveredValues<'_>, signatures: &Signatures) -> bool {
         match self {
-            Self::Sha1(key) => verify(key, text, values, signatures),
-            Self::Sha256(key) => verify(key, text, values, signatures),
-            Self::Sha512(key) => verify(key, text, values, signatures),
+            Self::Hmac(HmacKey::Sha1(key)) => verify(key, text, values, signatures),
+            Self::Hmac(HmacKey::Sha256(key)) => verify(key, text, values, signatures),
+            Self::Hmac(HmacKey::Sha512(key)) => verify(key, text, values, signatures),
+            Self::Ed25519(key) => {
+                let text = text.rendered(values);
+                signatures.any(|signature| key.verify(&text, signature.as_slice()))
+            }
         }
     }
 
-    /// The signature of the text.
-    pub(super) fn sign(&self, text: &Template, values: &Values<'_>) -> Bytes {
+    /// The encoded HMAC of a text; `None` for a public key.
+    pub(crate) fn mac(&self, text: &[u8], encoding: Encoding) -> Option<String> {
         match self {
-            Self::Sha1(key) => Bytes::new::<20>(mac(key, text, values).finalize().into_bytes()),
-            Self::Sha256(key) => Bytes::new::<32>(mac(key, text, values).finalize().into_bytes()),
-            Self::Sha512(key) => Bytes::new::<64>(mac(key, text, values).finalize().into_bytes()),
+            Self::Hmac(key) => Some(encoding.encode(key.mac(|add| add(text)).as_slice())),
+            Self::Ed25519(_) => None,
         }
     }
 }
 
-/// The signatures of a delivery. Most have one, which needs no list.
+impl SigningKey {
+    pub(super) fn new(algorithm: Algorithm, key: Key, secret: &Secret) -> Result<Self, ReceiverError> {
+        if let Some(hmac) = HmacKey::new(algorithm, key, secret)? {
+            return Ok(Self::Hmac(hmac));
+        }
+        // Private keys have a prefix of their own, such as `whsk_`. Neither encoding has an underscore.
+        let text = secret.expose();
+        let text = text.rsplit_once('_').map_or(text, |(_, key)| key);
+        PrivateKey::new(&key_bytes(key, text)?).map(Self::Ed25519)
+    }
+
+    /// The signature of the text.
+    pub(super) fn sign(&self, text: &Template, values: &DeliveredValues<'_>) -> Bytes {
+        match self {
+            Self::Hmac(key) => key.mac(|add| text.render(values, add)),
+            Self::Ed25519(key) => Bytes::new::<64>(key.sign(&text.rendered(values))),
+        }
+    }
+}
+
+impl HmacKey {
+    /// Returns `None` for an algorithm that is no HMAC.
+    fn new(algorithm: Algorithm, key: Key, secret: &Secret) -> Result<Option<Self>, ReceiverError> {
+        match algorithm {
+            Algorithm::HmacSha1 => prepared(&mac_key(key, secret)?).map(|key| Some(Self::Sha1(key))),
+            Algorithm::HmacSha256 => prepared(&mac_key(key, secret)?).map(|key| Some(Self::Sha256(key))),
+            Algorithm::HmacSha512 => prepared(&mac_key(key, secret)?).map(|key| Some(Self::Sha512(key))),
+            Algorithm::Ed25519 => Ok(None),
+        }
+    }
+
+    /// The HMAC of a text, which `render` passes slice by slice.
+    fn mac(&self, render: impl Fn(&mut dyn FnMut(&[u8]))) -> Bytes {
+        match self {
+            Self::Sha1(key) => Bytes::new::<20>(mac(key, render).finalize().into_bytes()),
+            Self::Sha256(key) => Bytes::new::<32>(mac(key, render).finalize().into_bytes()),
+            Self::Sha512(key) => Bytes::new::<64>(mac(key, render).finalize().into_bytes()),
+        }
+    }
+}
+
+/// The signatures of a delivery. Most deliveries have one, which does not need a list.
 pub(super) struct Signatures {
     pub(super) first: Bytes,
     pub(super) more: Vec<Bytes>,
+}
+
+impl Signatures {
+    /// Whether any signature is right. All of them are compared.
+    fn any(&self, is_right: impl Fn(&Bytes) -> bool) -> bool {
+        self.more.iter().fold(is_right(&self.first), |found, signature| found | is_right(signature))
+    }
 }
 
 fn prepared<M: KeyInit>(key: &[u8]) -> Result<M, ReceiverError> {
     M::new_from_slice(key).map_err(|_| ReceiverError::EmptySecret)
 }
 
-/// The text is hashed once, however many signatures a sender claims.
-fn verify<M: Mac + Clone>(key: &M, text: &Template, values: &Values<'_>, signatures: &Signatures) -> bool {
-    let mac = mac(key, text, values);
-    let same = |found, signature: &Bytes| found | mac.clone().verify_slice(signature.as_slice()).is_ok();
-    signatures.more.iter().fold(same(false, &signatures.first), same)
+/// The text is hashed once, however many signatures the sender gives.
+fn verify<M: Mac + Clone>(key: &M, text: &Template, values: &DeliveredValues<'_>, signatures: &Signatures) -> bool {
+    let mac = mac(key, |add| text.render(values, add)).finalize();
+    signatures.any(|signature| is(&mac, signature))
 }
 
-fn mac<M: Mac + Clone>(key: &M, text: &Template, values: &Values<'_>) -> M {
+/// Compares in constant time.
+fn is<M: Mac>(mac: &CtOutput<M>, bytes: &Bytes) -> bool {
+    Output::<M>::try_from(bytes.as_slice()).is_ok_and(|bytes| *mac == bytes.into())
+}
+
+fn mac<M: Mac + Clone>(key: &M, render: impl Fn(&mut dyn FnMut(&[u8]))) -> M {
     let mut mac = key.clone();
-    text.render(values, |slice| mac.update(slice));
+    render(&mut |slice| mac.update(slice));
     mac
 }
 
-fn key_bytes(key: Key, secret: &Secret) -> Result<Vec<u8>, ReceiverError> {
-    let text = not_blank(secret.expose())?;
+/// The bytes that a text encodes, without its prefix.
+fn decoded(key: Key, text: &str) -> Result<Vec<u8>, ReceiverError> {
+    let text = not_blank(text)?;
     let text = not_blank(text.strip_prefix(key.prefix).unwrap_or(text))?;
-    let bytes = match key.encoding {
-        KeyEncoding::Text => text.as_bytes().to_vec(),
-        KeyEncoding::Hex => hex::decode(text).map_err(|_| ReceiverError::MalformedSecret("hexadecimal"))?,
-        KeyEncoding::Base64 => {
-            STANDARD.decode(text).map_err(|_| ReceiverError::MalformedSecret("in standard Base64"))?
-        }
-    };
-    // HMAC fills a key up with zeros, so that these are the key of the empty secret.
+    match key.encoding {
+        KeyEncoding::Text => Ok(text.as_bytes().to_vec()),
+        KeyEncoding::Hex => hex::decode(text).map_err(|_| ReceiverError::MalformedSecret("hexadecimal")),
+        KeyEncoding::Base64 => STANDARD.decode(text).map_err(|_| ReceiverError::MalformedSecret("in standard Base64")),
+    }
+}
+
+/// The bytes of a key of a fixed length; none for a text in another encoding, which is not a key either.
+fn key_bytes(key: Key, text: &str) -> Result<Vec<u8>, ReceiverError> {
+    decoded(key, text).or_else(|error| match error {
+        ReceiverError::MalformedSecret(_) => Ok(Vec::new()),
+        error => Err(error),
+    })
+}
+
+/// The key of an HMAC.
+fn mac_key(key: Key, secret: &Secret) -> Result<Vec<u8>, ReceiverError> {
+    let bytes = decoded(key, secret.expose())?;
+    // HMAC pads a key with zeros, so these are equal to the empty key.
     if bytes.iter().all(|byte| *byte == 0) {
         return Err(ReceiverError::EmptySecret);
     }
@@ -92,24 +176,38 @@ fn key_bytes(key: Key, secret: &Secret) -> Result<Vec<u8>, ReceiverError> {
     })
 }
 
-/// A secret that is not empty, and not only white space.
-pub(super) fn not_blank(secret: &str) -> Result<&str, ReceiverError> {
+/// Checks that a secret is not empty and does not only consist of white space.
+fn not_blank(secret: &str) -> Result<&str, ReceiverError> {
     if secret.trim().is_empty() { Err(ReceiverError::EmptySecret) } else { Ok(secret) }
 }
 
-/// Secrets that are sent as they are.
+/// Checks that a secret is not empty, and that a header can carry it. White space around it is only a mistake in copying.
+pub(super) fn sendable(secret: &Secret) -> Result<&str, ReceiverError> {
+    let text = not_blank(secret.expose())?;
+    let can_be_sent = text.trim().bytes().all(|byte| (b' '..=b'~').contains(&byte));
+    if can_be_sent { Ok(text) } else { Err(ReceiverError::MalformedSecret("printable ASCII, as a header carries it")) }
+}
+
+/// Secrets that deliveries carry as they are.
 #[derive(Clone)]
-pub(super) struct Secrets {
-    /// MACs by one key are compared in place of the texts: they take the same time whatever was sent.
+pub(crate) struct Secrets {
+    /// The key of the MACs that are compared instead of the texts, so that the time does not depend on the sent text.
     key: Hmac<Sha256>,
     macs: Vec<Bytes>,
 }
 
+impl fmt::Debug for Secrets {
+    /// Does not show the secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Secrets").finish_non_exhaustive()
+    }
+}
+
 impl Secrets {
-    pub(super) fn new(secrets: impl IntoIterator<Item = Secret>) -> Result<Self, ReceiverError> {
+    pub(crate) fn new(secrets: impl IntoIterator<Item = Secret>) -> Result<Self, ReceiverError> {
         let key: Hmac<Sha256> = prepared(b"compared")?;
         let mac = |secret: Secret| {
-            let mac = key.clone().chain_update(not_blank(secret.expose())?);
+            let mac = key.clone().chain_update(sendable(&secret)?);
             Ok(Bytes::new::<32>(mac.finalize().into_bytes()))
         };
         let macs = secrets.into_iter().map(mac).collect::<Result<Vec<_>, _>>()?;
@@ -117,9 +215,9 @@ impl Secrets {
     }
 
     /// Whether this is one of the secrets.
-    pub(super) fn contain(&self, sent: &str) -> bool {
-        let sent = self.key.clone().chain_update(sent);
-        self.macs.iter().fold(false, |found, mac| found | sent.clone().verify_slice(mac.as_slice()).is_ok())
+    pub(crate) fn contain(&self, sent: &str) -> bool {
+        let sent = self.key.clone().chain_update(sent).finalize();
+        self.macs.iter().fold(false, |found, mac| found | is(&sent, mac))
     }
 
     pub(super) fn len(&self) -> usize {

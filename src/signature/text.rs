@@ -1,31 +1,32 @@
-//! The text that is signed.
+//! The signed text.
 
 use std::borrow::Cow;
 
 use super::error::ReceiverError;
+use super::headers::Name;
 use crate::catalogue::Part;
-use crate::urls;
+use crate::wire::url;
 
-/// What a delivery brings to the text.
-pub(super) struct Values<'a> {
+/// The values of a delivery in the text.
+pub(super) struct DeliveredValues<'a> {
     pub(super) body: &'a [u8],
     pub(super) time: &'a str,
     pub(super) id: &'a str,
     pub(super) digest: &'a str,
-    /// The values of the [`Other`]s that [`Template::new`] asks for, in that order.
+    /// The values of the [`Other`]s that [`Template::new`] collects, in that order.
     pub(super) others: &'a [Cow<'a, str>],
 }
 
-/// A value that a text has from anywhere in the delivery.
-#[derive(Clone, Copy, PartialEq)]
+/// A header or a member in the text.
+#[derive(Clone, PartialEq)]
 pub(super) enum Other {
     /// The header of this name.
-    Header(&'static str),
+    Header(Name),
     /// The member of the body at this JSON pointer.
     Member(&'static str),
 }
 
-/// A text that is signed, with all that is the same for every delivery to one URL.
+/// A signed text, with the parts that are the same for every delivery to one URL.
 #[derive(Clone)]
 pub(super) struct Template(Vec<Piece>);
 
@@ -37,12 +38,12 @@ enum Piece {
     Time,
     Id,
     Digest,
-    /// An index into [`Values::others`].
+    /// An index into [`DeliveredValues::others`].
     Other(usize),
 }
 
 impl Template {
-    /// Adds the headers and members that the parts name to the others.
+    /// Adds the headers and members in the parts to `others`.
     pub(super) fn new(
         parts: &'static [Part],
         url: Option<&Url<'_>>,
@@ -72,7 +73,7 @@ impl Template {
                 Part::Id => Piece::Id,
                 Part::Digest => Piece::Digest,
                 Part::Member(pointer) => other(Other::Member(pointer)),
-                Part::Header(name) => other(Other::Header(name)),
+                Part::Header(name) => other(Other::Header(Name::new(name))),
             };
             match (pieces.last_mut(), piece) {
                 (Some(Piece::Constant(before)), Piece::Constant(text)) => before.push_str(&text),
@@ -82,8 +83,15 @@ impl Template {
         Ok(Self(pieces))
     }
 
-    /// Gives the text slice by slice.
-    pub(super) fn render(&self, values: &Values<'_>, mut add: impl FnMut(&[u8])) {
+    /// The whole text.
+    pub(super) fn rendered(&self, values: &DeliveredValues<'_>) -> Vec<u8> {
+        let mut text = Vec::with_capacity(values.body.len());
+        self.render(values, |slice| text.extend_from_slice(slice));
+        text
+    }
+
+    /// Passes the text to `add`, slice by slice.
+    pub(super) fn render(&self, values: &DeliveredValues<'_>, mut add: impl FnMut(&[u8])) {
         for piece in &self.0 {
             match piece {
                 Piece::Constant(text) => add(text.as_bytes()),
@@ -98,17 +106,17 @@ impl Template {
     }
 }
 
-/// A body without the space after each colon and comma, texts included: the slices between these spaces.
+/// A body without the space after each colon and comma, also inside strings, as the slices between these spaces.
 fn without_spaces(body: &[u8]) -> impl Iterator<Item = &[u8]> {
     let follows = |one: &u8, other: &u8| !(matches!(one, b':' | b',') && *other == b' ');
-    // A slice that begins with such a space is not the first one.
+    // Only a slice after the first one begins with such a space.
     body.chunk_by(follows).enumerate().map(|(index, slice)| match slice {
         [b' ', rest @ ..] if index > 0 => rest,
         whole => whole,
     })
 }
 
-/// The URL as it was registered.
+/// The registered URL.
 pub(super) struct Url<'a> {
     text: &'a str,
     host: String,
@@ -117,7 +125,7 @@ pub(super) struct Url<'a> {
 
 impl<'a> Url<'a> {
     pub(super) fn new(text: &'a str) -> Result<Self, ReceiverError> {
-        let (host, target) = urls::on_the_wire(text).map_err(ReceiverError::Url)?;
+        let (host, target) = url::requested(text).map_err(ReceiverError::Url)?;
         Ok(Self { text, host, target })
     }
 

@@ -1,6 +1,6 @@
-//! Times as providers write them, and the replay window.
+//! The formats of times, and the replay window.
 //!
-//! No text of a form is the beginning of another one, so that a time can always be told apart from what is signed after it.
+//! No time is the beginning of another one of its format, so the end of a time in a signed text is always clear.
 
 use std::time::Duration;
 
@@ -8,24 +8,25 @@ use jiff::Timestamp;
 
 use super::error::VerifyError;
 use crate::catalogue::TimeFormat;
-use crate::times::{has_form, http_date, to_http_date};
+use crate::wire::date::{has_form, http_date, to_http_date};
 
 impl TimeFormat {
-    pub(super) fn read(self, text: &str) -> Option<Timestamp> {
+    pub(crate) fn read(self, text: &str) -> Option<Timestamp> {
         match self {
-            Self::Seconds => Timestamp::from_second(number(text, "0000000000")?).ok(),
-            Self::Milliseconds => Timestamp::from_millisecond(number(text, "0000000000000")?).ok(),
+            Self::Seconds => Timestamp::from_second(number(text, b"0000000000")?).ok(),
+            Self::Milliseconds => Timestamp::from_millisecond(number(text, b"0000000000000")?).ok(),
             Self::HttpDate => http_date(text),
             Self::Iso8601 => iso8601(text),
         }
     }
 
-    pub(super) fn write(self, at: Timestamp) -> Option<String> {
+    pub(crate) fn write(self, at: Timestamp) -> Option<String> {
         match self {
             Self::Seconds => Some(at.as_second().to_string()),
             Self::Milliseconds => Some(at.as_millisecond().to_string()),
             Self::HttpDate => to_http_date(at),
-            Self::Iso8601 => Some(at.to_string()),
+            // Always as long, so that a body that has it is as long too.
+            Self::Iso8601 => Some(format!("{at:.3}")),
         }
     }
 
@@ -38,7 +39,7 @@ impl TimeFormat {
         }
     }
 
-    /// What stands for a time where a form is shown.
+    /// The placeholder for a time in a form that is shown.
     pub(super) fn placeholder(self) -> &'static str {
         match self {
             Self::Seconds => "SECONDS",
@@ -49,8 +50,8 @@ impl TimeFormat {
     }
 }
 
-/// A number of so many digits. Another number of digits would be another unit.
-fn number(text: &str, form: &str) -> Option<i64> {
+/// Parses a number with as many digits as the form. Another number of digits would mean another unit.
+fn number<const LENGTH: usize>(text: &str, form: &[u8; LENGTH]) -> Option<i64> {
     if has_form(text, form) { text.parse().ok() } else { None }
 }
 
@@ -60,13 +61,13 @@ fn iso8601(text: &str) -> Option<Timestamp> {
         Some(fraction) => fraction.trim_start_matches(|digit: char| digit.is_ascii_digit()),
         None => rest,
     };
-    let has_offset = offset == "Z" || has_form(offset, "+00:00") || has_form(offset, "-00:00");
-    if has_offset && has_form(date_time, "0000-00-00T00:00:00") { text.parse().ok() } else { None }
+    let has_offset = offset == "Z" || has_form(offset, b"+00:00") || has_form(offset, b"-00:00");
+    if has_offset && has_form(date_time, b"0000-00-00T00:00:00") { text.parse().ok() } else { None }
 }
 
-/// Whether a time lies in a window around another one, ends included.
+/// Checks that a time is within a window around another one, including its ends.
 pub(super) fn within(signed_at: Timestamp, now: Timestamp, window: Duration) -> Result<(), VerifyError> {
-    // The whole range of a timestamp fits a signed duration.
+    // The difference of any two timestamps fits a signed duration.
     let age = now.duration_since(signed_at);
     let distance = age.unsigned_abs();
     match distance.checked_sub(window) {

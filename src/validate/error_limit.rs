@@ -1,8 +1,8 @@
-//! JSON to validate in which only so many errors can be found.
+//! A representation of JSON for the validator that limits the number of errors.
 //!
-//! The validator gathers all errors before it gives the first one, and a payload of 16 MiB has room for millions of them.
-//! Once there are enough, arrays and objects of this representation look as if they had ended. That invents no error that
-//! would be reported: the only keyword that asks for what is *not* valid is that of a member that must not be there.
+//! The validator collects all errors before it returns the first one, and a payload of 16 MiB can have millions of
+//! them. Once there are enough errors, arrays and objects of this representation appear to end. This does not cause
+//! errors that would be reported: the only negated keyword is that of a member that must be absent.
 
 use std::borrow::Cow;
 use std::cell::Cell;
@@ -12,10 +12,10 @@ use jsonschema::json::{Array, Json, Node, NodeIdentity, Object};
 use jsonschema_value::LazyInstance;
 use serde_json::{Map, Number, Value};
 
-/// The representation, as `jsonschema` wants it named.
+/// The type that names the representation for `jsonschema`.
 pub(crate) struct Limited;
 
-/// A value in it.
+/// A value of the representation.
 #[derive(Clone)]
 pub(crate) struct LimitedValue<'a, T: ?Sized = Value> {
     pub(crate) value: &'a T,

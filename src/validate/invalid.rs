@@ -1,14 +1,14 @@
-//! Why JSON was not found valid.
+//! The errors of strict validation.
 
 use super::strict_json::NotJson;
 use super::violation::Violations;
 use crate::catalogue::UnknownName;
 
-/// Why JSON was not found valid.
+/// The error of validating JSON.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Invalid {
-    /// The provider has no schema of that name.
+    /// The provider does not have a schema of that name.
     #[error(transparent)]
     UnknownName(#[from] UnknownName),
     /// The text is not JSON.
@@ -17,7 +17,7 @@ pub enum Invalid {
     /// The JSON does not match the specification.
     #[error("{0}")]
     Violations(Violations),
-    /// The schema itself cannot be used. The schemas of this crate can; its tests prepare every one.
+    /// The schema cannot be used. This does not happen with the schemas of this crate: its tests prepare every one.
     #[error("the schema cannot be used: {0}")]
     Schema(String),
 }

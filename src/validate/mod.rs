@@ -1,7 +1,8 @@
-//! Strict validation: every way in which JSON does not match a provider's specification.
+//! Strict validation: reports every way in which JSON does not match a provider's specification.
 //!
-//! It agrees with the specification, not with the tolerant models, and is meant to find drift: a provider that adds an
-//! enum value tomorrow still delivers a payment. Do not let it decide whether a delivery is accepted.
+//! Validation follows the specification, not the tolerant models. Use it to find differences between the specification
+//! and what a provider sends. Do not use it to decide whether to accept a delivery: a payment is still a payment after
+//! the provider has added an enum value.
 
 mod error_limit;
 mod invalid;
@@ -21,20 +22,20 @@ pub use self::violation::{MAX_VIOLATIONS, Violation, Violations};
 use crate::catalogue::{Parameter, Provider};
 
 impl Provider {
-    /// Validates JSON against the schema of an event (`paymentCreated`), a model (`Amount`) or an answer
+    /// Validates JSON against the schema of an event (`paymentCreated`), a model (`Amount`) or a response
     /// (`list_webhooks.200`).
     ///
-    /// The schema is prepared at first use and kept.
+    /// The schema is prepared at first use, and reused afterwards.
     ///
-    /// An integer is what JSON Schema takes for one: `25800.0` and `2.58e4` are integers as `25800` is, and
-    /// `100.00000000000000000001` is not. A number that a double cannot hold at all (`1e400`, `1e-400`) is an error, and so
-    /// is a member whose name comes twice in an object, since readers differ in what they make of them. A byte order mark
-    /// is skipped.
+    /// Integers are those of JSON Schema: `25800.0` and `2.58e4` are integers like `25800`, and
+    /// `100.00000000000000000001` is not. A number that is out of the range of a double (`1e400`, `1e-400`) is an
+    /// error, and so is a duplicate member name in an object, because JSON parsers treat these differently. A byte
+    /// order mark is skipped.
     ///
     /// # Errors
     ///
-    /// When there is no schema of that name, when the text is not JSON, or with every violation (at most
-    /// [`MAX_VIOLATIONS`]).
+    /// Returns an error if there is no schema of that name, if the text is not JSON, or if the JSON does not match the
+    /// schema. The last one has every violation, up to [`MAX_VIOLATIONS`].
     ///
     /// ```
     /// # #[cfg(feature = "dealpos")] {
@@ -43,7 +44,7 @@ impl Provider {
     ///
     /// let payment = br#"{"ID": "1", "Amount": "10.10"}"#;
     /// let Err(Invalid::Violations(violations)) = dealpos::PROVIDER.validate("paymentCreated", payment) else {
-    ///     panic!("the amount is text and most members are missing");
+    ///     panic!("the amount is a string and most members are missing");
     /// };
     /// assert!(violations.iter().any(|violation| violation.pointer == "/Amount" && violation.keyword == "type"));
     /// # }
@@ -63,16 +64,30 @@ impl Provider {
                 schema.prepared.get_or_init(|| Box::new(validators))
             }
         };
-        prepared.downcast_ref().ok_or_else(|| Invalid::Schema("something else was made of it".to_owned()))
+        prepared.downcast_ref().ok_or_else(|| Invalid::Schema("it was prepared as another type".to_owned()))
     }
 }
 
 impl Parameter {
-    /// Validates the text of a parameter, without percent-encoding. The schema is prepared at every call.
+    /// Returns a value that the schema of the parameter allows: a listed one, the default, or a made one. `None` if none of
+    /// these is valid.
+    pub fn example(&self) -> Option<String> {
+        self.first_valid(["x", "6217960c-2a2e-4188-9025-af11abf47d5e", "123456", "true"].map(str::to_owned))
+    }
+
+    /// The listed value or the default, or else the first of these values that is valid.
+    pub(crate) fn first_valid(&self, made: impl IntoIterator<Item = String>) -> Option<String> {
+        let schema: Value = serde_json::from_str(self.schema).unwrap_or_default();
+        let listed = schema.pointer("/enum/0").or_else(|| schema.get("default"));
+        let listed = listed.map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
+        listed.into_iter().chain(made).find(|value| self.validate(value).is_ok())
+    }
+
+    /// Validates the value of a parameter, without percent-encoding. The schema is prepared at every call.
     ///
     /// # Errors
     ///
-    /// With every violation; their pointers are empty.
+    /// Returns an error with every violation. The pointers of the violations are empty.
     ///
     /// ```
     /// # #[cfg(feature = "vipps")] {

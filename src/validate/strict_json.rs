@@ -1,7 +1,7 @@
-//! JSON text to a value, where every reader comes to the same one.
+//! Parses JSON text, and refuses text that JSON parsers read differently.
 //!
-//! RFC 8259 leaves open which of two members of one name counts and what becomes of a number that a double cannot hold;
-//! readers differ. Both are errors here. A number that merely has more digits than a double is none.
+//! RFC 8259 does not define the meaning of duplicate member names, or of numbers that are out of the range of a double,
+//! and parsers differ. Both are errors here. A number that only has more digits than a double is not an error.
 
 use std::borrow::Cow;
 use std::cell::Cell;
@@ -16,19 +16,19 @@ use serde_json::{Map, Value};
 
 use crate::json::error::{OUT_OF_RANGE, column, message, without_mark};
 
-/// Whether another crate has switched on `serde_json/arbitrary_precision`. What is valid must not depend on it.
+/// Whether another crate has enabled `serde_json/arbitrary_precision`. The result of validation must not depend on it.
 static ARBITRARY_PRECISION: LazyLock<bool> = LazyLock::new(|| serde_json::from_str::<Value>("1e400").is_ok());
 
-/// A text that is not JSON, and where that shows.
+/// The error for a text that is not JSON, with its position.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message} (line {line}, column {column})")]
 #[non_exhaustive]
 pub struct NotJson {
-    /// Line, counted from 1.
+    /// The line, counted from 1.
     pub line: usize,
-    /// Column in bytes, counted from 1; 0 at the very end of a line. A byte order mark counts three.
+    /// The column in bytes, counted from 1; 0 for the end of a line. A byte order mark counts as three bytes.
     pub column: usize,
-    /// What is wrong. It quotes nothing of the text.
+    /// What is wrong. The message does not quote the text.
     pub message: String,
 }
 
@@ -41,21 +41,21 @@ impl NotJson {
 
 pub(super) struct Parsed {
     pub value: Value,
-    /// How a number is written in the text, by what is in its place in the value.
+    /// The text of numbers as written, by the number that replaces them in the value.
     pub written: HashMap<String, String>,
 }
 
 pub(super) fn parse(json: &[u8]) -> Result<Parsed, NotJson> {
     let text = without_mark(json);
-    let found = Found::default();
-    let tree = Tree { found: &found, names_first: false };
+    let found = FoundNumbers::default();
+    let tree = StrictValue { found: &found, names_first: false };
     let not_json = |error| NotJson::new(json, &error);
     let value = tree.parse(text).map_err(|error| {
         if !error.is_data() {
             return not_json(error);
         }
-        // Once more, for the place of the name; that of the error is behind the member.
-        let found = Tree { names_first: true, ..tree }.parse(text);
+        // A second pass finds the position of the name; the error's own position is after the member.
+        let found = StrictValue { names_first: true, ..tree }.parse(text);
         NotJson { message: DUPLICATE.to_owned(), ..not_json(found.err().unwrap_or(error)) }
     })?;
     let mut written = HashMap::new();
@@ -67,31 +67,31 @@ pub(super) fn parse(json: &[u8]) -> Result<Parsed, NotJson> {
     if !*ARBITRARY_PRECISION && written.is_empty() {
         return Ok(Parsed { value, written });
     }
-    // With that feature, numbers come to the visitor in a form that only serde_json's own understands.
+    // With that feature, the visitor gets numbers in a form that only serde_json itself can read.
     let value = serde_json::from_slice(&text).map_err(not_json)?;
     Ok(Parsed { value, written })
 }
 
-const DUPLICATE: &str = "the name of a member comes twice in its object";
+const DUPLICATE: &str = "the object has two members of this name";
 
 #[derive(Default)]
-struct Found {
-    /// Numbers that were read as doubles, which they may not be equal to.
+struct FoundNumbers {
+    /// Whether numbers were read as doubles, which may differ from the written numbers.
     doubles: Cell<bool>,
-    /// Doubles that are zero, or so near to it that they have fewer digits than others.
+    /// Whether doubles were read that are zero, or so close to zero that they have fewer digits than others.
     tiny: Cell<bool>,
 }
 
-/// Makes the value that serde_json's own visitor makes.
+/// A visitor that returns the same value as serde_json's own.
 #[derive(Clone, Copy)]
-struct Tree<'a> {
-    found: &'a Found,
-    /// Looks for a name before its value is read. That takes time.
+struct StrictValue<'a> {
+    found: &'a FoundNumbers,
+    /// Whether to check for a duplicate name before its value is read, which is slower.
     names_first: bool,
 }
 
-impl Tree<'_> {
-    /// The one thing that can be wrong with the data, and not with the syntax, is a name that comes twice.
+impl StrictValue<'_> {
+    /// The only error of the data, and not of the syntax, is a duplicate name.
     fn parse(self, json: &[u8]) -> serde_json::Result<Value> {
         let mut deserializer = serde_json::Deserializer::from_slice(json);
         let value = deserializer.deserialize_any(self)?;
@@ -100,7 +100,7 @@ impl Tree<'_> {
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Tree<'_> {
+impl<'de> DeserializeSeed<'de> for StrictValue<'_> {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
@@ -108,7 +108,7 @@ impl<'de> DeserializeSeed<'de> for Tree<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Tree<'_> {
+impl<'de> Visitor<'de> for StrictValue<'_> {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -167,17 +167,17 @@ impl<'de> Visitor<'de> for Tree<'_> {
     }
 }
 
-/// Whether the text may have a number of 17 characters or more. One that is shorter has at most 15 digits that count, and
-/// the double that is read for it is written the same, unless it is a tiny one.
+/// Whether the text may have a number of 17 characters or more. A shorter number has at most 15 significant digits, so
+/// its double is equal to it, unless the number is tiny.
 fn may_have_long_numbers(json: &[u8]) -> bool {
     let is_numeric = |byte: &u8| matches!(byte, b'0'..=b'9' | b'.' | b'-' | b'+' | b'e' | b'E');
-    // Wherever 17 bytes are, they contain one of these windows.
+    // Any 17 consecutive bytes contain one of these windows.
     json.windows(9).step_by(8).any(|window| window.iter().all(is_numeric))
 }
 
-/// The text with every number that is not equal to the double which is read for it exchanged for one that is like it: on
-/// the same side of every limit, and an integer where the number is one. Otherwise line and column of the end of the
-/// first number that as a double would be infinite, or zero without being it.
+/// Replaces every number that is not equal to its double by an equivalent one: it is on the same side of every limit,
+/// and an integer if the number is one. If the double of a number would be infinite, or zero although the number is
+/// not, returns the line and column of the end of the first such number.
 fn with_doubles<'a>(json: &'a [u8], written: &mut HashMap<String, String>) -> Result<Cow<'a, [u8]>, (usize, usize)> {
     let (mut in_string, mut escaped, mut start) = (false, false, None);
     let (mut exchanged, mut copied) = (Vec::new(), 0);
@@ -216,7 +216,7 @@ fn with_doubles<'a>(json: &'a [u8], written: &mut HashMap<String, String>) -> Re
 
 struct OutOfRange;
 
-/// A number that is read as a double without loss, in the place of one that is not.
+/// A number that is read as a double without loss, to replace one that is not.
 fn like(number: &str) -> Result<Option<Value>, OutOfRange> {
     let (exact, double) = match (Digits::of(number), number.parse::<f64>()) {
         (Some(exact), Ok(double)) => (exact, double),
@@ -229,7 +229,8 @@ fn like(number: &str) -> Result<Option<Value>, OutOfRange> {
         return Ok(None);
     }
     let order = |text: String| Digits::of(&text).map_or(Ordering::Equal, |other| exact.cmp(&other));
-    // The shortest text of a double counts for its value, as it does for a limit; that of an integer is not exact.
+    // The value of a double is that of its shortest text, as it is for a limit. The shortest text of an integer is not
+    // exact.
     let mut found = order(format!("{double:e}"));
     if found.is_ne() && double.fract() == 0.0 {
         found = order(format!("{double:.0}"));
@@ -252,10 +253,10 @@ fn like(number: &str) -> Result<Option<Value>, OutOfRange> {
     Ok(Some(Value::from(like.copysign(double))))
 }
 
-/// A number as `0.DIGITS` and a power of ten.
+/// A number in the form `0.DIGITS` times a power of ten.
 struct Digits {
     negative: bool,
-    /// Without zeros at either end.
+    /// The digits without zeros at either end.
     digits: String,
     exponent: i64,
 }
@@ -278,7 +279,7 @@ impl Digits {
         i64::try_from(self.digits.len()).is_ok_and(|count| count <= self.exponent)
     }
 
-    /// The integer, where it is one of 64 bits.
+    /// The integer, if the number is an integer of 64 bits.
     fn integer(&self) -> Option<Value> {
         let zeros = u32::try_from(self.exponent - i64::try_from(self.digits.len()).ok()?).ok()?;
         let magnitude = self.digits.parse::<i128>().ok()?.checked_mul(10_i128.checked_pow(zeros)?)?;
@@ -286,7 +287,7 @@ impl Digits {
         i64::try_from(integer).map(Value::from).or_else(|_| u64::try_from(integer).map(Value::from)).ok()
     }
 
-    /// Of magnitudes.
+    /// Compares magnitudes.
     fn cmp(&self, other: &Self) -> Ordering {
         (self.exponent, &self.digits).cmp(&(other.exponent, &other.digits))
     }

@@ -1,4 +1,4 @@
-//! Schemas prepared for strict validation.
+//! Prepares schemas for strict validation.
 
 use std::cell::Cell;
 use std::collections::HashSet;
@@ -13,11 +13,11 @@ use super::invalid::Invalid;
 use super::strict_json::Parsed;
 use super::violation::{MAX_VIOLATIONS, Violation, Violations};
 
-/// A schema, prepared.
+/// A prepared schema.
 pub(super) struct Validators {
-    /// Says fast whether a value is valid.
+    /// Checks fast whether a value is valid.
     whether: Validator,
-    /// Says which errors it has. Most are never needed.
+    /// Finds the errors of a value. It is prepared when it is needed, which for most schemas is never.
     which: OnceLock<Validator<Limited>>,
     schema: Value,
 }
@@ -27,7 +27,7 @@ impl Validators {
         Ok(Self { whether: prepare(jsonschema::options(), &schema)?, which: OnceLock::new(), schema })
     }
 
-    /// `lists` says whether the specification lists a member of that name.
+    /// Validates a value. `lists` returns whether the specification describes a member of that name.
     pub(super) fn check(&self, parsed: &Parsed, lists: impl Fn(&str) -> bool) -> Result<(), Invalid> {
         let value = &parsed.value;
         if self.whether.is_valid(value) {
@@ -40,7 +40,7 @@ impl Validators {
                 self.which.get_or_init(|| which)
             }
         };
-        // One more, to know whether there are more; each may be found by an event's own schema, too.
+        // One more, to find out whether there are more. The schema of an event can find each error twice.
         let wanted = Cell::new(2 * (MAX_VIOLATIONS + 1));
         let errors = which.iter_errors(LimitedValue { value, wanted: &wanted });
         let mut seen = HashSet::new();
@@ -59,22 +59,22 @@ fn prepare<F: Json>(options: Options<F>, schema: &Value) -> Result<Validator<F>,
         .should_validate_formats(true)
         .with_format("uuid", is_uuid)
         .with_format("local-date-time", is_local_date_time)
-        .with_format("http-date", |text: &str| crate::times::http_date(text).is_some())
+        .with_format("http-date", |text: &str| crate::wire::date::http_date(text).is_some())
         .build(schema)
         .map_err(|error| Invalid::Schema(error.to_string()))
 }
 
 type Options<F> = jsonschema::ValidationOptions<'static, std::sync::Arc<dyn jsonschema::Retrieve>, F>;
 
-/// RFC 4122's form with hyphens; draft-07 does not know the format yet.
+/// Whether a text is a UUID in RFC 4122's form with hyphens, a format that draft-07 does not define.
 fn is_uuid(text: &str) -> bool {
     text.len() == 36 && uuid::Uuid::try_parse(text).is_ok()
 }
 
-/// `2020-07-31T10:30:00`, with any number of digits of a second behind a full stop.
+/// Whether a text is like `2020-07-31T10:30:00`, with or without a fraction of a second.
 fn is_local_date_time(text: &str) -> bool {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
-    // jiff reads more of ISO 8601: no seconds, no separators, years of six digits, zones.
+    // jiff accepts more of ISO 8601: no seconds, no separators, years of six digits, zones.
     whole.len() == 19
         && whole.parse::<jiff::civil::DateTime>().is_ok_and(|time| time.to_string() == whole)
         && !fraction.is_empty()

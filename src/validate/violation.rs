@@ -1,4 +1,4 @@
-//! Ways in which JSON does not match a schema, as they are reported.
+//! Violations of a schema, as they are reported.
 
 use std::fmt::{self, Write as _};
 use std::ops::Deref;
@@ -9,15 +9,15 @@ use serde_json::Value;
 use super::strict_json::Parsed;
 use crate::json::pointer;
 
-/// Most violations that are reported of one payload.
+/// The maximum number of violations reported for one payload.
 pub const MAX_VIOLATIONS: usize = 10_000;
 
-/// Longest part of a value in [`Violation::message_with_value`], in bytes.
+/// The maximum length in bytes of the value in [`Violation::message_with_value`].
 const MAX_VALUE: usize = 1_000;
 
-/// Every way in which JSON does not match a schema, in the order in which the validator finds them; never empty.
+/// The violations of a schema, in the order in which the validator finds them; never empty.
 ///
-/// A slice of [`Violation`]s, and an iterator by value.
+/// The type dereferences to a slice of [`Violation`]s, and is an iterator by value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violations {
     found: Vec<Violation>,
@@ -29,7 +29,7 @@ impl Violations {
         Self { found, truncated }
     }
 
-    /// Whether there are more than these [`MAX_VIOLATIONS`].
+    /// Returns whether there are more violations than these [`MAX_VIOLATIONS`].
     pub fn is_truncated(&self) -> bool {
         self.truncated
     }
@@ -73,18 +73,18 @@ impl fmt::Display for Violations {
     }
 }
 
-/// One way in which JSON does not match a schema.
+/// A violation of a schema: one way in which JSON does not match it.
 ///
-/// Neither `Display` nor `Debug` shows a value. They show the pointer with `*` for the names of members that the provider's
-/// specification does not list: such a name may be a customer's data.
+/// Neither `Display` nor `Debug` shows a value. In the pointer, they show `*` for the names of members that the
+/// provider's specification does not describe: such a name may be a customer's data.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Violation {
-    /// JSON pointer of the value at fault; empty for the root. With every name, to find the value by.
+    /// The JSON pointer to the invalid value, with every name; empty for the root.
     pub pointer: String,
-    /// The keyword of the schema that the value violates, such as `required` or `format`.
+    /// The schema keyword that the value violates, such as `required` or `format`.
     pub keyword: String,
-    /// What is wrong, without the value: it is a customer's data.
+    /// What is wrong. The message does not contain the value, which may be a customer's data.
     pub message: String,
     message_with_value: String,
     shown_pointer: String,
@@ -105,13 +105,13 @@ impl Violation {
         }
     }
 
-    /// What is wrong, with the value; of a long one with its beginning.
+    /// Returns the message with the value, or with the beginning of a long value.
     pub fn message_with_value(&self) -> &str {
         &self.message_with_value
     }
 }
 
-/// The value's JSON, cut off where it is long.
+/// The value's JSON, truncated if it is long.
 fn bounded(value: &impl fmt::Display) -> String {
     struct Bounded(String);
     impl fmt::Write for Bounded {

@@ -1,12 +1,14 @@
-//! Names of headers: of credentials, of calls and of deliveries.
+//! Lints the names of headers: of credentials, operations and deliveries.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::{At, Linter, Scope, is_token, names, operation};
+use super::super::names;
+use super::linter::{At, Linter, Scope, is_token};
+use super::operation;
 
 /// OpenAPI ignores parameters of these names.
 const OF_OPENAPI: [&str; 3] = ["accept", "authorization", "content-type"];
-/// HTTP itself sets these.
+/// HTTP implementations set these headers.
 const OF_HTTP: [&str; 7] = ["connection", "content-length", "host", "te", "trailer", "transfer-encoding", "upgrade"];
 
 impl<'a> Linter<'a> {
@@ -16,7 +18,7 @@ impl<'a> Linter<'a> {
         }
         let lower = name.to_ascii_lowercase();
         if OF_HTTP.contains(&lower.as_str()) {
-            self.report(at, format!("HTTP itself sets the header `{name}`"), "leave it out");
+            self.report(at, format!("HTTP implementations set the header `{name}`"), "leave it out");
         }
         let is_credential = at.node.get("type").is_some();
         if OF_OPENAPI.contains(&lower.as_str()) && !(is_credential && lower == "authorization") {
@@ -25,7 +27,7 @@ impl<'a> Linter<'a> {
         }
     }
 
-    /// Headers that two parts of the document speak of.
+    /// Checks headers that are described in more than one place.
     pub(super) fn headers(&mut self, root: &At<'a>) {
         let calls: Vec<At<'a>> =
             operation::all_parameters(self, root).into_iter().filter(|at| at.str("in") == Some("header")).collect();
@@ -46,24 +48,22 @@ impl<'a> Linter<'a> {
         }
     }
 
-    /// A client takes a header once, so every call must mean the same by it.
+    /// A client takes the value of a header once, so the header must have the same meaning in every operation.
     fn client_headers(&mut self, calls: &[At<'a>]) {
         let named = |at: &At<'a>| at.str("name").map(str::to_ascii_lowercase);
         let constant = |at: &At<'a>| at.node.get("x-client-header").and_then(|node| node.as_bool()) == Some(true);
         let schema = |at: &At<'a>| at.node.get("schema").map(|schema| schema.to_json_text());
-        for (index, at) in calls.iter().enumerate() {
-            let other = calls.iter().take(index).find(|other| named(other) == named(at));
-            if let Some(other) = other
-                && (constant(at) || constant(other))
-                && (constant(at) != constant(other) || schema(at) != schema(other))
-            {
-                let message = format!("this header of a client is described otherwise at {}", other.place);
+        let mut first: BTreeMap<Option<String>, &At<'a>> = BTreeMap::new();
+        for at in calls {
+            let other = *first.entry(named(at)).or_insert(at);
+            if (constant(at) || constant(other)) && (constant(at) != constant(other) || schema(at) != schema(other)) {
+                let message = format!("this client header is described differently at {}", other.place);
                 self.report(at, message, "describe it once, under components.parameters");
             }
         }
     }
 
-    /// Parameters that say a second time what the credential's header is.
+    /// Checks for parameters that repeat the credential's header.
     fn besides_key(&mut self, holder: &At<'a>, parameters: &[At<'a>]) {
         for name in self.api_keys(holder).iter().filter_map(|key| key.str("name")) {
             let is_key = |at: &&At<'a>| at.str("name").is_some_and(|other| other.eq_ignore_ascii_case(name));
@@ -74,7 +74,7 @@ impl<'a> Linter<'a> {
         }
     }
 
-    /// The API keys that `security` of the root or of a delivery asks for.
+    /// The API keys in `security` of the root or of a delivery.
     fn api_keys(&self, holder: &At<'a>) -> Vec<At<'a>> {
         let requirements = holder.get("security").map(|security| security.items()).unwrap_or_default();
         let schemes = requirements.iter().flat_map(At::entries);
@@ -82,7 +82,7 @@ impl<'a> Linter<'a> {
         schemes.filter(|at| at.str("type") == Some("apiKey")).collect()
     }
 
-    /// The parameters of an operation, a path or a delivery, `$ref`s followed where they lead somewhere.
+    /// The parameters of an operation, a path or a delivery. Valid `$ref`s are followed.
     pub(super) fn followed(&self, holder: &At<'a>) -> Vec<At<'a>> {
         let items = holder.get("parameters").map(|at| at.items()).unwrap_or_default();
         let follow = |at: At<'a>| match at.str("$ref") {

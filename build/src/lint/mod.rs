@@ -1,39 +1,35 @@
-//! Second step: everything in a spec that progenitor or typify would panic on or get silently wrong, and everything that
-//! the other steps do not understand, as findings that say what to write instead.
+//! Second step: reports everything in a document that the other steps do not support, or for which progenitor or typify
+//! would panic or generate wrong code. Each finding says what to write instead.
 //!
-//! The other steps rely on it: what passes here they need not check again.
+//! The other steps rely on these checks and do not repeat them.
 
+mod body;
 mod event;
+mod fidelity;
+mod handshake;
 mod header;
+mod linter;
 mod operation;
 mod redelivery;
 mod registration;
 mod schema;
 mod signature;
+mod signed;
 mod text;
+mod token;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub use super::load::Finding;
-use super::load::{Document, Key, Node, join};
+use self::linter::{At, Level, Linter, Scope, suggestion, template_names};
+use super::load::{Document, Finding, Node};
 use super::names;
+use super::spec::DEFAULT_SERVER;
 
-/// All findings in a document, in the order of its lines.
+/// Returns all findings in a document, in the order of the lines.
 pub fn lint(document: &Document) -> Vec<Finding> {
-    let root = At { node: &document.root, line: 1, column: 1, place: String::new() };
-    let mut linter = Linter { file: &document.file, root, findings: Vec::new() };
+    let mut linter = Linter::new(&document.file, &document.root);
     linter.document();
-    let mut findings = linter.findings;
-    let mut seen = BTreeSet::new();
-    findings.retain(|finding| seen.insert(finding.to_string()));
-    findings.sort_by_key(|finding| (finding.line, finding.column));
-    findings
-}
-
-/// The keywords that the pipeline understands in one kind of mapping.
-struct Level {
-    name: &'static str,
-    keys: &'static [&'static str],
+    linter.findings.sorted()
 }
 
 const ROOT: Level = Level {
@@ -41,10 +37,13 @@ const ROOT: Level = Level {
     keys: &[
         "openapi",
         "info",
+        "x-omitted",
+        "x-differences",
         "servers",
         "x-event-name",
         "x-signature",
         "x-registration",
+        "x-handshake",
         "x-redelivery",
         "security",
         "paths",
@@ -58,11 +57,13 @@ const SERVER: Level = Level { name: "in a server", keys: &["url", "description",
 const VARIABLE: Level = Level { name: "in a server variable", keys: &["default", "description", "enum"] };
 const COMPONENTS: Level =
     Level { name: "in components", keys: &["schemas", "parameters", "responses", "securitySchemes"] };
-const HTTP_SCHEME: Level =
-    Level { name: "in a security scheme", keys: &["type", "scheme", "bearerFormat", "description"] };
-const KEY_SCHEME: Level = Level { name: "in a security scheme", keys: &["type", "in", "name", "description"] };
+const BEARER_SCHEME: Level =
+    Level { name: "in a security scheme", keys: &["type", "scheme", "bearerFormat", "description", "x-token"] };
+const BASIC_SCHEME: Level = Level { name: "in a security scheme", keys: &["type", "scheme", "description"] };
+const KEY_SCHEME: Level =
+    Level { name: "in a security scheme", keys: &["type", "in", "name", "description", "x-token"] };
 
-/// What the generated code takes from the prelude.
+/// The names from the prelude that the generated code uses.
 const PRELUDE: [&str; 24] = [
     "AsRef",
     "Box",
@@ -90,106 +91,6 @@ const PRELUDE: [&str; 24] = [
     "Vec",
 ];
 
-const DELIVERED: &str = "write `post`, the method of all deliveries";
-
-/// What to write instead of keywords that OpenAPI has and the pipeline does not.
-const INSTEAD: &[(&str, &str)] = &[
-    ("additionalItems", "write one schema for all items"),
-    ("callbacks", "describe deliveries under `x-webhooks`"),
-    ("const", "write `enum` with one value"),
-    ("discriminator", "give each delivery a schema of its own and distinguish the events with `x-event-when`"),
-    ("encoding", "leave it out: form fields are sent as plain text"),
-    ("example", "write `examples` at a media type, each with `x-origin`, or say it in the description"),
-    ("examples", "write `examples` at a media type, each with `x-origin`, or say it in the description"),
-    ("explode", "leave it out: parameters are single values"),
-    ("externalDocs", "list the document under `info.x-sources`"),
-    ("externalValue", "write the example under `value`"),
-    ("delete", DELIVERED),
-    ("get", DELIVERED),
-    ("headers", "say it in the description of the response"),
-    ("nullable", schema::IN_FULL),
-    ("not", "describe what is allowed, with `enum` or `pattern`"),
-    ("oneOf", "write one schema with optional members that covers all alternatives"),
-    ("patch", DELIVERED),
-    ("patternProperties", "write `additionalProperties`"),
-    ("put", DELIVERED),
-    ("readOnly", "write one schema for requests and one for answers"),
-    ("security", "write it once, at the root"),
-    ("style", "leave it out: parameters are single values"),
-    ("tags", "leave it out: operations are not grouped"),
-    ("title", "write a `description` (a schema's name is its key under `components.schemas`)"),
-    ("webhooks", "write `x-webhooks`, its name in OpenAPI 3.0"),
-    ("writeOnly", "write one schema for requests and one for answers"),
-];
-
-/// A node, and what a finding about it says: where its key stands and how one gets there.
-#[derive(Clone)]
-struct At<'a> {
-    node: &'a Node,
-    line: usize,
-    column: usize,
-    place: String,
-}
-
-impl<'a> At<'a> {
-    fn get(&self, key: &str) -> Option<At<'a>> {
-        self.node.entry(key).map(|(key, node)| self.member(key, node))
-    }
-
-    fn str(&self, key: &str) -> Option<&'a str> {
-        self.node.get(key).and_then(Node::as_str)
-    }
-
-    /// The members of the mapping under a key; none if there is no such mapping.
-    fn members(&self, key: &str) -> Vec<(&'a str, At<'a>)> {
-        self.get(key).map(|at| at.entries()).unwrap_or_default()
-    }
-
-    fn entries(&self) -> Vec<(&'a str, At<'a>)> {
-        self.node.entries().iter().map(|(key, node)| (key.text.as_str(), self.member(key, node))).collect()
-    }
-
-    fn items(&self) -> Vec<At<'a>> {
-        let item = |(index, node): (usize, &'a Node)| At {
-            node,
-            line: node.line,
-            column: node.column,
-            place: join(&self.place, &format!("[{index}]")),
-        };
-        self.node.items().iter().enumerate().map(item).collect()
-    }
-
-    fn member(&self, key: &'a Key, node: &'a Node) -> At<'a> {
-        At { node, line: key.line, column: key.column, place: join(&self.place, &key.text) }
-    }
-}
-
-/// Identifiers of one Rust scope.
-struct Scope {
-    what: &'static str,
-    help: &'static str,
-    /// Who has an identifier, in words.
-    taken: BTreeMap<String, String>,
-}
-
-impl Scope {
-    fn new(what: &'static str, help: &'static str) -> Self {
-        Scope { what, help, taken: BTreeMap::new() }
-    }
-
-    /// With an identifier that the generated code uses for itself.
-    fn reserving(mut self, identifier: &str, owner: &str) -> Self {
-        self.taken.insert(identifier.to_owned(), owner.to_owned());
-        self
-    }
-}
-
-struct Linter<'a> {
-    file: &'a str,
-    root: At<'a>,
-    findings: Vec<Finding>,
-}
-
 impl<'a> Linter<'a> {
     fn document(&mut self) {
         let root = self.root.clone();
@@ -198,6 +99,7 @@ impl<'a> Linter<'a> {
         }
         self.version(&root);
         self.info(&root);
+        self.fidelity(&root);
         self.servers(&root);
         self.security(&root);
         self.paths(&root);
@@ -210,13 +112,14 @@ impl<'a> Linter<'a> {
     }
 
     fn version(&mut self, root: &At<'a>) {
-        let help = "write `openapi: 3.0.3`";
+        let help = "write `openapi: 3.0.3`, or `openapi: 3.1.0` if the document is written so";
         match root.get("openapi") {
             None => self.report(root, "`openapi` is missing", help),
             Some(at) => {
-                let patch = at.node.as_str().and_then(|version| version.strip_prefix("3.0."));
+                let version = at.node.as_str();
+                let patch = version.and_then(|version| version.strip_prefix("3.0.").or(version.strip_prefix("3.1.")));
                 if !patch.is_some_and(|patch| !patch.is_empty() && patch.chars().all(|c| c.is_ascii_digit())) {
-                    self.report(&at, "this is not a version 3.0.x of OpenAPI, the only one progenitor reads", help);
+                    self.report(&at, "this is neither version 3.0.x nor version 3.1.x of OpenAPI", help);
                 }
             }
         }
@@ -224,7 +127,7 @@ impl<'a> Linter<'a> {
 
     fn info(&mut self, root: &At<'a>) {
         let Some(info) = root.get("info") else {
-            return self.report(root, "`info` is missing", "write it with title, version, description and x-sources");
+            return self.report(root, "`info` is missing", "write it with title, version and description");
         };
         if !self.level(&info, &INFO) {
             return;
@@ -255,11 +158,11 @@ impl<'a> Linter<'a> {
                 }
             }
             Some(at) => self.report(&at, "no source is listed", "list the documents this spec was written from"),
-            None => self.report(&info, "`x-sources` is missing", "list the documents this spec was written from"),
+            None => {}
         }
     }
 
-    /// Which state of a document was read.
+    /// Checks the date of a source.
     fn source_date(&mut self, source: &At<'a>) {
         let help = "write the document's own `date: '2023-07-19'` (or month, or year), or `read: '2026-11-21'`, the day \
                     on which it was read, where it has none";
@@ -284,25 +187,64 @@ impl<'a> Linter<'a> {
             Some(at) => return self.report(&at, "no server is listed", help),
             None => return self.report(root, "`servers` is missing", help),
         };
+        let has_operations = !root.members("paths").is_empty();
+        self.server_list(&servers, has_operations, true);
+        let is_default = |(index, server): (usize, &At<'a>)| match server.get("x-name") {
+            Some(name) => name.node.as_str() == Some(DEFAULT_SERVER),
+            None => index == 0,
+        };
+        if has_operations && !servers.items().iter().enumerate().any(is_default) {
+            let help = "write `x-name: production` at the server that the commands call by default";
+            self.report(&servers, "no server is named `production`", help);
+        }
+    }
+
+    fn server_list(&mut self, servers: &At<'a>, has_operations: bool, of_document: bool) {
         let mut scope = Scope::new("server", "rename one of the two");
         for taken in ["provider", "operations", "events", "schemas", "bundle"] {
             scope = scope.reserving(taken, "a static of every provider");
         }
-        let has_operations = !root.members("paths").is_empty();
-        for server in servers.items() {
+        for (index, server) in servers.items().into_iter().enumerate() {
             if !self.level(&server, &SERVER) {
                 continue;
             }
             self.description(&server, "say what the server is for");
-            if let Some(name) = self.required_text(&server, "x-name", "name it, such as `x-name: production`") {
-                self.claim(
-                    &mut scope,
-                    &server.get("x-name").unwrap_or_else(|| server.clone()),
-                    name,
-                    names::snake(name),
-                );
+            let name = match server.get("x-name") {
+                None if of_document && index == 0 => Some(DEFAULT_SERVER),
+                Some(_) | None => self.required_text(&server, "x-name", "name it, such as `x-name: test`"),
+            };
+            if let Some(name) = name {
+                let at = server.get("x-name").unwrap_or_else(|| server.clone());
+                self.claim(&mut scope, &at, name, names::snake(name));
             }
             self.server_url(&server, has_operations);
+        }
+    }
+
+    /// Checks the servers of a path or an operation. Each belongs to the server of the document with the same name.
+    fn own_servers(&mut self, holder: &At<'a>) {
+        let Some(servers) = holder.get("servers") else { return };
+        if servers.node.items().is_empty() {
+            return self.report(&servers, "no server is listed", "list them as at the root, or leave `servers` out");
+        }
+        self.server_list(&servers, true, false);
+        let of_document = self.root.get("servers").map(|servers| servers.items()).unwrap_or_default();
+        let name = |(index, server): (usize, &At<'a>)| {
+            server.str("x-name").or((index == 0 && server.get("x-name").is_none()).then_some(DEFAULT_SERVER))
+        };
+        let known: Vec<&str> = of_document.iter().enumerate().filter_map(name).collect();
+        for server in servers.items() {
+            if let (Some(name), Some(at)) = (server.str("x-name"), server.get("x-name"))
+                && !known.contains(&name)
+            {
+                let help = suggestion(name, &known, "name the server of the root that it belongs to");
+                self.report(&at, format!("the root does not have a server `{name}`"), help);
+            }
+        }
+        let help = "write the addresses without variables, here and at the root";
+        for server in of_document.iter().chain(&servers.items()).filter_map(|server| server.get("variables")) {
+            let message = "servers with variables are not supported if an operation has its own servers";
+            self.report(&server, message, help);
         }
     }
 
@@ -316,10 +258,14 @@ impl<'a> Linter<'a> {
             self.report(&at, "the server's address is not absolute", "begin it with https://");
         }
         if has_operations && url.starts_with("http://") {
-            self.report(&at, "clients send no token over http://", "begin it with https://");
+            self.report(&at, "clients do not send tokens over http://", "begin it with https://");
         }
         if has_operations && url.ends_with('/') {
-            self.report(&at, "with the slash at the end, the URL of each operation has two", "leave it out");
+            self.report(
+                &at,
+                "the address ends with a slash, so the URL of each operation would have two",
+                "remove the slash",
+            );
         }
         let Some(used) = template_names(url) else {
             return self.report(&at, "the braces in the address do not match", "write each variable as `{name}`");
@@ -345,7 +291,7 @@ impl<'a> Linter<'a> {
                 if let Some(values) = variable.get("enum") {
                     let texts: Vec<&str> = values.node.items().iter().filter_map(Node::as_str).collect();
                     if texts.is_empty() || texts.len() < values.node.items().len() {
-                        self.report(&values, "this is not a list of texts", "write `[eu, us]`, or leave it out");
+                        self.report(&values, "this is not a list of strings", "write `[eu, us]`, or leave it out");
                     } else if default.is_some_and(|default| !texts.contains(&default)) {
                         self.report(
                             &values,
@@ -358,29 +304,97 @@ impl<'a> Linter<'a> {
         }
     }
 
-    /// The requirement at the root, which the client's credentials are made from.
+    /// Checks the requirement at the root, from which the client's credentials are generated.
     fn security(&mut self, root: &At<'a>) {
         let has_operations = !root.members("paths").is_empty();
         let Some(security) = root.get("security") else {
             if has_operations {
                 let help = "write `security: [{NAME: []}]` with a name from components.securitySchemes";
-                self.report(root, "`security` is missing, so the client has no credentials", help);
+                self.report(root, "`security` is missing, so the client does not have credentials", help);
             }
             return;
         };
         self.requirements(&security);
         if !has_operations {
-            let help = "write it at the deliveries that it is for";
-            self.report(&security, "there are no operations that ask for a credential", help);
+            let help = "write `security` at the deliveries that it is for";
+            self.report(&security, "there are no operations that need a credential", help);
         }
         if has_operations && security.items().iter().any(|requirement| requirement.node.entries().is_empty()) {
             let help = "name the security scheme that the client is to use";
-            self.report(&security, "calls without credentials are not understood", help);
+            self.report(&security, "operations without credentials are not supported", help);
         }
         if has_operations && security.node.items().len() > 1 {
             let help = "keep the one that the client is to use, and name the others in a comment";
-            self.report(&security, "alternative credentials are not understood", help);
+            self.report(&security, "alternative credentials are not supported", help);
         }
+        self.never_basic(&security);
+    }
+
+    /// The scheme Basic is for the operations that `x-token` is about, not for clients and deliveries.
+    fn never_basic(&mut self, security: &At<'a>) {
+        for (name, at) in security.items().iter().flat_map(At::entries) {
+            if self.is_basic(name) {
+                let help = "name a scheme with a token or an API key";
+                self.report(&at, "the scheme Basic is supported only at operations", help);
+            }
+        }
+    }
+
+    fn is_basic(&self, scheme: &str) -> bool {
+        let scheme = self.target(&format!("#/components/securitySchemes/{scheme}"));
+        scheme.and_then(|at| at.str("scheme")).is_some_and(|scheme| scheme.eq_ignore_ascii_case("basic"))
+    }
+
+    /// The scheme of the first requirement.
+    fn scheme(&self, security: Option<At<'a>>) -> Option<&'a str> {
+        security?.items().first()?.entries().first().map(|(name, _)| *name)
+    }
+
+    /// Checks the requirement of an operation: none, that of the root, or the scheme Basic.
+    fn own_security(&mut self, operation: &At<'a>) {
+        let Some(security) = operation.get("security") else { return };
+        let requirements = security.items();
+        if security.node.kind() == "a list" && requirements.is_empty() {
+            return;
+        }
+        self.requirements(&security);
+        if requirements.len() > 1 {
+            let help = "keep the one that the client is to use, and name the others in a comment";
+            self.report(&security, "alternative credentials are not supported", help);
+        }
+        if requirements.iter().any(|requirement| requirement.node.entries().is_empty()) {
+            let help = "write `security: []` if the operation does not require credentials";
+            self.report(&security, "optional credentials are not supported", help);
+        }
+        let of_root = self.scheme(self.root.get("security"));
+        for (name, at) in requirements.iter().flat_map(At::entries) {
+            let is_known = self.target(&format!("#/components/securitySchemes/{name}")).is_some();
+            if self.is_basic(name) {
+                if self.token_scheme().is_none() {
+                    let help = "write `x-token` at the scheme that `security` of the root names";
+                    self.report(
+                        &at,
+                        "the scheme Basic requires `x-token`, which lists the credentials of a client",
+                        help,
+                    );
+                }
+            } else if is_known && Some(name) != of_root {
+                let help = "write the scheme of the root, one with `scheme: basic`, or `security: []`";
+                self.report(&at, "clients do not have a credential for this scheme", help);
+            }
+        }
+    }
+
+    /// The scheme that the client's credentials are made from, and its `x-token`.
+    fn token_scheme(&self) -> Option<(&'a str, At<'a>)> {
+        let name = self.scheme(self.root.get("security"))?;
+        Some((name, self.target(&format!("#/components/securitySchemes/{name}"))?.get("x-token")?))
+    }
+
+    /// The ways to request a token.
+    fn grants(&self) -> Vec<At<'a>> {
+        let Some((_, token)) = self.token_scheme() else { return Vec::new() };
+        if token.node.items().is_empty() { vec![token] } else { token.items() }
     }
 
     fn requirements(&mut self, security: &At<'a>) {
@@ -394,7 +408,7 @@ impl<'a> Linter<'a> {
             }
             if requirement.entries().len() > 1 {
                 let help = "keep the one that the client is to use, and send the other as a header parameter";
-                self.report(&requirement, "several credentials at once are not understood", help);
+                self.report(&requirement, "several credentials at once are not supported", help);
             }
             for (name, scopes) in requirement.entries() {
                 if !known.contains(&name) {
@@ -406,7 +420,7 @@ impl<'a> Linter<'a> {
                     );
                 }
                 if scopes.node.kind() != "a list" || !scopes.node.items().is_empty() {
-                    self.report(&scopes, "scopes are not understood", format!("write `{name}: []`"));
+                    self.report(&scopes, "scopes are not supported", format!("write `{name}: []`"));
                 }
             }
         }
@@ -443,7 +457,7 @@ impl<'a> Linter<'a> {
                             let message = format!("`{name}` is the name of an event as well");
                             self.report(&at, message, format!("rename the schema, for instance to `{name}Payload`"));
                         }
-                        self.schema(&at, schema::Role::Named);
+                        self.schema(&at, schema::SchemaUse::Named);
                     }
                     "parameters" => self.parameter(&at),
                     "responses" => self.response(&at),
@@ -458,14 +472,15 @@ impl<'a> Linter<'a> {
     fn security_scheme(&mut self, at: &At<'a>) {
         let level = match at.str("type") {
             Some("http") => {
-                if !at.str("scheme").is_some_and(|scheme| scheme.eq_ignore_ascii_case("bearer")) {
-                    self.report(at, "of the HTTP schemes only bearer is understood", "write `scheme: bearer`");
+                let scheme = at.str("scheme").unwrap_or_default().to_ascii_lowercase();
+                if !["bearer", "basic"].contains(&scheme.as_str()) {
+                    self.report(at, "the only supported HTTP schemes are bearer and basic", "write `scheme: bearer`");
                 }
-                &HTTP_SCHEME
+                if scheme == "basic" { &BASIC_SCHEME } else { &BEARER_SCHEME }
             }
             Some("apiKey") => {
                 if at.str("in") != Some("header") {
-                    self.report(at, "API keys are understood in headers only", "write `in: header`");
+                    self.report(at, "API keys are only supported in headers", "write `in: header`");
                 }
                 if let Some(name) = self.required_text(at, "name", "write the name of the header") {
                     self.header_name(at, name);
@@ -475,19 +490,24 @@ impl<'a> Linter<'a> {
             Some(_) | None => {
                 let help = "write `type: http` with `scheme: bearer` (for OAuth and OpenID as well: the client is given \
                             the token), or `type: apiKey` with `in: header`";
-                return self.report(at, "the type of security scheme is missing or not understood", help);
+                return self.report(at, "the type of security scheme is missing or not supported", help);
             }
         };
         self.level(at, level);
         self.description(at, "say what the token is and where it comes from");
+        self.token(at);
     }
 
-    /// What a client is given once beside its token: the constant headers.
+    /// Checks the constant headers, which a client takes beside its token.
     fn credentials(&mut self, root: &At<'a>) {
         let mut scope = Scope::new("credential", "give one of the two at each call (no `x-client-header`)")
             .reserving("token", "the token of the security scheme")
             .reserving("new", "the constructor")
+            .reserving("from_client", "the constructor")
             .reserving("connect", "a method of every client's credentials");
+        for name in self.grants().iter().filter_map(|grant| names::snake(grant.str("name")?)) {
+            scope = scope.reserving(&format!("from_client_{name}"), "the constructor");
+        }
         let mut seen = BTreeSet::new();
         for parameter in operation::all_parameters(self, root) {
             let constant = parameter.node.get("x-client-header").and_then(Node::as_bool) == Some(true);
@@ -497,9 +517,16 @@ impl<'a> Linter<'a> {
                 self.claim(&mut scope, &parameter, name, names::snake(name));
             }
         }
+        // Several grants may have a credential in common.
+        let mut seen = BTreeSet::new();
+        for (name, at) in self.grants().iter().flat_map(|grant| grant.members("credentials")) {
+            if seen.insert(name) {
+                self.claim(&mut scope, &at, name, names::snake(name));
+            }
+        }
     }
 
-    /// Names of bodies and schemas, by which examples and strict validation find them.
+    /// Checks the names of bodies and schemas, by which examples and strict validation find them.
     fn bodies(&mut self, root: &At<'a>) {
         let mut taken: BTreeMap<String, String> = BTreeMap::new();
         for name in self.component_names("schemas") {
@@ -513,7 +540,7 @@ impl<'a> Linter<'a> {
             let is_operation = at.place.starts_with("paths.");
             for (body, at) in [(name.to_owned(), at.clone())].into_iter().chain(answers) {
                 match taken.get(&body) {
-                    // Two operations, or an event and a schema, are reported with their reason elsewhere.
+                    // Conflicts of two operations, or of an event and a schema, are reported elsewhere.
                     Some(other) if body == name && is_operation == other.starts_with("paths.") => break,
                     Some(other) => {
                         let message = format!("`{body}` is the name of this body and of {other}");
@@ -525,7 +552,7 @@ impl<'a> Linter<'a> {
         }
     }
 
-    /// Components that nothing leads to from an operation, an event or the security requirement.
+    /// Checks for components that no operation, event or security requirement uses.
     fn unused(&mut self, root: &At<'a>) {
         let mut used = BTreeSet::new();
         let mut pending = Vec::new();
@@ -547,6 +574,9 @@ impl<'a> Linter<'a> {
                 event.get("post").and_then(|post| post.get("security")).map(|at| at.items()).unwrap_or_default(),
             );
         }
+        for (_, operation) in self.operations() {
+            requirements.extend(operation.get("security").map(|at| at.items()).unwrap_or_default());
+        }
         let schemes: BTreeSet<&str> = requirements.iter().flat_map(At::entries).map(|(name, _)| name).collect();
         for (kind, group) in root.members("components") {
             for (name, at) in group.entries() {
@@ -560,156 +590,9 @@ impl<'a> Linter<'a> {
             }
         }
     }
-
-    fn component_names(&self, kind: &str) -> Vec<&'a str> {
-        let group = self.root.node.get_path(&["components", kind]);
-        group.map(|group| group.entries().iter().map(|(key, _)| key.text.as_str()).collect()).unwrap_or_default()
-    }
-
-    /// What a `$ref` means; `None` where it leads nowhere.
-    fn target(&self, reference: &str) -> Option<At<'a>> {
-        let (kind, name) = reference.strip_prefix("#/components/")?.split_once('/')?;
-        self.root.get("components")?.get(kind)?.get(name)
-    }
-
-    /// A component of this kind by `$ref`, or the node itself where it has none. Reports what is wrong with the `$ref`.
-    fn follow(&mut self, at: &At<'a>, kind: &str) -> Option<At<'a>> {
-        let Some(reference) = at.get("$ref") else {
-            return Some(at.clone());
-        };
-        for (key, sibling) in at.entries().iter().filter(|(key, _)| *key != "$ref") {
-            let help = match kind {
-                "schemas" if *key == "nullable" => schema::IN_FULL,
-                "schemas" => "write `allOf` with the `$ref` as its one element, and the keyword beside `allOf`",
-                _ => "move it into the component, or write the whole of it here",
-            };
-            self.report(sibling, format!("`{key}` beside `$ref` has no effect"), help);
-        }
-        let form = format!("write `$ref: '#/components/{kind}/NAME'`");
-        let Some(text) = reference.node.as_str() else {
-            self.report(&reference, format!("the `$ref` is {}, not a string", reference.node.kind()), form);
-            return None;
-        };
-        if !text.starts_with('#') {
-            let help = format!("copy what is needed to components.{kind} of this file");
-            self.report(&reference, format!("`{text}` is in another document"), help);
-            return None;
-        }
-        let Some(name) = text.strip_prefix("#/components/").and_then(|rest| rest.strip_prefix(kind)?.strip_prefix('/'))
-        else {
-            self.report(&reference, format!("`{text}` is not among components.{kind}"), form);
-            return None;
-        };
-        let target = self.target(text);
-        if target.is_none() {
-            let help = suggestion(name, &self.component_names(kind), &format!("describe it in components.{kind}"));
-            self.report(&reference, format!("there is no `{name}` in components.{kind}"), help);
-        }
-        target
-    }
-
-    /// Checks that the node is a mapping of keywords of this level.
-    fn level(&mut self, at: &At<'a>, level: &Level) -> bool {
-        if !self.mapping(at) {
-            return false;
-        }
-        for (key, member) in at.entries() {
-            if !level.keys.contains(&key) {
-                // An extension has none of OpenAPI's keywords.
-                let instead = INSTEAD.iter().find(|(keyword, _)| *keyword == key && !level.name.contains("x-"));
-                let help = match (instead, level.keys) {
-                    (Some((_, instead)), _) => (*instead).to_owned(),
-                    (None, [only]) => suggestion(key, level.keys, &format!("leave it out (only {only} is understood)")),
-                    (None, keys) => {
-                        suggestion(key, keys, &format!("leave it out (understood are {})", keys.join(", ")))
-                    }
-                };
-                self.report(&member, format!("`{key}` is not understood {}", level.name), help);
-            }
-        }
-        true
-    }
-
-    fn mapping(&mut self, at: &At<'a>) -> bool {
-        let is_mapping = at.node.kind() == "a mapping";
-        if !is_mapping {
-            self.report(at, format!("here is {} instead of a mapping", at.node.kind()), "write `key: value` entries");
-        }
-        is_mapping
-    }
-
-    /// The text of a member that must be there.
-    fn required_text(&mut self, at: &At<'a>, key: &str, help: &str) -> Option<&'a str> {
-        let Some(member) = at.get(key) else {
-            self.report(at, format!("`{key}` is missing"), help);
-            return None;
-        };
-        match member.node.as_str() {
-            Some(text) if !text.trim().is_empty() => return Some(text),
-            Some(_) => self.report(&member, format!("`{key}` is empty"), help),
-            None => self.report(&member, format!("`{key}` is {}, not a string", member.node.kind()), help),
-        }
-        None
-    }
-
-    /// A description that must be there.
-    fn description(&mut self, at: &At<'a>, help: &str) {
-        if self.required_text(at, "description", help).is_some() {
-            self.documentation(at, "description");
-        }
-    }
-
-    /// A text that becomes rustdoc, where it is there.
-    fn documentation(&mut self, at: &At<'a>, key: &str) {
-        let Some(member) = at.get(key) else { return };
-        match member.node.as_str() {
-            Some(text) => {
-                text::faults(text).into_iter().for_each(|(message, help)| self.report(&member, message, help))
-            }
-            None => {
-                self.report(&member, format!("`{key}` is {}, not a string", member.node.kind()), "put it in quotes")
-            }
-        }
-    }
-
-    fn boolean(&mut self, at: &At<'a>, key: &str) -> Option<bool> {
-        let member = at.get(key)?;
-        let value = member.node.as_bool();
-        if value.is_none() {
-            self.report(&member, format!("`{key}` is {}, not a boolean", member.node.kind()), "write true or false");
-        }
-        value
-    }
-
-    /// Takes an identifier in a scope.
-    fn claim(&mut self, scope: &mut Scope, at: &At<'a>, name: &str, identifier: Option<String>) {
-        let Some(identifier) = identifier else {
-            let message = format!("the {} `{name}` has no letter or digit to make a Rust name from", scope.what);
-            return self.report(at, message, scope.help);
-        };
-        if let Some(other) = scope.taken.get(&identifier) {
-            if *other == format!("`{name}`") {
-                return self.report(at, format!("there is another {} {other}", scope.what), scope.help);
-            }
-            let message = format!("the {} `{name}` becomes `{identifier}` in Rust, as does {other}", scope.what);
-            return self.report(at, message, scope.help);
-        }
-        scope.taken.insert(identifier, format!("`{name}`"));
-    }
-
-    fn report(&mut self, at: &At<'a>, message: impl Into<String>, help: impl Into<String>) {
-        self.findings.push(Finding {
-            file: self.file.to_owned(),
-            line: at.line,
-            column: at.column,
-            place: at.place.clone(),
-            message: message.into(),
-            help: help.into(),
-        });
-    }
 }
 
-/// Every `$ref` below a node, except in examples, which are data.
+/// Collects every `$ref` below a node, except in examples, which are data.
 fn references<'a>(node: &'a Node, found: &mut Vec<&'a str>) {
     for (key, member) in node.entries() {
         match (key.text.as_str(), member.as_str()) {
@@ -719,47 +602,4 @@ fn references<'a>(node: &'a Node, found: &mut Vec<&'a str>) {
         }
     }
     node.items().iter().for_each(|item| references(item, found));
-}
-
-/// The names in braces; `None` where the braces do not match.
-fn template_names(template: &str) -> Option<BTreeSet<&str>> {
-    let mut parts = template.split('{');
-    let mut found = BTreeSet::new();
-    if parts.next().is_some_and(|constant| constant.contains('}')) {
-        return None;
-    }
-    for part in parts {
-        let (name, constant) = part.split_once('}')?;
-        if name.is_empty() || name.contains('/') || constant.contains('}') {
-            return None;
-        }
-        found.insert(name);
-    }
-    Some(found)
-}
-
-/// `a, b or c`.
-fn one_of(names: &[&str]) -> String {
-    match names.split_last() {
-        Some((last, [])) => (*last).to_owned(),
-        Some((last, others)) => format!("{} or {last}", others.join(", ")),
-        None => String::new(),
-    }
-}
-
-/// Whether HTTP takes the text as the name of a header.
-fn is_token(name: &str) -> bool {
-    !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c))
-}
-
-/// "did you mean" where a known name is close, otherwise the general advice.
-fn suggestion(name: &str, known: &[&str], general: &str) -> String {
-    let distance = |candidate: &str| strsim::levenshtein(&name.to_lowercase(), &candidate.to_lowercase());
-    let close = known.iter().map(|candidate| (distance(candidate), candidate)).min();
-    match close {
-        Some((distance, candidate)) if distance <= 2 && 2 * distance < candidate.len() => {
-            format!("did you mean `{candidate}`?")
-        }
-        Some(_) | None => general.to_owned(),
-    }
 }

@@ -1,44 +1,27 @@
-//! Paths, operations, their parameters, bodies and answers.
+//! Lints paths, operations, their parameters and responses.
 
 use std::collections::BTreeSet;
 
-use super::event::Delivery;
-use super::{At, Level, Linter, Scope, names, one_of, schema, template_names};
+use super::super::names;
+use super::body::BodyUse;
+use super::linter::{At, Level, Linter, Scope, one_of, template_names};
+use super::schema::SchemaUse;
 
-const PATH_ITEM: Level = Level { name: "in a path", keys: &["parameters", "get", "put", "post", "delete", "patch"] };
+const PATH_ITEM: Level =
+    Level { name: "in a path", keys: &["servers", "parameters", "get", "put", "post", "delete", "patch"] };
 const METHODS: &[&str] = &["get", "put", "post", "delete", "patch"];
 const OPERATION: Level = Level {
     name: "in an operation",
-    keys: &["operationId", "summary", "description", "parameters", "requestBody", "responses"],
+    keys: &["operationId", "summary", "description", "servers", "security", "parameters", "requestBody", "responses"],
 };
 const PARAMETER: Level =
     Level { name: "in a parameter", keys: &["name", "in", "required", "description", "schema", "x-client-header"] };
-const REQUEST_BODY: Level = Level { name: "in a request body", keys: &["required", "description", "content"] };
-const RESPONSE: Level = Level { name: "in a response", keys: &["description", "content"] };
-const MEDIA_TYPE: Level = Level { name: "in a media type", keys: &["schema", "examples"] };
+const RESPONSE: Level = Level { name: "in a response", keys: &["description", "content", ACKNOWLEDGEMENT] };
 
-const JSON: [&str; 2] = ["application/json", "application/jsonc"];
-const FORM: &str = "application/x-www-form-urlencoded";
+/// The key of a receiver's response that names the example which only confirms the receipt of an event.
+pub(super) const ACKNOWLEDGEMENT: &str = "x-acknowledgement";
 
-/// Where a body stands, which decides on its media types and the form of its schema.
-#[derive(Clone, Copy, PartialEq)]
-pub(super) enum Body {
-    Request,
-    Answer,
-    Delivery,
-}
-
-impl Body {
-    fn media_types(self) -> &'static [&'static str] {
-        match self {
-            Body::Request => &["application/json", "application/jsonc", FORM],
-            Body::Answer => &["application/json", "application/problem+json"],
-            Body::Delivery => &["application/json", "application/json; charset=utf-8"],
-        }
-    }
-}
-
-/// The parameters of all operations, `$ref`s followed.
+/// The parameters of all operations, with `$ref`s followed.
 pub(super) fn all_parameters<'a>(linter: &Linter<'a>, root: &At<'a>) -> Vec<At<'a>> {
     let mut found = Vec::new();
     for (_, path) in root.members("paths") {
@@ -50,19 +33,23 @@ pub(super) fn all_parameters<'a>(linter: &Linter<'a>, root: &At<'a>) -> Vec<At<'
     found
 }
 
-/// In PascalCase, as operations are compared.
-const METHODS_OF_CLIENTS: [&str; 13] = [
+/// The methods of clients, in PascalCase, in which operations are compared.
+const METHODS_OF_CLIENTS: [&str; 17] = [
+    "AccessToken",
     "ApiVersion",
     "Baseurl",
     "Client",
     "Clone",
     "Exec",
+    "FinishRotation",
     "Inner",
     "Into",
     "New",
     "NewWithClient",
     "Post",
     "Pre",
+    "RestartRotation",
+    "Rotate",
     "TryInto",
     "WithOptions",
 ];
@@ -78,7 +65,7 @@ impl<'a> Linter<'a> {
         let mut templates: Vec<(String, &str)> = Vec::new();
         let mut operations = Scope::new("operation", "give each operation an operationId of its own");
         for taken in METHODS_OF_CLIENTS {
-            operations = operations.reserving(taken, "a method that every client has");
+            operations = operations.reserving(taken, "a method of the client");
         }
         for (path, item) in paths.entries() {
             let names = self.template(path, &item);
@@ -89,7 +76,7 @@ impl<'a> Linter<'a> {
                     self.report(
                         &item,
                         format!("this is the same path as `{other}`"),
-                        "put all methods under one of them",
+                        "put all methods under one of the two paths",
                     );
                 }
                 None => templates.push((shape, path)),
@@ -97,6 +84,7 @@ impl<'a> Linter<'a> {
             if !self.level(&item, &PATH_ITEM) {
                 continue;
             }
+            self.own_servers(&item);
             let shared = self.parameters(&item, false);
             for (_, operation) in item.entries().into_iter().filter(|(key, _)| METHODS.contains(key)) {
                 self.operation(&operation, &mut operations, &names, &shared);
@@ -104,7 +92,7 @@ impl<'a> Linter<'a> {
         }
     }
 
-    /// The names in a path's braces.
+    /// The names in the braces of a path.
     fn template(&mut self, path: &'a str, item: &At<'a>) -> BTreeSet<&'a str> {
         if !path.starts_with('/')
             || path.contains("//")
@@ -130,6 +118,8 @@ impl<'a> Linter<'a> {
         }
         self.operation_id(at, scope);
         self.summary(at);
+        self.own_servers(at);
+        self.own_security(at);
         let mut parameters = self.parameters(at, false);
         let own: BTreeSet<_> = parameters.iter().map(|at| (at.str("name"), at.str("in"))).collect();
         let inherited = shared.iter().filter(|at| !own.contains(&(at.str("name"), at.str("in"))));
@@ -146,9 +136,9 @@ impl<'a> Linter<'a> {
             self.report(at, format!("the path parameter `{name}` is not in the path"), help);
         }
         if let Some(body) = at.get("requestBody") {
-            self.request_body(&body, Body::Request);
+            self.request_body(&body, BodyUse::Request);
         }
-        self.responses(at);
+        self.responses(at, false);
     }
 
     fn operation_id(&mut self, at: &At<'a>, scope: &mut Scope) {
@@ -169,9 +159,11 @@ impl<'a> Linter<'a> {
         }
     }
 
-    /// The first line of the documentation.
+    /// Checks the summary, which is the first line of the documentation.
     pub(super) fn summary(&mut self, at: &At<'a>) {
-        if let Some(text) = self.required_text(at, "summary", "say in one line what it does") {
+        if let Some(text) =
+            self.required_text(at, "summary", "say in one line what the operation does, or when the event is sent")
+        {
             if let (true, Some(member)) = (text.trim_end().contains('\n'), at.get("summary")) {
                 self.report(&member, "the summary has several lines", "write one line, and the rest as description");
             }
@@ -180,15 +172,16 @@ impl<'a> Linter<'a> {
         self.documentation(at, "description");
     }
 
-    /// The parameters of an operation, a path or a delivery, `$ref`s followed.
+    /// Checks the parameters of an operation, a path or a delivery, and returns them with `$ref`s followed.
     pub(super) fn parameters(&mut self, holder: &At<'a>, of_delivery: bool) -> Vec<At<'a>> {
         let Some(list) = holder.get("parameters") else {
             return Vec::new();
         };
         if list.node.kind() != "a list" {
-            self.report(&list, format!("here is {} instead of a list", list.node.kind()), "write `- name: …` items");
+            self.report(&list, format!("expected a list, found {}", list.node.kind()), "write `- name: …` items");
         }
         let mut found: Vec<At<'a>> = Vec::new();
+        let mut seen = BTreeSet::new();
         for item in list.items() {
             if item.node.get("$ref").is_none() {
                 self.parameter(&item);
@@ -199,8 +192,7 @@ impl<'a> Linter<'a> {
             if of_delivery && parameter.str("in").is_some_and(|place| place != "header") {
                 self.report(&item, "a delivery is described by its headers and its body", "leave this parameter out");
             }
-            let key = |at: &At<'a>| (at.str("name").map(str::to_ascii_lowercase), at.str("in"));
-            if found.iter().any(|other| key(other) == key(&parameter)) {
+            if !seen.insert((parameter.str("name").map(str::to_ascii_lowercase), parameter.str("in"))) {
                 self.report(&item, "this parameter is listed twice", "leave one out");
                 continue;
             }
@@ -225,7 +217,7 @@ impl<'a> Linter<'a> {
                 self.report(at, "cookie parameters are not supported", "use a header, if the provider reads one")
             }
             Some(_) | None => {
-                self.report(at, "`in` is missing or not understood", "write `in: path`, `query` or `header`")
+                self.report(at, "`in` is missing or not supported", "write `in: path`, `query` or `header`")
             }
         }
         if let Some(name) = self.required_text(at, "name", "write the parameter's name")
@@ -248,9 +240,9 @@ impl<'a> Linter<'a> {
         let Some(schema) = at.get("schema") else {
             return self.report(at, "`schema` is missing", help);
         };
-        self.schema(&schema, schema::Role::Part);
+        self.schema(&schema, SchemaUse::Part);
         if let Some(nullable) = schema.get("nullable") {
-            self.report(&nullable, "a parameter is never null", "leave it out, or make the parameter optional");
+            self.report(&nullable, "a parameter cannot be null", "leave it out, or make the parameter optional");
         }
         if let Some(inline) = schema.get("enum") {
             self.report(&inline, "the enum has no name", "give it one under components.schemas and refer to it");
@@ -269,14 +261,19 @@ impl<'a> Linter<'a> {
         }
     }
 
-    /// The arguments of the method that the operation becomes.
+    /// Checks the arguments of the generated method.
     fn arguments(&mut self, at: &At<'a>, parameters: &[At<'a>]) {
         let mut scope = Scope::new("parameter", "rename a path parameter, or leave an optional parameter out");
-        for taken in ["operation", "session", "client", "answer", "header_map", "info"] {
+        for taken in ["operation", "transport", "server", "session", "client", "answer", "header_map", "info"] {
             scope = scope.reserving(taken, "a variable of the generated method");
         }
         if at.node.get("requestBody").is_some() {
             scope = scope.reserving("body", "the request body");
+        }
+        if self.scheme(at.get("security")).is_some_and(|scheme| self.is_basic(scheme)) {
+            for taken in ["username", "password"] {
+                scope = scope.reserving(taken, "a part of the credential");
+            }
         }
         for parameter in parameters {
             if let Some(name) = parameter.str("name") {
@@ -290,21 +287,7 @@ impl<'a> Linter<'a> {
         }
     }
 
-    pub(super) fn request_body(&mut self, at: &At<'a>, body: Body) {
-        if !self.level(at, &REQUEST_BODY) {
-            return;
-        }
-        self.documentation(at, "description");
-        if self.boolean(at, "required") != Some(true) {
-            self.report(at, "an optional body would be generated as a required one", "write `required: true`");
-        }
-        match at.get("content") {
-            Some(content) => self.content(&content, body),
-            None => self.report(at, "`content` is missing", "write a media type with its schema"),
-        }
-    }
-
-    pub(super) fn responses(&mut self, at: &At<'a>) {
+    pub(super) fn responses(&mut self, at: &At<'a>, of_delivery: bool) {
         let help = "write `'200'`, or `'2XX'` where no status is documented";
         let Some(responses) = at.get("responses") else {
             return self.report(at, "`responses` is missing", help);
@@ -319,21 +302,29 @@ impl<'a> Linter<'a> {
                 self.report(&response, "`default` does not say which statuses it is for", help);
             } else if !is_status(status) {
                 let help = "write three digits such as `'404'`, or a range such as `'4XX'`";
-                self.report(&response, format!("`{status}` is not a status of an answer"), help);
+                self.report(&response, format!("`{status}` is not the status of a response"), help);
             } else if status.starts_with('2') {
                 successes.push(status);
             }
             if response.node.get("$ref").is_none() {
                 self.response(&response);
             }
-            let followed = self.follow(&response, "responses");
-            if ["204", "205", "304"].contains(&status) && followed.is_some_and(|at| at.node.get("content").is_some()) {
-                self.report(&response, format!("an answer with status {status} has no body"), "leave `content` out");
+            let Some(followed) = self.follow(&response, "responses") else { continue };
+            if ["204", "205", "304"].contains(&status) && followed.node.get("content").is_some() {
+                self.report(
+                    &response,
+                    format!("a response with status {status} does not have a body"),
+                    "leave `content` out",
+                );
+            }
+            if followed.node.get(ACKNOWLEDGEMENT).is_some() && !(of_delivery && status.starts_with('2')) {
+                let message = format!("`{ACKNOWLEDGEMENT}` is for the success response to a delivery");
+                self.report(&response, message, "leave it out, or describe this response separately");
             }
         }
         match successes.as_slice() {
             [_] => {}
-            [] => self.report(&responses, "no answer is a success", help),
+            [] => self.report(&responses, "no response is a success", help),
             several => {
                 let message = format!("there is more than one success: {}", several.join(", "));
                 self.report(&responses, message, "keep one, since a method has one type for success");
@@ -345,133 +336,24 @@ impl<'a> Linter<'a> {
         if !self.level(at, &RESPONSE) {
             return;
         }
-        self.description(at, "say when the provider answers this");
-        if let Some(content) = at.get("content") {
-            self.content(&content, Body::Answer);
+        self.description(at, "say when the provider sends this response");
+        let content = at.get("content");
+        if let Some(content) = &content {
+            self.content(content, BodyUse::Response);
         }
-    }
-
-    fn content(&mut self, at: &At<'a>, body: Body) {
-        if !self.mapping(at) {
-            return;
-        }
-        let understood = body.media_types();
-        let entries = at.entries();
-        match entries.as_slice() {
-            [_] => {}
-            [(_, first), others @ ..]
-                if body == Body::Request && entries.iter().all(|(name, _)| JSON.contains(name)) =>
-            {
-                return self.names_of_json(first, others);
-            }
-            [] => {
-                self.report(at, "no media type is listed", "write one, or leave `content` out where there is no body")
-            }
-            several => {
-                let listed: Vec<&str> = several.iter().map(|(media_type, _)| *media_type).collect();
-                let message = format!("there is more than one media type: {}", listed.join(", "));
-                self.report(at, message, "keep the one that the client is to use");
+        if let Some(acknowledgement) = at.get(ACKNOWLEDGEMENT) {
+            let media_types = content.map(|content| content.entries()).unwrap_or_default();
+            let examples = media_types.iter().flat_map(|(_, media_type)| media_type.members("examples"));
+            let names: Vec<&str> = examples.map(|(name, _)| name).collect();
+            if !acknowledgement.node.as_str().is_some_and(|name| names.contains(&name)) {
+                let help = "write the name of the example that only confirms the receipt of the event";
+                self.report(&acknowledgement, "this is not the name of an example of the response", help);
             }
         }
-        for (name, media_type) in entries {
-            if !understood.contains(&name) {
-                let help = format!("write {}", one_of(understood));
-                self.report(&media_type, format!("the media type `{name}` is not understood here"), help);
-            }
-            self.media_type(&media_type, body, name == FORM);
-        }
-    }
-
-    fn media_type(&mut self, at: &At<'a>, body: Body, form: bool) {
-        if self.level(at, &MEDIA_TYPE) {
-            self.body_schema(at, body, form);
-            self.examples(at);
-        }
-    }
-
-    /// The same JSON under several media types: clients send the first.
-    fn names_of_json(&mut self, first: &At<'a>, others: &[(&'a str, At<'a>)]) {
-        self.media_type(first, Body::Request, false);
-        let reference = |at: &At<'a>| at.get("schema").and_then(|schema| schema.str("$ref"));
-        for (name, other) in others {
-            if !self.level(other, &MEDIA_TYPE) {
-                continue;
-            }
-            if reference(other) != reference(first) {
-                let message = format!("the media type `{name}` has another schema than the first");
-                self.report(other, message, "refer to the same schema, since clients send one body");
-            }
-            if let Some(examples) = other.get("examples") {
-                self.report(&examples, "the examples are those of the first media type", "leave these out");
-            }
-        }
-    }
-
-    fn body_schema(&mut self, media_type: &At<'a>, body: Body, form: bool) {
-        let help = match body {
-            Body::Request => "write `schema` with a `$ref` to a component",
-            Body::Answer => "write `schema` with a `$ref`, a list (`type: array`) of a `$ref`, or `type: string`",
-            Body::Delivery => "write `schema` with a `$ref` to the event's payload, free-form if nothing is documented",
-        };
-        let Some(schema) = media_type.get("schema") else {
-            let message =
-                if body == Body::Delivery { "the event has no payload schema" } else { "the body has no schema" };
-            return self.report(media_type, message, help);
-        };
-        let has_reference = |at: &At<'a>| at.node.get("$ref").is_some();
-        let is_list =
-            schema.str("type") == Some("array") && schema.get("items").is_some_and(|items| has_reference(&items));
-        let is_string = schema.str("type") == Some("string") && schema.node.get("enum").is_none();
-        if !has_reference(&schema) && !(body == Body::Answer && (is_list || is_string)) {
-            self.report(&schema, "the schema of the body has no name", help);
-        }
-        if !has_reference(&schema) && (is_list || is_string) {
-            for (key, member) in schema.entries() {
-                if !["type", "items", "description"].contains(&key) {
-                    let help = "give the schema a name under components.schemas and refer to it";
-                    self.report(&member, format!("`{key}` is not understood in a schema without a name"), help);
-                }
-            }
-        }
-        self.schema(&schema, schema::Role::Part);
-        if form && let Some(resolved) = self.resolve(&schema) {
-            self.form(&resolved);
-        }
-    }
-
-    /// A form has flat fields; others fail at run time.
-    fn form(&mut self, schema: &At<'a>) {
-        if schema.str("type") != Some("object") || schema.members("properties").is_empty() {
-            self.report(schema, "a form is an object of fields", "write `type: object` with the fields as properties");
-        }
-        for (name, property) in schema.members("properties") {
-            let Some(resolved) = self.resolve(&property) else {
-                continue;
-            };
-            match resolved.str("type") {
-                Some("string" | "integer" | "boolean") => {}
-                Some("number") => {
-                    let help = "write it as a string with a pattern, so that its digits are sent as they are given";
-                    self.report(&property, format!("the form field `{name}` is a number"), help);
-                }
-                Some(_) | None => {
-                    let help = "write a field of type string, integer or boolean, with the encoding in its description";
-                    self.report(&property, format!("the form field `{name}` is not a single value"), help);
-                }
-            }
-            if property.node.get("nullable").is_some() {
-                let help = "make the field optional, or describe the text that means null";
-                self.report(&property, format!("a form has no null for the field `{name}`"), help);
-            }
-        }
-    }
-
-    pub(super) fn webhooks(&mut self, root: &At<'a>) {
-        Delivery::lint_all(self, root);
     }
 }
 
-/// `404` or `4XX`; 1XX is never seen by a caller.
+/// Whether the text is a status such as `404` or `4XX`. Callers never see 1XX.
 pub(super) fn is_status(text: &str) -> bool {
     let Some(rest) = text.strip_prefix(['2', '3', '4', '5']) else {
         return false;

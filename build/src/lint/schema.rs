@@ -1,8 +1,10 @@
-//! Schemas: the keywords that both the bundle and typify understand, used so that both understand the same.
+//! Lints schemas: only keywords that the bundle and typify both support are allowed, and only where both treat them the
+//! same.
 
 use std::collections::BTreeSet;
 
-use super::{At, Level, Linter, Scope, names, one_of, suggestion};
+use super::super::names;
+use super::linter::{At, IN_FULL, Level, Linter, Scope, one_of, suggestion};
 
 const SCHEMA: Level = Level {
     name: "in a schema",
@@ -43,12 +45,12 @@ const ANY_OF_ITEM: Level = Level { name: "in `anyOf`", keys: &["format"] };
 const TYPES: &[&str] = &["object", "array", "string", "integer", "number", "boolean"];
 const NUMERIC: &[&str] = &["integer", "number"];
 const STRING_FORMATS: &[&str] =
-    &["date", "date-time", "local-date-time", "http-date", "uuid", "uri", "email", "password", "byte"];
-/// Those that JSON Schema is given a pattern for.
+    &["date", "date-time", "local-date-time", "http-date", "time-text", "uuid", "uri", "email", "password", "byte"];
+/// The formats that are replaced by a pattern in the JSON Schemas.
 const OWN_FORMATS: &[&str] = &["local-date-time", "http-date"];
 const INTEGER_FORMATS: &[&str] = &["int32", "int64"];
 
-/// The types that a keyword says something about; keywords for all types are not listed.
+/// The types that a keyword applies to. Keywords for all types are not listed.
 const APPLIES: &[(&str, &[&str])] = &[
     ("properties", &["object"]),
     ("required", &["object"]),
@@ -73,26 +75,28 @@ const APPLIES: &[(&str, &[&str])] = &[
     ("multipleOf", NUMERIC),
 ];
 
-/// What to do about a `$ref` that null should be allowed beside: OpenAPI 3.0 has no such thing.
-pub(super) const IN_FULL: &str =
-    "write the schema in full where null is allowed: its `type` with `nullable: true` beside it, and null in an `enum`";
-
-/// More parentheses than any sensible pattern has; the regular expression's parser recurses.
+/// More parentheses than any sensible pattern has. The limit exists because the parser of regular expressions recurses.
 const MAX_GROUPS: usize = 50;
 
-/// Whether a schema needs a description of its own.
+/// The maximum length of a pattern in bytes.
+const MAX_PATTERN: usize = 1000;
+
+/// The maximum number of schemas from one to another by `allOf` alone.
+const MAX_CHAIN: usize = 32;
+
+/// The place of a schema, which determines whether it needs a description.
 #[derive(Clone, Copy, PartialEq)]
-pub(super) enum Role {
+pub(super) enum SchemaUse {
     /// Under `components.schemas`.
     Named,
     /// Under `properties`.
     Property,
-    /// Items, parameters, bodies: described by what they belong to.
+    /// An item, a parameter or a body, which is described elsewhere.
     Part,
 }
 
 impl<'a> Linter<'a> {
-    /// The schema behind `$ref` and `allOf`; `None` where they lead nowhere or in a circle.
+    /// The schema behind `$ref` and `allOf`; `None` if there is none, if the references are circular, or if they are too many.
     pub(super) fn resolve(&self, at: &At<'a>) -> Option<At<'a>> {
         let mut at = at.clone();
         let mut seen = BTreeSet::new();
@@ -102,31 +106,31 @@ impl<'a> Linter<'a> {
                 (None, Some(all_of)) => all_of.items().first().and_then(|item| item.str("$ref"))?,
                 (None, None) => return Some(at),
             };
-            if !seen.insert(reference) {
+            if !seen.insert(reference) || seen.len() > MAX_CHAIN {
                 return None;
             }
             at = self.target(reference)?;
         }
     }
 
-    pub(super) fn schema(&mut self, at: &At<'a>, role: Role) {
+    pub(super) fn schema(&mut self, at: &At<'a>, usage: SchemaUse) {
         if !self.mapping(at) {
             return;
         }
         if at.node.get("$ref").is_some() {
             self.follow(at, "schemas");
-            if role == Role::Named {
+            if usage == SchemaUse::Named {
                 let help = "refer to the other schema directly, or write `allOf` with the `$ref` and a description";
-                self.report(at, "the schema is another name for a schema", help);
+                self.report(at, "the schema is only an alias of another schema", help);
             }
             return;
         }
-        match role {
-            Role::Named | Role::Property => self.description(at, "say what the value means"),
-            Role::Part => self.documentation(at, "description"),
+        match usage {
+            SchemaUse::Named | SchemaUse::Property => self.description(at, "say what the value means"),
+            SchemaUse::Part => self.documentation(at, "description"),
         }
-        if self.boolean(at, "nullable") == Some(true) && role == Role::Named {
-            self.report(at, "`nullable` on a named schema would hold wherever it is used", IN_FULL);
+        if self.boolean(at, "nullable") == Some(true) && usage == SchemaUse::Named {
+            self.report(at, "`nullable` on a named schema would apply wherever the schema is used", IN_FULL);
         }
         self.boolean(at, "deprecated");
         if at.node.get("allOf").is_some() {
@@ -139,7 +143,7 @@ impl<'a> Linter<'a> {
             (Some(member), kind) => {
                 let general = format!("write {} (for null there is `nullable: true`)", one_of(TYPES));
                 let help = kind.map_or(general.clone(), |kind| suggestion(kind, TYPES, &general));
-                self.report(&member, "the type is not understood", help);
+                self.report(&member, "the type is not supported", help);
             }
         }
         self.parts(at);
@@ -151,12 +155,14 @@ impl<'a> Linter<'a> {
         match all_of.items().as_slice() {
             [item] if item.node.get("$ref").is_some() => {
                 if self.follow(item, "schemas").is_some() && self.resolve(at).is_none() {
-                    self.report(item, "the schema leads back to itself", "write a type in one of the schemas");
+                    let message =
+                        format!("the schema refers to itself, or to a type through more than {MAX_CHAIN} others");
+                    self.report(item, message, "write a type in one of the schemas");
                 }
             }
             _ => {
                 let help = "write exactly one `$ref`, or one schema with the members of all parts";
-                self.report(&all_of, "`allOf` is understood only for describing one `$ref`", help);
+                self.report(&all_of, "`allOf` is only supported to describe one `$ref`", help);
             }
         }
         if let (Some(default), Some(resolved)) = (at.get("default"), self.resolve(at)) {
@@ -166,13 +172,13 @@ impl<'a> Linter<'a> {
 
     fn untyped(&mut self, at: &At<'a>) {
         if let Some(nullable) = at.get("nullable") {
-            let help = "write the `type` beside it (a schema without type admits null as it is)";
+            let help = "write the `type` beside it (a schema without `type` allows null anyway)";
             self.report(&nullable, "`nullable` without `type` has no effect", help);
         }
         for (keyword, types) in APPLIES {
             if let Some(member) = at.get(keyword) {
                 let help = format!("write `type: {}` beside it", types.join("` or `type: "));
-                self.report(&member, format!("`{keyword}` without `type` is not understood"), help);
+                self.report(&member, format!("`{keyword}` without `type` is not supported"), help);
             }
         }
     }
@@ -180,7 +186,7 @@ impl<'a> Linter<'a> {
     fn typed(&mut self, at: &At<'a>, kind: &str) {
         for (keyword, types) in APPLIES {
             if let (false, Some(member)) = (types.contains(&kind), at.get(keyword)) {
-                let message = format!("`{keyword}` says nothing about a value of type {kind}");
+                let message = format!("`{keyword}` does not apply to a value of type {kind}");
                 self.report(&member, message, format!("leave it out (it is for type {})", one_of(types)));
             }
         }
@@ -191,7 +197,7 @@ impl<'a> Linter<'a> {
             }
             "array" => {
                 if at.node.get("items").is_none() {
-                    self.report(at, "the array has no `items`", "say what it holds (`items: {}` admits anything)");
+                    self.report(at, "the array has no `items`", "describe the items (`items: {}` allows anything)");
                 }
                 self.boolean(at, "uniqueItems");
                 self.length(at, "minItems", "maxItems");
@@ -216,7 +222,7 @@ impl<'a> Linter<'a> {
         }
     }
 
-    /// The schemas inside a schema, whatever its type.
+    /// Checks the schemas inside a schema of any type.
     fn parts(&mut self, at: &At<'a>) {
         if let Some(properties) = at.get("properties")
             && self.mapping(&properties)
@@ -225,19 +231,19 @@ impl<'a> Linter<'a> {
             let mut scope = Scope::new("property", help);
             for (name, property) in properties.entries() {
                 self.claim(&mut scope, &property, name, names::snake(name));
-                self.schema(&property, Role::Property);
+                self.schema(&property, SchemaUse::Property);
             }
         }
         if let Some(items) = at.get("items") {
-            self.schema(&items, Role::Part);
+            self.schema(&items, SchemaUse::Part);
         }
         if let Some(additional) = at.get("additionalProperties")
             && additional.node.as_bool().is_none()
         {
-            self.schema(&additional, Role::Part);
+            self.schema(&additional, SchemaUse::Part);
             if !at.members("properties").is_empty() {
                 let help = "leave it out, or leave `properties` out and describe the members in words";
-                self.report(&additional, "a schema for additional members beside `properties` is not understood", help);
+                self.report(&additional, "a schema for additional members beside `properties` is not supported", help);
             }
         }
     }
@@ -248,14 +254,15 @@ impl<'a> Linter<'a> {
             return self.report(&required, "`required` is not a list of names", "write `[name, …]`, or leave it out");
         }
         let known: Vec<&str> = at.members("properties").iter().map(|(name, _)| *name).collect();
+        let is_known: BTreeSet<&str> = known.iter().copied().collect();
         let mut seen = BTreeSet::new();
         for item in required.items() {
             match item.node.as_str() {
-                None => self.report(&item, format!("here is {}, not a name", item.node.kind()), "put it in quotes"),
+                None => self.report(&item, format!("expected a name, found {}", item.node.kind()), "put it in quotes"),
                 Some(name) if !seen.insert(name) => {
                     self.report(&item, format!("`{name}` is required twice"), "leave one out")
                 }
-                Some(name) if !known.contains(&name) => {
+                Some(name) if !is_known.contains(name) => {
                     let help = suggestion(name, &known, "describe it under properties, or leave it out here");
                     self.report(&item, format!("there is no property `{name}`"), help);
                 }
@@ -264,7 +271,7 @@ impl<'a> Linter<'a> {
         }
     }
 
-    /// A lower and an upper limit that are counts.
+    /// Checks a lower and an upper limit that are counts.
     fn length(&mut self, at: &At<'a>, low: &str, high: &str) {
         for key in [low, high] {
             if let Some(member) = at.get(key)
@@ -277,7 +284,7 @@ impl<'a> Linter<'a> {
         if let (Some(least), Some(most), Some(member)) = (limit(low), limit(high), at.get(low))
             && least > most
         {
-            self.report(&member, format!("`{low}` is greater than `{high}`"), "exchange them");
+            self.report(&member, format!("`{low}` is greater than `{high}`"), "swap the two");
         }
     }
 
@@ -299,7 +306,7 @@ impl<'a> Linter<'a> {
             if member.node.as_bool().is_none() {
                 self.report(&member, format!("`{key}` is {}, not a boolean", member.node.kind()), help);
             } else if at.node.get(bound).is_none() {
-                self.report(&member, format!("`{key}` stands without `{bound}`"), help);
+                self.report(&member, format!("`{key}` is used without `{bound}`"), help);
             }
         }
         let limit = |key: &str| at.get(key).and_then(|member| member.node.as_f64());
@@ -307,7 +314,7 @@ impl<'a> Linter<'a> {
         if let (Some(low), Some(high), Some(member)) = (limit("minimum"), limit("maximum"), at.get("minimum"))
             && (low > high || low == high && (exclusive("exclusiveMinimum") || exclusive("exclusiveMaximum")))
         {
-            self.report(&member, "no number is between `minimum` and `maximum`", "exchange or widen them");
+            self.report(&member, "no number is between `minimum` and `maximum`", "swap or widen the limits");
         }
     }
 
@@ -315,8 +322,9 @@ impl<'a> Linter<'a> {
         let Some(member) = at.get("format") else { return };
         let name = member.node.as_str().unwrap_or_default();
         if !known.contains(&name) {
-            let general = format!("write {}, or leave it out and say it in the description", one_of(known));
-            self.report(&member, format!("the format `{name}` is not understood"), suggestion(name, known, &general));
+            let general =
+                format!("write {}, or leave the format out and describe it in the description", one_of(known));
+            self.report(&member, format!("the format `{name}` is not supported"), suggestion(name, known, &general));
         }
     }
 
@@ -324,7 +332,7 @@ impl<'a> Linter<'a> {
         let Some(any_of) = at.get("anyOf") else { return };
         if any_of.node.items().len() < 2 || at.node.get("format").is_some() {
             let help = "write `anyOf: [{format: date}, {format: date-time}]` without `format` beside it";
-            self.report(&any_of, "`anyOf` is understood only for admitting several formats", help);
+            self.report(&any_of, "`anyOf` is only supported to allow several formats", help);
         }
         let mut seen = BTreeSet::new();
         for item in any_of.items() {
@@ -332,9 +340,9 @@ impl<'a> Linter<'a> {
                 continue;
             }
             match item.str("format") {
-                None => self.report(&item, "an alternative without `format`", "write `format: NAME`"),
+                None => self.report(&item, "the alternative has no `format`", "write `format: NAME`"),
                 Some(format) if !seen.insert(format) => {
-                    self.report(&item, format!("`{format}` is here twice"), "leave one out")
+                    self.report(&item, format!("`{format}` is listed twice"), "leave one out")
                 }
                 Some(_) => self.format(&item, STRING_FORMATS),
             }
@@ -344,14 +352,22 @@ impl<'a> Linter<'a> {
     fn pattern(&mut self, at: &At<'a>) {
         let Some(member) = at.get("pattern") else { return };
         if let Some(format) = at.str("format").filter(|format| OWN_FORMATS.contains(format)) {
-            let message = format!("`pattern` beside the format `{format}`, which has a pattern of its own");
+            let message =
+                format!("`pattern` is not supported beside the format `{format}`, which already has a pattern");
             self.report(&member, message, "leave one of the two out");
         }
         let help = "write a regular expression as JavaScript has them, in single quotes";
         match member.node.as_str() {
             None => self.report(&member, format!("the pattern is {}, not a string", member.node.kind()), help),
             Some(text) if text.matches(['(', '[', '{']).count() > MAX_GROUPS => {
-                self.report(&member, format!("the pattern has more than {MAX_GROUPS} brackets"), "write a simpler one");
+                self.report(
+                    &member,
+                    format!("the pattern has more than {MAX_GROUPS} parentheses"),
+                    "write a simpler one",
+                );
+            }
+            Some(text) if text.len() > MAX_PATTERN => {
+                self.report(&member, format!("the pattern is longer than {MAX_PATTERN} bytes"), "write a simpler one");
             }
             Some(text) => {
                 if let Err(error) = regress::Regex::with_flags(text, "u") {
@@ -380,15 +396,14 @@ impl<'a> Linter<'a> {
                 self.report(&values, "`nullable` has no effect on an enum without null", "add `null` to the enum");
             }
             [null] if !nullable => {
-                let help = "put it in quotes where it is text, or write `nullable: true` beside the enum";
-                self.report(null, "the enum has null, but the type does not admit it", help);
+                let help = "put it in quotes if it is text, or write `nullable: true` beside the enum";
+                self.report(null, "the enum has null, but the type does not allow it", help);
             }
             [_, second, ..] => self.report(second, "null is in the enum twice", "leave one out"),
             [] | [_] => {}
         }
-        let help = "leave it out: the generated enum keeps values that it does not know";
-        let mut scope =
-            Scope::new("enum value", help).reserving("Unknown", "the variant for values that are not known");
+        let help = "leave it out: the generated enum keeps unknown values";
+        let mut scope = Scope::new("enum value", help).reserving("Unknown", "the variant for unknown values");
         let mut seen = BTreeSet::new();
         for value in texts {
             match value.node.as_str() {
@@ -405,9 +420,9 @@ impl<'a> Linter<'a> {
         if let Some(descriptions) = descriptions
             && self.mapping(&descriptions)
         {
-            let known: Vec<&str> = seen.into_iter().collect();
+            let known: Vec<&str> = seen.iter().copied().collect();
             for (value, at) in descriptions.entries() {
-                if !known.contains(&value) {
+                if !seen.contains(value) {
                     let help = suggestion(value, &known, "add it to the enum, or leave it out here");
                     self.report(&at, format!("`{value}` is not in the enum"), help);
                 }
@@ -416,19 +431,12 @@ impl<'a> Linter<'a> {
         }
     }
 
-    /// A default that its schema does not admit.
+    /// Checks that the schema allows its default.
     fn default(&mut self, at: &At<'a>, schema: &At<'a>) {
-        let kind = match schema.str("type") {
-            Some("object") => "a mapping",
-            Some("array") => "a list",
-            Some("string") => "a string",
-            Some("boolean") => "a boolean",
-            Some("integer" | "number") => "a number",
-            Some(_) | None => return,
-        };
+        let Some(kind) = schema.kind_of_values() else { return };
         if at.node.kind() != kind {
-            let help = format!("write {kind}, in quotes where it is text");
-            return self.report(at, format!("the default is {}, but the type asks for {kind}", at.node.kind()), help);
+            let help = format!("write {kind}, in quotes if it is text");
+            return self.report(at, format!("the default is {}, but the type requires {kind}", at.node.kind()), help);
         }
         let values = schema.get("enum").map(|values| values.items()).unwrap_or_default();
         let values: Vec<&str> = values.iter().filter_map(|value| value.node.as_str()).collect();

@@ -1,12 +1,13 @@
-//! How a delivery proves its origin: `x-signature`, and the keys in the `security` of deliveries.
+//! Lints the proof of origin of deliveries: `x-signature`, and the keys in the `security` of deliveries.
 
 use std::collections::BTreeSet;
 
+use super::super::load::Node;
+use super::super::names;
 use super::super::signature::{
-    ALGORITHMS, DIGESTS, ENCODINGS, Fault, KEY_ENCODINGS, KEY_HASHES, PLACEHOLDERS, Part, TIME_FORMATS, parse,
+    ALGORITHMS, DIGESTS, ED25519, ENCODINGS, KEY_ENCODINGS, KEY_HASHES, Part, TIME_FORMATS, TemplateError, parse,
 };
-use super::event::{Member, PAYLOAD, payload_schema};
-use super::{At, Level, Linter, is_token, names, one_of, suggestion};
+use super::linter::{At, Level, Linter, is_token, one_of, suggestion};
 
 const SIGNATURE: Level = Level {
     name: "in x-signature",
@@ -14,6 +15,7 @@ const SIGNATURE: Level = Level {
         "name",
         "description",
         "optional",
+        "credential",
         "header",
         "form",
         "separator",
@@ -31,41 +33,91 @@ const SIGNATURE: Level = Level {
 const NONE: Level = Level { name: "beside `none` of x-signature", keys: &["none"] };
 const CUSTOM: Level = Level { name: "beside `custom` of x-signature", keys: &["custom"] };
 const KEY: Level = Level { name: "in key of x-signature", keys: &["encoding", "prefix", "hash"] };
-const ANY: Level = Level { name: "in signed of x-signature", keys: &["any"] };
 const DIGEST: Level = Level { name: "in digest of x-signature", keys: &["algorithm", "encoding", "header"] };
 const TIME: Level = Level { name: "in time of x-signature", keys: &["header", "member", "format", "window"] };
 const ID: Level = Level { name: "in id of x-signature", keys: &["header"] };
 
-/// What to write where nothing is signed.
-const UNPROVEN: &str = "`x-signature: {none: REASON}` where nothing proves it";
+/// What to write if deliveries do not prove their origin.
+const UNPROVEN: &str = "`x-signature: {none: REASON}` if deliveries do not prove their origin";
 
-/// What a finding needs to know of one scheme.
-struct Scheme<'a> {
-    at: At<'a>,
+/// The longest replay window in seconds: a day.
+const LONGEST_WINDOW: u64 = 86_400;
+
+/// A signature that is checked.
+pub(super) struct SignatureAt<'a> {
+    pub(super) at: At<'a>,
     form: Vec<Part>,
-    events: Vec<(&'a str, At<'a>)>,
+    pub(super) events: Vec<(&'a str, At<'a>)>,
+}
+
+impl SignatureAt<'_> {
+    /// Whether this header carries the signature.
+    pub(super) fn is_in(&self, name: &str) -> bool {
+        let headers = self.at.node.get("header").map(Node::texts).unwrap_or_default();
+        headers.iter().any(|header| header.eq_ignore_ascii_case(name))
+    }
+
+    /// Whether the value of a placeholder of the form can contain a character.
+    fn can_contain(&self, placeholder: &Part, character: char) -> bool {
+        let is_one_of = |others: &str| character.is_ascii_alphanumeric() || others.contains(character);
+        match placeholder {
+            Part::Signature => match self.at.str("encoding") {
+                Some("hex") => character.is_ascii_hexdigit(),
+                Some("base64") => is_one_of("+/="),
+                _ => is_one_of("-_"),
+            },
+            Part::Time => match self.at.get("time").and_then(|time| time.str("format")) {
+                Some("http-date") => is_one_of(" ,:"),
+                Some("iso8601") => character.is_ascii_digit() || "T:.-+Z".contains(character),
+                _ => character.is_ascii_digit(),
+            },
+            _ => false,
+        }
+    }
+
+    /// Whether a receiver can take a value of one item of the form for a value of another item, which it tries first.
+    fn reads_as(&self, item: &[Part], other: &[Part]) -> bool {
+        let start = |parts: &[Part]| match parts {
+            [Part::Text(text), value, ..] => (text.clone(), value.clone()),
+            [value, ..] => (String::new(), value.clone()),
+            [] => (String::new(), Part::Signature),
+        };
+        let ((start, value), (other, _)) = (start(item), start(other));
+        let rest = other.strip_prefix(&start);
+        start.starts_with(&other) || rest.is_some_and(|rest| rest.chars().all(|c| self.can_contain(&value, c)))
+    }
+}
+
+/// Whether a signature covers the registered URL.
+fn signs_url(at: &At<'_>) -> bool {
+    let signed = at.node.get("signed");
+    let templates = signed.map(|signed| signed.get("any").unwrap_or(signed).texts()).unwrap_or_default();
+    templates.into_iter().filter_map(|template| parse(template).ok()).flatten().any(|part| part.is_of_url())
 }
 
 impl<'a> Linter<'a> {
-    /// That the document says how deliveries prove their origin, once.
+    /// Checks that the document describes the proof of origin of deliveries exactly once.
     pub(super) fn origin_of_deliveries(&mut self, root: &At<'a>, webhooks: &At<'a>) {
         let events: Vec<(&'a str, At<'a>)> =
             webhooks.entries().into_iter().filter_map(|(name, item)| Some((name, item.get("post")?))).collect();
         let keyed = events.iter().find_map(|(_, post)| post.get("security"));
+        let has_own = |(_, post): &(&str, At<'a>)| post.node.get("x-signature").is_some();
+        self.signatures_of_events(root, events.iter().filter(|event| has_own(event)).cloned().collect());
         match (root.get("x-signature"), keyed) {
             (Some(at), keyed) => {
                 if let Some(security) = keyed {
                     let help =
                         "leave one of the two out; describe a key that is sent beside a signature as a parameter";
-                    self.report(&security, "`x-signature` says already how deliveries prove their origin", help);
+                    self.report(&security, "`x-signature` already describes how deliveries prove their origin", help);
                 }
-                self.signatures(&at, events);
+                let others = events.into_iter().filter(|event| !has_own(event)).collect();
+                self.signatures(&at, others);
             }
             (None, Some(security)) => {
                 for (_, post) in &events {
                     let own = post.get("security");
                     if own.as_ref().map(|own| own.node.to_json_text()) != Some(security.node.to_json_text()) {
-                        let message = format!("{} asks for other credentials", security.place);
+                        let message = format!("{} has other credentials", security.place);
                         let help = "write the same `security` at every event: a receiver has one proof of origin";
                         self.report(own.as_ref().unwrap_or(post), message, help);
                     }
@@ -74,12 +126,47 @@ impl<'a> Linter<'a> {
             (None, None) if events.is_empty() => {}
             (None, None) => {
                 let help = format!("write `x-signature` at the root, `security` at each event, or {UNPROVEN}");
-                self.report(webhooks, "nothing says how a delivery proves its origin", help);
+                self.report(webhooks, "the proof of origin of deliveries is missing", help);
             }
         }
     }
 
-    /// The alternatives of a delivery's `security`.
+    /// Checks the signatures of events that are not signed as the others are. A receiver has the parameters that the
+    /// signature at the root needs, and has to know the event before it verifies a delivery.
+    fn signatures_of_events(&mut self, root: &At<'a>, events: Vec<(&'a str, At<'a>)>) {
+        let of_root = root.get("x-signature").filter(|at| at.node.get("algorithm").is_some());
+        let by_route = root.get("x-event-name").is_some_and(|place| place.str("in") == Some("route"));
+        for (name, post) in events {
+            let Some(at) = post.get("x-signature") else { continue };
+            if !by_route {
+                let help = "write `x-event-name: {in: route}` at the root, or one `x-signature` for all events there";
+                self.report(&at, "a receiver does not know the event before it has verified the delivery", help);
+            }
+            let help = "describe one signature, or write `{none: REASON}`";
+            match &of_root {
+                None => {
+                    let help =
+                        "write `x-signature` with one signature at the root, for the events without one of their own";
+                    self.report(&at, "the root does not describe one signature", help);
+                }
+                Some(_) if at.node.kind() == "a list" => {
+                    self.report(&at, "an event cannot have several signatures", help);
+                    continue;
+                }
+                Some(_) if at.node.get("custom").is_some() => {
+                    self.report(&at, "an event cannot have a custom signature of its own", help);
+                }
+                Some(of_root) if at.node.get("none").is_none() && signs_url(&at) != signs_url(of_root) => {
+                    let help = "sign the URL in both or in none: all events have the same constructor of the receiver";
+                    self.report(&at, "only one of this signature and the one at the root signs the URL", help);
+                }
+                Some(_) => {}
+            }
+            self.signatures(&at, vec![(name, post)]);
+        }
+    }
+
+    /// Checks the alternatives of a delivery's `security`.
     pub(super) fn keys(&mut self, security: &At<'a>) {
         let mut headers: Vec<String> = Vec::new();
         for (name, at) in security.items().iter().flat_map(At::entries) {
@@ -89,7 +176,7 @@ impl<'a> Linter<'a> {
                 _ => "Authorization",
             };
             if headers.iter().any(|other| other.eq_ignore_ascii_case(header)) {
-                self.report(&at, format!("another alternative is in `{header}` too"), "keep one of the two");
+                self.report(&at, format!("another alternative is in `{header}` as well"), "keep one of the two");
             }
             headers.push(header.to_owned());
         }
@@ -104,7 +191,7 @@ impl<'a> Linter<'a> {
             if at.node.get(key).is_some() {
                 self.level(at, level);
                 let help = match key {
-                    "none" => "say in a sentence why nothing proves where a delivery comes from",
+                    "none" => "say in a sentence why deliveries do not prove their origin",
                     _ => "say in a sentence what a receiver has to verify",
                 };
                 if self.required_text(at, key, help).is_some() {
@@ -113,14 +200,23 @@ impl<'a> Linter<'a> {
                 return;
             }
         }
+        for item in self.one_or_named(at, "signature", &format!("describe one, or write {UNPROVEN}")) {
+            self.signature(&item, events.clone());
+        }
+    }
+
+    /// The items of a list, of which each has a name, or the only one, which does not have a name. `none` is the help for an
+    /// empty list.
+    pub(super) fn one_or_named(&mut self, at: &At<'a>, what: &str, none: &str) -> Vec<At<'a>> {
         if at.node.kind() != "a list" {
             if let Some(name) = at.get("name") {
-                self.report(&name, "one scheme alone has no name", "leave it out, or write a list of schemes");
+                let help = format!("leave it out, or write a list of {what}s");
+                self.report(&name, format!("a single {what} does not have a name"), help);
             }
-            return self.signature(at, events);
+            return vec![at.clone()];
         }
         if at.node.items().is_empty() {
-            self.report(at, "no scheme is listed", format!("describe one, or write {UNPROVEN}"));
+            self.report(at, format!("no {what} is listed"), none);
         }
         let mut seen = BTreeSet::new();
         for item in at.items() {
@@ -128,14 +224,14 @@ impl<'a> Linter<'a> {
             if let Some(name) = self.required_text(&item, "name", help) {
                 let at = item.get("name").unwrap_or_else(|| item.clone());
                 if names::snake(name).is_none_or(|snake| snake.replace('_', "-") != name) {
-                    self.report(&at, format!("`{name}` is not a name for a scheme"), help);
+                    self.report(&at, format!("`{name}` is not a name for a {what}"), help);
                 }
                 if !seen.insert(name) {
-                    self.report(&at, format!("there is another scheme `{name}`"), "rename one of the two");
+                    self.report(&at, format!("there is another {what} `{name}`"), "rename one of the two");
                 }
             }
-            self.signature(&item, events.clone());
         }
+        at.items()
     }
 
     fn signature(&mut self, at: &At<'a>, events: Vec<(&'a str, At<'a>)>) {
@@ -143,38 +239,60 @@ impl<'a> Linter<'a> {
             return;
         }
         self.documentation(at, "description");
-        let help = "say in a sentence why a receiver may have no secret, or leave it out";
+        let help = "say in a sentence why a receiver may not have a secret, or leave it out";
         if at.node.get("optional").is_some() && self.required_text(at, "optional", help).is_some() {
             self.documentation(at, "optional");
         }
-        let mut scheme = Scheme { at: at.clone(), form: Vec::new(), events };
-        self.header_names(at, &scheme, "write the header that carries the signature");
+        self.credential_of_client(at);
+        let mut signature = SignatureAt { at: at.clone(), form: Vec::new(), events };
+        self.header_names(at, &signature, "write the header that carries the signature");
         self.choice(at, "algorithm", ALGORITHMS);
         self.choice(at, "encoding", ENCODINGS);
         self.boolean(at, "repeated");
         self.key_form(at);
-        self.header_form(&mut scheme);
+        self.header_form(&mut signature);
         if let Some(digest) = at.get("digest")
             && self.level(&digest, &DIGEST)
         {
             self.choice(&digest, "algorithm", DIGESTS);
             self.choice(&digest, "encoding", ENCODINGS);
             if let Some(header) = digest.get("header") {
-                self.header_name_of(&header, &header, &scheme);
+                self.header_name_of(&header, &header, &signature);
             }
         }
         if let Some(id) = at.get("id")
             && self.level(&id, &ID)
         {
-            self.header_names(&id, &scheme, "write the header that carries the id");
+            self.header_names(&id, &signature, "write the header that carries the id");
         }
-        self.signing_time(&scheme);
-        let signed = self.signed_templates(&scheme);
-        self.coverage(&scheme, &signed);
+        self.signing_time(&signature);
+        for key in ["digest", "time", "id"] {
+            let Some(header) = at.get(key).and_then(|value| value.get("header")) else { continue };
+            if let Some(name) = header.node.texts().into_iter().find(|name| signature.is_in(name)) {
+                let message = format!("the header `{name}` carries the signature, so it cannot be the {key} as well");
+                self.report(&header, message, format!("name the header that carries the {key}"));
+            }
+        }
+        let signed = self.signed_templates(&signature);
+        self.coverage(&signature, &signed);
     }
 
-    /// The member `header`: a name, or a list of which any one is there.
-    fn header_names(&mut self, at: &At<'a>, scheme: &Scheme<'a>, help: &str) {
+    /// Checks that the secret is a credential of a client.
+    fn credential_of_client(&mut self, at: &At<'a>) {
+        let Some(member) = at.get("credential") else { return };
+        let help = "name one of the `credentials` of `x-token`, such as `client_secret`, or leave it out";
+        let Some(name) = self.required_text(at, "credential", help) else { return };
+        let grants = self.grants();
+        let credentials = grants.iter().flat_map(|grant| grant.members("credentials"));
+        let known: Vec<&str> = credentials.map(|(name, _)| name).collect();
+        if !known.contains(&name) {
+            let message = format!("`{name}` is not a credential of a client");
+            self.report(&member, message, suggestion(name, &known, help));
+        }
+    }
+
+    /// Checks the member `header`: a name, or a list of alternatives.
+    fn header_names(&mut self, at: &At<'a>, signature: &SignatureAt<'a>, help: &str) {
         let Some(header) = at.get("header") else {
             return self.report(at, "`header` is missing", help);
         };
@@ -183,7 +301,7 @@ impl<'a> Linter<'a> {
             self.report(&header, "no header is listed", help);
         }
         for (index, item) in items.iter().enumerate() {
-            self.header_name_of(item, &header, scheme);
+            self.header_name_of(item, &header, signature);
             let name = |at: &At<'a>| at.node.as_str().map(str::to_ascii_lowercase);
             if items.iter().take(index).any(|other| name(other) == name(item)) {
                 self.report(item, "this header is listed twice", "leave one out");
@@ -191,19 +309,19 @@ impl<'a> Linter<'a> {
         }
     }
 
-    fn header_name_of(&mut self, at: &At<'a>, key: &At<'a>, scheme: &Scheme<'a>) {
+    fn header_name_of(&mut self, at: &At<'a>, key: &At<'a>, signature: &SignatureAt<'a>) {
         match at.node.as_str() {
-            Some(name) if is_token(name) => self.is_described(at, name, scheme),
+            Some(name) if is_token(name) => self.is_described(at, name, signature),
             Some(name) => self.report(at, format!("`{name}` is not a header name"), "use letters, digits and `-`"),
             None => {
-                let message = format!("here is {}, not the name of a header", at.node.kind());
+                let message = format!("expected the name of a header, found {}", at.node.kind());
                 self.report(key, message, "write `header: NAME`");
             }
         }
     }
 
-    /// Whether every delivery describes a header. OpenAPI has no parameter `Authorization`.
-    fn is_described(&mut self, at: &At<'a>, name: &str, scheme: &Scheme<'a>) {
+    /// Checks that every delivery describes a header. OpenAPI does not allow a parameter `Authorization`.
+    pub(super) fn is_described(&mut self, at: &At<'a>, name: &str, signature: &SignatureAt<'a>) {
         if name.eq_ignore_ascii_case("authorization") {
             return;
         }
@@ -211,7 +329,7 @@ impl<'a> Linter<'a> {
             parameter.str("in") == Some("header")
                 && parameter.str("name").is_some_and(|other| other.eq_ignore_ascii_case(name))
         };
-        let lacking = scheme.events.iter().filter(|(_, post)| !self.followed(post).iter().any(describes));
+        let lacking = signature.events.iter().filter(|(_, post)| !self.followed(post).iter().any(describes));
         let lacking: Vec<String> = lacking.map(|(event, _)| format!("`{event}`")).collect();
         if !lacking.is_empty() {
             let message = format!("the header `{name}` is not described by {}", lacking.join(", "));
@@ -219,7 +337,7 @@ impl<'a> Linter<'a> {
         }
     }
 
-    /// A member that is one of a closed list.
+    /// Checks a member whose value is one of a closed list.
     pub(super) fn choice(&mut self, at: &At<'a>, key: &str, known: &[&str]) {
         let help = format!("write {}", one_of(known));
         match at.get(key) {
@@ -228,7 +346,7 @@ impl<'a> Linter<'a> {
                 Some(text) if known.contains(&text) => {}
                 Some(text) => {
                     let help = suggestion(text, known, &help);
-                    self.report(&member, format!("the {key} `{text}` is not understood"), help);
+                    self.report(&member, format!("the {key} `{text}` is not supported"), help);
                 }
                 None => self.report(&member, format!("`{key}` is {}, not a string", member.node.kind()), help),
             },
@@ -236,46 +354,73 @@ impl<'a> Linter<'a> {
     }
 
     fn key_form(&mut self, at: &At<'a>) {
-        let Some(key) = at.get("key") else { return };
+        let is_public = at.str("algorithm") == Some(ED25519);
+        let Some(key) = at.get("key") else {
+            if is_public {
+                let help =
+                    "write `key: {encoding: hex}` or `key: {encoding: base64}`, as the provider shows its public key";
+                self.report(at, "`key` is missing: the secret of a receiver is a public key, which is not text", help);
+            }
+            return;
+        };
         if !self.level(&key, &KEY) {
             return;
         }
         if key.node.entries().is_empty() {
-            let help = "write how the secret becomes the key, or leave `key` out where it is the text itself";
-            return self.report(&key, "the form of the key is empty", help);
+            let help =
+                "write how the key is derived from the secret, or leave `key` out if the key is the bytes of the text";
+            return self.report(&key, "`key` is empty", help);
         }
         if key.node.get("prefix").is_some() {
-            let help = "write the text that is taken off the secret, such as `whsec_`";
+            let help = "write the prefix that is removed from the secret, such as `whsec_`";
             self.required_text(&key, "prefix", help);
         }
-        if key.node.get("encoding").is_some() || key.node.get("prefix").is_some() {
-            self.choice(&key, "encoding", KEY_ENCODINGS);
+        if is_public || key.node.get("encoding").is_some() || key.node.get("prefix").is_some() {
+            let known: &[&str] = if is_public { &["hex", "base64"] } else { KEY_ENCODINGS };
+            self.choice(&key, "encoding", known);
         }
-        if key.node.get("hash").is_some() {
+        if let (true, Some(hash)) = (is_public, key.get("hash")) {
+            self.report(&hash, "a public key is not hashed", "leave `hash` out");
+        } else if key.node.get("hash").is_some() {
             self.choice(&key, "hash", KEY_HASHES);
         }
     }
 
-    /// The pieces of a template; what is wrong with it is reported.
-    fn template_parts(&mut self, at: &At<'a>, allowed: &[&str]) -> Vec<Part> {
+    /// Parses a template of a signature. Errors in it are reported.
+    pub(super) fn template_parts(&mut self, at: &At<'a>, allowed: &[&str]) -> Vec<Part> {
+        self.parsed_template(at, allowed, parse)
+    }
+
+    /// Parses a template. Errors in it are reported.
+    pub(super) fn parsed_template<P>(
+        &mut self,
+        at: &At<'a>,
+        allowed: &[&str],
+        parse: impl Fn(&'a str) -> Result<Vec<P>, TemplateError<'a>>,
+    ) -> Vec<P> {
         let Some(text) = at.node.as_str() else {
-            self.report(at, format!("here is {}, not a template", at.node.kind()), "write a text such as '{body}'");
+            let help = format!("write a text such as '{{{}}}'", allowed.first().unwrap_or(&"body"));
+            self.report(at, format!("expected a template, found {}", at.node.kind()), help);
             return Vec::new();
         };
         let listed: Vec<String> = allowed.iter().map(|name| format!("{{{name}}}")).collect();
         let listed: Vec<&str> = listed.iter().map(String::as_str).collect();
         let general = format!("write {}", one_of(&listed));
+        if let Some(escape) = ["\\n", "\\r", "\\t"].into_iter().find(|escape| text.contains(escape)) {
+            let message = format!("`{escape}` is a backslash and a letter here, not white space");
+            self.report(at, message, "write the template in double quotes, in which YAML knows this escape");
+        }
         match parse(text) {
             Ok(parts) if parts.is_empty() => self.report(at, "the template is empty", general),
             Ok(parts) => return parts,
-            Err(Fault::Braces) => {
+            Err(TemplateError::Braces) => {
                 self.report(
                     at,
                     "the braces do not match",
                     "write each placeholder as `{name}`, without braces in texts",
                 );
             }
-            Err(Fault::Unknown(name)) => {
+            Err(TemplateError::Unknown(name)) => {
                 let name = format!("{{{name}}}");
                 let help = suggestion(&name, &listed, &general);
                 self.report(at, format!("there is no placeholder `{name}`"), help);
@@ -284,10 +429,10 @@ impl<'a> Linter<'a> {
         Vec::new()
     }
 
-    fn header_form(&mut self, scheme: &mut Scheme<'a>) {
-        let separator = self.separator(&scheme.at);
-        let Some(at) = scheme.at.get("form") else {
-            scheme.form = vec![Part::Signature];
+    fn header_form(&mut self, signature: &mut SignatureAt<'a>) {
+        let separator = self.separator(&signature.at);
+        let Some(at) = signature.at.get("form") else {
+            signature.form = vec![Part::Signature];
             return;
         };
         let parts = self.template_parts(&at, &["signature", "time"]);
@@ -300,46 +445,85 @@ impl<'a> Linter<'a> {
                 Part::Text(text) if text.chars().all(|c| matches!(c, ' '..='~')) => {}
                 Part::Text(_) => self.report(&at, "the form cannot be sent in a header", "write printable ASCII"),
                 other => {
-                    let help = "write `{signature}` and, where it is part of the header, `{time}`";
-                    self.report(&at, format!("`{other}` is not part of the header's form"), help);
+                    let help = "write `{signature}` and, if the time is part of the header, `{time}`";
+                    self.report(&at, format!("`{other}` is not supported in the header's form"), help);
                 }
             }
         }
         let count = |part: &Part| parts.iter().filter(|other| *other == part).count();
         if count(&Part::Signature) != 1 {
             let message = format!("`{{signature}}` is in the form {} times", count(&Part::Signature));
-            self.report(&at, message, "write it once, where the header has the signature");
+            self.report(&at, message, "write it once, at the place of the signature in the header");
         }
         if count(&Part::Time) > 1 {
             self.report(&at, "`{time}` is in the form more than once", "write it once");
         }
         let is_text = |part: &Part| matches!(part, Part::Text(_));
         if parts.windows(2).any(|pair| !pair.iter().any(is_text)) {
-            let help = "write the text that is between them in the header";
+            let help = "write the text between them in the header";
             self.report(&at, "two placeholders have no text between them", help);
         }
-        if let (Some(separator), Some(form)) = (separator, at.node.as_str()) {
-            let items: Vec<&str> = form.split(separator).collect();
-            let is_alone = items.len() == 1;
-            let is_understood = |item: &str| {
-                item.matches('{').count() == 1 && item.trim() == item && (is_alone || !item.starts_with('{'))
+        let text = at.node.as_str().unwrap_or_default();
+        if text.trim() != text {
+            let help = "leave it out: servers remove white space around the value of a header";
+            self.report(&at, "the form begins or ends with white space", help);
+        }
+        self.items_of_form(&at, text, separator, signature);
+        signature.form = parts;
+    }
+
+    /// Checks that a receiver finds the placeholders in every value that the provider can send.
+    fn items_of_form(&mut self, at: &At<'a>, form: &str, separator: Option<&'a str>, signature: &SignatureAt<'a>) {
+        let texts: Vec<&str> = separator.map_or_else(|| vec![form], |separator| form.split(separator).collect());
+        let parsed = |item: &&str| parse(item).ok();
+        let Some(items) = texts.iter().map(parsed).collect::<Option<Vec<Vec<Part>>>>() else { return };
+        if let Some(separator) = separator {
+            let is_alone = texts.len() == 1;
+            let is_understood = |item: &&str| {
+                item.matches('{').count() == 1 && item.trim() == *item && (is_alone || !item.starts_with('{'))
             };
-            for item in items.into_iter().filter(|item| !is_understood(item)) {
+            let unclear: Vec<&str> = texts.iter().copied().filter(|item| !is_understood(item)).collect();
+            for item in &unclear {
                 let help =
                     format!("write items such as `t={{time}}{separator}v1={{signature}}`, without spaces around them");
-                self.report(&at, format!("the item `{item}` of the form is not a text with one placeholder"), help);
+                self.report(at, format!("the item `{item}` of the form is not a text with one placeholder"), help);
+            }
+            if !unclear.is_empty() {
+                return;
+            }
+            if items.iter().flatten().any(|part| *part == Part::Time)
+                && separator.chars().all(|character| signature.can_contain(&Part::Time, character))
+            {
+                let message = format!("the separator `{separator}` can be part of `{{time}}`");
+                self.report(at, message, "correct the separator, or the format of the time");
+            }
+            for (index, (item, parts)) in texts.iter().zip(&items).enumerate() {
+                for (other, others) in texts.iter().zip(&items).take(index) {
+                    if signature.reads_as(parts, others) {
+                        let message = format!("the items `{other}` and `{item}` cannot be told apart");
+                        self.report(at, message, "write the text with which each of them begins in the header");
+                    }
+                }
             }
         }
-        scheme.form = parts;
+        for pair in items.iter().flat_map(|parts| parts.windows(2)) {
+            if let [value, Part::Text(text)] = pair
+                && text.chars().all(|character| signature.can_contain(value, character))
+            {
+                let message = format!("`{text}` can be part of `{value}`, so the end of `{value}` is not clear");
+                let help = "correct the form, the encoding of the signature or the format of the time";
+                self.report(at, message, help);
+            }
+        }
     }
 
     fn separator(&mut self, at: &At<'a>) -> Option<&'a str> {
         let member = at.get("separator")?;
-        let help = "write what is between the items of the header's value, such as ','";
+        let help = "write the text between the items of the header's value, such as ','";
         match member.node.as_str() {
             None => self.report(&member, format!("`separator` is {}, not a string", member.node.kind()), help),
             Some("") => self.report(&member, "the separator is empty", help),
-            // What signatures and times consist of.
+            // Signatures and times consist of these characters.
             Some(text) if text.contains(|c: char| c.is_ascii_alphanumeric() || "+/=-_:{}".contains(c)) => {
                 self.report(&member, format!("`{text}` can be part of an item"), help);
             }
@@ -348,12 +532,12 @@ impl<'a> Linter<'a> {
         None
     }
 
-    fn signing_time(&mut self, scheme: &Scheme<'a>) {
-        let in_form = scheme.form.contains(&Part::Time);
-        let Some(time) = scheme.at.get("time") else {
-            if let (true, Some(form)) = (in_form, scheme.at.get("form")) {
-                let help = "write `time: {format: seconds}`, with a window only where the time is signed";
-                self.report(&form, "nothing says what `{time}` is", help);
+    fn signing_time(&mut self, signature: &SignatureAt<'a>) {
+        let in_form = signature.form.contains(&Part::Time);
+        let Some(time) = signature.at.get("time") else {
+            if let (true, Some(form)) = (in_form, signature.at.get("form")) {
+                let help = "write `time: {format: seconds}`, with a window only if the time is signed";
+                self.report(&form, "`{time}` is not described", help);
             }
             return;
         };
@@ -361,12 +545,21 @@ impl<'a> Linter<'a> {
             return;
         }
         self.choice(&time, "format", TIME_FORMATS);
-        self.count(&time, "window", "seconds", "write how far the time may be from the clock, such as `300`");
+        let help = "write how many seconds the time may be before or after the clock, such as `300`";
+        let window = self.count(&time, "window", "seconds", help);
+        if let (Some(seconds), Some(at)) = (window, time.get("window"))
+            && seconds > LONGEST_WINDOW
+        {
+            let message = format!("anyone who has seen a delivery could send it again for {seconds} s");
+            let help =
+                "write at most 86400 seconds, a day, and not milliseconds; leave `window` out if there is no limit";
+            self.report(&at, message, help);
+        }
         let places = [time.get("header").is_some(), time.get("member").is_some(), in_form];
         match places.iter().filter(|place| **place).count() {
             0 => self.report(
                 &time,
-                "nothing says where the time is",
+                "the place of the time is missing",
                 "write `header`, `member`, or `{time}` in the form",
             ),
             1 => {}
@@ -376,159 +569,16 @@ impl<'a> Linter<'a> {
             }
         }
         if time.node.get("header").is_some() {
-            self.header_names(&time, scheme, "write the header that carries the time");
+            self.header_names(&time, signature, "write the header that carries the time");
         }
         if let Some(member) = time.get("member") {
             match member.node.as_str() {
-                Some(pointer) => self.member_of_body(&member, pointer, scheme),
+                Some(pointer) => {
+                    self.member_of_body(&member, pointer, signature);
+                    self.time_of_body(&member, pointer, time.str("format").unwrap_or_default(), signature);
+                }
                 None => self.report(&member, "this is not a JSON pointer", "write `/created`, or leave it out"),
             }
-        }
-    }
-
-    /// Whether a pointer leads to a text or a number in every payload.
-    fn member_of_body(&mut self, at: &At<'a>, pointer: &str, scheme: &Scheme<'a>) {
-        for (_, post) in &scheme.events {
-            let schema = payload_schema(post);
-            let Some(Member::Described(member)) = self.pointer(at, pointer, schema.as_ref(), PAYLOAD) else { continue };
-            let kind = self.resolve(&member);
-            let kind = kind.as_ref().and_then(|member| member.str("type"));
-            if schema.is_some_and(|schema| self.leads_into_array(&schema, pointer)) {
-                self.report(at, format!("`{pointer}` leads into an array"), "name a member outside of arrays");
-            } else if kind.is_some_and(|kind| !matches!(kind, "string" | "integer" | "number")) {
-                self.report(at, format!("`{pointer}` is not a text or a number"), "name a member that is one");
-            }
-        }
-    }
-
-    /// The signed templates.
-    fn signed_templates(&mut self, scheme: &Scheme<'a>) -> Vec<(At<'a>, Vec<Part>)> {
-        let Some(signed) = scheme.at.get("signed") else {
-            return vec![(scheme.at.clone(), vec![Part::Body])];
-        };
-        let mut names: Vec<&str> = PLACEHOLDERS.iter().map(|(name, _)| *name).collect();
-        names.extend(["body/POINTER", "header.NAME"]);
-        names.retain(|name| *name != "signature");
-        let alternatives = match signed.get("any") {
-            None if signed.node.kind() == "a mapping" => {
-                self.report(&signed, "this is not understood as what is signed", "write a template, or `{any: [...]}`");
-                Vec::new()
-            }
-            None => vec![signed.clone()],
-            Some(any) => {
-                self.level(&signed, &ANY);
-                if any.node.items().len() < 2 {
-                    let help = "write the templates as a list, or one of them instead of the mapping";
-                    self.report(&any, "these are not alternatives", help);
-                }
-                any.items()
-            }
-        };
-        let is_alternative = alternatives.len() > 1;
-        let mut found = Vec::new();
-        for at in alternatives {
-            let parts = self.template_parts(&at, &names);
-            if !parts.is_empty() {
-                self.signed_parts(&at, &parts, scheme, is_alternative);
-                found.push((at, parts));
-            }
-        }
-        found
-    }
-
-    fn signed_parts(&mut self, at: &At<'a>, parts: &[Part], scheme: &Scheme<'a>, is_alternative: bool) {
-        let has = |key| scheme.at.node.get(key).is_some();
-        for part in parts {
-            match part {
-                Part::Signature => self.report(at, "the signature cannot be signed", "leave `{signature}` out"),
-                Part::Digest if !has("digest") => {
-                    let help = "write `digest: {algorithm: sha256, encoding: base64}`";
-                    self.report(at, "nothing says what `{digest}` is", help);
-                }
-                Part::Time if !has("time") => {
-                    self.report(at, "nothing says what `{time}` is", "write `time: {header: NAME, format: seconds}`");
-                }
-                Part::Id if !has("id") => {
-                    self.report(at, "nothing says what `{id}` is", "write `id: {header: NAME}`");
-                }
-                Part::Header(name) if !is_token(name) => {
-                    self.report(at, format!("`{name}` is not a header name"), "use letters, digits and `-`");
-                }
-                Part::Header(name) => self.is_described(at, name, scheme),
-                Part::Member(pointer) => self.member_of_body(at, pointer, scheme),
-                Part::BodyWithoutSpaces if !is_alternative => {
-                    let help = "write `{any: ['{body}', '{body.without-spaces}']}` in a scheme of its own";
-                    self.report(at, "a body whose spaces are not signed can only be an alternative", help);
-                }
-                _ => {}
-            }
-        }
-        for pair in parts.windows(2) {
-            if let [one, other] = pair
-                && one.is_free()
-                && other.is_free()
-            {
-                let message = format!("`{one}` and `{other}` have no text between them, so one text has two meanings");
-                self.report(at, message, "write the text that separates them, or leave one out");
-                return;
-            }
-        }
-        // A receiver refuses an id or a header that has the text which follows it. Members are a part of the body.
-        let is_checked = |index: usize, part: &Part| match part {
-            Part::Id | Part::Header(_) => matches!(parts.get(index + 1), Some(Part::Text(_))),
-            part => matches!(part, Part::Member(_)),
-        };
-        let free = parts.iter().enumerate().filter(|(index, part)| part.is_free() && !is_checked(*index, part));
-        let free: Vec<&Part> = free.map(|(_, part)| part).collect();
-        if let [one, .., other] = free[..] {
-            let message =
-                format!("where `{one}` ends and `{other}` begins cannot be told, so one text has two meanings");
-            self.report(at, message, "write `{id}` and `{header.NAME}` in front, each with a text after it");
-        }
-    }
-
-    /// Whether what is signed is what a receiver relies on.
-    fn coverage(&mut self, scheme: &Scheme<'a>, signed: &[(At<'a>, Vec<Part>)]) {
-        let unsigned = scheme.at.get("unsigned");
-        if let Some(unsigned) = &unsigned
-            && unsigned.node.texts() != ["body"]
-        {
-            self.report(unsigned, "this is not understood as what is not signed", "write `unsigned: [body]`");
-        }
-        let lacking = signed.iter().find(|(_, parts)| !parts.iter().any(Part::covers_body));
-        match (lacking, unsigned) {
-            (Some((at, _)), None) => {
-                let help =
-                    "write `{body}` or `{digest}` into it, or `unsigned: [body]` where the provider signs no body";
-                self.report(at, "neither the body nor its digest is signed", help);
-            }
-            (None, Some(unsigned)) if !signed.is_empty() => {
-                self.report(&unsigned, "the body is signed", "leave `unsigned` out");
-            }
-            (_, _) => {}
-        }
-        let digest = scheme.at.get("digest");
-        if let Some(digest) = digest
-            && !signed.iter().all(|(_, parts)| parts.contains(&Part::Digest))
-        {
-            let help = "write `{digest}` into `signed`, or leave `digest` out";
-            self.report(&digest, "the digest is not signed, so it proves nothing", help);
-        }
-        let Some(time) = scheme.at.get("time") else { return };
-        let in_body = time.str("member");
-        let is_signed = |parts: &[Part]| {
-            let holds = |part: &Part| match (part, in_body) {
-                (Part::Time, _) | (Part::Body | Part::Digest, Some(_)) => true,
-                (Part::Member(pointer), Some(member)) => pointer == member,
-                (_, _) => false,
-            };
-            parts.iter().any(holds)
-        };
-        if let Some(window) = time.get("window")
-            && !signed.iter().all(|(_, parts)| is_signed(parts))
-        {
-            let help = "write `{time}` into `signed` where the provider signs it, or leave `window` out";
-            self.report(&window, "the time is not signed, so a window protects against nothing", help);
         }
     }
 }

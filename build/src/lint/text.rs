@@ -1,4 +1,4 @@
-//! Descriptions become rustdoc, where some Markdown is a failing doctest or a warning.
+//! Lints descriptions: they become rustdoc, in which some Markdown is a failing doctest or a warning.
 
 use std::ops::Range;
 
@@ -6,26 +6,35 @@ use pulldown_cmark::{
     BrokenLink, CodeBlockKind, CowStr, Event, LinkType, Options, Parser, Tag, TagEnd, TextMergeWithOffset,
 };
 
-/// Languages a code fence may name. Without one rustdoc takes the code for Rust and runs it.
+/// The languages that a code fence may name. Without one, rustdoc treats the code as Rust and runs it.
 const LANGUAGES: &[&str] = &["text", "json", "yaml", "http", "sh", "xml", "html", "php"];
 
-/// What rustdoc reads beside CommonMark.
+/// The maximum number of problems that are listed for one text.
+const MAX_FAULTS: usize = 20;
+
+/// The extensions of CommonMark that rustdoc enables.
 const RUSTDOC: Options = Options::ENABLE_TABLES
     .union(Options::ENABLE_FOOTNOTES)
     .union(Options::ENABLE_STRIKETHROUGH)
     .union(Options::ENABLE_TASKLISTS);
 
-/// What rustdoc would stumble over, as message and help.
+/// The problems that rustdoc would have with the text, each as a message and a help text.
 pub(super) fn faults(text: &str) -> Vec<(String, String)> {
     let mut faults = Faults { text, found: Vec::new() };
     for line in text.lines().filter(|line| line.contains('\t')) {
         faults.add(format!("a tab in the line `{}`", line.trim()), "write spaces");
     }
-    // rustdoc looks for an item of the name of whatever could be a link and is none.
+    if text.contains(|c: char| c.is_control() && !matches!(c, '\n' | '\t')) {
+        faults.add("a control character".to_owned(), "remove it");
+    }
+    // rustdoc treats brackets without a link target as a link to a Rust item.
     let mut to_item = |_: BrokenLink<'_>| Some((CowStr::from(""), CowStr::from("")));
     let parser = Parser::new_with_broken_link_callback(text, RUSTDOC, Some(&mut to_item)).into_offset_iter();
     let (mut in_link, mut in_code) = (false, false);
     for (event, place) in TextMergeWithOffset::new(parser) {
+        if faults.found.len() >= MAX_FAULTS {
+            break;
+        }
         match event {
             Event::Start(Tag::CodeBlock(kind)) => {
                 in_code = true;
@@ -77,28 +86,28 @@ impl<'a> Faults<'a> {
             };
             self.add(message, &format!("name a language: {fence}json or {fence}text"));
         }
-        // In a quotation it is behind the marks of that.
+        // In a quotation, the fence is after the quotation marks.
         let last = block.trim_end().lines().skip(1).last().unwrap_or_default().trim_start_matches(['>', ' ']);
         if !(last == marker(last) && last.starts_with(fence)) {
-            self.add(format!("a code fence {fence} is never closed"), "close it with a line of its own");
+            self.add(format!("a code fence {fence} is not closed"), "close it on a line of its own");
         }
     }
 
     fn link(&mut self, place: Range<usize>) {
         let source = self.at(place);
         let shown = source.rsplit_once("](").map_or(source.to_owned(), |(text, _)| format!("{text}]"));
-        let message = format!("`{}` would be taken for a link to a Rust item", shown.trim_start_matches('!'));
+        let message = format!("`{}` would be treated as a link to a Rust item", shown.trim_start_matches('!'));
         self.add(message, "put it in backticks, or write a link: [text](https://…)");
     }
 
     fn tag(&mut self, html: &str) {
         for part in html.split('<').skip(1) {
             let tag = format!("<{}>", part.split('>').next().unwrap_or_default().trim_end());
-            self.add(format!("`{tag}` would be taken for an HTML tag"), &format!("put it in backticks: `{tag}`"));
+            self.add(format!("`{tag}` would be treated as an HTML tag"), &format!("put it in backticks: `{tag}`"));
         }
     }
 
-    /// Text that is neither code nor HTML.
+    /// Checks text that is neither code nor HTML.
     fn prose(&mut self, place: Range<usize>, in_link: bool) {
         for (at, _) in self.at(place.clone()).match_indices('`') {
             let (before, rest) = self.text.split_at_checked(place.start + at).unwrap_or_default();
@@ -106,7 +115,7 @@ impl<'a> Faults<'a> {
             if !is_escaped && !before.ends_with('`') {
                 let paragraph = rest.split("\n\n").next().unwrap_or_default().trim_start_matches('`');
                 let words = paragraph.split_whitespace().take(3).collect::<Vec<_>>().join(" ");
-                self.add(format!("the backtick before \"{words}\" is never closed"), "close it in the same paragraph");
+                self.add(format!("the backtick before \"{words}\" is not closed"), "close it in the same paragraph");
             }
         }
         for (at, _) in self.at(place.clone()).match_indices("http") {

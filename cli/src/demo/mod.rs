@@ -1,48 +1,60 @@
-//! The whole life of a webhook on this machine: `pos-webhooks demo`.
+//! `pos-webhooks demo`: the whole life cycle of a webhook on this machine.
 
 mod calls;
 mod inbox;
+mod step;
 mod table;
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
-use pos_webhooks::PROVIDERS;
-use pos_webhooks::catalogue::{Event, EventNamePlace, Provider, Verification};
-use pos_webhooks::sandbox::{Attempt, Delivery, Sandbox};
-use pos_webhooks::verify::{ReceiveError, VerifyError};
-use serde::Serialize;
+use pos_webhooks::catalogue::{Event, Part, Provider, Signature, Verification};
+use pos_webhooks::client::AccessToken;
+use pos_webhooks::sandbox::{Attempt, Sandbox, Trigger};
+use pos_webhooks::verify::ReceiveError;
+use serde_json::Value;
 
-use crate::{Stop, complain, print_to};
+use crate::console::{complain, print_to};
+use crate::providers;
+use crate::stop::Stop;
 use calls::{Calls, Miss, Webhook};
-use inbox::{Inbox, Received};
+use inbox::{Inbox, ReceivedDelivery};
+use step::{Step, StepResult, count, tells_its_event};
 
-/// See the whole life of a webhook, with every provider, on this machine
+/// Show the whole life cycle of a webhook with every provider, on this machine
 ///
-/// Starts the sandbox and a receiver. Then, for each provider: registers webhooks with the generated client and lists
-/// them, has every documented event delivered, shows that a changed delivery is refused and why, moves a webhook to
-/// another URL, deletes all of them, and looks that nothing is delivered any more.
+/// Starts the sandbox and a receiver. For each provider, the demo requests a token, registers webhooks with the client,
+/// subscribes them where that is a call of its own, lists them, has every documented event delivered, answers events that ask for
+/// something, reports what became of an order, checks that a changed delivery is refused, moves a webhook to another URL,
+/// deletes all webhooks, and checks that no event is delivered afterwards.
 ///
-/// It needs no network and no credentials, and takes a few seconds.
+/// The demo does not need a network or credentials, and takes a few seconds.
 #[derive(Args)]
 #[command(after_long_help = "\
-Steps; JSON has one object for each, and one per event of `deliver`:
-  register  The generated client registers webhooks for all events.
-  list      It lists them.
-  deliver   The event is signed as the provider signs, sent over HTTP, verified, held strictly
-            against the specification, decoded, and acknowledged as documented.
-  tamper    A delivery with one character changed is refused, where the provider signs the body.
-  update    A webhook is moved to another URL, and the next delivery goes there.
-  delete    All are deleted. No event is delivered any more.
-What a provider documents no call for has the result `undocumented`.
+Steps (JSON has one object for each step, and for each event of `deliver`):
+  token     The client requests the token for the other operations.
+  register  The client registers webhooks for all events. Events that no documented
+            operation registers are registered as in the back office of the provider.
+  subscribe The client subscribes the webhook to every event of the account. Only for providers
+            that document an operation for it.
+  list      The client lists the webhooks.
+  deliver   The event is signed as the provider signs it, sent over HTTP, verified, strictly
+            validated, decoded, and acknowledged as documented.
+  answer    If events ask for something, such as a menu, the response has a documented body.
+  report    If the provider documents it, the client reports what became of an event.
+  tamper    A changed delivery is refused, as far as the provider documents a proof of origin.
+  update    A webhook is moved to another URL, which receives the next delivery.
+  delete    All webhooks are deleted. No event is delivered afterwards.
+A step for which the provider does not document an operation, or a proof of origin that can be checked, has the result
+`undocumented`.
 
 Exit status:
-  0  All of it held.
+  0  Every step succeeded.
   1  A step failed; the output says which and why.
   2  Wrong usage, or the output could not be written.")]
 pub struct Arguments {
-    /// How to show the steps
+    /// Format of the steps
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
 
@@ -53,51 +65,30 @@ pub struct Arguments {
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
-    /// A table, in colour on a terminal
+    /// A table, with colours on a terminal
     Human,
-    /// One JSON object per step and line
+    /// One JSON object per step, one per line
     Json,
-}
-
-/// What was done with one provider, and whether it held.
-#[derive(Serialize)]
-struct Step {
-    provider: &'static str,
-    step: &'static str,
-    /// Of a delivery.
-    event: Option<&'static str>,
-    result: Outcome,
-    detail: String,
-    milliseconds: u64,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-enum Outcome {
-    Ok,
-    Failed,
-    Undocumented,
 }
 
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
     if arguments.verbose && arguments.format == Format::Json {
-        return Err(Stop::Usage("--verbose makes no difference with --format json, which has every event".to_owned()));
+        return Err(Stop::Usage("--verbose has no effect with --format json, which has every event".to_owned()));
     }
-    if PROVIDERS.is_empty() {
-        return Err(Stop::Input("no provider is compiled in".to_owned()));
+    if providers::all().is_empty() {
+        return Err(Stop::Input("there is no provider; add one with --spec".to_owned()));
     }
     let begun = Instant::now();
     let done = tokio::runtime::Runtime::new().map_err(|error| Miss::of(&error)).and_then(|runtime| {
         runtime.block_on(async {
-            let (sandbox, inbox) = (Sandbox::start().await?, Inbox::start().await?);
+            let (sandbox, inbox) = (providers::sandbox().start().await?, Inbox::start().await?);
             let steps = all(&sandbox, &inbox).await;
             Ok((sandbox.url().to_owned(), inbox.url, steps))
         })
     });
     let (sandbox, inbox, steps) = match done {
         Ok(done) => done,
-        Err(Miss::Undocumented) => return Ok(ExitCode::FAILURE),
-        Err(Miss::Failed(why)) => {
+        Err(Miss::Undocumented(why) | Miss::Failed(why)) => {
             complain(format_args!("the demo cannot begin: {why}"));
             return Ok(ExitCode::FAILURE);
         }
@@ -111,13 +102,13 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
 }
 
 fn held(steps: &[Step]) -> bool {
-    steps.iter().all(|step| step.result != Outcome::Failed)
+    steps.iter().all(|step| step.result != StepResult::Failed)
 }
 
-/// The lives of all webhooks.
+/// Runs the steps with all providers.
 async fn all(sandbox: &Sandbox, inbox: &Inbox) -> Vec<Step> {
     let mut steps = Vec::new();
-    for provider in PROVIDERS.iter().copied() {
+    for provider in providers::all().iter().copied() {
         let mut life = Life { sandbox, inbox, provider, steps: &mut steps };
         let begun = Instant::now();
         let lived = match Calls::new(provider, sandbox) {
@@ -131,7 +122,7 @@ async fn all(sandbox: &Sandbox, inbox: &Inbox) -> Vec<Step> {
     steps
 }
 
-/// The life of one provider's webhooks.
+/// The webhooks of one provider, and their steps so far.
 struct Life<'a> {
     sandbox: &'a Sandbox,
     inbox: &'a Inbox,
@@ -140,11 +131,20 @@ struct Life<'a> {
 }
 
 impl Life<'_> {
-    /// Every step; an error where nothing could be registered.
+    /// Runs every step. Returns an error if no webhook could be registered.
     async fn run(&mut self, calls: &Calls<'_>) -> Result<(), Miss> {
+        let begun = Instant::now();
+        let issued = calls.token().await;
+        let issued = issued.map(|(operation, token)| ((), format!("`{operation}` issued a token{}", lifetime(&token))));
+        self.note("token", None, begun.elapsed(), issued);
         let begun = Instant::now();
         let (mut webhooks, detail) = self.register(calls).await?;
         self.note("register", None, begun.elapsed(), Ok(((), detail)));
+        if self.has_subscriptions() {
+            let begun = Instant::now();
+            let subscribed = self.subscribe(calls, &mut webhooks).await;
+            self.note("subscribe", None, begun.elapsed(), subscribed);
+        }
         let begun = Instant::now();
         let listed = self.list(calls, &webhooks).await;
         self.note("list", None, begun.elapsed(), listed);
@@ -156,9 +156,19 @@ impl Life<'_> {
                 .extend(self.note("deliver", Some(event), begun.elapsed(), attempt).map(|attempt| (event, attempt)));
         }
         let begun = Instant::now();
+        if let Some(answered) = self.answered(&delivered) {
+            self.note("answer", None, begun.elapsed(), answered);
+        }
+        for event in self.provider.events.iter().filter(|event| !event.follow_up.is_empty()) {
+            let begun = Instant::now();
+            let reported = calls.follow_up(event).await;
+            let reported = reported.map(|operation| ((), format!("`{operation}` after {}", event.name)));
+            self.note("report", None, begun.elapsed(), reported);
+        }
+        let begun = Instant::now();
         let refused = match delivered.first() {
             Some((_, attempt)) => self.tamper(attempt).await,
-            None => Err(Miss::Failed("nothing was delivered that could be changed".to_owned())),
+            None => Err(Miss::Failed("there is no delivery to change".to_owned())),
         };
         self.note("tamper", None, begun.elapsed(), refused);
         let begun = Instant::now();
@@ -178,9 +188,9 @@ impl Life<'_> {
         done: Result<(T, String), Miss>,
     ) -> Option<T> {
         let (value, result, detail) = match done {
-            Ok((value, detail)) => (Some(value), Outcome::Ok, detail),
-            Err(Miss::Undocumented) => (None, Outcome::Undocumented, "no call is documented".to_owned()),
-            Err(Miss::Failed(why)) => (None, Outcome::Failed, why),
+            Ok((value, detail)) => (Some(value), StepResult::Ok, detail),
+            Err(Miss::Undocumented(why)) => (None, StepResult::Undocumented, why),
+            Err(Miss::Failed(why)) => (None, StepResult::Failed, why),
         };
         let milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         let (provider, event) = (self.provider.name, event.map(|event| event.name));
@@ -189,35 +199,64 @@ impl Life<'_> {
     }
 
     async fn register(&self, calls: &Calls<'_>) -> Result<(Vec<Webhook>, String), Miss> {
-        let webhooks = calls.register(&format!("{}/{}", self.inbox.url, self.provider.name)).await?;
+        let url = format!("{}/{}", self.inbox.url, self.provider.name);
+        self.inbox.answer_handshakes(self.provider, &url, calls.known_secret(), calls.verify_token()?)?;
+        let webhooks = calls.register(&url).await?;
         self.inbox.receive_for(self.provider, &webhooks)?;
         let events = webhooks.iter().map(|webhook| webhook.events.len()).sum();
-        let place =
-            if self.provider.operations.is_empty() { ", in the back office: no call is documented" } else { "" };
-        let detail = format!("{} for {}{place}", count(webhooks.len(), "webhook"), count(events, "event"));
-        ensure(events == self.provider.events.len(), || detail.clone())?;
+        let others = webhooks.iter().filter(|webhook| !webhook.by_call).count();
+        let place = match (self.provider.operations.is_empty(), others) {
+            (true, _) => ", in the back office: no operation is documented".to_owned(),
+            (false, 0) => String::new(),
+            (false, others) => format!(", {others} of them in the back office: no operation registers their events"),
+        };
+        let detail = match self.has_subscriptions() {
+            true if events == 0 => format!("{}, not subscribed to any event yet", count(webhooks.len(), "webhook")),
+            _ => format!("{} for {}{place}", count(webhooks.len(), "webhook"), count(events, "event")),
+        };
+        let expected = if self.has_subscriptions() { 0 } else { self.provider.events.len() };
+        ensure(events == expected, || detail.clone())?;
         Ok((webhooks, detail))
+    }
+
+    /// Whether events are chosen by operations on subscriptions.
+    fn has_subscriptions(&self) -> bool {
+        self.provider.registration.as_ref().is_some_and(|registration| registration.subscriptions.is_some())
+    }
+
+    async fn subscribe(&self, calls: &Calls<'_>, webhooks: &mut [Webhook]) -> Result<((), String), Miss> {
+        let (mut listed, mut events) = (0, 0);
+        for webhook in webhooks.iter_mut() {
+            listed += calls.subscribe(webhook).await?;
+            events += webhook.events.len();
+        }
+        self.inbox.receive_for(self.provider, webhooks)?;
+        let detail = format!("{} of the account's list", count(events, "event"));
+        ensure(events == listed && events == self.provider.events.len(), || detail.clone())?;
+        Ok(((), detail))
     }
 
     async fn list(&self, calls: &Calls<'_>, webhooks: &[Webhook]) -> Result<((), String), Miss> {
         let listed = calls.list().await?;
-        let is_listed = |webhook: &Webhook| listed.contains(&webhook.url);
+        let webhooks: Vec<_> = webhooks.iter().filter(|webhook| webhook.managed).collect();
+        let is_listed = |webhook: &&Webhook| listed.iter().any(|listed| webhook.is_listed_as(listed));
         ensure(listed.len() == webhooks.len() && webhooks.iter().all(is_listed), || {
+            let listed: Vec<_> = listed.iter().flat_map(|values| values.values()).map(Value::to_string).collect();
             format!("{} registered, but listed are: {}", count(webhooks.len(), "webhook"), listed.join(", "))
         })?;
         Ok(((), format!("{}, as registered", count(listed.len(), "webhook"))))
     }
 
-    /// Has an event delivered, and holds what arrived against what was to arrive.
+    /// Has an event delivered, and compares the received delivery with the expected one.
     async fn deliver(&self, event: &'static Event) -> Result<(Attempt, String), Miss> {
         self.inbox.take();
-        let attempts = self.sandbox.deliver(self.provider.name, Delivery::new(event.name).max_attempts(1)).await?;
+        let attempts = self.sandbox.deliver(self.provider.name, Trigger::new(event.name).max_attempts(1)).await?;
         let received = self.inbox.take();
         let [attempt] = &attempts[..] else { return Err(times("sent", attempts.len())) };
         if let Some(error) = &attempt.error {
             return Err(Miss::Failed(error.clone()));
         }
-        let [Received { body, status, outcome, .. }] = &received[..] else {
+        let [ReceivedDelivery { body, status, outcome, .. }] = &received[..] else {
             return Err(times("received", received.len()));
         };
         let arrived = match outcome {
@@ -234,37 +273,92 @@ impl Life<'_> {
             "decoded without the key that identifies redeliveries".to_owned()
         })?;
         self.provider.validate(event.name, body)?;
-        let example = event.payload.examples.iter().find(|example| example.json.as_bytes() == body);
+        let example = event.payload.examples.iter().min_by_key(|example| example.origin);
         let origin = example.map_or_else(|| "unknown".to_owned(), |example| example.origin.to_string());
-        let kept = if told { "" } else { "; kept as it came, since the payload does not say which event it is" };
+        let kept = if told { "" } else { "; kept as received, because the payload does not identify its event" };
         Ok((attempt.clone(), format!("{origin} example of {} bytes{kept}", body.len())))
+    }
+
+    /// Checks the responses to the events that ask for a body; `None` if no event does.
+    fn answered(&self, delivered: &[(&'static Event, Attempt)]) -> Option<Result<((), String), Miss>> {
+        let asking = delivered.iter().filter_map(|(event, attempt)| Some((event, event.requested_body()?, attempt)));
+        let asking: Vec<_> = asking.collect();
+        if asking.is_empty() {
+            return None;
+        }
+        if let Some((event, _, note)) =
+            asking.iter().find_map(|(event, body, attempt)| Some((event, body, attempt.note.as_ref()?)))
+        {
+            return Some(Err(Miss::Failed(format!("{}: {note}", event.name))));
+        }
+        let answers = asking.iter().map(|(event, body, _)| format!("{} with a `{}`", event.name, body.schema));
+        Some(Ok(((), answers.collect::<Vec<_>>().join(", "))))
     }
 
     /// Sends a delivery again with a change.
     async fn tamper(&self, attempt: &Attempt) -> Result<((), String), Miss> {
-        let changed = changed(&attempt.request.body);
-        let of_body = self.send(attempt, changed, None).await?;
-        let Some(Verification::Keys(keys)) = &self.provider.verification else {
-            return match of_body {
-                Err(ReceiveError::Verify(error)) => {
-                    Ok(((), format!("one character changed, refused: {}", brief(&error.to_string()))))
-                }
-                Err(error) => Err(Miss::Failed(format!("changed, it was not refused for its signature: {error}"))),
-                Ok(()) => Err(Miss::Failed("changed, it was accepted".to_owned())),
-            };
-        };
-        let header = keys.places.first().map(|place| place.header);
-        ensure(of_body.is_ok(), || "nothing is signed, but a changed body was refused".to_owned())?;
-        match self.send(attempt, attempt.request.body.clone(), header).await? {
-            Err(ReceiveError::Verify(VerifyError::KeyMismatch { name })) => {
-                Ok(((), format!("nothing is signed, so a changed body passes; another `{name}` is refused")))
+        let body = &attempt.request.body;
+        let verification = self.provider.verification_of(Some(attempt.event));
+        let signature = match verification {
+            Some(Verification::Signatures(_)) => verification.and_then(|verification| verification.signature(None)),
+            Some(Verification::Keys(keys)) => {
+                let header = keys.places.first().map(|place| place.header);
+                let what = "deliveries are not signed, so a changed body passes";
+                return self.tamper_with_header(attempt, header, what).await;
             }
-            Err(error) => Err(Miss::Failed(format!("with another key, it was not refused for that: {error}"))),
-            Ok(()) => Err(Miss::Failed("with another key, it was accepted".to_owned())),
+            Some(Verification::Custom(_)) => {
+                let reason = "only code of the receiver can verify a delivery, so a changed one is not refused here";
+                return Err(Miss::Undocumented(reason.to_owned()));
+            }
+            _ => None,
+        };
+        let Some(signature) = signature else {
+            let passes = self.send(attempt, changed(body), None).await?.is_ok();
+            ensure(passes, || "deliveries are not signed, but a changed body was refused".to_owned())?;
+            return Err(Miss::Undocumented("deliveries are not signed, so a changed body passes".to_owned()));
+        };
+        let (what, changed) = match signed_member(signature) {
+            None if signs_body(signature) => ("one character".to_owned(), changed(body)),
+            None => {
+                let header = signature.headers.first().copied();
+                return self
+                    .tamper_with_header(attempt, header, "the body is not signed, so a changed one passes")
+                    .await;
+            }
+            Some(pointer) => {
+                let changed = with_other_member(body, pointer);
+                let missing = || Miss::Failed(format!("the body does not have `{pointer}`, which is signed"));
+                (format!("the signed member `{pointer}`"), changed.ok_or_else(missing)?)
+            }
+        };
+        match self.send(attempt, changed, None).await? {
+            Err(ReceiveError::Verify(error)) => {
+                Ok(((), format!("{what} changed, refused: {}", brief(&error.to_string()))))
+            }
+            Err(error) => Err(Miss::Failed(format!("changed, it was not refused for its signature: {error}"))),
+            Ok(()) => Err(Miss::Failed("changed, it was accepted".to_owned())),
         }
     }
 
-    /// What the receiver makes of a delivery with this body, and perhaps with another value of a header.
+    /// Changes the body, which passes because of `what`, and then the header that proves the origin.
+    async fn tamper_with_header(
+        &self,
+        attempt: &Attempt,
+        header: Option<&str>,
+        what: &str,
+    ) -> Result<((), String), Miss> {
+        let of_body = self.send(attempt, changed(&attempt.request.body), None).await?;
+        ensure(of_body.is_ok(), || "the body is not signed, but a changed one was refused".to_owned())?;
+        let name = header.unwrap_or_default();
+        match self.send(attempt, attempt.request.body.clone(), header).await? {
+            Err(ReceiveError::Verify(_)) => Ok(((), format!("{what}; another `{name}` is refused"))),
+            Err(error) => Err(Miss::Failed(format!("with another `{name}`, it was not refused for that: {error}"))),
+            Ok(()) => Err(Miss::Failed(format!("with another `{name}`, it was accepted"))),
+        }
+    }
+
+    /// Sends a delivery with this body, and optionally another value of a header, and returns the outcome at the
+    /// receiver.
     async fn send(
         &self,
         attempt: &Attempt,
@@ -279,7 +373,7 @@ impl Life<'_> {
         }
         request.send().await?;
         match self.inbox.take().pop() {
-            Some(Received { outcome: Some(outcome), .. }) => Ok(outcome.map(|_| ())),
+            Some(ReceivedDelivery { outcome: Some(outcome), .. }) => Ok(outcome.map(|_| ())),
             _ => Err(Miss::Failed("it did not arrive".to_owned())),
         }
     }
@@ -298,18 +392,28 @@ impl Life<'_> {
     }
 
     async fn delete(&self, calls: &Calls<'_>, webhooks: &[Webhook]) -> Result<((), String), Miss> {
-        for webhook in webhooks {
+        let webhooks: Vec<_> = webhooks.iter().filter(|webhook| webhook.managed).collect();
+        for webhook in &webhooks {
             calls.delete(webhook).await?;
         }
         self.inbox.take();
-        for event in self.provider.events {
-            let attempts = self.sandbox.deliver(self.provider.name, Delivery::new(event.name).max_attempts(1)).await?;
+        for event in self.provider.events.iter().filter(|event| self.provider.registers(event.name)) {
+            let attempts = self.sandbox.deliver(self.provider.name, Trigger::new(event.name).max_attempts(1)).await?;
             ensure(attempts.is_empty() && self.inbox.take().is_empty(), || {
                 format!("{} is still delivered", event.name)
             })?;
         }
-        Ok(((), format!("{}; no event is delivered any more", count(webhooks.len(), "webhook"))))
+        let all = self.provider.events.iter().all(|event| self.provider.registers(event.name));
+        let what = if all { "no event" } else { "none of their events" };
+        Ok(((), format!("{}; {what} is delivered afterwards", count(webhooks.len(), "webhook"))))
     }
+}
+
+/// How long a token is valid, in whole minutes.
+fn lifetime(token: &AccessToken) -> String {
+    let minutes = token.expires_in.map(|left| left.as_secs().saturating_add(30) / 60);
+    let minutes = minutes.and_then(|minutes| usize::try_from(minutes).ok());
+    minutes.map_or(String::new(), |minutes| format!(", which is valid for {}", count(minutes, "minute")))
 }
 
 fn ensure(holds: bool, otherwise: impl FnOnce() -> String) -> Result<(), Miss> {
@@ -320,21 +424,39 @@ fn times(what: &str, times: usize) -> Miss {
     Miss::Failed(format!("{what} {times} times instead of once"))
 }
 
-fn count(number: usize, of: &str) -> String {
-    format!("{number} {of}{}", if number == 1 { "" } else { "s" })
-}
-
-/// Whether its deliveries say which event they are.
-fn tells_its_event(provider: &Provider, event: &Event) -> bool {
-    provider.event_name != Some(EventNamePlace::Body) || !event.when.is_empty()
-}
-
 /// The error without the advice after it.
 fn brief(error: &str) -> &str {
     error.split_once(';').map_or(error, |(error, _)| error)
 }
 
-/// Another digit in the place of the first one; where there is none, a space more.
+/// Whether every text that may be signed has the whole body.
+fn signs_body(signature: &Signature) -> bool {
+    let is_of_body = |part: &Part| matches!(part, Part::Body | Part::BodyWithoutSpaces | Part::Digest);
+    signature.signed.iter().all(|parts| parts.iter().any(is_of_body))
+}
+
+/// A signed member, if the whole body is not signed.
+fn signed_member(signature: &Signature) -> Option<&'static str> {
+    let parts = signature.signed.iter().copied().flatten().filter(|_| !signs_body(signature));
+    parts.into_iter().find_map(|part| match part {
+        Part::Member(pointer) => Some(*pointer),
+        _ => None,
+    })
+}
+
+/// The body with another text or number at the pointer; `None` if there is none.
+fn with_other_member(body: &str, pointer: &str) -> Option<String> {
+    let mut json: Value = serde_json::from_str(body).ok()?;
+    let member = json.pointer_mut(pointer)?;
+    *member = match &*member {
+        Value::String(text) => changed(text).into(),
+        Value::Number(number) => if number.as_u64() == Some(1) { 2 } else { 1 }.into(),
+        _ => return None,
+    };
+    Some(json.to_string())
+}
+
+/// The body with its first digit changed; without a digit, with one more space.
 fn changed(body: &str) -> String {
     match body.find(|character: char| character.is_ascii_digit()) {
         Some(place) => {
@@ -356,7 +478,7 @@ mod tests {
     /// The provider, step, event and detail of what failed.
     async fn failures(sandbox: &Sandbox) -> Vec<(&'static str, &'static str, Option<&'static str>, String)> {
         let steps = all(sandbox, &Inbox::start().await.unwrap()).await;
-        let failed: Vec<_> = steps.iter().filter(|step| step.result == Outcome::Failed).collect();
+        let failed: Vec<_> = steps.iter().filter(|step| step.result == StepResult::Failed).collect();
         assert_eq!(held(&steps), failed.is_empty());
         let table = anstream::adapter::strip_str(&table::render("", "", &steps, Duration::ZERO, false)).to_string();
         for step in &failed {
@@ -380,8 +502,10 @@ mod tests {
             (DeliveryFault::Reordered, "0 times"),
             (DeliveryFault::Reset, "reset"),
         ] {
-            for provider in PROVIDERS.iter().copied() {
-                let event = provider.events.last().unwrap().name;
+            for provider in providers::all().iter().copied() {
+                let proven =
+                    |event: &&Event| !matches!(provider.verification_of(Some(event.name)), Some(Verification::None(_)));
+                let event = provider.events.iter().rfind(proven).unwrap().name;
                 let sandbox = Sandbox::start().await.unwrap();
                 sandbox.fault(Fault::from(fault.clone()).provider(provider.name).event(event).times(1)).unwrap();
                 let failures = failures(&sandbox).await;
@@ -394,22 +518,27 @@ mod tests {
 
     #[tokio::test]
     async fn a_call_that_goes_wrong_is_a_failed_step() {
-        for provider in PROVIDERS.iter().copied() {
+        for provider in providers::all().iter().copied() {
             let Some(registration) = &provider.registration else { continue };
             let create = &registration.create.request;
             let names_events = create.contains_key(&Role::Events) || create.contains_key(&Role::Event);
+            let subscriptions = registration.subscriptions.as_ref();
             let calls = [
+                ("subscribe", subscriptions.and_then(|calls| calls.events.as_ref())),
+                ("subscribe", subscriptions.map(|calls| &calls.create)),
                 ("register", Some(&registration.create)),
-                // It is asked for the events that a registration gets without naming any.
+                // This operation returns the events of a registration that does not name any.
                 ("register", registration.get.as_ref().filter(|_| !names_events)),
                 ("list", registration.list.as_ref()),
                 ("update", registration.update.as_ref()),
                 ("delete", registration.delete.as_ref()),
             ];
-            for (expected, call) in calls.into_iter().filter_map(|(step, call)| Some((step, call?))) {
+            let calls = calls.into_iter().filter_map(|(step, call)| Some((step, call?.operation)));
+            let token = provider.grants().first();
+            for (expected, operation) in calls.chain(token.map(|grant| ("token", grant.operation))) {
                 let sandbox = Sandbox::start().await.unwrap();
                 let fault = AnswerFault::Status { status: 418, retry_after_seconds: None };
-                sandbox.fault(Fault::from(fault).provider(provider.name).operation(call.operation)).unwrap();
+                sandbox.fault(Fault::from(fault).provider(provider.name).operation(operation)).unwrap();
                 let failures = failures(&sandbox).await;
                 let (name, step, _, detail) = failures.first().unwrap();
                 assert_eq!((*name, *step), (provider.name, expected));
@@ -419,8 +548,21 @@ mod tests {
     }
 
     #[test]
+    fn a_signed_member_changes_whether_it_is_a_text_or_a_number() {
+        let body = r#"{"order":{"id":"A-7","total":1},"paid":true}"#;
+        for (pointer, changed) in [
+            ("/order/id", Some(r#"{"order":{"id":"A-1","total":1},"paid":true}"#)),
+            ("/order/total", Some(r#"{"order":{"id":"A-7","total":2},"paid":true}"#)),
+            ("/paid", None),
+            ("/missing", None),
+        ] {
+            assert_eq!(with_other_member(body, pointer).as_deref(), changed, "{pointer}");
+        }
+    }
+
+    #[test]
     fn a_change_keeps_the_body_json() {
-        for body in PROVIDERS.iter().flat_map(|provider| provider.events).map(|event| &event.payload) {
+        for body in providers::all().iter().flat_map(|provider| provider.events).map(|event| &event.payload) {
             for example in body.examples {
                 let changed = changed(example.json);
                 assert_ne!(changed, example.json);

@@ -1,20 +1,26 @@
-//! The steps for people.
+//! Formats the steps as a table.
 
 use std::fmt::Write as _;
 use std::time::Duration;
 
 use comfy_table::presets::NOTHING;
 use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table};
-use pos_webhooks::PROVIDERS;
 
-use super::{Outcome, Step, count, tells_its_event};
-use crate::help;
+use super::step::{Step, StepResult, count, tells_its_event};
+use crate::{help, providers};
 
-/// A table with colours. Events that went well are one row for each group, unless each is asked for.
+/// How many events a row names if they do not belong to a group.
+const MAX_NAMES: usize = 4;
+
+/// Formats a table with colours. Events that succeeded are one row for each group, unless `verbose` is set.
 pub fn render(sandbox: &str, inbox: &str, steps: &[Step], took: Duration, verbose: bool) -> String {
     let mut table = Table::new();
     table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Dynamic).enforce_styling();
     table.style_text_only();
+    // A terminal can report a width of zero.
+    if table.is_tty() {
+        table.set_width(u16::try_from(help::width()).unwrap_or(u16::MAX));
+    }
     let head = |name: &str| Cell::new(name).add_attribute(Attribute::Dim);
     table.set_header(["provider", "step", "result", "what happened"].map(head));
     for column in table.column_iter_mut() {
@@ -28,9 +34,9 @@ pub fn render(sandbox: &str, inbox: &str, steps: &[Step], took: Duration, verbos
             table.add_row([""]);
         }
         let result = match step.result {
-            Outcome::Ok => Cell::new("ok").fg(Color::Green),
-            Outcome::Failed => Cell::new("FAILED").fg(Color::Red).add_attribute(Attribute::Bold),
-            Outcome::Undocumented => Cell::new("-").add_attribute(Attribute::Dim),
+            StepResult::Ok => Cell::new("ok").fg(Color::Green),
+            StepResult::Failed => Cell::new("FAILED").fg(Color::Red).add_attribute(Attribute::Bold),
+            StepResult::Undocumented => Cell::new("-").add_attribute(Attribute::Dim),
         };
         let name = if is_new { Cell::new(provider).add_attribute(Attribute::Bold) } else { Cell::new("") };
         table.add_row([name, Cell::new(step.step), result, Cell::new(detail)]);
@@ -43,22 +49,22 @@ pub fn render(sandbox: &str, inbox: &str, steps: &[Step], took: Duration, verbos
         text += line.trim_end();
         text.push('\n');
     }
-    let failed = steps.iter().filter(|step| step.result == Outcome::Failed).count();
+    let failed = steps.iter().filter(|step| step.result == StepResult::Failed).count();
     let seconds = took.as_secs_f64();
     if failed > 0 {
         _ = write!(text, "\n{failed} of {} FAILED, after {seconds:.1} s.\n", count(steps.len(), "step"));
     } else {
         let events = steps.iter().filter(|step| step.event.is_some()).count();
-        let providers = count(PROVIDERS.len(), "provider");
-        _ = write!(text, "\nAll of it held: {providers}, {}, {seconds:.1} s.\n", count(events, "event"));
+        let providers = count(providers::all().len(), "provider");
+        _ = write!(text, "\nEvery step succeeded: {providers}, {}, {seconds:.1} s.\n", count(events, "event"));
     }
     text + &next()
 }
 
-/// What to do with credentials of one's own, for the last provider, and the last one with calls.
+/// The next commands to try with real credentials, for the last provider and the last one with operations.
 fn next() -> String {
-    let Some(last) = PROVIDERS.last() else { return String::new() };
-    let with_calls = PROVIDERS.iter().rfind(|provider| !provider.operations.is_empty());
+    let Some(last) = providers::all().last() else { return String::new() };
+    let with_calls = providers::all().iter().rfind(|provider| !provider.operations.is_empty());
     let list = with_calls.map(|provider| {
         let variable = format!("POS_WEBHOOKS_{}_TOKEN", provider.name.to_ascii_uppercase());
         (format!("hooks {} list", provider.name), format!("list your webhooks; the token is in ${variable}"))
@@ -74,16 +80,16 @@ fn next() -> String {
     format!("\nNext, with credentials of your own:\n{}", lines.collect::<String>())
 }
 
-/// The rows and what they say.
+/// The rows and their texts.
 fn rows(steps: &[Step], verbose: bool) -> Vec<(&Step, String)> {
     let same = |a: &Step, b: &Step| {
-        let grouped = |step: &Step| step.event.is_some() && step.result == Outcome::Ok && !verbose;
+        let grouped = |step: &Step| step.event.is_some() && step.result == StepResult::Ok && !verbose;
         grouped(a) && grouped(b) && a.provider == b.provider && group(a) == group(b)
     };
     steps.chunk_by(same).filter_map(|chunk| Some((chunk.first()?, detail(chunk, steps, verbose)))).collect()
 }
 
-/// What the names of related events begin with; empty where they do not tell.
+/// The common beginning of the names of related events; empty if there is none.
 fn group(step: &Step) -> &str {
     step.event.and_then(|name| name.split_once('.')).map_or("", |(group, _)| group)
 }
@@ -92,7 +98,7 @@ fn detail(chunk: &[Step], steps: &[Step], verbose: bool) -> String {
     let [first, ..] = chunk else { return String::new() };
     let own = first.detail.replace('\n', "; ");
     let Some(event) = first.event else { return own };
-    if verbose || first.result != Outcome::Ok {
+    if verbose || first.result != StepResult::Ok {
         return format!("{event}: {own}");
     }
     let is_of_group =
@@ -100,15 +106,18 @@ fn detail(chunk: &[Step], steps: &[Step], verbose: bool) -> String {
     let all = count(steps.iter().filter(is_of_group).count(), "event");
     let names: Vec<_> = chunk.iter().filter_map(|step| step.event).collect();
     let names = match group(first) {
-        "" => names.join(", "),
+        "" => match names.split_at_checked(MAX_NAMES) {
+            Some((first, others)) if others.len() > 1 => format!("{} and {} more", first.join(", "), others.len()),
+            _ => names.join(", "),
+        },
         _ if names.len() == 1 => event.to_owned(),
         group => format!("{group}.*"),
     };
-    let provider = PROVIDERS.iter().find(|provider| provider.name == first.provider);
+    let provider = providers::all().iter().find(|provider| provider.name == first.provider);
     let untold = provider.is_some_and(|provider| {
         let event = provider.events.iter().find(|known| known.name == event);
         event.is_some_and(|event| !tells_its_event(provider, event))
     });
-    let kept = if untold { "; kept as they came, since payloads do not say which event they are" } else { "" };
+    let kept = if untold { "; kept as received, because payloads do not identify their event" } else { "" };
     format!("{} of {all}: {names}{kept}", chunk.len())
 }

@@ -1,4 +1,4 @@
-//! Where a secret that the provider tells only once is kept.
+//! Saves a secret that the provider returns only once.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Seek as _, Write as _};
@@ -6,9 +6,13 @@ use std::path::{Path, PathBuf};
 
 use pos_webhooks::Secret;
 
-use crate::Stop;
+use crate::stop::Stop;
 
-/// A file for the secret. It is made before the call and has room for a secret, so that nothing is lost for want of it.
+/// The space for a secret.
+const ROOM: [u8; 4096] = [b'\n'; 4096];
+
+/// A file for the secret. It is created before the call with space for a secret, so that the secret is not lost on a
+/// full disk.
 pub struct SecretFile {
     pub path: PathBuf,
     file: File,
@@ -16,20 +20,24 @@ pub struct SecretFile {
 
 impl SecretFile {
     pub fn create(path: &Path) -> Result<Self, Stop> {
-        const ROOM: [u8; 4096] = [b'\n'; 4096];
         let unsent = |path: &Path, error| Stop::Input(format!("{}: {error}; nothing was sent", path.display()));
+        // An interrupted command has left the space without a secret.
+        if fs::symlink_metadata(path).is_ok_and(|file| file.is_file()) && fs::read(path).is_ok_and(|kept| kept == ROOM)
+        {
+            let _ = fs::remove_file(path);
+        }
         let mut kept = match private(path) {
             Ok(file) => Self { path: path.to_owned(), file },
             Err(error) => return Err(unsent(path, error)),
         };
-        // That of the answer is made only where it is needed.
+        // The file of the response is created only if it is needed.
         let beside = private(&kept.beside()).map_err(|error| (kept.beside(), error));
+        if beside.is_ok() {
+            let _ = fs::remove_file(kept.beside());
+        }
         let room = kept.file.write_all(&ROOM).and_then(|()| kept.file.sync_all());
         match beside.and(room.map_err(|error| (path.to_owned(), error))) {
-            Ok(()) => {
-                let _ = fs::remove_file(kept.beside());
-                Ok(kept)
-            }
+            Ok(()) => Ok(kept),
             Err((path, error)) => {
                 kept.discard();
                 Err(unsent(&path, error))
@@ -41,7 +49,7 @@ impl SecretFile {
         self.overwrite(format!("{}\n", secret.expose()).as_bytes())
     }
 
-    /// Keeps the answer beside the secret, and says where.
+    /// Saves the response beside the secret, and returns the path.
     pub fn write_answer(&self, body: &[u8]) -> io::Result<PathBuf> {
         let path = self.beside();
         let mut file = private(&path)?;
@@ -50,11 +58,11 @@ impl SecretFile {
         Ok(path)
     }
 
-    /// Keeps the answer in the room of the secret, says where, and whether all of it is there.
+    /// Saves the response in the file of the secret. Returns the path, and whether the whole response was saved.
     pub fn into_answer(mut self, body: &[u8]) -> (PathBuf, io::Result<()>) {
         let written = self.overwrite(body);
         let beside = self.beside();
-        // Whatever has that name by now is not replaced.
+        // An existing file of that name is not replaced.
         let moved = !beside.exists() && fs::rename(&self.path, &beside).is_ok();
         (if moved { beside } else { self.path }, written)
     }
@@ -67,7 +75,7 @@ impl SecretFile {
     }
 
     pub fn discard(self) {
-        // There is no secret in it; that it stays does no harm.
+        // The file does not contain a secret, so it does no harm if it remains.
         let _ = fs::remove_file(self.path);
     }
 

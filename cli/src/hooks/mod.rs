@@ -1,11 +1,11 @@
-//! Management of webhooks: `pos-webhooks hooks PROVIDER VERB`. What there is to call, and with what, follows from the
-//! specifications.
+//! `pos-webhooks hooks PROVIDER VERB`: manages webhooks. The verbs and their options follow from the specifications.
 
 mod answers;
 mod commands;
-mod credentials;
 mod kept;
+mod rotate;
 mod schema;
+mod subscribe;
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -15,55 +15,68 @@ use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
+use http::StatusCode;
+use pos_webhooks::Secret;
 use pos_webhooks::catalogue::{Body, Operation, Provider};
-use pos_webhooks::client::{AnyAnswer, AnyClient, Error, ErrorKind as Failure, Options, Refused};
+use pos_webhooks::client::{AnyAnswer, AnyClient, Error, ErrorKind as Failure, ErrorResponse, Options, TokenError};
 use pos_webhooks::validate::Invalid;
-use pos_webhooks::{PROVIDERS, Secret};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
+use tokio::runtime::Runtime;
 
-use self::answers::{Reader, Tree};
-use self::commands::{Common, Format, Kind, Member, Verb};
-use self::credentials::Credentials;
+pub use self::answers::{AnswerReader, AnswerTree};
+pub use self::commands::{Common, Format, tells_secret_once};
+use self::commands::{Member, MemberKind, Verb};
 use self::kept::SecretFile;
-use self::schema::Schema;
-use crate::report::Plain;
-use crate::{Stop, complain, input, warn};
+pub use self::schema::Schema;
+use self::subscribe::Subscriber;
+use crate::console::{complain, warn};
+use crate::credentials::{Credentials, Proof};
+use crate::report::{Plain, with_causes};
+use crate::stop::Stop;
+use crate::{input, json_text, providers};
 
 const ABOUT: &str = "List, create, change and delete webhooks at the providers";
 
 const LONG_ABOUT: &str = "\
 List, create, change and delete webhooks at the providers
 
-Calls the provider's production server unless told otherwise. What can be done and with which options differs by provider: \
-`pos-webhooks hooks PROVIDER --help`, and `pos-webhooks hooks PROVIDER create --help` and so on. What is sent is checked \
-against the specification first. What may be repeated without harm is tried up to three times, for 30 seconds at most.
+Calls the provider's production server by default. Commands and options differ by provider: see \
+`pos-webhooks hooks PROVIDER --help` and, for example, `pos-webhooks hooks PROVIDER create --help`. Requests are validated \
+against the specification before they are sent. Operations that are safe to repeat are tried up to three times, for at \
+most 30 seconds. `pos-webhooks call` calls operations that do not have a command here.
 
-Credentials come from the environment or a file, and secrets from files, never from arguments. Secrets in answers are shown as \
-*** unless --show-secrets is given.";
+Credentials are read from the environment or a file, and secrets from files, never from arguments. Without an access token, \
+one is requested with the client id and the client secret. Secrets in responses are shown as *** unless --show-secrets is given.";
 
 const AFTER_HELP: &str = "\
 Examples:
   POS_WEBHOOKS_VIPPS_TOKEN=… pos-webhooks hooks vipps list --test
   pos-webhooks hooks vipps create --credentials-file credentials.json --save-secret secret.txt \\
       --url https://shop.example/hooks/vipps --events epayments.payment.captured.v1
+  pos-webhooks hooks mypos create --payload-url https://shop.example/hooks/mypos --secret-file secret.txt \\
+      --events pos.payment.completed
+  pos-webhooks hooks vipps rotate 497f6eca-6276-4993-bfeb-53cbbbba6f08 --save-secret new-secret.txt
+      Registers the same URL and events once more, with a new secret.
   pos-webhooks hooks mypos update 6217960c-2a2e-4188-9025-af11abf47d5e --is-active 0
   pos-webhooks hooks mypos list --base-url http://127.0.0.1:4010/mypos --format json
-      At a sandbox that `pos-webhooks sandbox --listen 127.0.0.1:4010` runs.
+      Calls a sandbox that was started with `pos-webhooks sandbox --listen 127.0.0.1:4010`.
 
 Exit status:
   0  Done.
-  1  The provider refused, could not be reached or answered something else than it documents; no
-     secret could be read from its answer where there should be one; the answer could not be
-     written, though the call was executed; or the question before deleting was not answered with
-     yes. With `list` and `get`, what is not as documented is shown with a warning, and the status
-     is 0.
+  1  The provider refused the request, could not be reached, or sent an undocumented response; the
+     response should contain a secret, and none could be read; the operation was executed, but the
+     response could not be written; the account does not have an event of --events, and nothing was
+     changed; or the deletion was not confirmed. With `list` and `get`, an
+     undocumented response is shown with a warning, and the status is 0.
   2  Wrong usage; nothing was sent.";
 
-/// `hooks` with what follows it.
+/// The arguments of `hooks`.
 pub struct Arguments {
     provider: &'static Provider,
     verb: Option<Verb>,
+    /// Whether the command is `rotate`, which calls several operations.
+    rotates: bool,
     matches: ArgMatches,
 }
 
@@ -86,12 +99,12 @@ impl FromArgMatches for Arguments {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
         let missing = || clap::Error::raw(ErrorKind::MissingSubcommand, "no provider is named\n");
         let (name, matches) = matches.subcommand().ok_or_else(missing)?;
-        let provider = PROVIDERS.iter().copied().find(|provider| provider.name == name).ok_or_else(missing)?;
-        let (verb, matches) = match matches.subcommand() {
-            Some((name, matches)) => (Verb::named(name), matches),
-            None => (None, matches),
+        let provider = providers::all().iter().copied().find(|provider| provider.name == name).ok_or_else(missing)?;
+        let (verb, rotates, matches) = match matches.subcommand() {
+            Some((name, matches)) => (Verb::named(name), name == rotate::NAME, matches),
+            None => (None, false, matches),
         };
-        Ok(Self { provider, verb, matches: matches.clone() })
+        Ok(Self { provider, verb, rotates, matches: matches.clone() })
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
@@ -101,150 +114,158 @@ impl FromArgMatches for Arguments {
 }
 
 impl Arguments {
-    /// The commands, as they were written.
+    /// The subcommands as written.
     pub fn path(&self) -> String {
-        let verb = self.verb.map_or(String::new(), |verb| format!(" {}", verb.name()));
-        format!("hooks {}{verb}", self.provider.name)
+        let verb = self.verb.map(Verb::name).or(self.rotates.then_some(rotate::NAME));
+        format!("hooks {}{}", self.provider.name, verb.map_or(String::new(), |verb| format!(" {verb}")))
     }
 
-    /// Why there is nothing to call.
+    /// The error if the provider does not document the operation.
     fn without_operation(&self) -> Stop {
         let provider = self.provider;
         if provider.operations.is_empty() {
-            return Stop::Usage(format!(
-                "{} documents no calls: its webhooks are set up in its back office, not from here",
-                provider.name
-            ));
+            return without_operations(provider);
         }
         let has: Vec<_> = Verb::all_of(provider).map(Verb::name).collect();
         let verb = self.verb.map_or("it", Verb::name);
-        Stop::Usage(format!("{} documents no call for `{verb}`; it has: {}", provider.name, has.join(", ")))
+        Stop::Usage(format!(
+            "{name} does not document an operation for `{verb}`; it has: {}; `pos-webhooks call {name}` lists all operations",
+            has.join(", "),
+            name = provider.name,
+        ))
     }
 }
 
+/// The error if the provider does not document any operation.
+pub fn without_operations(provider: &Provider) -> Stop {
+    Stop::Usage(format!("{} does not document operations: its webhooks are set up in its back office", provider.name))
+}
+
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
-    let Arguments { provider, verb, matches } = arguments;
+    let Arguments { provider, verb, rotates, matches } = arguments;
+    if *rotates {
+        return rotate::run(provider, matches);
+    }
     let found = verb.and_then(|verb| Some((verb, verb.operation(provider)?)));
     let Some((verb, operation)) = found else { return Err(arguments.without_operation()) };
     let common = Common::from_arg_matches(matches).map_err(|error| Stop::Usage(error.to_string()))?;
-    let members = Member::all(provider, operation);
-    let secret_files = members.iter().filter(|member| member.kind == Kind::Secret);
+    let members = Member::all(provider, verb, operation);
+    let secret_files = members.iter().filter(|member| member.kind == MemberKind::Secret);
     let secret_files = secret_files.filter_map(|member| matches.get_many::<PathBuf>(&member.id())).flatten();
-    input::standard_input_once(common.credentials_file.iter().chain(secret_files))?;
+    input::standard_input_once(common.target.credentials_file.iter().chain(secret_files))?;
 
-    let server = server(provider, &common)?;
-    let credentials = Credentials::read(provider, common.credentials_file.as_deref())?;
+    let server = common.target.server(provider)?;
+    let credentials = Credentials::read(provider, &common.target, Proof::Any)?;
     let mut hidden = credentials.secrets().to_vec();
+    let object = object_of(&members, matches, &mut hidden)?;
+    // `subscribe` sends the rest of its body for each event.
     let body = match &operation.request {
-        Some(body) => body_of(provider, body, &members, matches, &mut hidden)?,
-        None => String::new(),
+        Some(body) if verb != Verb::Subscribe => validated(provider, body, Value::Object(object.clone()).to_string())?,
+        _ => String::new(),
     };
-    let parameters = operation.path_parameters.iter().chain(operation.query_parameters).filter_map(|parameter| {
+    let parameters = operation.parameters().filter_map(|parameter| {
         let value = matches.get_one::<String>(&commands::parameter_id(parameter))?;
         Some((parameter.name, value.clone()))
     });
-    let call = Call { provider, operation, server, credentials, parameters: parameters.collect(), body, hidden };
-    let client = AnyClient::new(
-        provider,
-        &call.server,
-        call.credentials.token.clone(),
-        call.credentials.headers.iter().cloned(),
-        Options::default(),
-    );
-    let client = client.map_err(|error| Stop::Usage(with_causes(&error)))?;
+    let parameters = parameters.collect();
+    let mut call = Call { provider, operation, server, credentials, parameters, body, hidden, as_json: false };
+    let client = call.client()?;
     if verb == Verb::Delete && !matches.get_flag("yes") && !is_confirmed(&call) {
         complain(format_args!("nothing was deleted"));
         return Ok(ExitCode::FAILURE);
     }
-    let once = commands::tells_secret_once(provider, verb, operation);
+    let once = tells_secret_once(provider, operation);
     let save = match once {
         true => matches.get_one::<PathBuf>("save_secret").map(|file| SecretFile::create(file)).transpose()?,
         false => None,
     };
-    if once && save.is_none() && kept::is_output_discarded() {
+    check_output(once && save.is_none())?;
+    let runtime = runtime()?;
+    let Some(calls) = commands::subscriptions(provider).filter(|_| matches!(verb, Verb::Create | Verb::Subscribe))
+    else {
+        let done = call.send(&runtime, &client);
+        return finish(&call, &common, done, once, save);
+    };
+    let names: Vec<String> = matches.get_many(commands::EVENTS).into_iter().flatten().cloned().collect();
+    let mut subscriber = Subscriber { calls, common: &common, runtime, client, has_shown: false };
+    let events = match subscriber.events(&mut call, &names) {
+        Ok(events) => events,
+        Err(status) => {
+            save.into_iter().for_each(SecretFile::discard);
+            return status;
+        }
+    };
+    if verb == Verb::Subscribe {
+        let registration = matches.get_one::<String>(commands::REGISTRATION).cloned().unwrap_or_default();
+        return subscriber.subscribe(&mut call, &registration, &events, &object);
+    }
+    let done = call.send(&subscriber.runtime, &subscriber.client);
+    let created = done.is_ok();
+    let id = done.as_ref().ok().and_then(|answer| subscribe::created_id(provider, answer));
+    let status = finish(&call, &common, done, once, save)?;
+    match id {
+        _ if !created && status == ExitCode::SUCCESS && !names.is_empty() => {
+            note(&common, "the response is not as documented, so the webhook is not subscribed to any event");
+            Ok(ExitCode::FAILURE)
+        }
+        _ if !created => Ok(status),
+        id if names.is_empty() => {
+            subscriber.suggest(provider, id.as_deref());
+            Ok(status)
+        }
+        Some(id) => {
+            subscriber.has_shown = true;
+            let subscribed = subscriber.subscribe(&mut call, &id, &events, &Map::new())?;
+            Ok(if status == ExitCode::SUCCESS { subscribed } else { status })
+        }
+        None => {
+            note(&common, "the response does not have the id of the webhook, so it is not subscribed to any event");
+            subscriber.suggest(provider, None);
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}
+
+/// Refuses a call whose response has a secret that would be lost.
+pub fn check_output(has_secret: bool) -> Result<(), Stop> {
+    if has_secret && kept::is_output_discarded() {
         return Err(Stop::Usage("standard output is discarded, and the secret with it; nothing was sent".to_owned()));
     }
-    // One thread is enough for one call.
+    Ok(())
+}
+
+/// One thread is enough, because calls are made one after the other.
+pub fn runtime() -> Result<Runtime, Stop> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Stop::Input(format!("no call can be made: {error}")))?;
-    let parameters: Vec<_> = call.parameters.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    let body = call.operation.request.as_ref().map(|_| call.body.as_str());
-    let done = runtime.block_on(client.call(operation, &parameters, body));
-    finish(&call, &common, done, once, save)
+    runtime.map_err(|error| Stop::Input(format!("no call can be made: {error}")))
 }
 
-/// A call with all that it needs.
-struct Call {
-    provider: &'static Provider,
-    operation: &'static Operation,
-    server: String,
-    credentials: Credentials,
-    /// Of the path and the query, by their names.
-    parameters: Vec<(&'static str, String)>,
-    /// Valid JSON; empty where nothing is sent.
-    body: String,
-    /// What an answer that repeats it must not show.
-    hidden: Vec<Secret>,
+/// A call with everything that it needs.
+pub struct Call {
+    pub provider: &'static Provider,
+    pub operation: &'static Operation,
+    pub server: String,
+    pub credentials: Credentials,
+    /// The parameters by name.
+    pub parameters: Vec<(&'static str, String)>,
+    /// The body; empty if there is none.
+    pub body: String,
+    /// The texts to mask in a response that repeats them.
+    pub hidden: Vec<Secret>,
+    /// Whether people are shown the response as JSON, and not as a table.
+    pub as_json: bool,
 }
 
-/// The message with those of its causes, each said once.
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut message = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let text = error.to_string();
-        if !message.contains(&text) {
-            message = format!("{message}: {text}");
-        }
-        cause = error.source();
-    }
-    message
-}
-
-/// What is wrong with a single value.
-fn reasons(invalid: &Invalid) -> String {
-    match invalid {
-        Invalid::Violations(found) => found.iter().map(|it| it.message.as_str()).collect::<Vec<_>>().join(", "),
-        other => other.to_string(),
-    }
-}
-
-fn server(provider: &Provider, common: &Common) -> Result<String, Stop> {
-    if let Some(url) = &common.base_url {
-        return Ok(url.clone());
-    }
-    match provider.servers.iter().find(|server| commands::is_production(server) != common.test) {
-        Some(server) if server.variables.is_empty() => Ok(server.url.to_owned()),
-        Some(server) => Err(Stop::Usage(format!("give --base-url, after the form {}", server.url))),
-        None => {
-            let has: Vec<_> =
-                provider.servers.iter().map(|server| format!("{} ({})", server.name, server.url)).collect();
-            let what = if common.test { "test" } else { "production" };
-            Err(Stop::Usage(format!(
-                "{} documents no {what} server, only: {}; --base-url calls any other",
-                provider.name,
-                has.join(", ")
-            )))
-        }
-    }
-}
-
-/// The body from the options, valid by the specification. What is secret in it is added to `hidden`.
-fn body_of(
-    provider: &'static Provider,
-    body: &Body,
-    members: &[Member],
-    matches: &ArgMatches,
-    hidden: &mut Vec<Secret>,
-) -> Result<String, Stop> {
+/// The members of the body from the options. Secrets in it are added to `hidden`.
+fn object_of(members: &[Member], matches: &ArgMatches, hidden: &mut Vec<Secret>) -> Result<Map<String, Value>, Stop> {
     let mut object = Map::new();
     for member in members {
         let mut values = Vec::new();
-        if member.kind == Kind::Secret {
+        if member.kind == MemberKind::Secret {
             for file in matches.get_many::<PathBuf>(&member.id()).into_iter().flatten() {
                 let secret = input::secret(file)?;
                 if secret.expose().contains(char::is_control) {
-                    let what = "the secret has a line break or another control character in it";
+                    let what = "the secret contains a line break or another control character";
                     return Err(Stop::Input(format!("{}: {what}; nothing was sent", file.display())));
                 }
                 values.push(Value::from(secret.expose()));
@@ -259,7 +280,11 @@ fn body_of(
         let value = if member.list { Value::Array(values) } else { values.pop().unwrap_or_default() };
         object.insert(member.name.clone(), value);
     }
-    let text = Value::Object(object).to_string();
+    Ok(object)
+}
+
+/// The text of a body, validated against the specification.
+pub fn validated(provider: &'static Provider, body: &Body, text: String) -> Result<String, Stop> {
     match provider.validate(body.schema, text.as_bytes()) {
         Ok(()) => Ok(text),
         Err(Invalid::Violations(violations)) => {
@@ -273,14 +298,14 @@ fn body_of(
     }
 }
 
-/// Asks before deleting, where there is somebody to ask.
+/// Asks for confirmation before deleting, if there is a terminal.
 fn is_confirmed(call: &Call) -> bool {
     if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
         return true;
     }
     let mut what: Vec<_> = call.parameters.iter().map(|(_, value)| Plain(value).to_string()).collect();
     let schema = call.operation.request.as_ref().and_then(|body| Schema::of(call.provider, body.schema));
-    let body = schema.and_then(|schema| Reader::new(false, false).read(&call.body, &schema.root()).ok());
+    let body = schema.and_then(|schema| AnswerReader::new(false, false).read(&call.body, &schema.root()).ok());
     what.extend(body.map(|body| Plain(&body.json()).to_string()));
     let _ =
         write!(io::stderr(), "{}: delete {} at {}? [y/N] ", call.provider.name, what.join(" "), Plain(&call.server));
@@ -288,11 +313,11 @@ fn is_confirmed(call: &Call) -> bool {
     io::stdin().read_line(&mut line).is_ok() && matches!(line.trim().to_ascii_lowercase().as_str(), "y" | "yes")
 }
 
-/// Keeps and shows what came of a call.
-fn finish(
+/// Saves and shows the result of a call.
+pub fn finish(
     call: &Call,
     common: &Common,
-    done: Result<AnyAnswer, Error<Refused>>,
+    done: Result<AnyAnswer, Error<ErrorResponse>>,
     once: bool,
     save: Option<SecretFile>,
 ) -> Result<ExitCode, Stop> {
@@ -304,9 +329,9 @@ fn finish(
     let once = once && succeeded;
     let documented = call.documented(done.as_ref().err()).map(|body| body.schema);
     let schema = documented.and_then(|name| Schema::of(call.provider, name)).unwrap_or_else(Schema::unknown);
-    let mut reader = Reader::new(common.show_secrets, true);
+    let mut reader = AnswerReader::new(common.show_secrets, true);
     let json = std::str::from_utf8(body).ok().and_then(|text| reader.read(text, &schema.root()).ok());
-    // First of all: whatever fails from here on, the secret is kept.
+    // This comes first, so that the secret is kept even if a later step fails.
     let saved = save.is_some();
     let status = match save {
         Some(file) if once => keep(common, file, &reader, body, done.is_ok()),
@@ -315,42 +340,42 @@ fn finish(
             ExitCode::SUCCESS
         }
         None if once && reader.secret().is_none() => {
-            note(common, format_args!("{}: look at it; {AGAIN}", reader.without_secret()));
+            note(common, format_args!("{}: check the response; {AGAIN}", reader.without_secret()));
             ExitCode::FAILURE
         }
         None => ExitCode::SUCCESS,
     };
 
     let is_json = json.is_some();
-    // What is secret in it cannot be told from the rest.
+    // The secrets in this response cannot be distinguished from the rest.
     let is_masked = !is_json && succeeded && !common.show_secrets && (once || schema.has_secret());
-    let mut came = json.unwrap_or_else(|| Tree::text(body, !is_masked));
+    let mut came = json.unwrap_or_else(|| AnswerTree::text(body, !is_masked));
     came.redact(if common.show_secrets { call.credentials.secrets() } else { &call.hidden });
     let answer = match done {
         Ok(_) if common.raw => came,
         Ok(answer) => match answer.model() {
-            None => Tree::Null,
+            None => AnswerTree::Null,
             Some(model) => {
                 let json = model
                     .to_json()
-                    .and_then(|json| Reader::new(common.show_secrets, false).read(&json, &schema.root()));
+                    .and_then(|json| AnswerReader::new(common.show_secrets, false).read(&json, &schema.root()));
                 json.unwrap_or(came)
             }
         },
-        Err(error) if matches!(error.kind(), Failure::Token(_) | Failure::Request(_)) => {
+        Err(error) if matches!(error.kind(), Failure::Request(_)) => {
             let mut message = with_causes(&error);
             if message.contains("the token") {
-                message += &format!(" (it is from {})", call.credentials.token_origin);
+                message += &format!(" (it comes from {})", call.credentials.token_origin);
             }
             return Err(Stop::Usage(message));
         }
-        // Nothing was lost: what cannot be decoded can be looked at.
+        // A read-only operation can be repeated, so a response that cannot be decoded is shown.
         Err(error) if is_json && (call.operation.method == "GET" || once && reader.secret().is_some()) && succeeded => {
-            note(common, format_args!("{}; it is shown as it came", with_causes(&error)));
+            note(common, format_args!("{}; the response is shown as received", with_causes(&error)));
             came
         }
         Err(error) => {
-            // What may have been executed cannot be repeated to see more.
+            // An operation that may have been executed cannot be repeated to see more of the response.
             let answer = match modelled(call, &error, &schema) {
                 Some(answer) if !common.raw => Some(answer),
                 _ => (common.raw || error.may_have_been_executed()).then_some(came),
@@ -361,27 +386,30 @@ fn finish(
     };
     let text = match common.format {
         Format::Json => format!("{}\n", answer.json()),
-        Format::Human => answer.human(&told_by(call.provider)).unwrap_or_else(|| {
-            let done = call.success().map_or("Done.", |answer| answer.description);
+        Format::Human => call.human(&answer).unwrap_or_else(|| {
+            let done = call.operation.success().map_or("Done.", |response| response.description);
             format!("{}\n", done.split_inclusive(". ").next().unwrap_or_default().trim_end())
         }),
     };
     let mut out = io::stdout().lock();
     let Err(error) = out.write_all(text.as_bytes()).and_then(|()| out.flush()) else { return Ok(status) };
     if once && !saved {
-        note(common, format_args!("standard output: {error}; the answer is not given again:\n{text}"));
+        note(common, format_args!("standard output: {error}; the provider does not send the response again:\n{text}"));
     } else if error.kind() == io::ErrorKind::BrokenPipe {
         return Ok(status);
     } else {
-        note(common, format_args!("standard output: {error}; the call was executed, only its answer is not shown"));
+        note(
+            common,
+            format_args!("standard output: {error}; the operation was executed, but its response is not shown"),
+        );
     }
     Ok(ExitCode::FAILURE)
 }
 
-const AGAIN: &str = "if the secret is not in it, delete the webhook, and create it again";
+const AGAIN: &str = "if it does not contain the secret, delete the webhook and create it again";
 
-/// Saves the secret, and the answer where it is not what is documented.
-fn keep(common: &Common, mut file: SecretFile, reader: &Reader, body: &[u8], decoded: bool) -> ExitCode {
+/// Saves the secret and, if it is not as documented, the response.
+fn keep(common: &Common, mut file: SecretFile, reader: &AnswerReader, body: &[u8], decoded: bool) -> ExitCode {
     let path = file.path.display().to_string();
     let why = match reader.secret().map(|secret| file.write(secret)) {
         Some(Ok(())) => {
@@ -390,9 +418,9 @@ fn keep(common: &Common, mut file: SecretFile, reader: &Reader, body: &[u8], dec
                 match file.write_answer(body) {
                     Ok(beside) => {
                         let beside = beside.display();
-                        note(common, format_args!("the answer, which is not as documented, is in {beside}"));
+                        note(common, format_args!("the response, which is not as documented, is in {beside}"));
                     }
-                    Err(error) => note(common, format_args!("the answer could not be kept beside {path}: {error}")),
+                    Err(error) => note(common, format_args!("the response could not be saved beside {path}: {error}")),
                 }
             }
             return ExitCode::SUCCESS;
@@ -403,11 +431,11 @@ fn keep(common: &Common, mut file: SecretFile, reader: &Reader, body: &[u8], dec
     let (kept, written) = file.into_answer(body);
     let kept = kept.display();
     match written {
-        Ok(()) => note(common, format_args!("{why}: look into {kept}, where the answer is; {AGAIN}")),
+        Ok(()) => note(common, format_args!("{why}: the response is in {kept}; {AGAIN}")),
         Err(error) => note(
             common,
             format_args!(
-                "{why}; the answer could be kept only in part, in {kept}, since {error}: {AGAIN}, with --show-secrets"
+                "{why}; only a part of the response could be saved, in {kept}: {error}; {AGAIN}, with --show-secrets"
             ),
         ),
     }
@@ -415,50 +443,95 @@ fn keep(common: &Common, mut file: SecretFile, reader: &Reader, body: &[u8], dec
 }
 
 impl Call {
-    fn success(&self) -> Option<&'static pos_webhooks::catalogue::Response> {
-        self.operation.answers.iter().find(|answer| answer.status.starts_with('2'))
+    pub fn client(&self) -> Result<AnyClient, Stop> {
+        let (token, headers) = (self.credentials.token.clone(), self.credentials.headers.iter().cloned());
+        let client = AnyClient::new(self.provider, &self.server, token, headers, Options::default());
+        client.map_err(|error| Stop::Usage(with_causes(&error)))
     }
 
-    /// The body that is documented for the answer.
-    fn documented(&self, error: Option<&Error<Refused>>) -> Option<&'static Body> {
-        let answer = match error.and_then(Error::status) {
-            Some(status) if !status.is_success() => {
-                let with = |wanted: &str| self.operation.answers.iter().find(|answer| answer.status == wanted);
-                with(status.as_str()).or_else(|| with(&format!("{}XX", status.as_u16() / 100)))
-            }
-            _ => self.success(),
+    /// The response for people; `None` if there is nothing to show.
+    fn human(&self, answer: &AnswerTree) -> Option<String> {
+        if !self.as_json || matches!(answer, AnswerTree::Null) {
+            return answer.human(&told_by(self.provider));
+        }
+        let json = Plain(&answer.json()).to_string();
+        json_text::indented(&json, 2, usize::MAX).map(|json| format!("{json}\n"))
+    }
+
+    /// Sends the request, and hides the token that it was sent with.
+    pub fn send(&mut self, runtime: &Runtime, client: &AnyClient) -> Result<AnyAnswer, Error<ErrorResponse>> {
+        let parameters: Vec<_> = self.parameters.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let body = self.operation.request.as_ref().map(|_| self.body.as_str());
+        let done = runtime.block_on(client.call(self.operation, &parameters, body));
+        // This never requests a token, which would delay saving a secret in the response.
+        if let Some(token) = client.kept_token() {
+            self.hidden.push(token.token.clone());
+            self.credentials.hide(token.token);
+        }
+        done
+    }
+
+    /// The documented body of the response.
+    fn documented(&self, error: Option<&Error<ErrorResponse>>) -> Option<&'static Body> {
+        let response = match error.and_then(Error::status) {
+            Some(status) if !status.is_success() => self.operation.response(status),
+            _ => self.operation.success(),
         };
-        answer?.body.as_ref()
+        response?.body.as_ref()
     }
 }
 
-/// The names of what the calls tell a webhook by.
+/// The names of the members that identify a webhook.
 fn told_by(provider: &'static Provider) -> Vec<&'static str> {
     provider.operations.iter().flat_map(|operation| operation.path_parameters).map(|parameter| parameter.name).collect()
 }
 
-/// How a call that failed is written as JSON.
+/// The JSON object for a failed call.
 #[derive(Serialize)]
-struct Report<'a> {
+struct FailureReport<'a> {
     operation: &'a str,
     status: Option<u16>,
     message: &'a str,
-    answer: Option<Tree>,
+    answer: Option<AnswerTree>,
     retryable: bool,
     retry_after_seconds: Option<u64>,
     may_have_been_executed: bool,
 }
 
-fn refused(call: &Call, common: &Common, error: &Error<Refused>, answer: Option<Tree>, is_masked: bool) {
-    /// The greatest integer that every reader of JSON has.
+impl FailureReport<'_> {
+    fn print(&self) {
+        let report = serde_json::to_string(&BTreeMap::from([("error", self)])).unwrap_or_default();
+        let _ = writeln!(io::stderr(), "{report}");
+    }
+}
+
+/// Reports that a call is not made, in the requested format.
+fn refuse(call: &Call, common: &Common, message: &str) {
+    match common.format {
+        Format::Human => complain(format_args!("{message}")),
+        Format::Json => FailureReport {
+            operation: call.operation.id,
+            status: None,
+            message,
+            answer: None,
+            retryable: false,
+            retry_after_seconds: None,
+            may_have_been_executed: false,
+        }
+        .print(),
+    }
+}
+
+fn refused(call: &Call, common: &Common, error: &Error<ErrorResponse>, answer: Option<AnswerTree>, is_masked: bool) {
+    /// The greatest integer that every JSON parser represents exactly.
     const MOST: u64 = (1 << 53) - 1;
     const YEAR: u64 = 365 * 24 * 60 * 60;
 
     let message = with_causes(error);
-    let status = error.status().map(|status| status.as_u16());
+    let status = error.status().or_else(|| token_status(error)).map(|status| status.as_u16());
     let (retryable, in_doubt) = (error.is_retryable(), error.may_have_been_executed());
     if common.format == Format::Json {
-        let error = Report {
+        let error = FailureReport {
             operation: call.operation.id,
             status,
             message: &message,
@@ -467,9 +540,7 @@ fn refused(call: &Call, common: &Common, error: &Error<Refused>, answer: Option<
             retry_after_seconds: error.retry_after().map(|delay| delay.as_secs().min(MOST)),
             may_have_been_executed: in_doubt,
         };
-        let report = serde_json::to_string(&BTreeMap::from([("error", error)])).unwrap_or_default();
-        let _ = writeln!(io::stderr(), "{report}");
-        return;
+        return error.print();
     }
     let mut text = Plain(&message).to_string();
     match answer.and_then(|answer| answer.human(&[])) {
@@ -477,18 +548,18 @@ fn refused(call: &Call, common: &Common, error: &Error<Refused>, answer: Option<
             text += "\n";
             text += answer.trim_end();
             if is_masked {
-                text += "\n*** is an answer that is not JSON, so that secrets in it cannot be found; \
-                         only --show-secrets shows it";
+                text += "\n*** is a response that is not JSON, so that secrets in it cannot be found; \
+                only --show-secrets shows it.";
             }
         }
         None if error.body().trim_ascii().is_empty() || common.raw || in_doubt => {}
-        None if is_masked => text += "\n--raw with --show-secrets shows such an answer",
-        None => text += "\n--raw shows such an answer",
+        None if is_masked => text += "\n--raw with --show-secrets shows such a response.",
+        None => text += "\n--raw shows such a response.",
     }
     text += match (retryable, in_doubt) {
-        (_, true) => "\nThe call may have been executed: look at what is there before trying again",
+        (_, true) => "\nThe operation may have been executed: check before you try again",
         (true, false) => "\nThe same call may succeed later",
-        (false, false) => "\nTrying again is not likely to help",
+        (false, false) => "\nTrying again is not likely to succeed",
     };
     match error.retry_after().map(|delay| delay.as_secs()) {
         Some(delay) if delay > YEAR => text += "; the provider asks to wait for more than a year",
@@ -496,21 +567,34 @@ fn refused(call: &Call, common: &Common, error: &Error<Refused>, answer: Option<
         None => {}
     }
     text += ".";
-    if status == Some(401) {
-        text += &format!("\nThe token is from {}.", call.credentials.token_origin);
+    let origin = &call.credentials.token_origin;
+    match (error.kind(), status) {
+        _ if origin.is_empty() => {}
+        (Failure::Token(_), _) => text += &format!("\nThe credentials come from {origin}."),
+        (_, Some(401)) => text += &format!("\nThe token comes from {origin}."),
+        (_, _) => {}
     }
     complain(format_args!("{text}"));
 }
 
-/// The documented answer, decoded, so that it has nothing but what is documented.
-fn modelled(call: &Call, error: &Error<Refused>, schema: &Schema) -> Option<Tree> {
-    let json = error.answer()?.model()?.to_json().ok()?;
-    let mut answer = Reader::new(false, false).read(&json, &schema.root()).ok()?;
+/// The status of the response to the request for a token, if that failed.
+fn token_status(error: &Error<ErrorResponse>) -> Option<StatusCode> {
+    let Failure::Token(source) = error.kind() else { return None };
+    match source.downcast_ref::<TokenError>()? {
+        TokenError::Call(call) => call.status(),
+        _ => None,
+    }
+}
+
+/// The decoded response, which only has documented members.
+fn modelled(call: &Call, error: &Error<ErrorResponse>, schema: &Schema) -> Option<AnswerTree> {
+    let json = error.documented()?.model()?.to_json().ok()?;
+    let mut answer = AnswerReader::new(false, false).read(&json, &schema.root()).ok()?;
     answer.redact(&call.hidden);
     Some(answer)
 }
 
-/// What goes wrong beside the call, in the form that is asked for.
+/// Reports a problem beside the call, in the requested format.
 fn note(common: &Common, message: impl Display) {
     match common.format {
         Format::Human => warn(format_args!("{message}")),

@@ -1,15 +1,15 @@
-//! What the JSON Schema of a body says of its parts.
+//! Reads the JSON Schema of a body: types, choices, bounds and secrets of its parts.
 
 use std::ops::RangeInclusive;
 
 use pos_webhooks::catalogue::Provider;
 use serde_json::Value;
 
-/// The schema of one body, with all that it refers to.
+/// The schema of one body, with the schemas that it refers to.
 pub struct Schema(Value);
 
-/// One place of a body: its schema with whatever that refers to, in order of nearness.
-pub struct Place<'a> {
+/// One place in a body: its schema and the schemas that it refers to, nearest first.
+pub struct SchemaPlace<'a> {
     document: &'a Value,
     parts: Vec<&'a Value>,
 }
@@ -19,16 +19,16 @@ impl Schema {
         provider.json_schema(name).ok().map(Self)
     }
 
-    /// That of which nothing is known.
+    /// A place whose schema is not known.
     pub fn unknown() -> Self {
         Self(Value::Bool(true))
     }
 
-    pub fn root(&self) -> Place<'_> {
-        Place::new(&self.0, [&self.0])
+    pub fn root(&self) -> SchemaPlace<'_> {
+        SchemaPlace::new(&self.0, [&self.0])
     }
 
-    /// Whether there is a secret anywhere in it.
+    /// Whether the body may contain a secret.
     pub fn has_secret(&self) -> bool {
         fn found(value: &Value) -> bool {
             match value {
@@ -41,7 +41,7 @@ impl Schema {
     }
 }
 
-impl<'a> Place<'a> {
+impl<'a> SchemaPlace<'a> {
     fn new(document: &'a Value, schemas: impl IntoIterator<Item = &'a Value>) -> Self {
         let mut parts: Vec<&Value> = schemas.into_iter().collect();
         let mut next = 0;
@@ -67,7 +67,7 @@ impl<'a> Place<'a> {
         self.keyword("description").find_map(Value::as_str).unwrap_or_default()
     }
 
-    /// Other types than null.
+    /// Whether the place has this type, apart from null.
     pub fn is_of_type(&self, name: &str) -> bool {
         self.keyword("type").any(|kind| match kind {
             Value::Array(kinds) => kinds.iter().any(|kind| kind == name),
@@ -79,12 +79,12 @@ impl<'a> Place<'a> {
         self.parts.iter().any(|part| is_secret(part))
     }
 
-    /// The values that are allowed; empty where any is.
+    /// The allowed values; empty if every value is allowed.
     pub fn choices(&self) -> Vec<&'a str> {
         self.keyword("enum").filter_map(Value::as_array).flatten().filter_map(Value::as_str).collect()
     }
 
-    /// From the least to the greatest integer.
+    /// The range of allowed integers.
     pub fn bounds(&self) -> RangeInclusive<i64> {
         let bound = |name| self.keyword(name).find_map(Value::as_i64);
         bound("minimum").unwrap_or(i64::MIN)..=bound("maximum").unwrap_or(i64::MAX)

@@ -1,4 +1,4 @@
-//! Bodies of requests, and what they may cost.
+//! Reads the bodies of requests, within limits of size and time.
 
 use std::error::Error;
 use std::time::Duration;
@@ -9,22 +9,22 @@ use hyper::body::{Bytes, Incoming};
 use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 
-/// How long a body may take.
+/// The time limit for receiving a body.
 const TIME: Duration = Duration::from_secs(10);
 
-/// Why a body is not taken.
+/// The error of receiving a body.
 #[derive(Debug, thiserror::Error)]
 pub enum BodyError {
-    #[error("it was not complete after {} s", TIME.as_secs())]
+    #[error("the body was not complete after {} s", TIME.as_secs())]
     Slow,
-    #[error("it is longer than --max-bytes, {0} bytes")]
+    #[error("the body is longer than --max-bytes, {0} bytes")]
     TooLong(usize),
-    #[error("the connection broke before it was complete: {0}")]
+    #[error("the connection broke before the body was complete: {0}")]
     Broken(Box<dyn Error + Send + Sync>),
 }
 
 impl BodyError {
-    /// A short name for figures.
+    /// A short name for metrics.
     pub fn reason(&self) -> &'static str {
         match self {
             Self::Slow => "slow_body",
@@ -51,7 +51,7 @@ pub async fn read(body: Incoming, max_bytes: usize) -> Result<Bytes, BodyError> 
     }
 }
 
-/// As `timeout`, without a timer for what is ready by the time that the rest of the connection has been looked after.
+/// Like `timeout`, but without a timer if the future is ready as soon as the rest of the connection has been handled.
 pub async fn within<F: Future>(limit: Duration, future: F) -> Result<F::Output, Elapsed> {
     let mut future = std::pin::pin!(future);
     tokio::select! {

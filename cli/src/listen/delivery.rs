@@ -1,4 +1,4 @@
-//! A delivery: verified, decoded, written as a line, and answered.
+//! Handles a delivery: verifies it, decodes it, writes it as a line, and responds.
 
 use std::net::SocketAddr;
 use std::sync::{Mutex, PoisonError};
@@ -13,63 +13,65 @@ use hyper::body::{Bytes, Incoming};
 use jiff::Timestamp;
 use pos_webhooks::catalogue::{EventNamePlace, Provider};
 use pos_webhooks::validate::Invalid;
-use pos_webhooks::verify::{ReceiveError, VerifyError};
+use pos_webhooks::verify::{HandshakeError, ReceiveError, VerifyError};
 use pos_webhooks::{Acknowledgement, AnyReceiver, DecodeError, Json};
 use serde::Serialize;
 use serde_json::Value;
 
+use super::answer::Answers;
 use super::body::{self, BodyError, within};
 use super::journal::{Journal, Written};
 use super::log::Dropped;
 use super::metrics::{self, Metrics, Outcome};
 use super::server::{Malformed, Reply, Serve};
-use crate::verify::Step;
+use crate::verification::VerificationStep;
 
-/// How long an event may wait to be written where the provider does not say how long it waits.
+/// How long an event may wait to be written if the provider does not document how long it waits for a response.
 const WRITE: Duration = Duration::from_secs(10);
 
-/// How long after a failure to write GET /healthz reports it.
+/// How long GET /healthz reports a failure to write.
 const UNHEALTHY: Duration = Duration::from_secs(10);
 
-/// How much of a path the log shows.
+/// The maximum length of a path in the log.
 const SHOWN_PATH: usize = 200;
 
-/// Brackets from which on a payload may be nested deeper than programs read.
+/// The number of brackets from which a payload may be nested too deeply for some programs.
 const NESTED: usize = 100;
 
 /// Receives the deliveries of one registration.
-pub struct Receiver {
+pub struct Listener {
     pub provider: &'static Provider,
     pub receiver: AnyReceiver,
-    /// The event that was registered for, where that was given.
+    /// The event of the registration, if one was given.
     pub event: Option<String>,
+    pub answers: Answers,
     pub journal: Journal,
     pub metrics: Metrics,
     pub log_dropped: Dropped,
     pub max_bytes: usize,
     pub strict: bool,
-    /// When an event could not be written for the last time.
+    /// The last time at which an event could not be written.
     pub failed: Mutex<Option<Instant>>,
 }
 
-/// An event, as it is written.
+/// A line of the output.
 #[derive(Serialize)]
-struct Line<'a> {
+struct EventLine<'a> {
     received_at: Timestamp,
     provider: &'a str,
     event: Option<&'a str>,
     known: bool,
     idempotency_key: Option<&'a str>,
     payload: Option<&'a Json>,
-    /// The bytes in Base64, where they are not a payload that every program can read.
+    /// The body in Base64, if some programs could not read it as JSON.
     #[serde(skip_serializing_if = "Option::is_none")]
     body: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
 }
 
-impl Line<'_> {
-    /// As JSON on one line, newline included.
+impl EventLine<'_> {
+    /// JSON on one line, with a newline at the end.
     fn to_bytes(&self, capacity: usize) -> serde_json::Result<Vec<u8>> {
         let mut bytes = Vec::with_capacity(capacity);
         serde_json::to_writer(&mut bytes, self)?;
@@ -79,7 +81,7 @@ impl Line<'_> {
     }
 }
 
-/// A delivery that is genuine, decoded or not.
+/// A genuine delivery, whether its payload was decoded or not.
 struct Genuine {
     event: Option<String>,
     known: bool,
@@ -88,18 +90,18 @@ struct Genuine {
     error: Option<String>,
 }
 
-/// Why a delivery is not taken.
-struct Refused {
+/// The reason why a delivery is refused.
+struct Refusal {
     reason: &'static str,
     status: StatusCode,
-    /// What failed.
+    /// The step that failed.
     step: &'static str,
-    /// The event, where the delivery is genuine.
+    /// The event, if the delivery is genuine.
     event: Option<String>,
     why: String,
 }
 
-impl Refused {
+impl Refusal {
     fn new(reason: &'static str, status: StatusCode, step: &'static str, why: impl ToString) -> Self {
         Self { reason, status, step, event: None, why: why.to_string() }
     }
@@ -113,16 +115,21 @@ impl Refused {
     }
 }
 
-impl From<BodyError> for Refused {
+impl From<BodyError> for Refusal {
     fn from(error: BodyError) -> Self {
         Self::new(error.reason(), error.status(), "body", error)
     }
 }
 
-impl From<VerifyError> for Refused {
+impl From<VerifyError> for Refusal {
     fn from(error: VerifyError) -> Self {
-        Self::new(reason(&error), StatusCode::UNAUTHORIZED, Step::of(&error).name(), error)
+        Self::new(reason(&error), StatusCode::UNAUTHORIZED, VerificationStep::of(&error).name(), error)
     }
+}
+
+fn other_method(method: &Method) -> Refusal {
+    let why = format_args!("deliveries are sent with POST, not with {method}");
+    Refusal::new("method", StatusCode::METHOD_NOT_ALLOWED, "method", why)
 }
 
 fn empty(status: StatusCode) -> Reply {
@@ -131,7 +138,7 @@ fn empty(status: StatusCode) -> Reply {
     reply
 }
 
-impl Serve for Receiver {
+impl Serve for Listener {
     async fn answer(&self, peer: SocketAddr, request: Request<Incoming>) -> Reply {
         match (request.method(), request.uri().path()) {
             (&Method::GET | &Method::HEAD, "/healthz") => empty(match self.is_healthy() {
@@ -149,13 +156,14 @@ impl Serve for Receiver {
                 self.metrics.count(&outcome, since);
                 reply
             }
-            (method, path) => {
-                let why = format_args!("deliveries come by POST, not by {method}");
-                let refused = Refused::new("method", StatusCode::METHOD_NOT_ALLOWED, "method", why);
-                self.log_refused(&refused, peer, path, None);
-                self.metrics.count(&Outcome::Refused(refused.reason), Instant::now());
-                let mut reply = empty(refused.status);
-                reply.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
+            (_, _) => {
+                let request = request.map(|_| Bytes::new());
+                let (outcome, reply) = match self.handshake(&request) {
+                    Ok(Some(reply)) => (Outcome::Handshake, reply),
+                    Ok(None) => self.refused(&other_method(request.method()), peer, &request),
+                    Err(refused) => self.refused(&refused, peer, &request),
+                };
+                self.metrics.count(&outcome, Instant::now());
                 reply
             }
         }
@@ -164,12 +172,12 @@ impl Serve for Receiver {
     fn malformed(&self, peer: SocketAddr, what: Malformed) {
         let (reason, why) = what.reason();
         self.metrics.count_malformed(reason);
-        tracing::warn!(%peer, reason, "not a request: {why}");
+        tracing::warn!(%peer, reason, "received {why}");
     }
 }
 
-impl Receiver {
-    /// Not for ever: where no provider sends any more, it would never be found out that events can be written again.
+impl Listener {
+    /// Failures count only for some time: if no provider sends deliveries, a recovery could not be noticed.
     fn is_healthy(&self) -> bool {
         let failed = *self.failed.lock().unwrap_or_else(PoisonError::into_inner);
         failed.is_none_or(|failed| failed.elapsed() > UNHEALTHY)
@@ -182,32 +190,56 @@ impl Receiver {
             Err(error) => (Bytes::new(), Err(error.into())),
         };
         let request = Request::from_parts(head, body);
-        match read.and_then(|()| self.take(&request)) {
+        match read.and_then(|()| self.handshake(&request)) {
+            Ok(None) => {}
+            Ok(Some(reply)) => return (Outcome::Handshake, reply),
+            Err(refused) => return self.refused(&refused, peer, &request),
+        }
+        match self.take(&request) {
             Ok((genuine, line)) => self.keep(genuine, line).await,
-            Err(refused) => {
-                self.log_refused(&refused, peer, request.uri().path(), self.claimed_event(&request));
-                (Outcome::Refused(refused.reason), empty(refused.status))
-            }
+            Err(refused) => self.refused(&refused, peer, &request),
         }
     }
 
-    /// A delivery that is genuine, and what is written of it.
-    fn take(&self, request: &Request<Bytes>) -> Result<(Genuine, Vec<u8>), Refused> {
+    /// The answer to the request with which the provider checks the URL; `None` for another request. Nothing is written.
+    fn handshake(&self, request: &Request<Bytes>) -> Result<Option<Reply>, Refusal> {
+        let answer = self.receiver.handshake(request, Timestamp::now()).map_err(|error| match error {
+            HandshakeError::Verify(error) => error.into(),
+            error => Refusal::new("handshake", error.status(), "handshake", error),
+        })?;
+        if answer.is_some() {
+            tracing::info!(method = %request.method(), "answered the handshake of the provider");
+        }
+        Ok(answer.map(|answer| Response::<String>::from(answer).map(Full::from)))
+    }
+
+    fn refused(&self, refused: &Refusal, peer: SocketAddr, request: &Request<Bytes>) -> (Outcome, Reply) {
+        self.log_refused(refused, peer, request.uri().path(), self.claimed_event(request));
+        let mut reply = empty(refused.status);
+        if refused.status == StatusCode::METHOD_NOT_ALLOWED {
+            reply.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
+        }
+        (Outcome::Refused(refused.reason), reply)
+    }
+
+    /// Verifies and decodes a delivery, and returns it with the line to write.
+    fn take(&self, request: &Request<Bytes>) -> Result<(Genuine, Vec<u8>), Refusal> {
         let genuine = self.verify(request)?;
         match self.line(&genuine, request.body()) {
             Ok(line) => Ok((genuine, line)),
-            Err(refused) => Err(Refused { event: genuine.event, ..refused }),
+            Err(refused) => Err(Refusal { event: genuine.event, ..refused }),
         }
     }
 
-    /// Acknowledges what is written, or was written before.
+    /// Writes an event unless it was written before, and acknowledges it.
     async fn keep(&self, genuine: Genuine, line: Vec<u8>) -> (Outcome, Reply) {
         let Genuine { event, idempotency_key, acknowledgement, .. } = genuine;
         let limit = acknowledgement.within.unwrap_or(WRITE);
+        let acknowledgement = self.answers.complete(event.as_deref(), acknowledgement);
         match within(limit, self.journal.write(idempotency_key, line)).await {
             Ok(Ok(Written::New)) => (Outcome::Accepted, acknowledgement.into()),
             Ok(Ok(Written::Duplicate)) => {
-                tracing::info!(event, "acknowledged and not written: the event was written before");
+                tracing::info!(event, "acknowledged but not written: the event was written before");
                 (Outcome::Duplicate, acknowledgement.into())
             }
             Ok(Err(_)) | Err(_) => {
@@ -217,7 +249,7 @@ impl Receiver {
         }
     }
 
-    fn verify(&self, request: &Request<Bytes>) -> Result<Genuine, Refused> {
+    fn verify(&self, request: &Request<Bytes>) -> Result<Genuine, Refusal> {
         match self.receiver.receive(request, Timestamp::now()) {
             Ok(arrived) => Ok(Genuine {
                 event: arrived.name,
@@ -234,22 +266,24 @@ impl Receiver {
                 error: Some(undecodable.error.to_string()),
             }),
             Err(ReceiveError::Verify(error)) => Err(error.into()),
-            Err(error) => Err(Refused::new("not_genuine", StatusCode::UNAUTHORIZED, Step::Other.name(), error)),
+            Err(error) => {
+                Err(Refusal::new("not_genuine", StatusCode::UNAUTHORIZED, VerificationStep::Other.name(), error))
+            }
         }
     }
 
-    /// What is written of an event, newline included.
-    fn line(&self, genuine: &Genuine, body: &Bytes) -> Result<Vec<u8>, Refused> {
+    /// The line of an event, with a newline at the end.
+    fn line(&self, genuine: &Genuine, body: &Bytes) -> Result<Vec<u8>, Refusal> {
         let payload = payload(body);
         if self.strict {
             self.check(genuine, body)?;
-            payload.as_ref().map_err(Refused::not_json)?;
+            payload.as_ref().map_err(Refusal::not_json)?;
         }
         let error = genuine.error.clone().or_else(|| payload.as_ref().err().map(ToString::to_string));
         if let Some(error) = &error {
-            tracing::warn!(event = genuine.event, error, "genuine, but not what is documented");
+            tracing::warn!(event = genuine.event, error, "the delivery is genuine, but not as documented");
         }
-        let line = Line {
+        let line = EventLine {
             received_at: Timestamp::now(),
             provider: self.provider.name,
             event: genuine.event.as_deref(),
@@ -259,17 +293,17 @@ impl Receiver {
             body: payload.is_err().then(|| BASE64.encode(body)),
             error,
         };
-        // What is around a payload fits.
-        line.to_bytes(body.len() + 512).map_err(Refused::not_json)
+        // The capacity includes the other members of the line.
+        line.to_bytes(body.len() + 512).map_err(Refusal::not_json)
     }
 
-    /// Holds a payload against the specification.
-    fn check(&self, genuine: &Genuine, body: &Bytes) -> Result<(), Refused> {
+    /// Validates a payload against the specification.
+    fn check(&self, genuine: &Genuine, body: &Bytes) -> Result<(), Refusal> {
         if let Some(error) = &genuine.error {
-            return Err(Refused::undocumented(error));
+            return Err(Refusal::undocumented(error));
         }
         match self.provider.validate(genuine.event.as_deref().unwrap_or_default(), body) {
-            // There is nothing to hold an unknown event against.
+            // An unknown event does not have a schema.
             Ok(()) | Err(Invalid::UnknownName(_)) => Ok(()),
             Err(Invalid::Violations(found)) => {
                 let first = found.first().map(ToString::to_string).unwrap_or_default();
@@ -277,19 +311,19 @@ impl Receiver {
                     1 => String::new(),
                     count => format!("; {count} violations in all"),
                 };
-                Err(Refused::undocumented(format_args!("{first}{more}")))
+                Err(Refusal::undocumented(format_args!("{first}{more}")))
             }
-            Err(invalid) => Err(Refused::undocumented(invalid)),
+            Err(invalid) => Err(Refusal::undocumented(invalid)),
         }
     }
 
-    fn log_refused(&self, refused: &Refused, peer: SocketAddr, path: &str, claimed: Option<String>) {
-        let Refused { reason, step, why, event, .. } = refused;
+    fn log_refused(&self, refused: &Refusal, peer: SocketAddr, path: &str, claimed: Option<String>) {
+        let Refusal { reason, step, why, event, .. } = refused;
         let path: String = path.chars().take(SHOWN_PATH).collect();
         tracing::warn!(reason, step, why, event = event.clone().or(claimed), path, %peer, "refused");
     }
 
-    /// The event that a delivery claims to be, which proves nothing.
+    /// The event that an unverified delivery claims to be.
     fn claimed_event(&self, request: &Request<Bytes>) -> Option<String> {
         if self.event.is_some() {
             return self.event.clone();
@@ -303,15 +337,15 @@ impl Receiver {
     }
 }
 
-/// A body that every program can read, on one line. Between the parts of JSON a line break is as good as a space, and inside
-/// of texts there is none.
+/// A body that every program can read, on one line. Line breaks between the tokens of JSON are replaced by spaces;
+/// inside strings there are none.
 fn payload(body: &[u8]) -> Result<Json, Unreadable> {
     let payload = Json::try_from(body)?;
     let text = payload.as_str();
-    // Both are rare, and checking costs a tree.
+    // Both are rare, and the check needs a tree of the whole payload.
     let half_characters = text.contains("\\ud") || text.contains("\\uD");
     let nested = text.bytes().filter(|byte| matches!(byte, b'[' | b'{')).count() > NESTED;
-    // It is one level deeper in its line.
+    // The payload is one level deeper in its line.
     if (half_characters || nested) && serde_json::from_str::<Value>(&format!("[{text}]")).is_err() {
         return Err(Unreadable::BySome);
     }
@@ -321,18 +355,16 @@ fn payload(body: &[u8]) -> Result<Json, Unreadable> {
     }
 }
 
-/// Why a body is kept as bytes.
+/// The reason why a body is written as bytes.
 #[derive(Debug, thiserror::Error)]
 enum Unreadable {
     #[error(transparent)]
     NotJson(#[from] DecodeError),
-    #[error(
-        "the body is not JSON that every program can read: it has half of a surrogate pair, or is nested too deeply"
-    )]
+    #[error("the body is not JSON that every program can read: it contains a lone surrogate, or is nested too deeply")]
     BySome,
 }
 
-/// Escapes what some programs take for the end of a line; in JSON, it can only be in a text.
+/// Escapes characters that some programs treat as the end of a line. In JSON, they can only be in strings.
 fn on_one_line(line: Vec<u8>) -> Vec<u8> {
     if line.is_ascii() {
         return line;
@@ -347,14 +379,16 @@ fn on_one_line(line: Vec<u8>) -> Vec<u8> {
     }
 }
 
-/// A short name for figures.
+/// A short name for metrics.
 fn reason(error: &VerifyError) -> &'static str {
     match error {
-        VerifyError::MissingHeader { .. } => "missing_header",
+        VerifyError::MissingHeader { .. } | VerifyError::MissingHeaders { .. } => "missing_header",
         VerifyError::RepeatedHeader { .. } => "repeated_header",
         VerifyError::MalformedHeader { .. } => "malformed_header",
+        VerifyError::AmbiguousHeader { .. } => "ambiguous_header",
         VerifyError::MalformedBody(_) => "malformed_body",
         VerifyError::MissingMember { .. } => "missing_member",
+        VerifyError::AmbiguousMember { .. } => "ambiguous_member",
         VerifyError::ContentHashMismatch => "content_hash_mismatch",
         VerifyError::SignatureMismatch => "signature_mismatch",
         VerifyError::Stale { .. } => "stale",

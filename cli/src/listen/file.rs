@@ -1,4 +1,4 @@
-//! A file of whole lines, each of them on disk, which others may rename, remove and shorten.
+//! A file of whole lines that are flushed to disk. Other programs may rename, remove and truncate the file.
 
 use std::ffi::OsString;
 use std::fs::{self, File, Metadata, OpenOptions};
@@ -9,25 +9,27 @@ use std::time::{Duration, SystemTime};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-/// How many bytes of the newest lines are searched for the keys of events that may come again; the help says so.
+/// How many bytes of the newest lines are searched for the keys of events that may be delivered again. The help has the
+/// same number.
 const REMEMBERED_BYTES: u64 = 64 << 20;
 
-/// What every line begins with.
+/// The beginning of every line.
 const BEGINNING: &[u8] = br#"{"received_at":""#;
 
-/// How long a program that rotates files has to make the new one; it would rename one that it did not make.
+/// How long to wait for a program that rotates files to create the new one: it would rename a file that `listen`
+/// created.
 const ROTATION: Duration = Duration::from_millis(100);
 const ROTATION_STEP: Duration = Duration::from_millis(5);
 
-/// How often a batch is written again whose file was removed or shortened meanwhile.
+/// How often a batch is written again if the file was removed or truncated meanwhile.
 const ATTEMPTS: usize = 5;
 
-/// Rotated files that are not read for keys.
+/// The extensions of rotated files that are not searched for keys.
 const UNREADABLE: [&str; 6] = ["gz", "bz2", "xz", "zst", "torn", "tmp"];
 
-/// Those members of a line by which it is known as one.
+/// The members by which a line is recognised as an event.
 #[derive(Deserialize)]
-struct Line {
+struct WrittenLine {
     #[serde(rename = "received_at")]
     _received_at: IgnoredAny,
     #[serde(rename = "provider")]
@@ -35,9 +37,9 @@ struct Line {
     idempotency_key: Option<String>,
 }
 
-impl Line {
+impl WrittenLine {
     fn parse(line: &[u8]) -> Option<Self> {
-        // An array would pass for an object.
+        // serde would also accept an array.
         serde_json::from_slice(line).ok().filter(|_| line.starts_with(b"{"))
     }
 }
@@ -45,17 +47,17 @@ impl Line {
 pub struct EventFile {
     path: PathBuf,
     file: File,
-    /// Up to here everything is on disk.
+    /// The length of the part that is on disk.
     length: u64,
-    /// Behind that may be what could not be written as a whole, and was not acknowledged.
+    /// Whether lines that could not be written completely, and were not acknowledged, may follow that part.
     torn: bool,
 }
 
 impl EventFile {
-    /// Opens a file of events, or begins one that only its owner may read.
+    /// Opens a file of events, or creates one that only its owner may read.
     ///
-    /// A last line without its newline is completed where it is whole, and moved to a file beside this one where it is
-    /// not. A file whose last line is not an event is refused.
+    /// If the last line lacks its newline, the newline is added if the line is complete; otherwise, the line is moved
+    /// to a file beside this one. A file whose last line is not an event is refused.
     pub fn open(path: &Path) -> io::Result<Self> {
         let mut options = OpenOptions::new();
         options.read(true).append(true).create(true);
@@ -63,7 +65,7 @@ impl EventFile {
         let file = options.open(path)?;
         lock(&file)?;
         if !file.metadata()?.is_file() {
-            return Err(io::Error::other("it is not a file, so that nothing could be safe in it"));
+            return Err(io::Error::other("it is not a regular file, so events in it would not be safe"));
         }
         sync_folder(path)?;
         let mut file = Self { path: path.to_owned(), file, length: 0, torn: false };
@@ -72,7 +74,7 @@ impl EventFile {
         Ok(file)
     }
 
-    /// Appends whole lines; returns once they are on disk, in the file of that name.
+    /// Appends whole lines. Returns once they are on disk, in the file of that name.
     pub fn append(&mut self, lines: &[u8]) -> io::Result<()> {
         for _ in 0..ATTEMPTS {
             self.follow_name()?;
@@ -90,15 +92,15 @@ impl EventFile {
             if self.length < expected {
                 self.warn_shorter();
             }
-            // In a file that was renamed meanwhile they are as safe as those before them.
+            // In a file that was renamed meanwhile, the lines are as safe as those before them.
             if !is_removed(&metadata) && self.length >= lines.len() as u64 {
                 return Ok(());
             }
         }
-        Err(io::Error::other("another process removes or shortens it faster than it can be written"))
+        Err(io::Error::other("another process removes or truncates the file faster than it can be written"))
     }
 
-    /// Goes on in the file that has the name now, where that is another one.
+    /// Switches to the file that has the name now, if it is another one.
     pub fn follow_name(&mut self) -> io::Result<()> {
         let mut waited = Duration::ZERO;
         loop {
@@ -116,7 +118,7 @@ impl EventFile {
         Ok(())
     }
 
-    /// Removes what was not written as a whole, and takes note of what others did. The file is never made longer.
+    /// Removes incompletely written lines, and adapts to changes by other programs. The file is never extended.
     fn settle(&mut self) -> io::Result<()> {
         let length = self.file.metadata()?.len();
         if length == self.length {
@@ -137,7 +139,7 @@ impl EventFile {
         self.torn = false;
         self.length = length;
         if self.mend().is_err() && self.end_of_line_before(self.length)? < self.length {
-            // What another process left there stays, on a line of its own.
+            // An incomplete line of another process is kept, on a separate line.
             self.file.write_all(b"\n")?;
             self.length += 1;
         }
@@ -147,11 +149,11 @@ impl EventFile {
     fn warn_shorter(&self) {
         tracing::warn!(
             file = %self.path.display(),
-            "the file has become shorter: another process cut it, and events that were not copied before are lost"
+            "the file has become shorter: another process truncated it, and events that were not copied before are lost"
         );
     }
 
-    /// Sees to it that the file ends with a whole line.
+    /// Makes the file end with a whole line.
     fn mend(&mut self) -> io::Result<()> {
         self.length = self.file.metadata()?.len();
         let whole = self.end_of_line_before(self.length)?;
@@ -165,7 +167,7 @@ impl EventFile {
             return Err(foreign());
         }
         let last = self.read(whole, self.length)?;
-        if Line::parse(&last).is_some() {
+        if WrittenLine::parse(&last).is_some() {
             self.file.write_all(b"\n")?;
             self.length += 1;
             tracing::warn!(file = %self.path.display(), "the newline of the last event was missing, and was added");
@@ -186,7 +188,7 @@ impl EventFile {
             self.length = whole;
             tracing::warn!(
                 file = %self.path.display(), bytes = last.len(), to = %torn.display(),
-                "the last line was not whole, and was moved"
+                "the last line was incomplete, and was moved"
             );
         } else {
             return Err(foreign());
@@ -200,8 +202,8 @@ impl EventFile {
         if beginning.len() < BEGINNING.len() {
             return Ok(beginning.trim_ascii().is_empty());
         }
-        // Only an event is read whole: anything else may be of any length.
-        Ok(beginning == BEGINNING && Line::parse(&self.read(start, end)?).is_some())
+        // Only an event is read completely: any other line may have any length.
+        Ok(beginning == BEGINNING && WrittenLine::parse(&self.read(start, end)?).is_some())
     }
 
     fn read(&self, start: u64, end: u64) -> io::Result<Vec<u8>> {
@@ -212,7 +214,7 @@ impl EventFile {
         Ok(bytes)
     }
 
-    /// Where the last line that ends before or at `end` does.
+    /// The end of the last line that ends at or before `end`.
     fn end_of_line_before(&self, mut end: u64) -> io::Result<u64> {
         const STEP: u64 = 64 << 10;
         let mut file = &self.file;
@@ -230,12 +232,12 @@ impl EventFile {
         Ok(0)
     }
 
-    /// The keys of the newest events, oldest first, those in rotated files included.
+    /// The keys of the newest events, oldest first, including those in rotated files.
     pub fn keys(&self) -> io::Result<Vec<String>> {
         let mut newest_first = Vec::new();
         let mut left = REMEMBERED_BYTES;
         let rotated = self.rotated().unwrap_or_else(|error| {
-            tracing::warn!(%error, "rotated files cannot be listed, so that events in them that come again are not recognised");
+            tracing::warn!(%error, "rotated files cannot be listed, so events in them are not recognised when they are delivered again");
             Vec::new()
         });
         for path in [self.path.clone()].into_iter().chain(rotated) {
@@ -254,7 +256,7 @@ impl EventFile {
         Ok(newest_first.into_iter().rev().flatten().collect())
     }
 
-    /// Files beside this one that have its name and more, such as `.1` or `-20261126`, the newest first.
+    /// The files beside this one that have its name and a suffix such as `.1` or `-20261126`, newest first.
     fn rotated(&self) -> io::Result<Vec<PathBuf>> {
         let (Some(name), Some(folder)) = (self.path.file_name(), folder(&self.path)) else { return Ok(Vec::new()) };
         let mut found = Vec::new();
@@ -276,8 +278,8 @@ impl EventFile {
     }
 }
 
-/// Sees to it that a rotated file ends with a whole line, too: it may have been rotated after a crash, before this start.
-/// What is not a file of events, or is being written to, is left as it is.
+/// Makes a rotated file end with a whole line as well: it may have been rotated between a crash and this start. A file
+/// that does not contain events, or that another process writes to, is not changed.
 fn mend_rotated(path: &Path) {
     let opened = OpenOptions::new().read(true).append(true).open(path);
     if let Some(file) = opened.ok().filter(|file| lock(file).is_ok()) {
@@ -285,7 +287,7 @@ fn mend_rotated(path: &Path) {
     }
 }
 
-/// A file has one writer.
+/// Locks the file, which may have only one writer.
 #[cfg(unix)]
 fn lock(file: &File) -> io::Result<()> {
     use rustix::fs::{FlockOperation, flock};
@@ -300,7 +302,7 @@ fn lock(_: &File) -> io::Result<()> {
     Ok(())
 }
 
-/// The keys in the last `left` bytes of a file, which become fewer.
+/// The keys in the last `left` bytes of a file. `left` is reduced by the bytes that were read.
 fn newest_keys(path: &Path, left: &mut u64) -> io::Result<Vec<String>> {
     let mut file = File::open(path)?;
     let end = file.metadata()?.len();
@@ -310,9 +312,9 @@ fn newest_keys(path: &Path, left: &mut u64) -> io::Result<Vec<String>> {
     let lines = BufReader::new(file).take(end - start).split(b'\n');
     let mut keys = Vec::new();
     let mut foreign = 0_usize;
-    // What is at the start may be the rest of a line.
+    // The first line may be incomplete.
     for line in lines.skip(usize::from(start > 0)) {
-        match Line::parse(&line?) {
+        match WrittenLine::parse(&line?) {
             Some(line) => keys.extend(line.idempotency_key),
             None => foreign += 1,
         }
@@ -323,15 +325,13 @@ fn newest_keys(path: &Path, left: &mut u64) -> io::Result<Vec<String>> {
     Ok(keys)
 }
 
-/// Whether a text may be what is left of an event, or of the room for one.
+/// Whether a text may be the beginning of an event, or space that was allocated for one.
 fn is_torn(text: &[u8]) -> bool {
     BEGINNING.starts_with(text) || text.starts_with(BEGINNING) || text.iter().all(|byte| *byte == 0)
 }
 
 fn foreign() -> io::Error {
-    io::Error::other(
-        "its last line is not an event that `listen` wrote, so that it is left as it is; give another file",
-    )
+    io::Error::other("its last line is not an event that `listen` wrote, so the file is not changed; give another file")
 }
 
 fn beside(path: &Path, suffix: &str) -> PathBuf {
@@ -344,7 +344,7 @@ fn folder(path: &Path) -> Option<&Path> {
     path.parent().map(|folder| if folder.as_os_str().is_empty() { Path::new(".") } else { folder })
 }
 
-/// The name of a new file as well has to outlive a power failure.
+/// Flushes the directory, so that the name of a new file survives a power failure.
 fn sync_folder(path: &Path) -> io::Result<()> {
     #[cfg(unix)]
     if let Some(folder) = path.canonicalize()?.parent() {

@@ -1,8 +1,8 @@
-//! Events on disk, or on standard output, before their providers are told that they have arrived.
+//! Writes events to disk, or to standard output, before they are acknowledged to their providers.
 //!
-//! A file has a thread of its own: what has come in meanwhile goes out in one piece with one `fdatasync`, so that the rate
-//! of events does not depend on that of the disk. Standard output is written to by the request that has an event, as long
-//! as a program reads it.
+//! A file has its own thread, which writes all waiting events at once with one `fdatasync`, so that the rate of events
+//! is not limited by the rate of flushes. Standard output is written by the task of each request, as long as a program
+//! reads it.
 
 use std::io;
 use std::num::NonZeroUsize;
@@ -16,32 +16,32 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use super::file::EventFile;
 use super::output::Output;
 
-/// Events that wait for the writer. As many more requests wait for a place here.
+/// The number of events that can wait for the writer. Further requests wait for a free place.
 const WAITING: usize = 4096;
 
-/// What a pipe takes at once where it takes anything.
+/// The number of bytes that a writable pipe accepts at once.
 const AT_ONCE: usize = 4096;
 
-/// How often to ask again for an output that another event is being written to.
+/// How often to retry if another event is being written to the output.
 const CONTENDED: usize = 16;
 
-/// Where events go.
+/// The destination of events.
 #[derive(Clone)]
 pub enum Journal {
-    File(mpsc::Sender<Command>),
+    File(mpsc::Sender<JournalCommand>),
     Output { output: Arc<Mutex<(Output, Seen)>>, reader_gone: Arc<Notify> },
 }
 
-/// What became of an event.
+/// The outcome of writing an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Written {
     New,
-    /// It was written before.
+    /// The event was written before.
     Duplicate,
 }
 
-/// What the writer of a file is asked for.
-pub enum Command {
+/// A command to the writer of a file.
+pub enum JournalCommand {
     Write(Entry),
     Reopen,
 }
@@ -52,14 +52,15 @@ pub struct Entry {
     done: oneshot::Sender<Option<Written>>,
 }
 
-/// The log says why.
+/// The error for an event that could not be written. The cause is in the log.
 #[derive(Debug)]
 pub struct NotWritten;
 
 impl Journal {
-    /// A journal at the end of a file, and its writer, which ends with the last clone of the journal.
+    /// Returns a journal that appends to a file, and the thread of its writer, which ends with the last clone of the
+    /// journal.
     ///
-    /// `window` is how many keys are remembered, the newest ones, to find events that come again.
+    /// `window` is the number of keys that are remembered, newest first, to recognise events that are delivered again.
     pub fn file(path: &Path, window: NonZeroUsize) -> io::Result<(Self, JoinHandle<()>)> {
         let mut file = EventFile::open(path)?;
         let mut seen = Seen(LruCache::new(window));
@@ -72,8 +73,8 @@ impl Journal {
             while receiver.blocking_recv_many(&mut commands, WAITING) > 0 {
                 for command in commands.drain(..) {
                     match command {
-                        Command::Write(entry) => batch.push(entry),
-                        Command::Reopen => {
+                        JournalCommand::Write(entry) => batch.push(entry),
+                        JournalCommand::Reopen => {
                             if let Err(error) = file.follow_name() {
                                 tracing::error!(%error, "cannot reopen the file");
                             }
@@ -86,19 +87,19 @@ impl Journal {
         Ok((Self::File(sender), writer))
     }
 
-    /// A journal on standard output.
+    /// Returns a journal that writes to standard output.
     pub fn output(window: NonZeroUsize) -> io::Result<Self> {
         let reader_gone = Arc::new(Notify::new());
         let output = Output::open(&reader_gone)?;
         Ok(Self::Output { output: Arc::new(Mutex::new((output, Seen(LruCache::new(window))))), reader_gone })
     }
 
-    /// Writes a line, newline included; returns once it is as safe as it gets.
+    /// Writes a line, which ends with a newline. Returns once the line is on disk, or in standard output.
     pub async fn write(&self, key: Option<String>, line: Vec<u8>) -> Result<Written, NotWritten> {
         let output = match self {
             Self::File(sender) => {
                 let (done, outcome) = oneshot::channel();
-                sender.send(Command::Write(Entry { key, line, done })).await.map_err(|_| NotWritten)?;
+                sender.send(JournalCommand::Write(Entry { key, line, done })).await.map_err(|_| NotWritten)?;
                 return outcome.await.ok().flatten().ok_or(NotWritten);
             }
             Self::Output { output, .. } => output,
@@ -113,7 +114,7 @@ impl Journal {
             }
             tokio::task::yield_now().await;
         }
-        // It may take until the program reads, which must not keep other requests from being served.
+        // This may block until the program reads, which must not delay other requests.
         let output = Arc::clone(output);
         let write = move || {
             let (output, seen) = &mut *output.lock().unwrap_or_else(PoisonError::into_inner);
@@ -122,16 +123,16 @@ impl Journal {
         tokio::task::spawn_blocking(write).await.map_err(|_| NotWritten)?
     }
 
-    /// Goes on in the file that has the name now.
+    /// Switches to the file that has the name now.
     pub fn reopen(&self) {
         match self {
-            // Where it has no time, or has ended, it looks before the next event, or the program ends.
-            Self::File(sender) => drop(sender.try_send(Command::Reopen)),
-            Self::Output { .. } => tracing::info!("there is no file to reopen: events go to standard output"),
+            // A busy writer checks the name before the next event anyway. If the writer has ended, the program ends.
+            Self::File(sender) => drop(sender.try_send(JournalCommand::Reopen)),
+            Self::Output { .. } => tracing::info!("there is no file to reopen: events are written to standard output"),
         }
     }
 
-    /// Returns once nothing can be written any more.
+    /// Returns the reason once no more events can be written.
     pub async fn ended(&self) -> &'static str {
         match self {
             Self::File(sender) => {
@@ -140,7 +141,7 @@ impl Journal {
             }
             Self::Output { reader_gone, .. } => {
                 reader_gone.notified().await;
-                "the program that reads standard output has ended, so that no event can be kept any more"
+                "the program that reads standard output has ended, so no more events can be written"
             }
         }
     }
@@ -169,7 +170,7 @@ impl Seen {
 }
 
 fn complain(events: usize, error: &io::Error) {
-    tracing::error!(events, %error, "cannot write; the provider is asked to send again");
+    tracing::error!(events, %error, "cannot write events; their providers are asked to send them again");
 }
 
 fn print(output: &mut Output, seen: &mut Seen, key: Option<&str>, line: &[u8]) -> Result<Written, NotWritten> {
@@ -184,7 +185,7 @@ fn print(output: &mut Output, seen: &mut Seen, key: Option<&str>, line: &[u8]) -
     Ok(Written::New)
 }
 
-/// Writes a batch as a whole or not at all, and reports to every request.
+/// Writes a batch completely or not at all, and reports the outcome to every request.
 fn write(file: &mut EventFile, seen: &mut Seen, batch: &mut Vec<Entry>) {
     let mut bytes = Vec::new();
     let outcomes: Vec<Written> = batch
@@ -204,7 +205,7 @@ fn write(file: &mut EventFile, seen: &mut Seen, batch: &mut Vec<Entry>) {
         added.for_each(|(entry, _)| seen.forget(entry.key.as_deref()));
     }
     for (entry, outcome) in batch.drain(..).zip(outcomes) {
-        // A provider whose request does not wait any more sends again, and the event is then a duplicate.
+        // If the request does not wait any more, the provider sends the event again, and it is then a duplicate.
         let _ = entry.done.send(written.is_ok().then_some(outcome));
     }
 }

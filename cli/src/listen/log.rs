@@ -1,5 +1,5 @@
-//! The log on standard error. A line that cannot be written is dropped and counted: the log never holds up or fails a
-//! request or a thread.
+//! The log on standard error. A line that cannot be written is dropped and counted, so that the log never blocks a
+//! request or a thread, and never makes one fail.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -13,21 +13,21 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use super::output::WholeLines;
 
-/// Lines that wait for standard error to take them.
+/// The number of lines that can wait for standard error.
 const WAITING: usize = 4096;
 
-/// How long the end of the program waits for them.
+/// How long the program waits for these lines before it ends.
 const FLUSH: Duration = Duration::from_secs(1);
 
 #[derive(Clone, Copy, ValueEnum)]
-pub enum Format {
-    /// Lines to read
+pub enum LogFormat {
+    /// Text for people
     Human,
     /// One JSON object per line
     Json,
 }
 
-/// How many lines were dropped.
+/// The number of dropped lines.
 #[derive(Clone, Default)]
 pub struct Dropped(Arc<AtomicU64>);
 
@@ -41,60 +41,60 @@ impl Dropped {
     }
 }
 
-/// Gives the lines that wait a moment to be written when it is dropped.
-pub struct Flush(SyncSender<Message>);
+/// When this value is dropped, waiting lines get some time to be written.
+pub struct Flush(SyncSender<ToWriter>);
 
 impl Drop for Flush {
     fn drop(&mut self) {
         let (done, written) = sync_channel(1);
-        if self.0.try_send(Message::Flush(done)).is_ok() {
+        if self.0.try_send(ToWriter::Flush(done)).is_ok() {
             let _ = written.recv_timeout(FLUSH);
         }
     }
 }
 
-enum Message {
+enum ToWriter {
     Line(Vec<u8>),
     Flush(SyncSender<()>),
 }
 
 /// Starts the log.
-pub fn start(format: Format) -> io::Result<(Flush, Dropped)> {
+pub fn start(format: LogFormat) -> io::Result<(Flush, Dropped)> {
     let (sender, messages) = sync_channel(WAITING);
     let dropped = Dropped::default();
     let failed = dropped.clone();
     std::thread::Builder::new().name("log".to_owned()).spawn(move || write(&messages, &failed))?;
-    let writer = Writer { sender: sender.clone(), dropped: dropped.clone() };
+    let writer = LogWriter { sender: sender.clone(), dropped: dropped.clone() };
     let log = tracing_subscriber::fmt().with_writer(writer).with_target(false).log_internal_errors(false);
     match format {
-        Format::Human => log.with_ansi(AutoStream::choice(&io::stderr()) != ColorChoice::Never).init(),
-        Format::Json => log.json().flatten_event(true).init(),
+        LogFormat::Human => log.with_ansi(AutoStream::choice(&io::stderr()) != ColorChoice::Never).init(),
+        LogFormat::Json => log.json().flatten_event(true).init(),
     }
     Ok((Flush(sender), dropped))
 }
 
-fn write(messages: &Receiver<Message>, failed: &Dropped) {
+fn write(messages: &Receiver<ToWriter>, failed: &Dropped) {
     let mut output = WholeLines::new(io::stderr());
     for message in messages {
         match message {
-            Message::Line(line) => {
+            ToWriter::Line(line) => {
                 if output.write(&line).is_err() {
                     failed.add();
                 }
             }
-            Message::Flush(done) => drop(done.try_send(())),
+            ToWriter::Flush(done) => drop(done.try_send(())),
         }
     }
 }
 
-/// Takes whole lines, and never waits.
+/// Accepts whole lines, and never blocks.
 #[derive(Clone)]
-struct Writer {
-    sender: SyncSender<Message>,
+struct LogWriter {
+    sender: SyncSender<ToWriter>,
     dropped: Dropped,
 }
 
-impl<'a> MakeWriter<'a> for Writer {
+impl<'a> MakeWriter<'a> for LogWriter {
     type Writer = Self;
 
     fn make_writer(&'a self) -> Self {
@@ -102,9 +102,9 @@ impl<'a> MakeWriter<'a> for Writer {
     }
 }
 
-impl Write for Writer {
+impl Write for LogWriter {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        if self.sender.try_send(Message::Line(line.to_vec())).is_err() {
+        if self.sender.try_send(ToWriter::Line(line.to_vec())).is_err() {
             self.dropped.add();
         }
         Ok(line.len())

@@ -1,5 +1,6 @@
-//! `pos-webhooks listen`: deliveries into lines of JSON, acknowledged once they are safe.
+//! `pos-webhooks listen`: writes deliveries as lines of JSON, and acknowledges them once they are written.
 
+mod answer;
 mod body;
 mod delivery;
 mod file;
@@ -18,62 +19,67 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use clap::Args;
-use pos_webhooks::catalogue::{EventNamePlace, Provider};
+use pos_webhooks::catalogue::{EventNamePlace, Provider, Verification};
 use pos_webhooks::verify::ReceiverError;
 use pos_webhooks::{AnyReceiver, Registered};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::options::unknown_event;
-use crate::{Stop, input, options, verification};
-use delivery::Receiver;
+use crate::stop::Stop;
+use crate::{input, options, providers, verification};
+use answer::Answers;
+use delivery::Listener;
 use journal::Journal;
 use metrics::Metrics;
 
 /// Receive deliveries and write every event as one line of JSON
 ///
-/// Verifies and decodes what a provider delivers and writes one JSON object per event and line: received_at, provider,
-/// event, known, idempotency_key, payload. The event is null where neither the delivery nor --event says it. The payload is
-/// as it was sent, except that line breaks between its parts become spaces, and U+0085, U+2028 and U+2029 are escaped. A
-/// payload that is genuine but not what the provider documents is written as well, with an `error` that says where. A body
-/// that is not JSON, or JSON that some programs cannot read (half of a surrogate pair, deep nesting), is written with
-/// `payload` null, its bytes as Base64 in `body`, and `error`.
+/// Verifies and decodes a provider's deliveries, and writes one JSON object per event, one per line, with the members
+/// received_at (in UTC), provider, event, known, idempotency_key and payload. The event is null if neither the delivery
+/// nor --event names it. The payload is as it was sent, except that line breaks between its tokens become spaces, and
+/// U+0085, U+2028 and U+2029 are escaped. If a delivery is genuine but its payload is not as documented, the line also
+/// has an `error` that says where. If the body is not JSON, or is JSON that some programs cannot read (a lone
+/// surrogate, deep nesting), the line has a `payload` of null, the bytes as Base64 in `body`, and an `error`.
 ///
-/// The provider gets its success answer only once the event is written: with --append once it is on disk (fdatasync; what
-/// arrives meanwhile goes out together), otherwise once standard output has taken it. Where it cannot be written the
-/// answer is 503, so that the provider sends it again. An event that has an idempotency key and comes again is acknowledged
-/// and not written; an event without a key is written each time that it comes.
+/// A delivery is acknowledged only once its event is written: with --append, once it is on disk (fdatasync, for several
+/// events at once if they arrive at the same time), otherwise once it is in standard output. If an event cannot be
+/// written, the response is 503, so that the provider sends it again. If an event with an idempotency key is delivered
+/// again, it is acknowledged but not written; an event without a key is written each time. If an event asks for something
+/// that only you know, such as a menu, --answer gives the body of the response; without it, there is no body.
 ///
-/// Speaks HTTP/1.1 without TLS: put it behind a proxy that has a certificate and passes body and headers on unchanged.
-/// Every path takes deliveries by POST; GET /healthz answers 503 for 10 seconds after an event could not be written, GET
-/// /metrics has figures for Prometheus. Do not let the proxy pass these two on. SIGTERM and Ctrl-C finish what has begun.
+/// The protocol is HTTP/1.1 without TLS: use a proxy that has a certificate and forwards bodies and headers unchanged.
+/// Every path accepts deliveries with POST, and answers the request with which the provider checks the URL, if it documents
+/// one; this is logged, and not written as an event. GET /healthz responds with 503 for 10 seconds after an event could not be
+/// written, and GET /metrics has metrics for Prometheus; configure the proxy so that it does not forward these two. On
+/// SIGTERM and Ctrl-C, the program finishes the requests that have begun, and ends.
 ///
-/// The log is on standard error. A line of it that cannot be written is dropped, and counted in /metrics.
+/// The log is on standard error. A log line that cannot be written is dropped, and counted in /metrics.
 #[derive(Args)]
 #[command(after_long_help = "\
-Answers:
+Error responses:
   400  The connection or the request is broken, or with --strict: the body is not JSON, or does not match the specification
   401  The delivery is not genuine
-  405  It does not come by POST
-  408  The body took longer than 10 seconds
-  413  It is longer than --max-bytes
+  405  The request is not a POST
+  408  The body was not complete after 10 seconds
+  413  The body is longer than --max-bytes
   414  The request line is too long
   431  The head of the request is too large
-  503  It could not be written
+  503  The event could not be written
 
-What is known again:
+Recognition of redeliveries:
 
-An event with an idempotency key is known again if it is among the newest --window of such events. At start, the keys are \
-read from the newest 64 MiB of the --append file and of the files beside it that it was rotated to, such as \
-events.ndjson.1, unless they are compressed. Without --append, no key is known at start.
+A delivery is recognised as a redelivery if its idempotency key is among the newest --window keys. At start, the keys are \
+read from the newest 64 MiB of the --append file and of the rotated files beside it, such as events.ndjson.1, unless they \
+are compressed. Without --append, no keys are known at start.
 
 Rotation:
 
-Rename the --append file within its folder: the next event goes into a new file of the name, or into one that was made in \
-its place. SIGHUP reopens the name at once, which nothing depends on, and never ends the program.
+Rename the --append file within its directory. The next event is written to a new file of the same name, or to the file \
+that was created in its place. SIGHUP reopens the file at once; this is optional, and does not end the program.
 
-copytruncate loses what is written between its copy and its cut, which no writer can prevent: do not use it. A file that has \
-become shorter is reported in the log.
+Do not use copytruncate: it loses events that are written between the copy and the truncation. If the file has become \
+shorter, the log reports it.
 
 Configuration for logrotate:
   /var/lib/hooks/events.ndjson {
@@ -89,31 +95,45 @@ Examples:
       --append events.ndjson
   pos-webhooks listen mypos --secret-file old.txt --secret-file new.txt \\
       | jq .event
+  pos-webhooks listen mipos --event Menu --secret-file secret.txt --answer menu.json
 
 Exit status:
   0  Ended by SIGTERM or Ctrl-C.
-  1  Nothing can be written any more: the program that reads standard output has ended.
-  2  Wrong usage, or it could not listen or open the file.")]
+  1  No more events can be written: the program that reads standard output has ended.
+  2  Wrong usage, or the program could not listen or open the file.")]
 pub struct Arguments {
-    /// Whose deliveries
-    #[arg(value_name = "PROVIDER", value_parser = crate::provider())]
+    /// The provider of the deliveries
+    #[arg(value_name = "PROVIDER", value_parser = options::provider())]
     provider: &'static Provider,
 
-    /// File with a secret, or key, that deliveries prove to know; several while secrets are changed
+    /// File with the secret, or key, of the registration; give several while a secret is rotated
     ///
-    /// One newline at its end is not part of the secret.
+    /// One newline at the end of the file is not part of the secret.
     #[arg(long, value_name = "FILE", required_unless_present = "accept_unsigned")]
     secret_file: Vec<PathBuf>,
 
-    /// Accept deliveries without verifying them, where the provider proves nothing: anyone who knows the address can send one
+    /// Accept deliveries without verifying them, if the provider may not prove their origin: anyone who knows the
+    /// address can send one
     #[arg(long, conflicts_with = "secret_file")]
     accept_unsigned: bool,
 
-    /// The URL as it was registered; needed where the provider signs it
+    /// The signature to verify, if the provider signs in several ways; by default the first one
+    #[arg(long, value_name = "NAME", hide = !verification::any_has_names())]
+    signature: Option<String>,
+
+    /// The registered URL; required if the provider signs it
     #[arg(long)]
     url: Option<String>,
 
-    /// The event that was registered for; needed where deliveries do not say which they are
+    /// File with the token that the provider sends when it checks the URL, and that was entered at the provider with it
+    ///
+    /// One newline at the end of the file is not part of the token.
+    #[arg(long, value_name = "FILE", hide = !any_sends_a_token())]
+    verify_token_file: Option<PathBuf>,
+
+    /// The event of the registration; required if deliveries do not name their event
+    ///
+    /// If payloads or a header identify the event, this is the event of those deliveries that do not.
     #[arg(long)]
     event: Option<String>,
 
@@ -122,41 +142,56 @@ pub struct Arguments {
     #[arg(value_parser = options::address)]
     listen: SocketAddr,
 
+    /// File with the body of the response to an event that asks for something, such as a menu
+    ///
+    /// The body is validated against the specification at start. If several events of the provider ask for something, write
+    /// EVENT=FILE, once for each event.
+    #[arg(long, value_name = "[EVENT=]FILE")]
+    answer: Vec<String>,
+
+    /// Documented status of the response to an event, instead of the success, such as 400 for a coupon that is not valid
+    ///
+    /// The event is written before the response is sent, as with a success. If the specification documents a body for the
+    /// status, --answer gives it. If several events document the status, write EVENT=STATUS.
+    #[arg(long, value_name = "[EVENT=]STATUS")]
+    answer_status: Vec<String>,
+
     /// Append to this file instead of writing to standard output
     ///
-    /// It is made readable for its owner only. No other process may write to it. A last line that a crash left incomplete is
-    /// moved to FILE.torn at the next start, and a file whose last line is not an event is refused.
+    /// A new file is readable for its owner only. No other process may write to the file. If a crash left the last line
+    /// incomplete, that line is moved to FILE.torn at the next start. A file whose last line is not an event is
+    /// refused.
     #[arg(long, value_name = "FILE")]
     append: Option<PathBuf>,
 
     /// Refuse payloads that do not match the specification
     ///
-    /// A provider that extends its payloads is then refused as well: this finds out what it sends, before anything depends
-    /// on it.
+    /// Payloads that the provider has extended are then refused as well. Use this to find out what a provider sends,
+    /// not in production.
     #[arg(long)]
     strict: bool,
 
-    /// Longest body
+    /// Maximum size of a body in bytes
     #[arg(long, value_name = "BYTES", default_value_t = 1 << 20, allow_negative_numbers = true)]
     #[arg(value_parser = options::whole(1..=usize::MAX))]
     max_bytes: usize,
 
-    /// Most connections at a time; one more closes the one that has been idle longest
+    /// Maximum number of connections; a further one closes the connection that has been idle longest
     #[arg(long, value_name = "COUNT", default_value = "1024", allow_negative_numbers = true)]
     #[arg(value_parser = options::whole(NonZeroUsize::MIN..=NonZeroUsize::MAX))]
     max_connections: NonZeroUsize,
 
-    /// How many events are remembered to recognise those that come again
+    /// Number of idempotency keys that are remembered to recognise redeliveries
     #[arg(long, value_name = "COUNT", default_value = "100000", allow_negative_numbers = true)]
     #[arg(value_parser = options::whole(NonZeroUsize::MIN..=NonZeroUsize::MAX))]
     window: NonZeroUsize,
 
-    /// How the log is written
-    #[arg(long, value_enum, default_value_t = log::Format::Human)]
-    log_format: log::Format,
+    /// Format of the log
+    #[arg(long, value_enum, default_value_t = log::LogFormat::Human)]
+    log_format: log::LogFormat,
 }
 
-/// Why it does not receive any more.
+/// The reason why the program ends.
 #[derive(Clone, Copy)]
 enum End {
     Asked,
@@ -166,24 +201,45 @@ enum End {
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
     let (_flushed, log_dropped) = log::start(arguments.log_format).map_err(|error| unusable("the log", &error))?;
     let runtime = tokio::runtime::Runtime::new().map_err(|error| unusable("the runtime", &error))?;
-    // Before anything else takes time: without it, a signal to reopen would end the program.
+    // This comes first, because without a handler, a signal to reopen the file would end the program.
     let signals = runtime.block_on(async { Signals::new() }).map_err(|error| unusable("the signals", &error))?;
     let secrets = arguments.secret_file.iter().map(|file| input::secret(file)).collect::<Result<Vec<_>, _>>()?;
     let provider = arguments.provider;
-    let event = arguments.event.as_deref().filter(|_| !names_its_event(provider));
+    let event = arguments.event.as_deref().filter(|event| !names_its_event(provider, event));
+    let signature = verification::named(provider, event, arguments.signature.as_deref())?;
     let receiver = if arguments.accept_unsigned {
         AnyReceiver::unverified(provider, event)
     } else {
-        AnyReceiver::new(provider, Registered { url: arguments.url.as_deref(), event, signature: None }, secrets)
+        AnyReceiver::new(provider, Registered { url: arguments.url.as_deref(), event, signature }, secrets)
     };
     let receiver = receiver.map_err(|error| match error {
-        ReceiverError::NoSecret if arguments.accept_unsigned => Stop::Usage(format!(
-            "every registration with {} has a secret, so --accept-unsigned is refused; give the secret with --secret-file",
-            provider.name,
+        ReceiverError::NothingSigned(_) => Stop::Usage(format!(
+            "{}\n--accept-unsigned, without --secret-file, accepts every delivery",
+            verification::usage(provider, event, &error)
         )),
-        error => Stop::Usage(verification::usage(provider, &error)),
+        _ if matches!(provider.verification_of(event), Some(Verification::Custom(_))) => {
+            Stop::Usage(verification::without_proof(provider, event))
+        }
+        ReceiverError::NoSecret if arguments.accept_unsigned => Stop::Usage(format!(
+            "{}, so --accept-unsigned is not allowed",
+            verification::usage(provider, event, &error)
+        )),
+        error => Stop::Usage(verification::usage(provider, event, &error)),
     })?;
+    let receiver = match &arguments.verify_token_file {
+        None => receiver,
+        Some(file) => {
+            let token = receiver.with_verify_token(input::secret(file)?);
+            token.map_err(|error| Stop::Usage(format!("--verify-token-file: {error}")))?
+        }
+    };
+    let answers = Answers::read(provider, event, &arguments.answer, &arguments.answer_status)?;
     warn(arguments);
+    let missing = answers.missing(provider, event);
+    if !missing.is_empty() {
+        let names = missing.join(", ");
+        tracing::warn!("without --answer, the response to an event that asks for a body does not have one: {names}");
+    }
     let (journal, writer) = match &arguments.append {
         Some(file) => {
             let (journal, writer) =
@@ -192,10 +248,11 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
         }
         None => (Journal::output(arguments.window).map_err(|error| unusable("standard output", &error))?, None),
     };
-    let receiver = Receiver {
+    let listener = Listener {
         provider,
         receiver,
         event: event.map(str::to_owned),
+        answers,
         journal,
         metrics: Metrics::new(),
         log_dropped,
@@ -203,8 +260,8 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
         strict: arguments.strict,
         failed: Mutex::default(),
     };
-    let served = runtime.block_on(serve(arguments, receiver, signals));
-    // What is left of requests that took too long keeps the writer waiting.
+    let served = runtime.block_on(serve(arguments, listener, signals));
+    // Requests that took too long still hold the journal, which keeps the writer running.
     runtime.shutdown_timeout(Duration::from_secs(1));
     if writer.is_some_and(|writer| writer.join().is_err()) {
         tracing::error!("the writer has ended unexpectedly");
@@ -215,40 +272,64 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
     }
 }
 
+/// Whether any provider sends a token when it checks a URL.
+fn any_sends_a_token() -> bool {
+    providers::all().iter().any(|provider| sends_a_token(provider))
+}
+
+fn sends_a_token(provider: &Provider) -> bool {
+    provider.handshake.is_some_and(|handshake| handshake.token.is_some())
+}
+
 fn unusable(what: impl std::fmt::Display, error: &io::Error) -> Stop {
     Stop::Input(format!("{what}: {error}"))
 }
 
-/// Whether each delivery says which event it is, so that no other name may take its place.
-fn names_its_event(provider: &Provider) -> bool {
-    matches!(provider.event_name, Some(EventNamePlace::Header(_) | EventNamePlace::Body))
+/// Whether each delivery of this event names it, so that the option has no effect.
+fn names_its_event(provider: &'static Provider, event: &str) -> bool {
+    provider.event_name == Some(EventNamePlace::Body)
+        && provider.event(event).is_some_and(|event| !event.when.is_empty())
 }
 
-/// Says what holds of this receiver that its user may not expect.
-fn warn(Arguments { provider, accept_unsigned, url, event, .. }: &Arguments) {
+/// Warns about properties of this receiver that its user may not expect.
+fn warn(Arguments { provider, accept_unsigned, signature, url, event, verify_token_file, .. }: &Arguments) {
     if *accept_unsigned {
-        tracing::warn!(
-            "deliveries are accepted without proof of where they come from: anyone who knows the address can send one"
-        );
+        tracing::warn!("deliveries are accepted without verification: anyone who knows the address can send one");
     }
     if let Some(event) = event {
-        if names_its_event(provider) {
-            tracing::warn!("--event makes no difference: each delivery says which event it is");
+        if names_its_event(provider, event) {
+            tracing::warn!("--event has no effect: each delivery names its event");
         } else if let Some(unknown) = unknown_event(provider, event) {
             tracing::warn!("--event: {unknown}");
         }
     }
-    if url.is_some() && !verification::needs_url(provider) {
-        tracing::warn!("--url makes no difference: {} does not sign it", provider.name);
+    match (verify_token_file, sends_a_token(provider)) {
+        (None, true) => {
+            tracing::warn!(
+                "without --verify-token-file, the request with which {} checks the URL is refused",
+                provider.name
+            );
+        }
+        (Some(_), false) => {
+            tracing::warn!("--verify-token-file has no effect: {} does not send a token", provider.name)
+        }
+        (None, false) | (Some(_), true) => {}
+    }
+    let names = verification::signature_names(provider, event.as_deref());
+    if signature.is_some() && (*accept_unsigned || names.is_empty()) {
+        tracing::warn!("--signature has no effect: no delivery is verified by one of several signatures");
+    }
+    if url.is_some() && !verification::needs_url(provider, signature.as_deref().filter(|_| !names.is_empty())) {
+        tracing::warn!("--url has no effect: {} does not sign it", provider.name);
     }
 }
 
-async fn serve(arguments: &Arguments, receiver: Receiver, mut signals: Signals) -> Result<End, Stop> {
+async fn serve(arguments: &Arguments, listener: Listener, mut signals: Signals) -> Result<End, Stop> {
     let socket = TcpListener::bind(arguments.listen).await.map_err(|error| unusable(arguments.listen, &error))?;
     let address = socket.local_addr().map_err(|error| unusable(arguments.listen, &error))?;
-    tracing::info!(provider = receiver.provider.name, %address, "listening");
+    tracing::info!(provider = listener.provider.name, %address, "listening");
     let (over, ended) = watch::channel(());
-    let journal = receiver.journal.clone();
+    let journal = listener.journal.clone();
     let end = tokio::spawn(async move {
         let end = loop {
             tokio::select! {
@@ -261,24 +342,27 @@ async fn serve(arguments: &Arguments, receiver: Receiver, mut signals: Signals) 
             }
         };
         match end {
-            End::Asked => tracing::info!("finishing what has begun"),
+            End::Asked => tracing::info!("finishing the requests that have begun"),
             End::CannotWrite(why) => tracing::error!("ending: {why}"),
         }
         let _ = over.send(());
         end
     });
     let most = most_connections(arguments.max_connections.get());
-    server::serve(socket, most, Arc::new(receiver), ended).await;
+    server::serve(socket, most, Arc::new(listener), ended).await;
     Ok(end.await.unwrap_or(End::Asked))
 }
 
-/// Some descriptors are for files, and to tell one more connection that it has to wait.
+/// The maximum number of connections. Some descriptors are reserved for files, and for accepting one more connection.
 fn most_connections(wanted: usize) -> usize {
     #[cfg(unix)]
     if let Some(descriptors) = rustix::process::getrlimit(rustix::process::Resource::Nofile).current {
         let most = usize::try_from(descriptors).unwrap_or(usize::MAX).saturating_sub(32).max(1);
         if most < wanted {
-            tracing::warn!(most, "fewer connections than --max-connections: the process may have no more descriptors");
+            tracing::warn!(
+                most,
+                "fewer connections than --max-connections are allowed: the process cannot have more file descriptors"
+            );
             return most;
         }
     }
@@ -302,7 +386,7 @@ struct Signals {
 impl Signals {
     fn new() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
-        // A file at the limit of its size is to fail like a full disk, not to end the program.
+        // Writing beyond the limit of the file size should fail like a full disk, and not end the program.
         drop(signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?);
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,

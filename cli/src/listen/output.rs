@@ -1,4 +1,4 @@
-//! Events on standard output, for as long as a program reads it.
+//! Writes events to standard output, as long as a program reads it.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Write};
@@ -6,14 +6,14 @@ use std::sync::Arc;
 
 use tokio::sync::Notify;
 
-/// Standard output without a buffer, so that nothing of an event that failed is written later.
+/// Standard output without a buffer, so that no part of a failed event is written later.
 pub struct Output {
     output: WholeLines<File>,
     reader_gone: Arc<Notify>,
 }
 
 impl Output {
-    /// Fails where standard output is closed. `reader_gone` is notified once nothing can be written any more.
+    /// Opens standard output; fails if it is closed. `reader_gone` is notified once no more events can be written.
     pub fn open(reader_gone: &Arc<Notify>) -> io::Result<Self> {
         let output = standard_output()?;
         #[cfg(unix)]
@@ -21,7 +21,7 @@ impl Output {
         Ok(Self { output: WholeLines::new(output), reader_gone: Arc::clone(reader_gone) })
     }
 
-    /// Whether a short line can be written without waiting.
+    /// Whether a short line can be written without blocking.
     #[cfg(unix)]
     pub fn is_ready(&self) -> bool {
         use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -43,10 +43,10 @@ impl Output {
     }
 }
 
-/// Lines of which a part that could not be completed does not spoil the next.
+/// Writes whole lines. After a line that could not be completed, the next one begins on a new line.
 pub struct WholeLines<W> {
     output: W,
-    /// A part of a line is there without its newline.
+    /// Whether the last line was written incompletely, without its newline.
     torn: bool,
 }
 
@@ -85,10 +85,10 @@ fn standard_output() -> io::Result<File> {
     let metadata = output.metadata()?;
     let nothing = metadata.file_type().is_char_device() && std::fs::metadata("/dev/null")?.rdev() == metadata.rdev();
     if nothing {
-        // Where it was closed, the standard library has opened this in its place, for reading as well.
+        // If standard output was closed, the standard library has opened the null device instead, for reading as well.
         if fcntl_getfl(&output)?.contains(OFlags::RDWR) {
             return Err(io::Error::other(
-                "it is closed or the null device, so that every event would be acknowledged and lost",
+                "it is closed or the null device, so every event would be acknowledged and lost",
             ));
         }
         tracing::warn!("standard output is /dev/null: every event is acknowledged and lost");
@@ -102,7 +102,7 @@ fn standard_output() -> io::Result<File> {
     Ok(File::from(io::stdout().as_handle().try_clone_to_owned()?))
 }
 
-/// Waits until the reader of a pipe, a terminal or a socket is gone, deliveries or none.
+/// Waits until the reader of a pipe, a terminal or a socket is gone, even without deliveries.
 #[cfg(unix)]
 fn watch(output: File, reader_gone: Arc<Notify>) -> io::Result<()> {
     use rustix::event::{PollFd, PollFlags, poll};

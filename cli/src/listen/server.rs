@@ -1,4 +1,4 @@
-//! Connections: what they may cost, and what is said of those that are not HTTP.
+//! Serves connections within limits, and reports connections that do not send HTTP.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -19,19 +19,19 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::time::Instant;
 
-/// How long a connection may wait for the next request, and a request's head may take.
+/// The time limit for an idle connection, and for the head of a request.
 const IDLE: Duration = Duration::from_secs(30);
 
-/// How often connections are looked at for those that wait too long.
+/// The interval at which idle connections are checked.
 const SWEEP: Duration = Duration::from_secs(1);
 
-/// How long requests that have begun may take once the program is to end.
+/// The time limit for open requests when the program ends.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// How long to wait where the system has no descriptor left.
+/// How long to wait if the system has no file descriptor left.
 const OUT_OF_DESCRIPTORS: Duration = Duration::from_millis(50);
 
-/// Open connections.
+/// The open connections.
 struct Connections {
     most: Arc<Semaphore>,
     began: Instant,
@@ -39,9 +39,9 @@ struct Connections {
 }
 
 struct ConnectionState {
-    /// Since when it waits for a request, in microseconds; `BUSY` while it is answering one.
+    /// The time since which the connection has been idle, in microseconds; `BUSY` while it handles a request.
     idle_since: AtomicU64,
-    /// To be closed at once, instead of after the request that it is answering.
+    /// Whether to close the connection at once, instead of after the current request.
     at_once: AtomicBool,
     ending: Notify,
 }
@@ -62,14 +62,14 @@ impl Connections {
         all.filter(|(since, _)| *since != BUSY)
     }
 
-    /// Closes the connection that has waited longest, so that one that sends something gets its place.
+    /// Closes the connection that has been idle longest, so that a new one gets its place.
     fn close_idlest(&self) {
         if let Some((_, connection)) = Self::idle(&self.open()).min_by_key(|(since, _)| *since) {
             connection.close();
         }
     }
 
-    /// Closes those that have waited too long.
+    /// Closes the connections that have been idle too long.
     fn close_idle(&self) {
         let now = self.now();
         let waited = |since| Duration::from_micros(now.saturating_sub(since));
@@ -90,19 +90,19 @@ impl ConnectionState {
     }
 }
 
-/// An answer over HTTP.
+/// An HTTP response.
 pub type Reply = Response<Full<Bytes>>;
 
-/// What answers requests.
+/// A service that responds to requests.
 pub trait Serve: Send + Sync + 'static {
-    /// Answers a request of a connection from `peer`.
+    /// Responds to a request on a connection from `peer`.
     fn answer(&self, peer: SocketAddr, request: Request<Incoming>) -> impl Future<Output = Reply> + Send;
 
-    /// Takes note of a connection that ended before it had sent a whole request, or sent something else.
+    /// Reports a connection that ended before a whole request, or that did not send HTTP.
     fn malformed(&self, peer: SocketAddr, what: Malformed);
 }
 
-/// What came in place of a request.
+/// What a connection sent instead of a request.
 #[derive(Clone, Copy)]
 pub enum Malformed {
     Tls,
@@ -115,20 +115,20 @@ pub enum Malformed {
 }
 
 impl Malformed {
-    /// A short name for figures, and what to do.
+    /// A short name for metrics, and a description that says what to do.
     pub fn reason(self) -> (&'static str, &'static str) {
         match self {
             Self::Tls => {
-                ("tls", "a TLS handshake; this speaks plain HTTP: put it behind a proxy that has the certificate")
+                ("tls", "a TLS handshake; this server uses plain HTTP: put it behind a proxy that has the certificate")
             }
             Self::ProxyProtocol => ("proxy_protocol", "a PROXY protocol header; switch it off in the proxy"),
-            Self::Http2 => ("http2", "HTTP/2; this speaks HTTP/1.1: let the proxy use that"),
-            Self::TargetTooLong => ("target_too_long", "a request line that is too long, answered with 414"),
-            Self::HeadTooLarge => ("head_too_large", "a head that is too large, answered with 431"),
+            Self::Http2 => ("http2", "HTTP/2; this server uses HTTP/1.1: configure the proxy accordingly"),
+            Self::TargetTooLong => ("target_too_long", "a request line that is too long (response 414)"),
+            Self::HeadTooLarge => ("head_too_large", "a head that is too large (response 431)"),
             Self::Incomplete => {
                 ("incomplete", "a request whose connection ended, or was closed, before it was complete")
             }
-            Self::NotHttp => ("not_http", "bytes that are not an HTTP/1.1 request, answered with 400"),
+            Self::NotHttp => ("not_http", "bytes that are not an HTTP/1.1 request (response 400)"),
         }
     }
 
@@ -144,17 +144,17 @@ impl Malformed {
             () if error.is_parse_too_large() => Some(Self::HeadTooLarge),
             () if error.is_parse() => Some(Self::NotHttp),
             () if error.is_incomplete_message() => Some(Self::Incomplete),
-            // The connection broke, after its requests were answered.
+            // The connection broke after its requests had been handled.
             () => None,
         }
     }
 }
 
-/// Serves until `over` changes, then finishes what has begun.
+/// Serves until `over` changes, then finishes the open requests.
 pub async fn serve<S: Serve>(listener: TcpListener, most: usize, service: Arc<S>, mut over: watch::Receiver<()>) {
     let connections =
         Arc::new(Connections { most: Arc::new(Semaphore::new(most)), began: Instant::now(), open: Mutex::default() });
-    // One timer for all of them costs less than one each.
+    // One timer for all connections costs less than one for each.
     let mut sweep = tokio::time::interval(SWEEP);
     for id in 0_u64.. {
         let stream = tokio::select! {
@@ -197,7 +197,7 @@ pub async fn serve<S: Serve>(listener: TcpListener, most: usize, service: Arc<S>
     connections.end();
     let all = u32::try_from(most).unwrap_or(u32::MAX);
     if tokio::time::timeout(GRACE, connections.most.acquire_many(all)).await.is_err() {
-        tracing::warn!("some requests took too long to be finished");
+        tracing::warn!("some requests took too long and were not finished");
     }
 }
 
@@ -208,7 +208,7 @@ async fn converse<S: Serve>(
     connections: &Connections,
     service: &S,
 ) {
-    // Answers are short, and waiting to fill a packet would only delay them.
+    // Responses are short, and waiting to fill a packet would only delay them.
     let _: io::Result<()> = stream.set_nodelay(true);
     let answer = service_fn(|request| {
         state.idle_since.store(BUSY, Ordering::Relaxed);
@@ -219,7 +219,7 @@ async fn converse<S: Serve>(
             Ok::<_, Infallible>(answer)
         }
     });
-    // A client may close its sending half behind the request and wait for the answer.
+    // A client may close its sending half after the request and wait for the response.
     let mut builder = http1::Builder::new();
     let mut connection =
         builder.half_close(true).header_read_timeout(None).serve_connection(TokioIo::new(stream), answer);

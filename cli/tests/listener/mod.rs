@@ -7,13 +7,13 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use http::{Response, StatusCode};
 use jiff::Timestamp;
-use pos_webhooks::catalogue::{EventNamePlace, Provider};
+use pos_webhooks::catalogue::{EventNamePlace, Provider, Verification};
 use pos_webhooks::verify::{ToSign, sign};
 use pos_webhooks::vipps;
 use rustix::process::{Pid, Signal, kill_process};
@@ -57,6 +57,8 @@ pub struct Listener {
     pub child: Child,
     pub address: SocketAddr,
     pub log: Arc<Mutex<String>>,
+    /// Notified of each line of the log.
+    written: Arc<Condvar>,
     reader: Option<JoinHandle<()>>,
 }
 
@@ -88,15 +90,17 @@ impl Listener {
                 break address.parse().unwrap();
             }
         };
-        let shared = Arc::clone(&log);
+        let written = Arc::<Condvar>::default();
+        let (shared, notified) = (Arc::clone(&log), Arc::clone(&written));
         let reader = thread::spawn(move || {
             for line in errors.lines() {
                 let line = line.unwrap();
                 serde_json::from_str::<Value>(&line).unwrap_or_else(|_| panic!("{line}"));
                 shared.lock().unwrap().push_str(&(line + "\n"));
+                notified.notify_all();
             }
         });
-        Self { child, address, log, reader: Some(reader) }
+        Self { child, address, log, written, reader: Some(reader) }
     }
 
     pub fn signal(&self, signal: Signal) {
@@ -128,11 +132,10 @@ impl Listener {
 
     /// Waits until a line of the log has this text.
     pub fn logged(&self, text: &str) {
-        let deadline = Instant::now() + Duration::from_secs(60);
-        while !self.log.lock().unwrap().contains(text) {
-            assert!(Instant::now() < deadline, "{text:?} is not logged: {}", self.log.lock().unwrap());
-            thread::sleep(Duration::from_millis(5));
-        }
+        let log = self.log.lock().unwrap();
+        let waited = self.written.wait_timeout_while(log, Duration::from_secs(60), |log| !log.contains(text));
+        let (log, waited) = waited.unwrap();
+        assert!(!waited.timed_out(), "{text:?} is not logged: {log}");
     }
 
     pub fn get(&self, path: &str) -> Response<String> {
@@ -163,22 +166,22 @@ pub fn post(
     exchange(address, &request)
 }
 
-/// Sends bytes and reads the answer to the end of the connection.
+/// Sends bytes and reads the response until the connection ends.
 pub fn exchange(address: SocketAddr, bytes: &[u8]) -> std::io::Result<Response<String>> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(Duration::from_secs(60)))?;
-    // It may answer before it has read everything.
+    // The server may respond before it has read everything.
     let _ = stream.write_all(bytes);
     answer(stream)
 }
 
 pub fn answer(mut stream: TcpStream) -> std::io::Result<Response<String>> {
     let mut text = Vec::new();
-    // Whoever is refused may find the connection reset behind the answer.
+    // If the request is refused, the connection may be reset after the response.
     let read = stream.read_to_end(&mut text);
     let text = String::from_utf8(text).unwrap();
     let Some((head, body)) = text.split_once("\r\n\r\n") else {
-        return Err(read.err().unwrap_or_else(|| std::io::Error::other(format!("no answer: {text:?}"))));
+        return Err(read.err().unwrap_or_else(|| std::io::Error::other(format!("no response: {text:?}"))));
     };
     let mut lines = head.lines();
     let status = lines.next().unwrap().split(' ').nth(1).unwrap();
@@ -213,7 +216,10 @@ pub fn payload(line: &str) -> String {
 /// What a provider sends to deliver this, beside the body: path and headers.
 pub fn delivery(provider: &Provider, event: &str, body: &[u8]) -> (String, Vec<(&'static str, String)>) {
     let to_sign = ToSign { url: Some(URL), id: Some("a-delivery"), headers: &[], body, at: Timestamp::now() };
-    let mut headers = sign(provider.verification.as_ref().unwrap(), None, &SECRET.into(), &to_sign).unwrap();
+    let mut headers = match provider.verification_of(Some(event)).unwrap() {
+        Verification::None(_) => Vec::new(),
+        verification => sign(verification, None, &SECRET.into(), &to_sign).unwrap(),
+    };
     if let Some(EventNamePlace::Header(name)) = provider.event_name {
         headers.push((name, event.to_owned()));
     }

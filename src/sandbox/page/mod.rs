@@ -1,6 +1,6 @@
-//! The page for people: what is registered, a button per event, and what became of each delivery.
+//! The sandbox's page: registrations, a button for each event, and the attempts at deliveries.
 //!
-//! All of it works with forms alone; the script keeps it up to date and the keyboard's focus where it is.
+//! The page works with forms alone. The script updates it and keeps the keyboard focus.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,13 +16,15 @@ use maud::{DOCTYPE, Markup, html};
 use serde::{Deserialize, Serialize};
 
 use crate::catalogue::Provider;
-use crate::sandbox::delivery::{Attempt, Message};
-use crate::sandbox::{Account, Inner, Registration};
+use crate::sandbox::account::Account;
+use crate::sandbox::attempt::{Attempt, Message};
+use crate::sandbox::registration::Registration;
+use crate::sandbox::state::Inner;
 
-/// How long a request for news waits for them.
+/// How long a request for changes waits for one.
 const NEWS: Duration = Duration::from_secs(20);
 
-/// More events than this are shown on demand.
+/// The maximum number of events that are shown without a click.
 const FEW: usize = 3;
 
 pub(super) fn routes() -> Router<Arc<Inner>> {
@@ -55,7 +57,7 @@ fn page(inner: &Inner) -> Response {
                 header {
                     h1 { "Sandbox" }
                     p {
-                        "The providers on this machine, as they are documented. Nothing here is real, and nothing is kept."
+                        "The providers, simulated on this machine as they are documented. The state is not stored."
                         " Seed " code { (inner.seed) } "."
                     }
                     nav aria-label="On this page" {
@@ -75,7 +77,7 @@ fn page(inner: &Inner) -> Response {
                     section #log aria-labelledby="log-title" {
                         h2 #log-title { "Deliveries" }
                         div #faults data-part="faults" { (faults(inner)) }
-                        p #nothing hidden[!log.is_empty()] { "None yet. Register a webhook, then press the button of an event." }
+                        p #nothing hidden[!log.is_empty()] { "No deliveries yet. Register a webhook, then press the button of an event." }
                         ol #attempts role="log" data-last=(log.last().map_or(0, |attempt| attempt.number)) {
                             @for attempt in log.iter().rev() { (self::attempt(attempt)) }
                         }
@@ -96,7 +98,7 @@ fn provider(inner: &Inner, account: &Account, provider: &'static Provider) -> Ma
         article #(name) aria-labelledby=(format!("{name}-title")) {
             h2 id=(format!("{name}-title")) { (provider.title) }
             @if provider.registration.is_none() {
-                p.hint { "Webhooks are set up in its back office, not by calls. The form below takes its place." }
+                p.hint { "Webhooks are set up in the provider's back office. Use the form below instead." }
             }
             @if !provider.operations.is_empty() {
                 dl { dt { "Base URL" } dd { code { (account.base_url) } } }
@@ -112,7 +114,7 @@ fn provider(inner: &Inner, account: &Account, provider: &'static Provider) -> Ma
             }
             h3 { "Registered" }
             div data-part=(name) { (registrations(&inner.registrations(provider))) }
-            @if provider.registration.is_none() { (back_office(provider)) }
+            @if provider.events.iter().any(|event| !provider.registers(event.name)) { (back_office(provider)) }
             h3 { "Deliver" }
             form.deliver method="post" action=(format!("/_sandbox/{name}/deliver")) {
                 div.events {
@@ -121,7 +123,7 @@ fn provider(inner: &Inner, account: &Account, provider: &'static Provider) -> Ma
                     }
                 }
                 details {
-                    summary { "Another payload than the example" }
+                    summary { "Payload other than the example" }
                     label for=(format!("{name}-payload")) { "Payload (JSON)" }
                     textarea id=(format!("{name}-payload")) name="payload" rows="5" spellcheck="false" {}
                 }
@@ -132,9 +134,13 @@ fn provider(inner: &Inner, account: &Account, provider: &'static Provider) -> Ma
 
 fn back_office(provider: &Provider) -> Markup {
     let field = format!("{}-url", provider.name);
+    let events = match provider.registration {
+        None => "all events",
+        Some(_) => "the events that the webhooks of the client do not get",
+    };
     html! {
         form.register method="post" action=(format!("/_sandbox/{}/registrations", provider.name)) {
-            label for=(field) { "URL to register for all events" }
+            label for=(field) { "URL to register for " (events) }
             div.row {
                 input id=(field) name="url" type="url" required placeholder="http://127.0.0.1:8000/hooks";
                 button { "Register" }
@@ -146,13 +152,13 @@ fn back_office(provider: &Provider) -> Markup {
 fn registrations(registrations: &[Registration]) -> Markup {
     html! {
         @if registrations.is_empty() {
-            p.hint { "Nothing yet." }
+            p.hint { "No webhooks yet." }
         } @else {
             ul.registrations {
                 @for Registration { id, url, events, active, secret } in registrations {
                     li {
                         code { (url) }
-                        @if !active { " " span.off { "switched off" } }
+                        @if !active { " " span.off { "not active" } }
                         details {
                             summary {
                                 @if events.len() > FEW { (events.len()) " events" } @else { (events.join(", ")) }
@@ -175,7 +181,7 @@ fn faults(inner: &Inner) -> Markup {
     html! {
         @if !faults.is_empty() {
             form method="post" action="/_sandbox/faults/clear" {
-                p { "Faults in force:" }
+                p { "Active faults:" }
                 ul { @for fault in &faults { li { code { (fault) } } } }
                 button { "Clear all faults" }
             }
@@ -187,7 +193,7 @@ fn attempt(attempt: &Attempt) -> Markup {
     let outcome = match attempt.status {
         Some(status) => status.to_string(),
         None if attempt.request.headers.is_empty() => "not sent".to_owned(),
-        None => "no answer".to_owned(),
+        None => "no response".to_owned(),
     };
     let kind = if attempt.is_acknowledged() { "good" } else { "bad" };
     html! {
@@ -211,7 +217,8 @@ fn attempt(attempt: &Attempt) -> Markup {
                 }
                 h3 { "Request" }
                 (message(&attempt.request))
-                @if let Some(answer) = &attempt.answer { h3 { "Answer" } (message(answer)) }
+                @if let Some(answer) = &attempt.answer { h3 { "Response" } (message(answer)) }
+                @if let Some(note) = &attempt.note { p { "Note: " (note) } }
             }
         }
     }
@@ -227,16 +234,16 @@ fn message(message: &Message) -> Markup {
     }
 }
 
-/// What a page shows already.
+/// What a page already shows.
 #[derive(Deserialize)]
-struct Seen {
+struct ShownAlready {
     version: u64,
     attempt: u64,
 }
 
 #[derive(Serialize)]
 struct News {
-    /// As text: it does not fit a number of JavaScript.
+    /// As text, because it may not fit a JavaScript number.
     seed: String,
     version: u64,
     /// The newest attempt.
@@ -246,8 +253,8 @@ struct News {
     parts: BTreeMap<&'static str, String>,
 }
 
-/// Waits until there is something that the page does not show.
-async fn news(State(inner): State<Arc<Inner>>, Query(seen): Query<Seen>) -> Response {
+/// Waits until there is a change that the page does not show.
+async fn news(State(inner): State<Arc<Inner>>, Query(seen): Query<ShownAlready>) -> Response {
     let mut changes = inner.changes.subscribe();
     let mut over = inner.over.subscribe();
     tokio::select! {

@@ -36,7 +36,7 @@ async function follow() {
         show(await answer.json());
       }
     } catch {
-      say("The sandbox does not answer.");
+      say("The sandbox does not respond.");
       await new Promise((resolve) => setTimeout(resolve, 2000));
     }
   }
@@ -67,7 +67,7 @@ async function deliver(form, button) {
       say(`${event}: ${result.map((attempt) => attempt.status ?? attempt.error).join(", ")}.`);
     }
   } catch {
-    say("The sandbox does not answer.");
+    say("The sandbox does not respond.");
   }
   button.removeAttribute("aria-busy");
 }

@@ -1,0 +1,190 @@
+//! Lints `x-handshake`: a receiver has to recognise the request, and to have what the answer is made of.
+
+use super::super::handshake::{METHODS, Part, parse};
+use super::super::pointer;
+use super::super::signature::{ED25519, ENCODINGS};
+use super::linter::{At, Level, Linter};
+
+const HANDSHAKE: Level =
+    Level { name: "in x-handshake", keys: &["description", "method", "when", "token", "mac", "answer"] };
+const WHEN: Level = Level { name: "in when of x-handshake", keys: &["query", "member", "equals"] };
+const TOKEN: Level = Level { name: "in token of x-handshake", keys: &["query"] };
+const MAC: Level = Level { name: "in mac of x-handshake", keys: &["of", "encoding"] };
+const ANSWER: Level = Level { name: "in answer of x-handshake", keys: &["status", "text", "json"] };
+
+/// The placeholders of an answer.
+const PLACEHOLDERS: &[&str] = &["query.NAME", "body/POINTER", "mac"];
+
+impl<'a> Linter<'a> {
+    pub(super) fn handshake(&mut self, root: &At<'a>) {
+        let Some(at) = root.get("x-handshake") else { return };
+        if !self.level(&at, &HANDSHAKE) {
+            return;
+        }
+        self.documentation(&at, "description");
+        if at.node.get("method").is_some() {
+            self.choice(&at, "method", METHODS);
+        }
+        let has_body = at.str("method").is_none_or(|method| method == "POST");
+        self.when(&at, has_body);
+        if let Some(token) = at.get("token")
+            && self.level(&token, &TOKEN)
+        {
+            self.required_text(&token, "query", "name the query parameter with the token, such as `hub.verify_token`");
+        }
+        let mut parts = self.answer(&at, has_body);
+        if let Some(mac) = at.get("mac")
+            && self.level(&mac, &MAC)
+        {
+            self.choice(&mac, "encoding", ENCODINGS);
+            match mac.get("of") {
+                None => self.report(&mac, "`of` is missing", "write the text of the HMAC, such as '{query.crc_token}'"),
+                Some(of) => {
+                    let own = self.parsed_template(&of, PLACEHOLDERS, parse);
+                    if own.contains(&Part::Mac) {
+                        self.report(&of, "the HMAC cannot contain itself", "leave `{mac}` out");
+                    }
+                    parts.extend(own.into_iter().filter(|part| *part != Part::Mac).map(|part| (of.clone(), part)));
+                }
+            }
+            if !parts.iter().any(|(_, part)| *part == Part::Mac) {
+                self.report(&mac, "the answer does not contain the HMAC", "write `{mac}` into it, or leave `mac` out");
+            }
+            self.key_of_mac(&mac, root);
+        }
+        for (at_part, part) in &parts {
+            self.part(&at, at_part, part, has_body);
+        }
+        self.known_secret(&at, root);
+    }
+
+    /// Checks how a receiver recognises the request.
+    fn when(&mut self, at: &At<'a>, has_body: bool) {
+        let Some(when) = at.get("when") else {
+            if at.str("method") != Some("HEAD") {
+                let help = "write `when: {query: NAME}` or `when: {member: POINTER, equals: VALUE}`";
+                self.report(at, "`when` is missing, so a receiver cannot tell the request from others", help);
+            }
+            return;
+        };
+        if !self.level(&when, &WHEN) {
+            return;
+        }
+        let help = "write `query`, the name of a parameter, or `member`, the JSON pointer to a member of the body";
+        match (when.get("query"), when.get("member")) {
+            (None, None) => self.report(&when, "the place is missing", help),
+            (Some(_), Some(member)) => self.report(&member, "there are two places", "keep one of `query` and `member`"),
+            (Some(_), None) => {
+                self.required_text(&when, "query", help);
+                if let Some(equals) = when.get("equals").filter(|equals| equals.node.as_str().is_none()) {
+                    let message = format!("a parameter of a query is text, and this is {}", equals.node.kind());
+                    self.report(&equals, message, "put it in quotes");
+                }
+            }
+            (None, Some(member)) => {
+                if let Some(text) = self.required_text(&when, "member", help) {
+                    self.pointer_of_handshake(&member, text, has_body);
+                }
+                let is_scalar = |at: &At<'_>| !matches!(at.node.kind(), "a mapping" | "a list");
+                if let Some(equals) = when.get("equals").filter(|equals| !is_scalar(equals)) {
+                    self.report(&equals, "this is not a single value", "write a text, a number or a boolean");
+                }
+            }
+        }
+    }
+
+    /// Checks the answer, and returns the parts of its templates.
+    fn answer(&mut self, at: &At<'a>, has_body: bool) -> Vec<(At<'a>, Part)> {
+        let Some(answer) = at.get("answer") else { return Vec::new() };
+        if !self.level(&answer, &ANSWER) {
+            return Vec::new();
+        }
+        if let Some(status) = answer.get("status")
+            && !status.node.as_u64().is_some_and(|status| (200..300).contains(&status))
+        {
+            self.report(
+                &status,
+                "this is not the status of a success",
+                "write a number such as `204`, or leave it out",
+            );
+        }
+        let (text, json) = (answer.get("text"), answer.get("json"));
+        if let (Some(_), Some(json)) = (&text, &json) {
+            self.report(json, "the answer has two bodies", "keep one of `text` and `json`");
+        }
+        if let (Some(body), Some("HEAD"), false) = (text.as_ref().or(json.as_ref()), at.str("method"), has_body) {
+            self.report(body, "the response to a HEAD request does not have a body", "leave it out");
+        }
+        let mut templates: Vec<At<'a>> = text.into_iter().collect();
+        if let Some(json) = json
+            && self.mapping(&json)
+        {
+            for (_, value) in json.entries() {
+                match value.node.kind() {
+                    "a string" => templates.push(value),
+                    "a mapping" | "a list" => {
+                        let help = "write a text with placeholders, a number or a boolean";
+                        self.report(&value, "only single values are supported", help);
+                    }
+                    _ => {}
+                }
+            }
+        }
+        let mut parts = Vec::new();
+        for at in templates {
+            parts.extend(self.parsed_template(&at, PLACEHOLDERS, parse).into_iter().map(|part| (at.clone(), part)));
+        }
+        parts
+    }
+
+    fn part(&mut self, handshake: &At<'a>, at: &At<'a>, part: &Part, has_body: bool) {
+        match part {
+            Part::Mac if handshake.node.get("mac").is_none() => {
+                self.report(at, "`{mac}` is not described", "write `mac: {of: '{query.NAME}', encoding: hex}`");
+            }
+            Part::Member(pointer) => self.pointer_of_handshake(at, pointer, has_body),
+            Part::Mac | Part::Query(_) | Part::Text(_) => {}
+        }
+    }
+
+    fn pointer_of_handshake(&mut self, at: &At<'a>, text: &str, has_body: bool) {
+        if !has_body {
+            self.report(
+                at,
+                "the request does not have a body",
+                "name a parameter of the query, or write `method: POST`",
+            );
+        } else if text.is_empty() || !pointer::is_pointer(text) {
+            self.report(
+                at,
+                format!("`{text}` is not the JSON pointer to a member"),
+                "write a pointer such as `/challenge`",
+            );
+        }
+    }
+
+    /// Checks that a receiver has a key for an HMAC.
+    fn key_of_mac(&mut self, mac: &At<'a>, root: &At<'a>) {
+        let signature = root.get("x-signature");
+        let signatures =
+            signature.iter().flat_map(|at| if at.node.items().is_empty() { vec![at.clone()] } else { at.items() });
+        let algorithms: Vec<Option<&str>> = signatures.map(|at| at.str("algorithm")).collect();
+        if algorithms.is_empty() || !algorithms.iter().all(|it| it.is_some_and(|algorithm| algorithm != ED25519)) {
+            let help = "write `x-signature` with an HMAC, or leave `mac` out";
+            self.report(mac, "the HMAC has the key of `x-signature`, which does not describe one", help);
+        }
+    }
+
+    /// Checks that a receiver has the secret before the registration is made.
+    fn known_secret(&mut self, at: &At<'a>, root: &At<'a>) {
+        let is_signed = root.get("x-signature").is_some_and(|at| at.node.get("none").is_none());
+        let is_verified = is_signed && at.node.get_path(&["when", "member"]).is_some();
+        let answered = root.get("x-registration").and_then(|registration| registration.get("secret"));
+        if let Some(secret) = answered.filter(|secret| secret.node.as_str() == Some("answered"))
+            && (is_verified || at.node.get("mac").is_some())
+        {
+            let help = "correct `secret`, or how the request is recognised";
+            self.report(&secret, "a receiver needs the secret for `x-handshake`, before there is a response", help);
+        }
+    }
+}

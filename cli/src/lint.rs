@@ -1,0 +1,149 @@
+//! `pos-webhooks lint`: reports everything in a specification that is not supported.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, ValueEnum};
+use pos_webhooks_build::Finding;
+use serde_json::{Value, json};
+
+use crate::console::{complain, print};
+use crate::input;
+use crate::providers::{self, Given};
+use crate::report::Plain;
+use crate::stop::{Stop, UNUSABLE};
+
+/// Check the OpenAPI document of a provider
+///
+/// Reports everything that this program does not support in the document, all findings at once, each with its place and what
+/// to write instead. A document without findings can be used with --spec, and as `specs/NAME.yaml` of a build.
+///
+/// Without FILE, checks the documents of --spec or of POS_WEBHOOKS_SPECS. Whether the examples match their schemas is checked by
+/// `validate`.
+#[derive(Args)]
+#[command(after_long_help = "\
+Output with --format human, which editors recognise, and a last line with the number of findings:
+  FILE:LINE:COLUMN: PLACE: MESSAGE; HELP
+
+Output with --format json, one object per finding:
+  {\"file\":\"FILE\",\"line\":42,\"column\":9,\"place\":\"paths./hooks.post\",\"message\":\"…\",\"help\":\"…\"}
+
+Output with --format sarif: one document in SARIF 2.1.0, for editors and code scanning.
+
+Lines and columns are counted from 1, columns in characters.
+
+Examples:
+  pos-webhooks lint shop.yaml
+  pos-webhooks lint --format sarif shop.yaml > findings.sarif
+  pos-webhooks lint - < shop.yaml
+
+Exit status:
+  0  There are no findings.
+  1  There are findings.
+  2  Wrong usage, or a document could not be read. The others are still checked.")]
+pub struct Arguments {
+    /// Documents or directories with documents to check, at most 4 MiB each; - is standard input
+    #[arg(value_name = "FILE")]
+    files: Vec<PathBuf>,
+
+    /// Format of the findings
+    #[arg(long, value_enum, default_value_t = Format::Human, hide_possible_values = true)]
+    format: Format,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Format {
+    Human,
+    Json,
+    Sarif,
+}
+
+pub fn run(Arguments { files, format }: &Arguments, given: &Given) -> Result<ExitCode, Stop> {
+    input::standard_input_once(files)?;
+    let files = given.to_lint(files)?;
+    if files.is_empty() {
+        return Err(Stop::Usage("there is no document to check; give FILE, --spec or POS_WEBHOOKS_SPECS".to_owned()));
+    }
+    let (mut findings, mut unreadable, mut bad) = (Vec::new(), 0, 0);
+    for file in &files {
+        match providers::describe(file) {
+            Ok((_, described)) => {
+                let found = described.err().unwrap_or_default();
+                bad += usize::from(!found.is_empty());
+                findings.extend(found);
+            }
+            Err(stop) => {
+                unreadable += 1;
+                complain(format_args!("{}", stop.message()));
+            }
+        }
+    }
+    let text = match format {
+        Format::Human => human(&findings, bad, files.len() - unreadable),
+        Format::Json => findings.iter().fold(String::new(), |text, finding| text + &json(finding).to_string() + "\n"),
+        Format::Sarif => format!("{:#}\n", sarif(&findings)),
+    };
+    let status = match (unreadable, findings.is_empty()) {
+        (1.., _) => ExitCode::from(UNUSABLE),
+        (0, false) => ExitCode::FAILURE,
+        (0, true) => ExitCode::SUCCESS,
+    };
+    Ok(print(&text, status)?)
+}
+
+fn human(findings: &[Finding], bad: usize, checked: usize) -> String {
+    let mut text = String::new();
+    for finding in findings {
+        let _ = writeln!(text, "{}", Plain(&finding.to_string()));
+    }
+    let count = |number, of: &str| format!("{number} {of}{}", if number == 1 { "" } else { "s" });
+    let documents = count(checked, "document");
+    let _ = match findings.len() {
+        _ if checked == 0 => Ok(()),
+        0 => writeln!(text, "no findings in {documents}"),
+        number if checked == 1 => writeln!(text, "{} in {documents}", count(number, "finding")),
+        number => writeln!(text, "{} in {bad} of {documents}", count(number, "finding")),
+    };
+    text
+}
+
+fn json(Finding { file, line, column, place, message, help }: &Finding) -> Value {
+    json!({ "file": file, "line": line, "column": column, "place": place, "message": message, "help": help })
+}
+
+fn sarif(findings: &[Finding]) -> Value {
+    let results = findings.iter().map(|Finding { file, line, column, place, message, help }| {
+        let region = json!({ "startLine": line, "startColumn": column });
+        json!({
+            "level": "error",
+            "message": { "text": format!("{message}; {help}") },
+            "locations": [{
+                "physicalLocation": { "artifactLocation": { "uri": uri(file) }, "region": region },
+                "logicalLocations": [{ "fullyQualifiedName": place }],
+            }],
+        })
+    });
+    let driver = json!({ "name": env!("CARGO_BIN_NAME"), "version": env!("CARGO_PKG_VERSION") });
+    json!({
+        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+        "version": "2.1.0",
+        "runs": [{
+            "tool": { "driver": driver },
+            "columnKind": "unicodeCodePoints",
+            "results": results.collect::<Vec<_>>(),
+        }],
+    })
+}
+
+/// The file as the path of a URI.
+fn uri(file: &str) -> String {
+    let mut uri = String::new();
+    for byte in file.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => uri.push(byte.into()),
+            _ => _ = write!(uri, "%{byte:02X}"),
+        }
+    }
+    uri
+}

@@ -1,0 +1,253 @@
+//! The providers: those that are compiled in, and those of `--spec` and `POS_WEBHOOKS_SPECS`.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::Duration;
+use std::{env, fs, thread};
+
+use clap::builder::ValueParser;
+use clap::{Arg, ArgAction};
+use pos_webhooks::PROVIDERS;
+use pos_webhooks::catalogue::Provider;
+use pos_webhooks::sandbox::{Builder, Sandbox};
+use pos_webhooks_build::{Finding, names};
+
+use crate::input;
+use crate::stop::Stop;
+
+const OPTION: &str = "--spec";
+const VARIABLE: &str = "POS_WEBHOOKS_SPECS";
+
+/// How long reading a document may take, which is many times as long as a large one takes.
+const TIME_LIMIT: Duration = Duration::from_secs(60);
+
+static ALL: OnceLock<Vec<&'static Provider>> = OnceLock::new();
+
+/// All providers, those that are compiled in first.
+pub fn all() -> &'static [&'static Provider] {
+    ALL.get_or_init(|| PROVIDERS.clone())
+}
+
+/// The width of a column with their names and two spaces.
+pub fn width() -> usize {
+    all().iter().map(|provider| provider.name.len()).max().unwrap_or_default() + 2
+}
+
+/// The settings of a sandbox that simulates all providers.
+pub fn sandbox() -> Builder {
+    all().iter().fold(Sandbox::builder(), |builder, provider| builder.provider(provider))
+}
+
+/// The option that adds providers. [`Given`] reads its values, since the other arguments depend on them.
+pub fn option() -> Arg {
+    Arg::new("spec")
+        .long("spec")
+        .value_name("FILE")
+        .action(ArgAction::Append)
+        .value_parser(ValueParser::path_buf())
+        .global(true)
+        .help_heading("Global options")
+        .help("Add the provider of this OpenAPI document, such as `acme` of `acme.yaml`")
+        .long_help(
+            "Add the provider of this OpenAPI document, such as `acme` of `acme.yaml`. Can be given several times. A \
+             provider of the same name is replaced. For every command, set POS_WEBHOOKS_SPECS to a directory, or to a list \
+             of files as in PATH.",
+        )
+}
+
+/// The documents that the arguments and the environment name, before the other arguments are parsed.
+pub struct Given {
+    /// The first argument that is not a global option.
+    command: Option<OsString>,
+    options: Vec<PathBuf>,
+    environment: Vec<PathBuf>,
+}
+
+impl Given {
+    pub fn new() -> Self {
+        let environment = env::var_os(VARIABLE).map(|list| env::split_paths(&list).collect()).unwrap_or_default();
+        Self::parse(env::args_os().skip(1), environment)
+    }
+
+    fn parse(arguments: impl IntoIterator<Item = OsString>, environment: Vec<PathBuf>) -> Self {
+        let mut given = Self { command: None, options: Vec::new(), environment };
+        given.environment.retain(|path| !path.as_os_str().is_empty());
+        let mut arguments = arguments.into_iter();
+        while let Some(argument) = arguments.next() {
+            let value = argument.to_str().and_then(|text| text.strip_prefix(OPTION)?.strip_prefix('='));
+            if argument == "--" {
+                break;
+            } else if argument == OPTION {
+                given.options.extend(arguments.next().map(PathBuf::from));
+            } else if let Some(value) = value {
+                given.options.push(value.into());
+            } else if given.command.is_none() && !argument.as_encoded_bytes().starts_with(b"-") {
+                given.command = Some(argument);
+            }
+        }
+        given
+    }
+
+    /// Whether the command has to work with documents that cannot be used.
+    fn is_about_documents(&self) -> bool {
+        self.command.as_deref().is_some_and(|command| command == "lint" || command == "init")
+    }
+
+    /// The documents to lint beside those that the command names. Those of the environment are for a command that names none.
+    pub fn to_lint(&self, files: &[PathBuf]) -> Result<Vec<PathBuf>, Stop> {
+        let own = files.iter().chain(&self.options).map(PathBuf::as_path);
+        let environment: &[_] = if files.is_empty() && self.options.is_empty() { &self.environment } else { &[] };
+        expanded(own.chain(environment.iter().map(PathBuf::as_path)))
+    }
+
+    /// Makes the providers of the documents known, or returns everything that is wrong with the documents.
+    pub fn read(&self) -> Result<(), Vec<String>> {
+        if self.is_about_documents() {
+            return Ok(());
+        }
+        let mut problems = Vec::new();
+        let mut documents = BTreeMap::new();
+        // The options take precedence over the environment.
+        for paths in [&self.environment, &self.options] {
+            let files = expanded(paths.iter().map(PathBuf::as_path)).unwrap_or_else(|stop| {
+                problems.push(stop.message());
+                Vec::new()
+            });
+            let mut named: BTreeMap<OsString, PathBuf> = BTreeMap::new();
+            for file in files {
+                let name = file.file_stem().unwrap_or_default().to_owned();
+                match named.get(&name) {
+                    Some(other) => problems.push(format!(
+                        "{} and {} have the same name, which is that of their provider; give one of them",
+                        other.display(),
+                        file.display()
+                    )),
+                    None => drop(named.insert(name, file)),
+                }
+            }
+            documents.append(&mut named);
+        }
+        let mut providers = PROVIDERS.clone();
+        for file in documents.values() {
+            match provider(file) {
+                Ok(provider) => match providers.iter_mut().find(|known| known.name == provider.name) {
+                    Some(known) => *known = provider,
+                    None => providers.push(provider),
+                },
+                Err(more) => problems.extend(more),
+            }
+        }
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        ALL.get_or_init(|| providers);
+        Ok(())
+    }
+}
+
+/// The files at these paths. A directory stands for the documents in it.
+fn expanded<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Result<Vec<PathBuf>, Stop> {
+    let mut files = Vec::new();
+    for path in paths {
+        if !path.is_dir() {
+            files.push(path.to_owned());
+            continue;
+        }
+        let unreadable = |error: std::io::Error| Stop::Input(format!("{}: {error}", path.display()));
+        let entries = fs::read_dir(path).map_err(unreadable)?.collect::<Result<Vec<_>, _>>().map_err(unreadable)?;
+        let files_in = entries.iter().map(fs::DirEntry::path);
+        // Editors write temporary files whose names begin with a full stop.
+        let is_hidden = |file: &PathBuf| file.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        let mut found: Vec<_> =
+            files_in.filter(|file| file.extension() == Some(OsStr::new("yaml")) && !is_hidden(file)).collect();
+        if found.is_empty() {
+            return Err(Stop::Input(format!("{}: there is no document with the extension .yaml", path.display())));
+        }
+        found.sort();
+        files.append(&mut found);
+    }
+    Ok(files)
+}
+
+/// Reads the provider of a document. An error is everything that is wrong with it.
+fn provider(file: &Path) -> Result<&'static Provider, Vec<String>> {
+    let one = |stop: Stop| vec![stop.message()];
+    let (text, described) = describe(file).map_err(one)?;
+    let description = described.map_err(|findings| findings.iter().map(Finding::to_string).collect::<Vec<_>>())?;
+    Provider::read_with_spec(&description, &text).map_err(|error| vec![format!("{}: {error}", file.display())])
+}
+
+/// Reads a document, and returns it with the description of its provider, or with its findings. `-` is standard input.
+pub fn describe(file: &Path) -> Result<(String, Result<String, Vec<Finding>>), Stop> {
+    let text = input::specification(file)?;
+    let (name, shown) = (name_of(file), file.display().to_string());
+    let (done, result) = mpsc::sync_channel(1);
+    let (for_thread, file) = (text.clone(), shown.clone());
+    // The thread ends with the program.
+    thread::spawn(move || {
+        let described = match name {
+            Some(name) => pos_webhooks_build::describe(&name, &file, &for_thread),
+            None => {
+                let message = "the name of the file is not the name of a provider".to_owned();
+                let help = "write it in snake case, as in `acme.yaml` or `acme_pay.yaml`".to_owned();
+                let findings = pos_webhooks_build::lint(&file, &for_thread);
+                let own = Finding { file, line: 1, column: 1, place: String::new(), message, help };
+                Err([vec![own], findings].concat())
+            }
+        };
+        _ = done.send(described);
+    });
+    match result.recv_timeout(TIME_LIMIT) {
+        Ok(described) => Ok((text, described)),
+        Err(RecvTimeoutError::Timeout) => {
+            let seconds = TIME_LIMIT.as_secs();
+            Err(Stop::Input(format!("{shown}: the document cannot be read within {seconds} seconds; make it shorter")))
+        }
+        Err(RecvTimeoutError::Disconnected) => {
+            Err(Stop::Input(format!("{shown}: a step of reading the document panicked, which is a bug in that step")))
+        }
+    }
+}
+
+/// The name of the provider of a document, which is that of the file.
+fn name_of(file: &Path) -> Option<String> {
+    if file == Path::new("-") {
+        return Some("standard_input".to_owned());
+    }
+    file.file_stem()?.to_str().filter(|name| is_name(name)).map(str::to_owned)
+}
+
+/// Whether the text can be the name of a provider.
+pub fn is_name(text: &str) -> bool {
+    names::snake(text).as_deref() == Some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn given(arguments: &[&str]) -> (Option<String>, Vec<String>) {
+        let given = Given::parse(arguments.iter().map(OsString::from), Vec::new());
+        let text = |path: PathBuf| path.display().to_string();
+        (given.command.map(|command| text(command.into())), given.options.into_iter().map(text).collect())
+    }
+
+    #[test]
+    fn documents_are_found_wherever_clap_accepts_the_option() {
+        let found = |command: &str, files: &[&str]| {
+            (Some(command.to_owned()), files.iter().map(|file| (*file).to_owned()).collect::<Vec<_>>())
+        };
+        assert_eq!(given(&["--spec", "a.yaml", "demo"]), found("demo", &["a.yaml"]));
+        assert_eq!(
+            given(&["hooks", "acme", "--spec=a.yaml", "list", "--spec", "b.yaml"]),
+            found("hooks", &["a.yaml", "b.yaml"])
+        );
+        assert_eq!(given(&["lint", "--", "--spec", "a.yaml"]), found("lint", &[]));
+        assert_eq!(given(&["--spec=", "lint", "--spec"]), found("lint", &[""]));
+        assert_eq!(given(&["--spectrum", "a.yaml"]), found("a.yaml", &[]));
+        assert_eq!(given(&["--version"]), (None, Vec::new()));
+    }
+}

@@ -1,0 +1,404 @@
+//! Signs, sends, retries and records deliveries.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use reqwest::Url;
+use serde_json::Value;
+
+use super::attempt::{Attempt, Message};
+use super::backends::{Backend, Outgoing, sent_signatures};
+use super::call::Test;
+use super::delivery::{Delivery, Pace};
+use super::error::DeliverError;
+use super::fault::{DeliveryFault, FaultScope, latency};
+use super::half_sent::{Ending, broken_off};
+use super::state::Inner;
+use super::target::target;
+use super::trigger::Trigger;
+use super::turns::Line;
+use crate::catalogue::{Event, EventNamePlace, Provider, Redelivery, UnknownName};
+use crate::json::pointer::replaced;
+use crate::wire::url::is_loopback;
+
+/// How long to wait for a response if the provider does not document a limit.
+const TIME_LIMIT: Duration = Duration::from_secs(30);
+
+/// How many bytes of a response body are kept.
+const MAX_ANSWER: usize = 64 * 1024;
+
+/// How many bytes of a response body are validated.
+const MAX_VALIDATED: usize = 4 * 1024 * 1024;
+
+/// How many violations of the specification a note lists.
+const MAX_VIOLATIONS: usize = 5;
+
+/// The note on a delivery for a subscription with a filter. No description says which payloads a filter selects.
+const UNFILTERED: &str =
+    "the filter of the subscription was not applied: the sandbox delivers every occurrence of an event";
+
+/// The age of a stale delivery, which is longer than any replay window.
+const STALE: Duration = Duration::from_secs(3600);
+
+/// A body that is not JSON.
+const GARBAGE: &str = "<!doctype html><title>Not what was documented</title>";
+
+impl Inner {
+    /// Delivers an event to every matching registration, one after the other.
+    pub async fn deliver(self: &Arc<Self>, provider: &str, trigger: Trigger) -> Result<Vec<Attempt>, DeliverError> {
+        let provider = self.provider(provider)?;
+        let Trigger { event, payload, time_scale, max_attempts } = trigger;
+        let event = provider.event(&event).ok_or_else(|| {
+            let known = provider.events.iter().map(|event| event.name).collect();
+            DeliverError::Event(UnknownName { provider: provider.name, name: event, known })
+        })?;
+        if time_scale.is_some_and(|scale| !(scale.is_finite() && scale > 0.0)) {
+            return Err(DeliverError::TimeScale);
+        }
+        if max_attempts == Some(0) {
+            return Err(DeliverError::NoAttempt);
+        }
+        let pace = match (time_scale, max_attempts) {
+            (Some(scale), _) => Pace::Reported { scale },
+            (None, Some(_)) => Pace::Reported { scale: 1.0 },
+            (None, None) => Pace::InBackground,
+        };
+        let is_example = payload.is_none();
+        let given: Option<Value> = payload.as_ref().and_then(|payload| serde_json::from_str(payload.as_str()).ok());
+        let body = match payload {
+            Some(payload) => payload.as_str().to_owned(),
+            None => example_of(event),
+        };
+        let mut attempts = Vec::new();
+        let addressees =
+            self.state().backends.find(provider).map(|backend| backend.addressees(event.name, given.as_ref()));
+        for registration in addressees.unwrap_or_default() {
+            let (id, body) = (self.new_delivery(provider, event, &body), body.clone());
+            let delivery =
+                Delivery { provider, registration, event, id, body, is_example, pace, max_attempts, turn: None };
+            self.dispatch(delivery, &mut attempts).await;
+        }
+        Ok(attempts)
+    }
+
+    /// Delivers the example of an event to one registration, once.
+    pub async fn test(self: &Arc<Self>, provider: &'static Provider, test: Test) -> Vec<Attempt> {
+        let Test { registration, event } = test;
+        let mut attempts = Vec::new();
+        if registration.active {
+            let (body, pace) = (example_of(event), Pace::Reported { scale: 1.0 });
+            let id = self.new_delivery(provider, event, &body);
+            let (is_example, max_attempts) = (true, Some(1));
+            let delivery =
+                Delivery { provider, registration, event, id, body, is_example, pace, max_attempts, turn: None };
+            self.dispatch(delivery, &mut attempts).await;
+        }
+        attempts
+    }
+
+    /// Sends a delivery, or holds it back, and those that were held back for the same registration.
+    async fn dispatch(self: &Arc<Self>, delivery: Delivery, attempts: &mut Vec<Attempt>) {
+        let faults = self.state().delivery_faults(delivery.provider.name, delivery.event.name, FaultScope::Delivery);
+        let held = self.state().take_held(&delivery);
+        // A delivery that follows one that was held back is not held back, so that both are delivered.
+        if held.is_empty() && faults.contains(&DeliveryFault::Reordered) {
+            self.state().held.push((delivery, faults));
+            return;
+        }
+        for (delivery, faults) in [(delivery, faults)].into_iter().chain(held) {
+            self.run_in_turn(delivery, faults, attempts).await;
+        }
+    }
+
+    /// Delivers an event once no earlier event holds it back. If that is to happen in the background, there is no
+    /// attempt yet.
+    async fn run_in_turn(
+        self: &Arc<Self>,
+        delivery: Delivery,
+        faults: Vec<DeliveryFault>,
+        attempts: &mut Vec<Attempt>,
+    ) {
+        let turn = match self.line(&delivery) {
+            None => None,
+            Some(line) => match (Arc::clone(&line).try_lock_owned(), delivery.pace) {
+                (Ok(turn), _) => Some(turn),
+                (Err(_), Pace::Reported { .. }) => Some(line.lock_owned().await),
+                (Err(_), Pace::InBackground) => return self.run_later(line, delivery, faults),
+            },
+        };
+        self.run(Delivery { turn: turn.map(Arc::new), ..delivery }, &faults, attempts).await;
+    }
+
+    /// Delivers an event in the background, once no earlier event holds it back.
+    fn run_later(self: &Arc<Self>, line: Line, delivery: Delivery, faults: Vec<DeliveryFault>) {
+        let inner = Arc::clone(self);
+        self.spawn(async move {
+            let turn = Some(Arc::new(line.lock_owned().await));
+            inner.run(Delivery { turn, ..delivery }, &faults, &mut Vec::new()).await;
+        });
+    }
+
+    /// Runs a task until the sandbox ends.
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let mut over = self.over.subscribe();
+        tokio::spawn(async move {
+            tokio::select! {
+                () = task => {}
+                _ = over.wait_for(|over| *over) => {}
+            }
+        });
+    }
+
+    /// Takes note of a delivery, and returns its id.
+    fn new_delivery(&self, provider: &'static Provider, event: &Event, body: &str) -> String {
+        let note = |backend: &mut Backend| {
+            backend.delivered(event.name, body);
+            backend.delivery_id()
+        };
+        self.state().backends.find(provider).map(note).unwrap_or_default()
+    }
+
+    async fn run(self: &Arc<Self>, delivery: Delivery, faults: &[DeliveryFault], attempts: &mut Vec<Attempt>) {
+        let again = faults.contains(&DeliveryFault::Duplicate).then(|| delivery.clone());
+        for (index, delivery) in [Some(delivery), again].into_iter().flatten().enumerate() {
+            let first = attempts.len();
+            let faults = if index == 0 { &[][..] } else { &[DeliveryFault::Duplicate] };
+            self.run_from(1, Duration::ZERO, delivery, faults, attempts).await;
+            if !attempts.get(first..).is_some_and(|made| made.iter().any(Attempt::is_acknowledged)) {
+                break;
+            }
+        }
+    }
+
+    /// Makes attempts, counted from this number, until one is acknowledged or the provider gives up.
+    async fn run_from(
+        self: &Arc<Self>,
+        mut number: u32,
+        mut passed: Duration,
+        delivery: Delivery,
+        faults: &[DeliveryFault],
+        attempts: &mut Vec<Attempt>,
+    ) {
+        loop {
+            let attempt = self.attempt(&delivery, number, passed, faults).await;
+            let wait = attempt.retry_in.filter(|_| delivery.max_attempts.is_none_or(|most| number < most));
+            attempts.push(attempt);
+            let Some(wait) = wait else { return };
+            (number, passed) = (number + 1, passed + wait);
+            match delivery.pace {
+                Pace::Reported { scale } => self.wait(&delivery, wait, scale).await,
+                Pace::InBackground => return self.go_on(number, passed, wait, delivery),
+            }
+            if self.is_removed(&delivery) {
+                return;
+            }
+        }
+    }
+
+    /// Retries in the background at the documented pace, until the sandbox ends.
+    fn go_on(self: &Arc<Self>, number: u32, passed: Duration, wait: Duration, delivery: Delivery) {
+        let inner = Arc::clone(self);
+        self.spawn(async move {
+            tokio::time::sleep(wait).await;
+            let delivery = Delivery { pace: Pace::Reported { scale: 1.0 }, ..delivery };
+            if !inner.is_removed(&delivery) {
+                inner.run_from(number, passed, delivery, &[], &mut Vec::new()).await;
+            }
+        });
+    }
+
+    async fn attempt(&self, delivery: &Delivery, number: u32, passed: Duration, faults: &[DeliveryFault]) -> Attempt {
+        let Delivery { provider, registration, event, .. } = delivery;
+        let mut faults = faults.to_vec();
+        faults.extend(self.state().delivery_faults(provider.name, event.name, FaultScope::Attempt));
+        tokio::time::sleep(latency(faults.iter().filter_map(|fault| match fault {
+            DeliveryFault::Latency { milliseconds } => Some(*milliseconds),
+            _ => None,
+        })))
+        .await;
+        let limit = provider.redelivery.as_ref().and_then(|it| it.answer_within).unwrap_or(TIME_LIMIT);
+        let begun = Instant::now();
+        let at = jiff::Timestamp::now();
+        let prepared = self.prepare(delivery, &faults, at);
+        let (url, request, outcome) = match prepared {
+            Ok(Prepared { url, headers, body }) => {
+                let request = Message { headers: shown(&headers), body: body.clone(), omitted_bytes: 0 };
+                let outcome = match faults.iter().find_map(|fault| match fault {
+                    DeliveryFault::Reset => Some(Ending::Reset),
+                    DeliveryFault::Truncated => Some(Ending::Closed),
+                    _ => None,
+                }) {
+                    Some(ending) => Err(NoAnswer { reason: broken_off(&url, &request, ending).await, sent: true }),
+                    None => self.send(url.clone(), headers, body, limit).await,
+                };
+                (url.to_string(), request, outcome)
+            }
+            Err(reason) => (registration.url.clone(), Message::default(), Err(NoAnswer { reason, sent: false })),
+        };
+        let status = outcome.as_ref().ok().map(|(status, ..)| *status);
+        let filtered =
+            self.state().backends.find(provider).is_ok_and(|backend| backend.has_filter(&registration.id, event.name));
+        let difference = outcome.as_ref().ok().and_then(|(status, _, body)| body.difference(provider, event, *status));
+        let notes = filtered.then(|| UNFILTERED.to_owned()).into_iter().chain(difference);
+        let sent = outcome.as_ref().err().is_none_or(|failure| failure.sent);
+        let is_over = !sent || self.removes(delivery, status);
+        let attempt = Attempt {
+            number: 0,
+            provider: provider.name,
+            event: event.name,
+            registration: registration.id.clone(),
+            url,
+            attempt: number,
+            at: format!("{at:.3}").into(),
+            duration: begun.elapsed(),
+            status: status.map(|status| status.as_u16()),
+            retry_in: provider
+                .redelivery
+                .as_ref()
+                .filter(|_| !is_over)
+                .and_then(|it| retry_in(it, status, number, passed)),
+            faults,
+            request,
+            error: outcome.as_ref().err().map(|failure| failure.reason.clone()),
+            answer: outcome.ok().map(|(_, headers, body)| body.into_message(&headers)),
+            note: notes.reduce(|notes, note| format!("{notes}; {note}")),
+        };
+        self.record(attempt)
+    }
+
+    fn prepare(&self, delivery: &Delivery, faults: &[DeliveryFault], at: jiff::Timestamp) -> Result<Prepared, String> {
+        let Delivery { provider, registration, event, id, body, is_example, .. } = delivery;
+        let mut url = target(&registration.url)?;
+        if !self.anywhere && !is_loopback(&registration.url) {
+            return Err(format!(
+                "not sent: {} is not this machine, and the sandbox delivers to loopback only, so that no test reaches \
+                another party's server; `deliver_anywhere` allows it",
+                url.host_str().unwrap_or("the host")
+            ));
+        }
+        if provider.event_name == Some(EventNamePlace::LastPathSegment)
+            && let Ok(mut segments) = url.path_segments_mut()
+        {
+            segments.pop_if_empty().push(event.name);
+        }
+        let at = if faults.contains(&DeliveryFault::StaleDate) { at - STALE } else { at };
+        let documented_body = if *is_example { &sent_at(body, provider, event, at) } else { body };
+        let body = if faults.contains(&DeliveryFault::Garbage) { GARBAGE } else { documented_body };
+        let described = {
+            let mut state = self.state();
+            let backend = state.backends.find(provider).map_err(|broken| broken.0)?;
+            let wrong = faults.contains(&DeliveryFault::WrongSignature).then(|| backend.wrong_secret());
+            let (url, body, documented_body) = (url.as_str(), body.as_bytes(), documented_body.as_bytes());
+            let wrong_secret = wrong.as_ref();
+            backend.headers(&Outgoing { registration, event, id, url, wrong_secret, body, documented_body, at })
+        };
+        let mut headers = HeaderMap::new();
+        for (name, value) in described.map_err(|error| error.to_string())? {
+            let name = HeaderName::from_bytes(name.as_bytes()).map_err(|error| error.to_string())?;
+            headers.insert(name, HeaderValue::from_str(&value).map_err(|error| error.to_string())?);
+        }
+        Ok(Prepared { url, headers, body: body.to_owned() })
+    }
+
+    async fn send(
+        &self,
+        url: Url,
+        headers: HeaderMap,
+        body: String,
+        limit: Duration,
+    ) -> Result<(StatusCode, HeaderMap, ResponseBody), NoAnswer> {
+        let failure = |error: reqwest::Error| NoAnswer { reason: reason(&error.without_url(), limit), sent: true };
+        let request = self.http.post(url).headers(headers).timeout(limit).body(body);
+        let mut response = request.send().await.map_err(failure)?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        let mut body = ResponseBody::default();
+        while let Some(chunk) = response.chunk().await.map_err(failure)? {
+            body.length += chunk.len();
+            body.read.extend(chunk.iter().take(MAX_VALIDATED.saturating_sub(body.read.len())));
+        }
+        Ok((status, headers, body))
+    }
+}
+
+#[derive(Default)]
+struct ResponseBody {
+    /// The first bytes.
+    read: Vec<u8>,
+    /// The number of all bytes.
+    length: usize,
+}
+
+impl ResponseBody {
+    fn into_message(self, headers: &HeaderMap) -> Message {
+        let kept = self.read.get(..MAX_ANSWER).unwrap_or(&self.read);
+        let body = String::from_utf8_lossy(kept).into_owned();
+        Message { headers: shown(headers), body, omitted_bytes: self.length - kept.len() }
+    }
+
+    /// Describes how the body differs from the body that is documented for the event and the status.
+    fn difference(&self, provider: &'static Provider, event: &Event, status: StatusCode) -> Option<String> {
+        let schema = event.response(status)?.body.as_ref()?.schema;
+        if self.length == 0 {
+            return Some(format!("the response does not have a body, but `{schema}` is documented"));
+        }
+        if self.length > self.read.len() {
+            return Some(format!("the response is not validated, because it is longer than {MAX_VALIDATED} bytes"));
+        }
+        let invalid = provider.validate(schema, &self.read).err()?.to_string();
+        let violations: Vec<&str> = invalid.lines().take(MAX_VIOLATIONS).collect();
+        Some(format!("the response does not match the documented `{schema}`: {}", violations.join("; ")))
+    }
+}
+
+/// The body of an example with the time of the attempt in the members that a replay window is measured from.
+fn sent_at(example: &str, provider: &Provider, event: &Event, at: jiff::Timestamp) -> String {
+    let verification = provider.verification_of(Some(event.name)).into_iter();
+    let sent = verification.flat_map(|verification| sent_signatures(verification, event));
+    let times = sent.filter_map(|signature| signature.time.filter(|time| time.window.is_some()));
+    times.fold(example.to_owned(), |body, time| {
+        let written = time.member.zip(time.format.write(at)).and_then(|(pointer, at)| {
+            replaced(&body, pointer, &|old| if old.starts_with('"') { format!("\"{at}\"") } else { at.clone() })
+        });
+        written.unwrap_or(body)
+    })
+}
+
+/// The body of the event's documented example.
+fn example_of(event: &Event) -> String {
+    let example = event.payload.examples.iter().min_by_key(|example| example.origin);
+    example.map_or_else(String::new, |example| example.json.to_owned())
+}
+
+fn retry_in(redelivery: &Redelivery, answer: Option<StatusCode>, attempt: u32, passed: Duration) -> Option<Duration> {
+    redelivery.is_failure(answer).then(|| redelivery.wait(attempt.into(), passed)).flatten()
+}
+
+struct Prepared {
+    url: Url,
+    headers: HeaderMap,
+    body: String,
+}
+
+/// The reason why there is no response.
+struct NoAnswer {
+    reason: String,
+    /// Whether anything was sent. If not, a retry would not send anything either.
+    sent: bool,
+}
+
+fn reason(error: &reqwest::Error, limit: Duration) -> String {
+    if error.is_timeout() {
+        return format!("no response within {} s", limit.as_secs());
+    }
+    let mut innermost: &dyn std::error::Error = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    format!("no response: {innermost}")
+}
+
+fn shown(headers: &HeaderMap) -> Vec<(String, String)> {
+    let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect()
+}
