@@ -1,6 +1,7 @@
 //! The build script of a crate with providers.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::path::Path;
 use std::{env, fmt, fs, thread};
 
@@ -8,7 +9,7 @@ use quote::{format_ident, quote};
 
 use super::layout::layout;
 use super::names;
-use super::{Generated, generate};
+use super::{Finding, Generated, generate};
 
 /// The build script of a crate with providers: it generates a module for each document.
 ///
@@ -51,7 +52,7 @@ impl Builder {
         self
     }
 
-    /// Adds every document `NAME.yaml` of a directory. The path is relative to the directory of `Cargo.toml`.
+    /// Adds every document `NAME.yaml`, `NAME.yml` or `NAME.json` of a directory. The path is relative to the directory of `Cargo.toml`.
     pub fn specs(mut self, directory: impl Into<String>) -> Self {
         self.places.push(Place::Directory(directory.into()));
         self
@@ -66,14 +67,22 @@ impl Builder {
 
     /// Writes the modules to `OUT_DIR`, and makes cargo run the build script again after a change of a document.
     ///
-    /// If there are errors in the documents, this prints all of them as `cargo::error` lines, which end the build.
+    /// If there are errors in the documents, this prints all of them as `cargo::error` lines, which end the build. If a
+    /// document has warnings, this prints how many as a `cargo::warning` line.
     pub fn run(self) {
         for Place::File(path) | Place::Directory(path) in &self.places {
             println!("cargo::rerun-if-changed={path}");
         }
-        if let Err(findings) = self.documents().and_then(|documents| write_all(&documents)) {
-            for finding in findings {
-                println!("cargo::error={}", finding.replace('\n', " "));
+        match self.documents().and_then(|documents| write_all(&documents)) {
+            Ok(warnings) => {
+                for (path, warnings) in warnings.iter().filter(|(_, warnings)| !warnings.is_empty()) {
+                    println!("cargo::warning={}", summary(path, warnings));
+                }
+            }
+            Err(findings) => {
+                for finding in findings {
+                    println!("cargo::error={}", finding.replace('\n', " "));
+                }
             }
         }
     }
@@ -99,8 +108,8 @@ impl Builder {
                         }
                     }
                     None => findings.push(format!(
-                        "{path}: the name of the file is not a valid name of a Rust module; write it in snake case, as in \
-                         `acme.yaml` or `acme_pay.yaml`"
+                        "{path}: the name of the file is not a valid name of a Rust module; write it in snake case, and not \
+                         as a keyword, as in `acme.yaml` or `acme_pay.yaml`"
                     )),
                 }
             }
@@ -118,28 +127,56 @@ fn list(directory: &str) -> Result<Vec<String>, String> {
         let file = entry.map_err(problem)?.file_name();
         let file = file.to_string_lossy();
         // Editors write temporary files whose names begin with a full stop.
-        if file.ends_with(".yaml") && !file.starts_with('.') {
+        if !file.starts_with('.') && Path::new(&*file).extension().is_some_and(is_document) {
             paths.push(format!("{directory}/{file}"));
         }
     }
     Ok(paths)
 }
 
-/// Returns the name of the provider that a document describes: the name of its file without `.yaml`. The name is that of
-/// the module, of the feature and, in capitals, of the environment variable with a token. `None` if the name cannot be that of
-/// a Rust module.
+/// Returns the name of the provider that a document describes: the name of its file without `.yaml`, `.yml` or `.json`. The
+/// name is that of the module, of the feature and, in capitals, of the environment variable with a token. `None` if the name
+/// cannot be that of a Rust module.
 pub fn provider_name(path: &str) -> Option<&str> {
-    let name = Path::new(path).file_name()?.to_str()?.strip_suffix(".yaml")?;
-    (names::snake(name).as_deref() == Some(name)).then_some(name)
+    let path = Path::new(path);
+    path.extension().filter(|extension| is_document(extension))?;
+    path.file_stem()?.to_str().filter(|name| names::snake(name).as_deref() == Some(name))
 }
 
-fn write_all(documents: &BTreeMap<String, String>) -> Result<(), Vec<String>> {
-    let written: Vec<Result<(), Vec<String>>> = thread::scope(|scope| {
+/// Whether a file with this extension is a document.
+fn is_document(extension: &OsStr) -> bool {
+    ["yaml", "yml", "json"].iter().any(|known| extension == *known)
+}
+
+/// The line about the warnings of a document.
+fn summary(path: &str, warnings: &[Finding]) -> String {
+    let count = |text: &str| warnings.iter().filter(|warning| warning.message.contains(text)).count();
+    let operations = match count("the operation is left out") {
+        0 => String::new(),
+        1 => ", and 1 operation is left out".to_owned(),
+        number => format!(", and {number} operations are left out"),
+    };
+    let (number, are) =
+        if warnings.len() == 1 { ("1 part".to_owned(), "is") } else { (format!("{} parts", warnings.len()), "are") };
+    format!("{path}: {number} of the document {are} not supported{operations}; `pos-webhooks lint {path}` lists them")
+}
+
+/// The warnings about a document, by its path.
+type Warnings = Vec<(String, Vec<Finding>)>;
+
+fn write_all(documents: &BTreeMap<String, String>) -> Result<Warnings, Vec<String>> {
+    let written: Vec<Result<Vec<Finding>, Vec<String>>> = thread::scope(|scope| {
         let writers: Vec<_> = documents.iter().map(|(name, path)| scope.spawn(move || write(name, path))).collect();
         let panicked = |_| Err(vec!["a step of the build panicked, which is a bug in that step".to_owned()]);
         writers.into_iter().map(|writer| writer.join().unwrap_or_else(panicked)).collect()
     });
-    let findings: Vec<String> = written.into_iter().filter_map(Result::err).flatten().collect();
+    let (mut warnings, mut findings) = (Vec::new(), Vec::new());
+    for (path, result) in documents.values().zip(written) {
+        match result {
+            Ok(found) => warnings.push((path.clone(), found)),
+            Err(found) => findings.extend(found),
+        }
+    }
     if !findings.is_empty() {
         return Err(findings);
     }
@@ -153,16 +190,18 @@ fn write_all(documents: &BTreeMap<String, String>) -> Result<(), Vec<String>> {
         pub static PROVIDERS: ::std::sync::LazyLock<Vec<&'static ::pos_webhooks::catalogue::Provider>> =
             ::std::sync::LazyLock::new(#list);
     };
-    write_file("_providers.rs", &providers.to_string()).map_err(|problem| vec![problem])
+    write_file("_providers.rs", &providers.to_string()).map_err(|problem| vec![problem])?;
+    Ok(warnings)
 }
 
-/// Writes what the module of a provider consists of.
-fn write(name: &str, path: &str) -> Result<(), Vec<String>> {
+/// Writes what the module of a provider consists of, and returns the warnings about its document.
+fn write(name: &str, path: &str) -> Result<Vec<Finding>, Vec<String>> {
     let one = |problem: String| vec![format!("{path}: {problem}")];
     let text = fs::read_to_string(path).map_err(|error| one(error.to_string()))?;
-    let Generated { code, description, documentation, .. } = generate(name, path, &text)?;
+    let Generated { code, description, documentation, warnings, .. } = generate(name, path, &text)?;
     let files = [("rs", layout(code)), ("json", description), ("md", documentation), ("yaml", text)];
-    files.iter().try_for_each(|(extension, text)| write_file(&format!("{name}.{extension}"), text)).map_err(one)
+    files.iter().try_for_each(|(extension, text)| write_file(&format!("{name}.{extension}"), text)).map_err(one)?;
+    Ok(warnings)
 }
 
 fn write_file(name: &str, text: &str) -> Result<(), String> {

@@ -190,6 +190,16 @@ fn credentials(spec: &Spec) -> TokenStream {
     let from_client = grants.map(|(index, grant)| from_client(index, grant, &required, &optional));
     let doc =
         "The credentials and headers that are the same for every request of a client. `Debug` does not show them.";
+    if new_doc.is_empty() {
+        new_doc = "The operations do not require a credential.".to_owned();
+    }
+    let without_arguments =
+        (spec.credential.is_none() && required.is_empty()).then(|| quote!(#[allow(clippy::new_without_default)]));
+    let (argument, token) = match spec.credential {
+        Some(_) => (Some(quote!(token: impl Into<::pos_webhooks::client::Token>,)), quote!(token.into())),
+        // No operation sends it.
+        None => (None, quote!(::std::convert::Into::into(""))),
+    };
     quote! {
         #[doc = #doc]
         #[derive(Clone)]
@@ -200,9 +210,10 @@ fn credentials(spec: &Spec) -> TokenStream {
 
         impl Credentials {
             #[doc = #new_doc]
-            pub fn new(token: impl Into<::pos_webhooks::client::Token> #(, #required_fields: #required_types)*) -> Self {
+            #without_arguments
+            pub fn new(#argument #(#required_fields: #required_types),*) -> Self {
                 Self {
-                    token: token.into(),
+                    token: #token,
                     #(#required_fields: { let value = #required_fields; Some(#required_text) },)*
                     #(#optional_fields: None,)*
                 }

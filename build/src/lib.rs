@@ -10,7 +10,8 @@
 //!
 //! Without the feature `generate`, which is on by default, documents are only linted and described.
 //!
-//! Each step is one file: load (YAML with positions), adapt (OpenAPI 3.1), lint, read (`spec`, `proof`), bundle (JSON Schema),
+//! Each step is one file or folder: load (YAML with positions), adapt (OpenAPI 3.1), lint (`dialect` has the keys), simplify
+//! (what OpenAPI allows and the other steps do not support), read (`spec`, `proof`), bundle (JSON Schema),
 //! models (typify), operations (progenitor; `dependencies` has the paths of both to other crates), facade (the public client),
 //! events, receiver, provider (constants and trait implementations), layout (the text), describe (the description, as JSON).
 //!
@@ -33,6 +34,7 @@ pub mod bundle;
 #[cfg(feature = "generate")]
 mod dependencies;
 mod describe;
+mod dialect;
 mod draft_07;
 #[cfg(feature = "generate")]
 mod events;
@@ -68,6 +70,7 @@ pub mod redelivery;
 pub mod registration;
 #[doc(hidden)]
 pub mod signature;
+mod simplify;
 #[doc(hidden)]
 pub mod spec;
 #[doc(hidden)]
@@ -80,17 +83,49 @@ use quote::quote;
 
 #[cfg(feature = "generate")]
 pub use builder::Builder;
-pub use load::Finding;
+use lint::Demand;
+pub use load::{Finding, Severity};
 
-/// Reports everything in a document that the other steps do not support, in the order of the lines.
+/// Reports everything in a document that is not supported, in the order of the lines. If one of the findings is an error, the
+/// document cannot be used. A warning is about something that is ignored, simplified or left out.
 ///
 /// `file` is the file name in the findings.
 #[must_use]
 pub fn lint(file: &str, text: &str) -> Vec<Finding> {
-    match load(file, text) {
-        Ok(document) => lint::lint(&document),
+    match load(file, text).and_then(checked) {
+        Ok((_, warnings)) => warnings,
         Err(findings) => findings,
     }
+}
+
+/// Returns a JSON Schema (draft-07) of the documents of OpenAPI 3.0 without findings, for editors.
+#[must_use]
+pub fn json_schema() -> serde_json::Value {
+    dialect::json_schema()
+}
+
+/// A document that the later steps support, with the warnings. An error is all findings.
+#[doc(hidden)]
+pub fn checked(mut document: load::Document) -> Result<(load::Document, Vec<Finding>), Vec<Finding>> {
+    let mut found = lint::lint(&document, Demand::Complete);
+    if found.is_empty() {
+        return Ok((document, found));
+    }
+    let notes = simplify::simplify(&mut document);
+    let errors = lint::lint(&document, Demand::Usable);
+    // What the lint still refuses is an error, and everything else a warning.
+    let is_same = |one: &Finding, other: &Finding| {
+        (one.line, one.column, &one.message) == (other.line, other.column, &other.message)
+    };
+    let is_error = |finding: &Finding| errors.iter().any(|error| is_same(error, finding));
+    for finding in found.iter_mut().filter(|finding| !is_error(finding)) {
+        finding.severity = Severity::Warning;
+    }
+    let other_errors: Vec<Finding> =
+        errors.iter().filter(|error| !found.iter().any(|finding| is_same(error, finding))).cloned().collect();
+    found.extend(notes.into_iter().chain(other_errors));
+    found.sort_by_key(|finding| (finding.line, finding.column));
+    if errors.is_empty() { Ok((document, found)) } else { Err(found) }
 }
 
 /// The content of a document, in the form of OpenAPI 3.0.
@@ -107,26 +142,32 @@ fn load(file: &str, text: &str) -> Result<load::Document, Vec<Finding>> {
 ///
 /// # Errors
 ///
-/// Returns the findings of [`lint()`], or the finding of a later step.
+/// Returns the findings of [`lint()`] if one of them is an error, or the finding of a later step.
 pub fn describe(name: &str, file: &str, text: &str) -> Result<String, Vec<Finding>> {
-    let (spec, bundle) = read(file, text)?;
-    describe::describe(name, &spec, &bundle).map_err(|message| {
-        let (file, help) = (file.to_owned(), "report this as a bug of pos-webhooks".to_owned());
-        vec![Finding { file, line: 1, column: 1, place: String::new(), message, help }]
-    })
+    describe_with_warnings(name, file, text).map(|(description, _)| description)
 }
 
-/// The steps that do not generate code.
-fn read(file: &str, text: &str) -> Result<(spec::Spec, bundle::Bundle), Vec<Finding>> {
-    let document = load(file, text)?;
-    let findings = lint::lint(&document);
-    if !findings.is_empty() {
-        return Err(findings);
-    }
+/// Returns the same as [`describe`], and the findings of [`lint()`], which are warnings.
+///
+/// # Errors
+///
+/// Returns the same errors as [`describe`].
+pub fn describe_with_warnings(name: &str, file: &str, text: &str) -> Result<(String, Vec<Finding>), Vec<Finding>> {
+    let (spec, bundle, warnings) = read(file, text)?;
+    let description = describe::describe(name, &spec, &bundle).map_err(|message| {
+        let (file, help) = (file.to_owned(), "report this as a bug of pos-webhooks".to_owned());
+        vec![Finding { severity: Severity::Error, file, line: 1, column: 1, place: String::new(), message, help }]
+    })?;
+    Ok((description, warnings))
+}
+
+/// The steps that do not generate code, and their warnings.
+fn read(file: &str, text: &str) -> Result<(spec::Spec, bundle::Bundle, Vec<Finding>), Vec<Finding>> {
+    let (document, warnings) = checked(load(file, text)?)?;
     let mut spec = spec::read(&document).map_err(|finding| vec![finding])?;
     proof::describe(&mut spec);
     let bundle = bundle::bundle(&spec);
-    Ok((spec, bundle))
+    Ok((spec, bundle, warnings))
 }
 
 /// The output of the build for one document.
@@ -138,6 +179,8 @@ pub struct Generated {
     pub description: String,
     /// The documentation of the module.
     pub documentation: String,
+    /// What of the document is ignored, simplified or left out.
+    pub warnings: Vec<Finding>,
     #[doc(hidden)]
     pub bundle: bundle::Bundle,
 }
@@ -152,7 +195,7 @@ pub struct Generated {
 #[cfg(feature = "generate")]
 pub fn generate(name: &str, file: &str, text: &str) -> Result<Generated, Vec<String>> {
     let one = |problem: String| vec![format!("{file}: {problem}")];
-    let (spec, bundle) =
+    let (spec, bundle, warnings) =
         read(file, text).map_err(|findings| findings.iter().map(ToString::to_string).collect::<Vec<_>>())?;
     let models = models::models(&bundle).map_err(one)?;
     let client = client(&spec).map_err(one)?;
@@ -172,6 +215,7 @@ pub fn generate(name: &str, file: &str, text: &str) -> Result<Generated, Vec<Str
         },
         description: describe::describe(name, &spec, &bundle).map_err(one)?,
         documentation: documentation(&spec),
+        warnings,
         bundle,
     })
 }

@@ -18,13 +18,24 @@ const MAX_KEY: usize = 256;
 /// The maximum length of any other text in bytes.
 const MAX_TEXT: usize = 64 << 10;
 
-/// The maximum number of findings that are kept, and of characters of a message.
+/// The maximum number of findings of one pass, and of characters of a message.
 const MAX_FINDINGS: usize = 1000;
 const MAX_MESSAGE: usize = 1000;
 
-/// A problem in a document, which its author has to fix.
+/// Whether a document can be used in spite of a finding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Severity {
+    /// The document cannot be used.
+    Error,
+    /// The document can be used. What the finding is about is ignored, simplified or left out.
+    Warning,
+}
+
+/// A problem in a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
+    /// Whether the document can be used in spite of the problem.
+    pub severity: Severity,
     /// The file name that was passed to [`load`].
     pub file: String,
     /// The line, counted from 1.
@@ -41,8 +52,11 @@ pub struct Finding {
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Finding { file, line, column, place, message, help } = self;
+        let Finding { severity, file, line, column, place, message, help } = self;
         write!(f, "{file}:{line}:{column}: ")?;
+        if *severity == Severity::Warning {
+            f.write_str("warning: ")?;
+        }
         if !place.is_empty() {
             write!(f, "{place}: ")?;
         }
@@ -55,38 +69,43 @@ impl fmt::Display for Finding {
 pub struct Findings {
     list: Vec<Finding>,
     seen: HashSet<String>,
+    more: bool,
 }
 
 impl Findings {
-    /// Adds a finding.
-    pub fn push(&mut self, mut finding: Finding) {
-        if self.list.len() > MAX_FINDINGS {
+    /// Adds a finding, which is only made if there is room for it.
+    pub fn push(&mut self, make: impl FnOnce() -> Finding) {
+        if self.list.len() >= MAX_FINDINGS {
+            self.more = true;
             return;
         }
+        let mut finding = make();
         if let Some((end, _)) = finding.message.char_indices().nth(MAX_MESSAGE) {
             finding.message.truncate(end);
             finding.message.push('…');
         }
-        if !self.seen.insert(finding.to_string()) {
-            return;
+        if self.seen.insert(finding.to_string()) {
+            self.list.push(finding);
         }
-        if self.list.len() == MAX_FINDINGS {
-            finding.place = String::new();
-            finding.message = format!("there are more findings than the first {MAX_FINDINGS}");
-            finding.help = "correct these first".to_owned();
-        }
-        self.list.push(finding);
     }
 
     /// Returns the findings in the order of the lines.
     pub fn sorted(mut self) -> Vec<Finding> {
         self.list.sort_by_key(|finding| (finding.line, finding.column));
+        if let (true, Some(last)) = (self.more, self.list.last()) {
+            self.list.push(Finding {
+                place: String::new(),
+                message: format!("there are more findings than these {MAX_FINDINGS}"),
+                help: "correct these first".to_owned(),
+                ..last.clone()
+            });
+        }
         self.list
     }
 }
 
 /// A file and its parsed content.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Document {
     /// The file name that was passed to [`load`].
     pub file: String,
@@ -184,6 +203,63 @@ impl Node {
     /// Returns the value of a number, rounded if necessary.
     pub fn as_f64(&self) -> Option<f64> {
         self.as_number()?.parse().ok()
+    }
+
+    /// Returns the value of a key, to be changed.
+    pub fn get_mut(&mut self, key: &str) -> Option<&mut Node> {
+        self.entries_mut().iter_mut().find(|(candidate, _)| candidate.text == key).map(|(_, node)| node)
+    }
+
+    /// Returns the value of a key of a mapping, without the key in it.
+    pub fn remove(&mut self, key: &str) -> Option<Node> {
+        let Value::Mapping(entries) = &mut self.value else { return None };
+        let index = entries.iter().position(|(candidate, _)| candidate.text == key)?;
+        Some(entries.remove(index).1)
+    }
+
+    /// Replaces the value of a key, or adds the key. Does nothing if the node is not a mapping.
+    pub fn set(&mut self, key: &str, node: Node) {
+        let Value::Mapping(entries) = &mut self.value else { return };
+        match entries.iter_mut().find(|(candidate, _)| candidate.text == key) {
+            Some((_, known)) => *known = node,
+            None => {
+                let key = MappingKey { text: key.to_owned(), line: node.line, column: node.column };
+                entries.push((key, node));
+            }
+        }
+    }
+
+    /// Keeps the entries of a mapping for which the function returns `true`.
+    pub fn retain(&mut self, mut keep: impl FnMut(&mut MappingKey, &mut Node) -> bool) {
+        if let Value::Mapping(entries) = &mut self.value {
+            entries.retain_mut(|(key, node)| keep(key, node));
+        }
+    }
+
+    /// Returns a node with this value at the same position.
+    pub fn here(&self, value: Value) -> Node {
+        Node { line: self.line, column: self.column, value }
+    }
+
+    /// Returns a text at the same position.
+    pub fn text_here(&self, text: impl Into<String>) -> Node {
+        self.here(Value::String(text.into()))
+    }
+
+    /// Returns the entries of a mapping, to be changed; empty if the node is not a mapping.
+    pub fn entries_mut(&mut self) -> &mut [(MappingKey, Node)] {
+        match &mut self.value {
+            Value::Mapping(entries) => entries,
+            Value::Null | Value::Bool(_) | Value::Number { .. } | Value::String(_) | Value::Sequence(_) => &mut [],
+        }
+    }
+
+    /// Returns the items of a sequence, to be changed; empty if the node is not a sequence.
+    pub fn items_mut(&mut self) -> &mut [Node] {
+        match &mut self.value {
+            Value::Sequence(items) => items,
+            Value::Null | Value::Bool(_) | Value::Number { .. } | Value::String(_) | Value::Mapping(_) => &mut [],
+        }
     }
 
     /// Returns the entries of a mapping; empty if the node is not a mapping.
@@ -502,9 +578,16 @@ impl<'a> Loader<'a> {
     }
 
     fn report_at(&mut self, line: usize, column: usize, message: &str, help: &str) {
-        let place = self.place.iter().fold(String::new(), |place, step| join(&place, step));
-        let (file, message, help) = (self.file.to_owned(), message.to_owned(), help.to_owned());
-        self.findings.push(Finding { file, line, column, place, message, help });
+        let Self { file, place, findings, .. } = self;
+        findings.push(|| Finding {
+            severity: Severity::Error,
+            file: (*file).to_owned(),
+            line,
+            column,
+            place: place.iter().fold(String::new(), |place, step| join(&place, step)),
+            message: message.to_owned(),
+            help: help.to_owned(),
+        });
     }
 }
 

@@ -3,10 +3,11 @@
 use serde::Serialize;
 use serde_json::Value;
 
+use super::dialect::METHODS;
 use super::draft_07::{GivenOut, of_parameter};
 use super::fidelity::{self, Difference, Omission};
 use super::handshake::{self, Handshake};
-use super::load::{Document, Finding, Node};
+use super::load::{Document, Finding, Node, Severity};
 use super::names::{self, Name};
 use super::pointer;
 use super::redelivery::{self, Redelivery};
@@ -283,8 +284,6 @@ impl Condition {
 
 /// The name of the server that commands call by default, and of the first one of a document if it does not have another.
 pub const DEFAULT_SERVER: &str = "production";
-
-const METHODS: [&str; 5] = ["get", "put", "post", "delete", "patch"];
 
 /// Reads a document that does not have lint findings. Missing parts that the lint did not report are reported in the
 /// same way.
@@ -645,7 +644,7 @@ impl SpecReader<'_> {
 
     fn finding(&self, node: &Node, message: String, help: String) -> Finding {
         let (file, place) = (self.document.file.clone(), String::new());
-        Finding { file, line: node.line, column: node.column, place, message, help }
+        Finding { severity: Severity::Error, file, line: node.line, column: node.column, place, message, help }
     }
 }
 

@@ -31,7 +31,12 @@ fn every_construct_is_generated_as_reviewed() {
         let review = || {
             let (document, generated) = generated("tests/surface", name);
             let (surface, strict) = (surface_of(&generated), strict(&generated.bundle));
-            let parts = [document.trim_end(), "=== Rust ===", &surface, "=== strict ===", &strict];
+            let warnings: Vec<String> = generated.warnings.iter().map(ToString::to_string).collect();
+            let mut parts = vec![document.trim_end(), "=== Rust ===", &surface, "=== strict ===", &strict];
+            let warnings = warnings.join("\n");
+            if !warnings.is_empty() {
+                parts.extend(["=== warnings ===", &warnings]);
+            }
             assert_snapshot(&format!("construct_{name}"), parts.join("\n\n"));
         };
         std::panic::catch_unwind(review).is_err()

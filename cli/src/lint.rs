@@ -5,11 +5,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
-use pos_webhooks_build::Finding;
+use pos_webhooks_build::{Finding, Severity};
 use serde_json::{Value, json};
 
 use crate::console::{complain, print};
-use crate::input;
 use crate::providers::{self, Given};
 use crate::report::Plain;
 use crate::stop::{Stop, UNUSABLE};
@@ -17,7 +16,8 @@ use crate::stop::{Stop, UNUSABLE};
 /// Check the OpenAPI document of a provider
 ///
 /// Reports everything that this program does not support in the document, all findings at once, each with its place and what
-/// to write instead. A document without findings can be used with --spec, and as `specs/NAME.yaml` of a build.
+/// to write instead. A document without findings can be used with --spec, and as `specs/NAME.yaml` of a build. A document
+/// with warnings can be used as well: what they are about is ignored, simplified or left out.
 ///
 /// Without FILE, checks the documents of --spec or of POS_WEBHOOKS_SPECS. Whether the examples match their schemas is checked by
 /// `validate`.
@@ -25,9 +25,11 @@ use crate::stop::{Stop, UNUSABLE};
 #[command(after_long_help = "\
 Output with --format human, which editors recognise, and a last line with the number of findings:
   FILE:LINE:COLUMN: PLACE: MESSAGE; HELP
+  FILE:LINE:COLUMN: warning: PLACE: MESSAGE; HELP
 
 Output with --format json, one object per finding:
-  {\"file\":\"FILE\",\"line\":42,\"column\":9,\"place\":\"paths./hooks.post\",\"message\":\"…\",\"help\":\"…\"}
+  {\"severity\":\"error\",\"file\":\"FILE\",\"line\":42,\"column\":9,\"place\":\"paths./hooks.post\",
+   \"message\":\"…\",\"help\":\"…\"}
 
 Output with --format sarif: one document in SARIF 2.1.0, for editors and code scanning.
 
@@ -37,6 +39,8 @@ Examples:
   pos-webhooks lint shop.yaml
   pos-webhooks lint --format sarif shop.yaml > findings.sarif
   pos-webhooks lint - < shop.yaml
+  pos-webhooks lint --schema > dialect.json
+      Prints a JSON Schema of the documents, with which an editor completes and checks while you type.
 
 Exit status:
   0  There are no findings.
@@ -50,6 +54,10 @@ pub struct Arguments {
     /// Format of the findings
     #[arg(long, value_enum, default_value_t = Format::Human, hide_possible_values = true)]
     format: Format,
+
+    /// Print a JSON Schema (draft-07) of the documents of OpenAPI 3.0, and check nothing
+    #[arg(long, conflicts_with_all = ["files", "format"])]
+    schema: bool,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -59,35 +67,38 @@ enum Format {
     Sarif,
 }
 
-pub fn run(Arguments { files, format }: &Arguments, given: &Given) -> Result<ExitCode, Stop> {
-    input::standard_input_once(files)?;
+pub fn run(Arguments { files, format, schema }: &Arguments, given: &Given) -> Result<ExitCode, Stop> {
+    if *schema {
+        return Ok(print(&format!("{:#}\n", pos_webhooks_build::json_schema()), ExitCode::SUCCESS)?);
+    }
     let files = given.to_lint(files)?;
     if files.is_empty() {
         return Err(Stop::Usage("there is no document to check; give FILE, --spec or POS_WEBHOOKS_SPECS".to_owned()));
     }
-    let (mut findings, mut unreadable, mut bad) = (Vec::new(), 0, 0);
+    let (mut findings, mut unreadable, mut bad) = (Vec::new(), Vec::new(), 0);
     for file in &files {
         match providers::describe(file) {
             Ok((_, described)) => {
-                let found = described.err().unwrap_or_default();
+                let found = described.map_or_else(|findings| findings, |(_, warnings)| warnings);
                 bad += usize::from(!found.is_empty());
                 findings.extend(found);
             }
             Err(stop) => {
-                unreadable += 1;
-                complain(format_args!("{}", stop.message()));
+                let message = stop.message();
+                complain(format_args!("{message}"));
+                unreadable.push(message);
             }
         }
     }
     let text = match format {
-        Format::Human => human(&findings, bad, files.len() - unreadable),
+        Format::Human => human(&findings, bad, files.len() - unreadable.len()),
         Format::Json => findings.iter().fold(String::new(), |text, finding| text + &json(finding).to_string() + "\n"),
-        Format::Sarif => format!("{:#}\n", sarif(&findings)),
+        Format::Sarif => format!("{:#}\n", sarif(&findings, &unreadable)),
     };
-    let status = match (unreadable, findings.is_empty()) {
-        (1.., _) => ExitCode::from(UNUSABLE),
-        (0, false) => ExitCode::FAILURE,
-        (0, true) => ExitCode::SUCCESS,
+    let status = match (unreadable.as_slice(), findings.is_empty()) {
+        ([_, ..], _) => ExitCode::from(UNUSABLE),
+        ([], false) => ExitCode::FAILURE,
+        ([], true) => ExitCode::SUCCESS,
     };
     Ok(print(&text, status)?)
 }
@@ -98,25 +109,48 @@ fn human(findings: &[Finding], bad: usize, checked: usize) -> String {
         let _ = writeln!(text, "{}", Plain(&finding.to_string()));
     }
     let count = |number, of: &str| format!("{number} {of}{}", if number == 1 { "" } else { "s" });
-    let documents = count(checked, "document");
-    let _ = match findings.len() {
+    let documents = if checked == 1 { "1 document".to_owned() } else { format!("{bad} of {checked} documents") };
+    let warnings = findings.iter().filter(|finding| finding.severity == Severity::Warning).count();
+    let _ = match (findings.len(), warnings) {
         _ if checked == 0 => Ok(()),
-        0 => writeln!(text, "no findings in {documents}"),
-        number if checked == 1 => writeln!(text, "{} in {documents}", count(number, "finding")),
-        number => writeln!(text, "{} in {bad} of {documents}", count(number, "finding")),
+        (0, _) => writeln!(text, "no findings in {}", count(checked, "document")),
+        (number, 0) => writeln!(text, "{} in {documents}", count(number, "finding")),
+        (number, _) if number == warnings => {
+            writeln!(text, "{} in {documents}; all of them are warnings", count(number, "finding"))
+        }
+        (number, _) => writeln!(text, "{} in {documents}, of which {}", count(number, "finding"), are(warnings)),
     };
     text
 }
 
-fn json(Finding { file, line, column, place, message, help }: &Finding) -> Value {
-    json!({ "file": file, "line": line, "column": column, "place": place, "message": message, "help": help })
+fn are(warnings: usize) -> String {
+    if warnings == 1 { "1 is a warning".to_owned() } else { format!("{warnings} are warnings") }
 }
 
-fn sarif(findings: &[Finding]) -> Value {
-    let results = findings.iter().map(|Finding { file, line, column, place, message, help }| {
+fn level(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+    }
+}
+
+fn json(Finding { severity, file, line, column, place, message, help }: &Finding) -> Value {
+    json!({
+        "severity": level(*severity),
+        "file": file,
+        "line": line,
+        "column": column,
+        "place": place,
+        "message": message,
+        "help": help,
+    })
+}
+
+fn sarif(findings: &[Finding], unreadable: &[String]) -> Value {
+    let results = findings.iter().map(|Finding { severity, file, line, column, place, message, help }| {
         let region = json!({ "startLine": line, "startColumn": column });
         json!({
-            "level": "error",
+            "level": level(*severity),
             "message": { "text": format!("{message}; {help}") },
             "locations": [{
                 "physicalLocation": { "artifactLocation": { "uri": uri(file) }, "region": region },
@@ -125,12 +159,17 @@ fn sarif(findings: &[Finding]) -> Value {
         })
     });
     let driver = json!({ "name": env!("CARGO_BIN_NAME"), "version": env!("CARGO_PKG_VERSION") });
+    let notifications = unreadable.iter().map(|text| json!({ "level": "error", "message": { "text": text } }));
     json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
         "runs": [{
             "tool": { "driver": driver },
             "columnKind": "unicodeCodePoints",
+            "invocations": [{
+                "executionSuccessful": unreadable.is_empty(),
+                "toolExecutionNotifications": notifications.collect::<Vec<_>>(),
+            }],
             "results": results.collect::<Vec<_>>(),
         }],
     })

@@ -110,7 +110,9 @@ fn main() -> ExitCode {
     if let Err(problems) = given.read() {
         let problems = problems.iter().map(|problem| format!("\n{}", Plain(problem))).collect::<String>();
         complain(format_args!("the specifications of --spec or POS_WEBHOOKS_SPECS cannot be used{problems}"));
-        return ExitCode::from(UNUSABLE);
+        if !given.is_for_help() {
+            return ExitCode::from(UNUSABLE);
+        }
     }
     let matches = help::laid_out(command()).try_get_matches().unwrap_or_else(|error| fitted(error).exit());
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| fitted(error.format(&mut command())).exit());
@@ -129,7 +131,7 @@ fn main() -> ExitCode {
         Command::Token(arguments) => explained("token", token::run(&arguments)),
         Command::Hooks(arguments) => explained(&arguments.path(), hooks::run(&arguments)),
         Command::Lint(arguments) => explained("lint", lint::run(&arguments, &given)),
-        Command::Init(arguments) => explained("init", init::run(&arguments)),
+        Command::Init(arguments) => explained("init", init::run(&arguments, &given)),
     };
     match done {
         Ok(status) => status,

@@ -1,6 +1,6 @@
 //! The providers: those that are compiled in, and those of `--spec` and `POS_WEBHOOKS_SPECS`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -13,7 +13,7 @@ use clap::{Arg, ArgAction};
 use pos_webhooks::PROVIDERS;
 use pos_webhooks::catalogue::Provider;
 use pos_webhooks::sandbox::{Builder, Sandbox};
-use pos_webhooks_build::{Finding, names};
+use pos_webhooks_build::{Finding, Severity, names};
 
 use crate::input;
 use crate::stop::Stop;
@@ -62,6 +62,8 @@ pub fn option() -> Arg {
 pub struct Given {
     /// The first argument that is not a global option.
     command: Option<OsString>,
+    /// Whether the arguments ask for the help or the version.
+    asks_for_help: bool,
     options: Vec<PathBuf>,
     environment: Vec<PathBuf>,
 }
@@ -73,7 +75,7 @@ impl Given {
     }
 
     fn parse(arguments: impl IntoIterator<Item = OsString>, environment: Vec<PathBuf>) -> Self {
-        let mut given = Self { command: None, options: Vec::new(), environment };
+        let mut given = Self { command: None, asks_for_help: false, options: Vec::new(), environment };
         given.environment.retain(|path| !path.as_os_str().is_empty());
         let mut arguments = arguments.into_iter();
         while let Some(argument) = arguments.next() {
@@ -84,6 +86,8 @@ impl Given {
                 given.options.extend(arguments.next().map(PathBuf::from));
             } else if let Some(value) = value {
                 given.options.push(value.into());
+            } else if ["--help", "-h", "--version", "-V"].iter().any(|option| argument == *option) {
+                given.asks_for_help = true;
             } else if given.command.is_none() && !argument.as_encoded_bytes().starts_with(b"-") {
                 given.command = Some(argument);
             }
@@ -91,16 +95,29 @@ impl Given {
         given
     }
 
-    /// Whether the command has to work with documents that cannot be used.
+    /// Whether `--spec` is among the arguments.
+    pub fn has_options(&self) -> bool {
+        !self.options.is_empty()
+    }
+
+    /// Whether the command reads the documents itself, or none.
     fn is_about_documents(&self) -> bool {
         self.command.as_deref().is_some_and(|command| command == "lint" || command == "init")
+    }
+
+    /// Whether the command works without documents that cannot be used.
+    pub fn is_for_help(&self) -> bool {
+        self.asks_for_help || self.command.as_deref().is_none_or(|command| command == "help")
     }
 
     /// The documents to lint beside those that the command names. Those of the environment are for a command that names none.
     pub fn to_lint(&self, files: &[PathBuf]) -> Result<Vec<PathBuf>, Stop> {
         let own = files.iter().chain(&self.options).map(PathBuf::as_path);
         let environment: &[_] = if files.is_empty() && self.options.is_empty() { &self.environment } else { &[] };
-        expanded(own.chain(environment.iter().map(PathBuf::as_path)))
+        let mut found = expanded(own.chain(environment.iter().map(PathBuf::as_path)))?;
+        let mut seen = HashSet::new();
+        found.retain(|file| seen.insert(file.clone()));
+        Ok(found)
     }
 
     /// Makes the providers of the documents known, or returns everything that is wrong with the documents.
@@ -162,9 +179,10 @@ fn expanded<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Result<Vec<PathBuf
         // Editors write temporary files whose names begin with a full stop.
         let is_hidden = |file: &PathBuf| file.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
         let mut found: Vec<_> =
-            files_in.filter(|file| file.extension() == Some(OsStr::new("yaml")) && !is_hidden(file)).collect();
+            files_in.filter(|file| file.extension().is_some_and(is_document) && !is_hidden(file)).collect();
         if found.is_empty() {
-            return Err(Stop::Input(format!("{}: there is no document with the extension .yaml", path.display())));
+            let message = format!("{}: there is no document with the extension .yaml, .yml or .json", path.display());
+            return Err(Stop::Input(message));
         }
         found.sort();
         files.append(&mut found);
@@ -172,16 +190,26 @@ fn expanded<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Result<Vec<PathBuf
     Ok(files)
 }
 
+/// Whether a file with this extension in a directory is a document.
+fn is_document(extension: &OsStr) -> bool {
+    ["yaml", "yml", "json"].iter().any(|known| extension == *known)
+}
+
 /// Reads the provider of a document. An error is everything that is wrong with it.
 fn provider(file: &Path) -> Result<&'static Provider, Vec<String>> {
     let one = |stop: Stop| vec![stop.message()];
     let (text, described) = describe(file).map_err(one)?;
-    let description = described.map_err(|findings| findings.iter().map(Finding::to_string).collect::<Vec<_>>())?;
+    let errors = |findings: Vec<Finding>| findings.into_iter().filter(|finding| finding.severity == Severity::Error);
+    let (description, _) =
+        described.map_err(|findings| errors(findings).map(|finding| finding.to_string()).collect::<Vec<_>>())?;
     Provider::read_with_spec(&description, &text).map_err(|error| vec![format!("{}: {error}", file.display())])
 }
 
+/// A description with the warnings about its document.
+type Described = (String, Vec<Finding>);
+
 /// Reads a document, and returns it with the description of its provider, or with its findings. `-` is standard input.
-pub fn describe(file: &Path) -> Result<(String, Result<String, Vec<Finding>>), Stop> {
+pub fn describe(file: &Path) -> Result<(String, Result<Described, Vec<Finding>>), Stop> {
     let text = input::specification(file)?;
     let (name, shown) = (name_of(file), file.display().to_string());
     let (done, result) = mpsc::sync_channel(1);
@@ -189,12 +217,12 @@ pub fn describe(file: &Path) -> Result<(String, Result<String, Vec<Finding>>), S
     // The thread ends with the program.
     thread::spawn(move || {
         let described = match name {
-            Some(name) => pos_webhooks_build::describe(&name, &file, &for_thread),
+            Some(name) => pos_webhooks_build::describe_with_warnings(&name, &file, &for_thread),
             None => {
-                let message = "the name of the file is not the name of a provider".to_owned();
-                let help = "write it in snake case, as in `acme.yaml` or `acme_pay.yaml`".to_owned();
+                let (message, help) = not_a_name(&file);
                 let findings = pos_webhooks_build::lint(&file, &for_thread);
-                let own = Finding { file, line: 1, column: 1, place: String::new(), message, help };
+                let (severity, place) = (Severity::Error, String::new());
+                let own = Finding { severity, file, line: 1, column: 1, place, message, help };
                 Err([vec![own], findings].concat())
             }
         };
@@ -218,6 +246,17 @@ fn name_of(file: &Path) -> Option<String> {
         return Some("standard_input".to_owned());
     }
     file.file_stem()?.to_str().filter(|name| is_name(name)).map(str::to_owned)
+}
+
+/// Why the name of a file is not that of a provider, and what to write.
+fn not_a_name(file: &str) -> (String, String) {
+    let stem = Path::new(file).file_stem().and_then(OsStr::to_str).unwrap_or_default();
+    if names::is_keyword(stem) {
+        let help = format!("write another name, such as `{stem}_pay.yaml`");
+        return (format!("the name of the file is that of the provider, and `{stem}` is a keyword of Rust"), help);
+    }
+    let help = "write it in snake case, as in `acme.yaml` or `acme_pay.yaml`".to_owned();
+    ("the name of the file is not the name of a provider".to_owned(), help)
 }
 
 /// Whether the text can be the name of a provider.

@@ -380,9 +380,10 @@ fn read(provider: &'static Provider, operation: &Operation, received: &RawReques
     Ok(ReadBody { text, problems })
 }
 
-/// Whether a media type is the documented one. `application/json` and `application/jsonc`, which one document uses for
-/// JSON, are treated as the same.
+/// Whether a media type is the documented one, apart from parameters. `application/json` and `application/jsonc`, which one
+/// document uses for JSON, are treated as the same.
 fn is_of_type(sent: &str, documented: &str) -> bool {
+    let documented = documented.split(';').next().unwrap_or_default().trim_end();
     let is_json = |media_type: &str| matches!(media_type, "application/json" | "application/jsonc");
     sent.eq_ignore_ascii_case(documented) || (is_json(&sent.to_ascii_lowercase()) && is_json(documented))
 }

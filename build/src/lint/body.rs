@@ -1,34 +1,42 @@
 //! Lints bodies: their media types and schemas.
 
-use super::linter::{At, Level, Linter, one_of};
+use super::super::dialect;
+use super::linter::{At, Linter, one_of};
 use super::schema::SchemaUse;
 
-const REQUEST_BODY: Level = Level { name: "in a request body", keys: &["required", "description", "content"] };
-const MEDIA_TYPE: Level = Level { name: "in a media type", keys: &["schema", "examples"] };
-const JSON: [&str; 2] = ["application/json", "application/jsonc"];
-const FORM: &str = "application/x-www-form-urlencoded";
+pub(crate) const FORM: &str = "application/x-www-form-urlencoded";
 
 /// The place of a body, which determines its media types and the form of its schema.
 #[derive(Clone, Copy, PartialEq)]
-pub(super) enum BodyUse {
+pub(crate) enum BodyUse {
     Request,
     Response,
     Delivery,
 }
 
+/// Whether the media type is JSON, with or without parameters: `application/json; charset=utf-8`, `application/problem+json`.
+pub(crate) fn is_json(media_type: &str) -> bool {
+    let essence = media_type.split(';').next().unwrap_or_default().trim_end().to_ascii_lowercase();
+    let Some(subtype) = essence.strip_prefix("application/") else { return false };
+    let is_name = |name: &str| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || ".-_".contains(c));
+    let is_sendable = media_type.chars().all(|c| matches!(c, ' '..='~'));
+    is_sendable && (["json", "jsonc"].contains(&subtype) || subtype.strip_suffix("+json").is_some_and(is_name))
+}
+
 impl BodyUse {
-    pub(super) fn media_types(self) -> &'static [&'static str] {
+    /// The media types to write, for the help.
+    fn media_types(self) -> &'static [&'static str] {
         match self {
-            BodyUse::Request => &["application/json", "application/jsonc", FORM],
+            BodyUse::Request => &["application/json", FORM],
             BodyUse::Response => &["application/json", "application/problem+json"],
-            BodyUse::Delivery => &["application/json", "application/json; charset=utf-8"],
+            BodyUse::Delivery => &["application/json"],
         }
     }
 }
 
 impl<'a> Linter<'a> {
     pub(super) fn request_body(&mut self, at: &At<'a>, body: BodyUse) {
-        if !self.level(at, &REQUEST_BODY) {
+        if !self.level(at, &dialect::REQUEST_BODY) {
             return;
         }
         self.documentation(at, "description");
@@ -49,9 +57,7 @@ impl<'a> Linter<'a> {
         let entries = at.entries();
         match entries.as_slice() {
             [_] => {}
-            [(_, first), others @ ..]
-                if body == BodyUse::Request && entries.iter().all(|(name, _)| JSON.contains(name)) =>
-            {
+            [(_, first), others @ ..] if body == BodyUse::Request && entries.iter().all(|(name, _)| is_json(name)) => {
                 return self.names_of_json(first, others);
             }
             [] => {
@@ -64,7 +70,7 @@ impl<'a> Linter<'a> {
             }
         }
         for (name, media_type) in entries {
-            if !understood.contains(&name) {
+            if !is_json(name) && !understood.contains(&name) {
                 let help = format!("write {}", one_of(understood));
                 self.report(&media_type, format!("the media type `{name}` is not supported here"), help);
             }
@@ -73,7 +79,7 @@ impl<'a> Linter<'a> {
     }
 
     fn media_type(&mut self, at: &At<'a>, body: BodyUse, form: bool) {
-        if self.level(at, &MEDIA_TYPE) {
+        if self.level(at, &dialect::MEDIA_TYPE) {
             self.body_schema(at, body, form);
             self.examples(at);
         }
@@ -84,7 +90,7 @@ impl<'a> Linter<'a> {
         self.media_type(first, BodyUse::Request, false);
         let reference = |at: &At<'a>| at.get("schema").and_then(|schema| schema.str("$ref"));
         for (name, other) in others {
-            if !self.level(other, &MEDIA_TYPE) {
+            if !self.level(other, &dialect::MEDIA_TYPE) {
                 continue;
             }
             if reference(other) != reference(first) {

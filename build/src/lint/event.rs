@@ -2,32 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::super::dialect::{self, ACKNOWLEDGEMENT};
 use super::super::load::{Node, Value};
 use super::super::{names, pointer};
 use super::body::BodyUse;
-use super::linter::{At, Level, Linter, Scope, is_token, suggestion};
-use super::operation::ACKNOWLEDGEMENT;
+use super::linter::{At, Demand, Linter, Scope, is_token, suggestion};
 use super::registration::content_schema;
-
-const PATH_ITEM: Level = Level { name: "in an event", keys: &["post"] };
-const DELIVERY: Level = Level {
-    name: "in a delivery",
-    keys: &[
-        "summary",
-        "description",
-        "x-event-when",
-        "x-idempotency-key",
-        "x-follow-up",
-        "x-registered-by",
-        "x-signature",
-        "security",
-        "parameters",
-        "requestBody",
-        "responses",
-    ],
-};
-const EXAMPLE: Level = Level { name: "in an example", keys: &["summary", "description", "x-origin", "value"] };
-const ORIGIN: Level = Level { name: "in x-origin", keys: &["kind", "source"] };
 
 /// The maximum number of pairs of events whose conditions are compared.
 const MAX_COMPARISONS: usize = 2_000_000;
@@ -140,7 +120,7 @@ impl<'a> Linter<'a> {
             if let Some(place) = &place {
                 self.named_where(place, name, &item);
             }
-            if !self.level(&item, &PATH_ITEM) {
+            if !self.level(&item, &dialect::EVENT) {
                 continue;
             }
             match item.get("post") {
@@ -224,7 +204,7 @@ impl<'a> Linter<'a> {
     }
 
     fn delivery(&mut self, at: &At<'a>, by_body: bool) -> Vec<(&'a str, Condition<'a>)> {
-        if !self.level(at, &DELIVERY) {
+        if !self.level(at, &dialect::DELIVERY) {
             return Vec::new();
         }
         self.summary(at);
@@ -549,6 +529,7 @@ impl<'a> Linter<'a> {
         let examples = match media_type.get("examples") {
             Some(at) if !at.node.entries().is_empty() => at,
             Some(at) => return self.report(&at, "there is no example", help),
+            None if self.demand == Demand::Usable && !media_type.place.starts_with("x-webhooks") => return,
             None => return self.report(media_type, "the body has no example", help),
         };
         for (name, example) in examples.entries() {
@@ -557,7 +538,7 @@ impl<'a> Linter<'a> {
                     .map_or("write a name in snake_case".to_owned(), |snake| format!("write `{snake}`"));
                 self.report(&example, format!("the example's name `{name}` is not in snake_case"), help);
             }
-            if !self.level(&example, &EXAMPLE) {
+            if !self.level(&example, &dialect::EXAMPLE) {
                 continue;
             }
             self.origin(&example);
@@ -577,7 +558,7 @@ impl<'a> Linter<'a> {
             }
             return;
         };
-        if !self.level(&origin, &ORIGIN) {
+        if !self.level(&origin, &dialect::ORIGIN) {
             return;
         }
         if !matches!(origin.str("kind"), Some("documented" | "observed" | "constructed")) {

@@ -1,26 +1,25 @@
 //! `x-omitted` and `x-differences`: that their sources are listed, and that they still apply.
 
+use super::super::dialect::{self, Level};
 use super::super::load::Node;
 use super::super::pointer;
-use super::linter::{At, Level, Linter, suggestion};
-
-const OMISSION: Level = Level { name: "in an entry of x-omitted", keys: &["what", "sources", "why", "while"] };
-const DIFFERENCE: Level =
-    Level { name: "in an entry of x-differences", keys: &["at", "sources", "documents", "specification", "while"] };
+use super::linter::{At, Linter, suggestion};
 
 const POINTER: &str = "begin with `/`, and write `~0` for `~` and `~1` for `/` inside a key";
 
 impl<'a> Linter<'a> {
     pub(super) fn fidelity(&mut self, root: &At<'a>) {
         let known = self.source_keys(root);
-        for entry in self.entries(root, "x-omitted", &OMISSION, "write `[{what, sources, why}]`, or leave it out") {
+        for entry in
+            self.entries(root, "x-omitted", &dialect::OMISSION, "write `[{what, sources, why}]`, or leave it out")
+        {
             self.stated(&entry, "what", "say what of the sources the specification leaves out");
             self.stated(&entry, "why", "say why the specification leaves it out");
             self.cited(&entry, &known);
             self.applies(&entry);
         }
         let help = "write `[{at, sources, documents, specification}]`, or leave it out";
-        for entry in self.entries(root, "x-differences", &DIFFERENCE, help) {
+        for entry in self.entries(root, "x-differences", &dialect::DIFFERENCE, help) {
             self.places(&entry);
             self.stated(&entry, "documents", "say what the sources say");
             self.stated(&entry, "specification", "say what the specification does about it");

@@ -1,16 +1,10 @@
 //! Lints `x-handshake`: a receiver has to recognise the request, and to have what the answer is made of.
 
+use super::super::dialect;
 use super::super::handshake::{METHODS, Part, parse};
 use super::super::pointer;
 use super::super::signature::{ED25519, ENCODINGS};
-use super::linter::{At, Level, Linter};
-
-const HANDSHAKE: Level =
-    Level { name: "in x-handshake", keys: &["description", "method", "when", "token", "mac", "answer"] };
-const WHEN: Level = Level { name: "in when of x-handshake", keys: &["query", "member", "equals"] };
-const TOKEN: Level = Level { name: "in token of x-handshake", keys: &["query"] };
-const MAC: Level = Level { name: "in mac of x-handshake", keys: &["of", "encoding"] };
-const ANSWER: Level = Level { name: "in answer of x-handshake", keys: &["status", "text", "json"] };
+use super::linter::{At, Linter};
 
 /// The placeholders of an answer.
 const PLACEHOLDERS: &[&str] = &["query.NAME", "body/POINTER", "mac"];
@@ -18,7 +12,7 @@ const PLACEHOLDERS: &[&str] = &["query.NAME", "body/POINTER", "mac"];
 impl<'a> Linter<'a> {
     pub(super) fn handshake(&mut self, root: &At<'a>) {
         let Some(at) = root.get("x-handshake") else { return };
-        if !self.level(&at, &HANDSHAKE) {
+        if !self.level(&at, &dialect::HANDSHAKE) {
             return;
         }
         self.documentation(&at, "description");
@@ -28,13 +22,13 @@ impl<'a> Linter<'a> {
         let has_body = at.str("method").is_none_or(|method| method == "POST");
         self.when(&at, has_body);
         if let Some(token) = at.get("token")
-            && self.level(&token, &TOKEN)
+            && self.level(&token, &dialect::HANDSHAKE_TOKEN)
         {
             self.required_text(&token, "query", "name the query parameter with the token, such as `hub.verify_token`");
         }
         let mut parts = self.answer(&at, has_body);
         if let Some(mac) = at.get("mac")
-            && self.level(&mac, &MAC)
+            && self.level(&mac, &dialect::HANDSHAKE_MAC)
         {
             self.choice(&mac, "encoding", ENCODINGS);
             match mac.get("of") {
@@ -67,7 +61,7 @@ impl<'a> Linter<'a> {
             }
             return;
         };
-        if !self.level(&when, &WHEN) {
+        if !self.level(&when, &dialect::HANDSHAKE_WHEN) {
             return;
         }
         let help = "write `query`, the name of a parameter, or `member`, the JSON pointer to a member of the body";
@@ -96,7 +90,7 @@ impl<'a> Linter<'a> {
     /// Checks the answer, and returns the parts of its templates.
     fn answer(&mut self, at: &At<'a>, has_body: bool) -> Vec<(At<'a>, Part)> {
         let Some(answer) = at.get("answer") else { return Vec::new() };
-        if !self.level(&answer, &ANSWER) {
+        if !self.level(&answer, &dialect::HANDSHAKE_ANSWER) {
             return Vec::new();
         }
         if let Some(status) = answer.get("status")

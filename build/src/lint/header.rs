@@ -11,6 +11,12 @@ const OF_OPENAPI: [&str; 3] = ["accept", "authorization", "content-type"];
 /// HTTP implementations set these headers.
 const OF_HTTP: [&str; 7] = ["connection", "content-length", "host", "te", "trailer", "transfer-encoding", "upgrade"];
 
+/// Whether a header of this name is never described as a parameter.
+pub(crate) fn is_left_out(name: &str) -> bool {
+    let lower = name.to_ascii_lowercase();
+    OF_OPENAPI.contains(&lower.as_str()) || OF_HTTP.contains(&lower.as_str())
+}
+
 impl<'a> Linter<'a> {
     pub(super) fn header_name(&mut self, at: &At<'a>, name: &str) {
         if !is_token(name) {

@@ -2,18 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::super::load::{Finding, Findings, MappingKey, Node, join};
+use super::super::dialect::Level;
+use super::super::load::{Finding, Findings, MappingKey, Node, Severity, join};
 use super::text;
 
-/// The keywords that are supported in one kind of mapping.
-pub(super) struct Level {
-    pub(super) name: &'static str,
-    pub(super) keys: &'static [&'static str],
-}
-
-/// What to write for a `$ref` that allows null as well, which OpenAPI 3.0 does not support.
-pub(super) const IN_FULL: &str =
-    "write the whole schema here if null is allowed: its `type` with `nullable: true` beside it, and null in an `enum`";
+/// What to write for a `$ref` that allows null as well.
+pub(super) const NULL_BESIDE: &str =
+    "write `allOf` with the `$ref` as its one element, and `nullable: true` beside `allOf`";
 
 pub(super) const DELIVERED: &str = "write `post`, the method of all deliveries";
 
@@ -32,7 +27,6 @@ pub(super) const INSTEAD: &[(&str, &str)] = &[
     ("delete", DELIVERED),
     ("get", DELIVERED),
     ("headers", "describe the headers in the description of the response"),
-    ("nullable", IN_FULL),
     ("not", "describe what is allowed, with `enum` or `pattern`"),
     ("oneOf", "write one schema with optional members that covers all alternatives"),
     ("patch", DELIVERED),
@@ -121,8 +115,18 @@ impl Scope {
     }
 }
 
+/// What a document has to have.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Demand {
+    /// All that is supported, so that whatever is generated is documented and has examples.
+    Complete,
+    /// What the other steps need.
+    Usable,
+}
+
 pub(super) struct Linter<'a> {
     pub(super) file: &'a str,
+    pub(super) demand: Demand,
     pub(super) root: At<'a>,
     pub(super) findings: Findings,
     /// The components by their kind and name.
@@ -132,7 +136,7 @@ pub(super) struct Linter<'a> {
 }
 
 impl<'a> Linter<'a> {
-    pub(super) fn new(file: &'a str, root: &'a Node) -> Self {
+    pub(super) fn new(file: &'a str, root: &'a Node, demand: Demand) -> Self {
         let kinds = root.get("components").map_or(&[][..], Node::entries).iter();
         let components = kinds.flat_map(|(kind, group)| {
             group.entries().iter().map(|(name, node)| ((kind.text.as_str(), name.text.as_str()), (name, node)))
@@ -147,7 +151,7 @@ impl<'a> Linter<'a> {
                 }
             }
         }
-        Self { file, root, findings: Findings::default(), components, operations }
+        Self { file, demand, root, findings: Findings::default(), components, operations }
     }
 
     /// The operation with this `operationId`, with its path.
@@ -183,7 +187,7 @@ impl<'a> Linter<'a> {
         };
         for (key, sibling) in at.entries().iter().filter(|(key, _)| *key != "$ref") {
             let help = match kind {
-                "schemas" if *key == "nullable" => IN_FULL,
+                "schemas" if *key == "nullable" => NULL_BESIDE,
                 "schemas" => "write `allOf` with the `$ref` as its one element, and the keyword beside `allOf`",
                 _ => "move it into the component, or write the whole of it here",
             };
@@ -218,14 +222,13 @@ impl<'a> Linter<'a> {
             return false;
         }
         for (key, member) in at.entries() {
-            if !level.keys.contains(&key) {
+            if !level.has(key) {
                 // Extensions do not use the keywords of OpenAPI.
                 let instead = INSTEAD.iter().find(|(keyword, _)| *keyword == key && !level.name.contains("x-"));
-                let help = match (instead, level.keys) {
+                let keys: Vec<&str> = level.names().collect();
+                let help = match (instead, keys.as_slice()) {
                     (Some((_, instead)), _) => (*instead).to_owned(),
-                    (None, [only]) => {
-                        suggestion(key, level.keys, &format!("leave it out (only `{only}` is supported)"))
-                    }
+                    (None, [only]) => suggestion(key, &keys, &format!("leave it out (only `{only}` is supported)")),
                     (None, keys) => suggestion(key, keys, &format!("leave it out (supported: {})", keys.join(", "))),
                 };
                 self.report(&member, format!("`{key}` is not supported {}", level.name), help);
@@ -302,7 +305,8 @@ impl<'a> Linter<'a> {
     }
 
     pub(super) fn report(&mut self, at: &At<'a>, message: impl Into<String>, help: impl Into<String>) {
-        self.findings.push(Finding {
+        self.findings.push(|| Finding {
+            severity: Severity::Error,
             file: self.file.to_owned(),
             line: at.line,
             column: at.column,
@@ -340,7 +344,7 @@ pub(super) fn one_of(names: &[&str]) -> String {
 }
 
 /// Whether the text is a valid header name in HTTP.
-pub(super) fn is_token(name: &str) -> bool {
+pub(crate) fn is_token(name: &str) -> bool {
     !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c))
 }
 

@@ -3,68 +3,39 @@
 //!
 //! The other steps rely on these checks and do not repeat them.
 
-mod body;
+pub(crate) mod body;
 mod event;
 mod fidelity;
 mod handshake;
-mod header;
-mod linter;
-mod operation;
+pub(crate) mod header;
+pub(crate) mod linter;
+pub(crate) mod operation;
 mod redelivery;
 mod registration;
-mod schema;
+pub(crate) mod schema;
 mod signature;
 mod signed;
-mod text;
+pub(crate) mod text;
 mod token;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use self::linter::{At, Level, Linter, Scope, suggestion, template_names};
+pub use self::linter::Demand;
+use self::linter::{At, Linter, Scope, suggestion, template_names};
+use super::dialect;
 use super::load::{Document, Finding, Node};
 use super::names;
 use super::spec::DEFAULT_SERVER;
 
 /// Returns all findings in a document, in the order of the lines.
-pub fn lint(document: &Document) -> Vec<Finding> {
-    let mut linter = Linter::new(&document.file, &document.root);
+pub fn lint(document: &Document, demand: Demand) -> Vec<Finding> {
+    let mut linter = Linter::new(&document.file, &document.root, demand);
     linter.document();
     linter.findings.sorted()
 }
 
-const ROOT: Level = Level {
-    name: "at the root",
-    keys: &[
-        "openapi",
-        "info",
-        "x-omitted",
-        "x-differences",
-        "servers",
-        "x-event-name",
-        "x-signature",
-        "x-registration",
-        "x-handshake",
-        "x-redelivery",
-        "security",
-        "paths",
-        "x-webhooks",
-        "components",
-    ],
-};
-const INFO: Level = Level { name: "in info", keys: &["title", "version", "description", "x-sources"] };
-const SOURCE: Level = Level { name: "in a source", keys: &["key", "title", "url", "date", "read", "note"] };
-const SERVER: Level = Level { name: "in a server", keys: &["url", "description", "x-name", "variables"] };
-const VARIABLE: Level = Level { name: "in a server variable", keys: &["default", "description", "enum"] };
-const COMPONENTS: Level =
-    Level { name: "in components", keys: &["schemas", "parameters", "responses", "securitySchemes"] };
-const BEARER_SCHEME: Level =
-    Level { name: "in a security scheme", keys: &["type", "scheme", "bearerFormat", "description", "x-token"] };
-const BASIC_SCHEME: Level = Level { name: "in a security scheme", keys: &["type", "scheme", "description"] };
-const KEY_SCHEME: Level =
-    Level { name: "in a security scheme", keys: &["type", "in", "name", "description", "x-token"] };
-
 /// The names from the prelude that the generated code uses.
-const PRELUDE: [&str; 24] = [
+pub(super) const PRELUDE: [&str; 24] = [
     "AsRef",
     "Box",
     "Clone",
@@ -94,7 +65,7 @@ const PRELUDE: [&str; 24] = [
 impl<'a> Linter<'a> {
     fn document(&mut self) {
         let root = self.root.clone();
-        if !self.level(&root, &ROOT) {
+        if !self.level(&root, &dialect::ROOT) {
             return;
         }
         self.version(&root);
@@ -108,12 +79,18 @@ impl<'a> Linter<'a> {
         self.components(&root);
         self.headers(&root);
         self.bodies(&root);
-        self.unused(&root);
+        if self.demand == Demand::Complete {
+            self.unused(&root);
+        }
     }
 
     fn version(&mut self, root: &At<'a>) {
         let help = "write `openapi: 3.0.3`, or `openapi: 3.1.0` if the document is written so";
         match root.get("openapi") {
+            None if root.node.get("swagger").is_some() => {
+                let help = "convert it to OpenAPI 3, for example with https://converter.swagger.io";
+                self.report(root, "this is a document of Swagger 2.0", help);
+            }
             None => self.report(root, "`openapi` is missing", help),
             Some(at) => {
                 let version = at.node.as_str();
@@ -129,7 +106,7 @@ impl<'a> Linter<'a> {
         let Some(info) = root.get("info") else {
             return self.report(root, "`info` is missing", "write it with title, version and description");
         };
-        if !self.level(&info, &INFO) {
+        if !self.level(&info, &dialect::INFO) {
             return;
         }
         if self.required_text(&info, "title", "name the provider's API").is_some() {
@@ -151,7 +128,7 @@ impl<'a> Linter<'a> {
         match info.get("x-sources") {
             Some(sources) if !sources.node.items().is_empty() => {
                 for source in sources.items() {
-                    if self.level(&source, &SOURCE) {
+                    if self.level(&source, &dialect::SOURCE) {
                         self.required_text(&source, "title", "write the title of the document");
                         self.source_date(&source);
                     }
@@ -185,6 +162,7 @@ impl<'a> Linter<'a> {
         let servers = match root.get("servers") {
             Some(at) if !at.node.items().is_empty() => at,
             Some(at) => return self.report(&at, "no server is listed", help),
+            None if self.demand == Demand::Usable => return,
             None => return self.report(root, "`servers` is missing", help),
         };
         let has_operations = !root.members("paths").is_empty();
@@ -205,7 +183,7 @@ impl<'a> Linter<'a> {
             scope = scope.reserving(taken, "a static of every provider");
         }
         for (index, server) in servers.items().into_iter().enumerate() {
-            if !self.level(&server, &SERVER) {
+            if !self.level(&server, &dialect::SERVER) {
                 continue;
             }
             self.description(&server, "say what the server is for");
@@ -285,7 +263,7 @@ impl<'a> Linter<'a> {
             if !used.contains(name) {
                 self.report(&variable, format!("the address has no `{{{name}}}`"), "add it there or leave it out here");
             }
-            if self.level(&variable, &VARIABLE) {
+            if self.level(&variable, &dialect::VARIABLE) {
                 let default = self.required_text(&variable, "default", "write the value that the documentation gives");
                 self.description(&variable, "say what the variable means");
                 if let Some(values) = variable.get("enum") {
@@ -308,7 +286,7 @@ impl<'a> Linter<'a> {
     fn security(&mut self, root: &At<'a>) {
         let has_operations = !root.members("paths").is_empty();
         let Some(security) = root.get("security") else {
-            if has_operations {
+            if has_operations && self.demand == Demand::Complete {
                 let help = "write `security: [{NAME: []}]` with a name from components.securitySchemes";
                 self.report(root, "`security` is missing, so the client does not have credentials", help);
             }
@@ -430,7 +408,7 @@ impl<'a> Linter<'a> {
         let Some(components) = root.get("components") else {
             return;
         };
-        if !self.level(&components, &COMPONENTS) {
+        if !self.level(&components, &dialect::COMPONENTS) {
             return;
         }
         let events: BTreeSet<&str> = root.members("x-webhooks").iter().map(|(name, _)| *name).collect();
@@ -476,7 +454,7 @@ impl<'a> Linter<'a> {
                 if !["bearer", "basic"].contains(&scheme.as_str()) {
                     self.report(at, "the only supported HTTP schemes are bearer and basic", "write `scheme: bearer`");
                 }
-                if scheme == "basic" { &BASIC_SCHEME } else { &BEARER_SCHEME }
+                if scheme == "basic" { &dialect::BASIC_SCHEME } else { &dialect::BEARER_SCHEME }
             }
             Some("apiKey") => {
                 if at.str("in") != Some("header") {
@@ -485,7 +463,7 @@ impl<'a> Linter<'a> {
                 if let Some(name) = self.required_text(at, "name", "write the name of the header") {
                     self.header_name(at, name);
                 }
-                &KEY_SCHEME
+                &dialect::KEY_SCHEME
             }
             Some(_) | None => {
                 let help = "write `type: http` with `scheme: bearer` (for OAuth and OpenID as well: the client is given \
@@ -584,7 +562,7 @@ impl<'a> Linter<'a> {
                     "securitySchemes" => schemes.contains(name),
                     _ => used.contains(format!("#/components/{kind}/{name}").as_str()),
                 };
-                if !is_used && COMPONENTS.keys.contains(&kind) {
+                if !is_used && dialect::COMPONENTS.has(kind) {
                     self.report(&at, "nothing uses this component", "refer to it or leave it out");
                 }
             }
@@ -593,7 +571,7 @@ impl<'a> Linter<'a> {
 }
 
 /// Collects every `$ref` below a node, except in examples, which are data.
-fn references<'a>(node: &'a Node, found: &mut Vec<&'a str>) {
+pub(super) fn references<'a>(node: &'a Node, found: &mut Vec<&'a str>) {
     for (key, member) in node.entries() {
         match (key.text.as_str(), member.as_str()) {
             ("$ref", Some(reference)) => found.push(reference),

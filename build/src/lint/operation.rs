@@ -1,25 +1,12 @@
 //! Lints paths, operations, their parameters and responses.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::super::dialect::{self, ACKNOWLEDGEMENT, METHODS};
 use super::super::names;
 use super::body::BodyUse;
-use super::linter::{At, Level, Linter, Scope, one_of, template_names};
+use super::linter::{At, Demand, Linter, Scope, one_of, template_names};
 use super::schema::SchemaUse;
-
-const PATH_ITEM: Level =
-    Level { name: "in a path", keys: &["servers", "parameters", "get", "put", "post", "delete", "patch"] };
-const METHODS: &[&str] = &["get", "put", "post", "delete", "patch"];
-const OPERATION: Level = Level {
-    name: "in an operation",
-    keys: &["operationId", "summary", "description", "servers", "security", "parameters", "requestBody", "responses"],
-};
-const PARAMETER: Level =
-    Level { name: "in a parameter", keys: &["name", "in", "required", "description", "schema", "x-client-header"] };
-const RESPONSE: Level = Level { name: "in a response", keys: &["description", "content", ACKNOWLEDGEMENT] };
-
-/// The key of a receiver's response that names the example which only confirms the receipt of an event.
-pub(super) const ACKNOWLEDGEMENT: &str = "x-acknowledgement";
 
 /// The parameters of all operations, with `$ref`s followed.
 pub(super) fn all_parameters<'a>(linter: &Linter<'a>, root: &At<'a>) -> Vec<At<'a>> {
@@ -34,7 +21,7 @@ pub(super) fn all_parameters<'a>(linter: &Linter<'a>, root: &At<'a>) -> Vec<At<'
 }
 
 /// The methods of clients, in PascalCase, in which operations are compared.
-const METHODS_OF_CLIENTS: [&str; 17] = [
+pub(crate) const METHODS_OF_CLIENTS: [&str; 17] = [
     "AccessToken",
     "ApiVersion",
     "Baseurl",
@@ -54,15 +41,22 @@ const METHODS_OF_CLIENTS: [&str; 17] = [
     "WithOptions",
 ];
 
+/// The variables of generated methods, which no parameter can have the name of.
+pub(crate) const VARIABLES_OF_METHODS: [&str; 8] =
+    ["operation", "transport", "server", "session", "client", "answer", "header_map", "info"];
+
 impl<'a> Linter<'a> {
     pub(super) fn paths(&mut self, root: &At<'a>) {
         let Some(paths) = root.get("paths") else {
+            if self.demand == Demand::Usable {
+                return;
+            }
             return self.report(root, "`paths` is missing", "write `paths: {}` where there are no operations");
         };
         if !self.mapping(&paths) {
             return;
         }
-        let mut templates: Vec<(String, &str)> = Vec::new();
+        let mut templates: BTreeMap<String, &str> = BTreeMap::new();
         let mut operations = Scope::new("operation", "give each operation an operationId of its own");
         for taken in METHODS_OF_CLIENTS {
             operations = operations.reserving(taken, "a method of the client");
@@ -71,17 +65,17 @@ impl<'a> Linter<'a> {
             let names = self.template(path, &item);
             let shape = path.split('{').map(|part| part.split_once('}').map_or(part, |(_, rest)| rest));
             let shape = shape.collect::<Vec<_>>().join("{}");
-            match templates.iter().find(|(other, _)| *other == shape) {
-                Some((_, other)) => {
+            match templates.get(&shape) {
+                Some(other) => {
                     self.report(
                         &item,
                         format!("this is the same path as `{other}`"),
                         "put all methods under one of the two paths",
                     );
                 }
-                None => templates.push((shape, path)),
+                None => drop(templates.insert(shape, path)),
             }
-            if !self.level(&item, &PATH_ITEM) {
+            if !self.level(&item, &dialect::PATH_ITEM) {
                 continue;
             }
             self.own_servers(&item);
@@ -113,7 +107,7 @@ impl<'a> Linter<'a> {
     }
 
     fn operation(&mut self, at: &At<'a>, scope: &mut Scope, template: &BTreeSet<&str>, shared: &[At<'a>]) {
-        if !self.level(at, &OPERATION) {
+        if !self.level(at, &dialect::OPERATION) {
             return;
         }
         self.operation_id(at, scope);
@@ -202,7 +196,7 @@ impl<'a> Linter<'a> {
     }
 
     pub(super) fn parameter(&mut self, at: &At<'a>) {
-        if !self.level(at, &PARAMETER) {
+        if !self.level(at, &dialect::PARAMETER) {
             return;
         }
         self.description(at, "say what the value means");
@@ -264,7 +258,7 @@ impl<'a> Linter<'a> {
     /// Checks the arguments of the generated method.
     fn arguments(&mut self, at: &At<'a>, parameters: &[At<'a>]) {
         let mut scope = Scope::new("parameter", "rename a path parameter, or leave an optional parameter out");
-        for taken in ["operation", "transport", "server", "session", "client", "answer", "header_map", "info"] {
+        for taken in VARIABLES_OF_METHODS {
             scope = scope.reserving(taken, "a variable of the generated method");
         }
         if at.node.get("requestBody").is_some() {
@@ -333,7 +327,7 @@ impl<'a> Linter<'a> {
     }
 
     pub(super) fn response(&mut self, at: &At<'a>) {
-        if !self.level(at, &RESPONSE) {
+        if !self.level(at, &dialect::RESPONSE) {
             return;
         }
         self.description(at, "say when the provider sends this response");
@@ -354,7 +348,7 @@ impl<'a> Linter<'a> {
 }
 
 /// Whether the text is a status such as `404` or `4XX`. Callers never see 1XX.
-pub(super) fn is_status(text: &str) -> bool {
+pub(crate) fn is_status(text: &str) -> bool {
     let Some(rest) = text.strip_prefix(['2', '3', '4', '5']) else {
         return false;
     };

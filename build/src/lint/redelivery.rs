@@ -1,29 +1,15 @@
 //! Lints `x-redelivery`: the failures, and the intervals between attempts.
 
+use super::super::dialect;
 use super::super::pointer;
 use super::event::{PointerTarget, payload_schemas};
-use super::linter::{At, Level, Linter};
+use super::linter::{At, Linter};
 use super::operation;
-
-const REDELIVERY: Level = Level {
-    name: "in x-redelivery",
-    keys: &[
-        "answer-within",
-        "failures",
-        "schedule",
-        "give-up-after",
-        "holds-back",
-        "removed-after",
-        "assumed",
-        "description",
-    ],
-};
-const STEP: Level = Level { name: "in a step of x-redelivery", keys: &["attempts", "every"] };
 
 impl<'a> Linter<'a> {
     pub(super) fn redelivery(&mut self, root: &At<'a>) {
         let Some(at) = root.get("x-redelivery") else { return };
-        if !self.level(&at, &REDELIVERY) {
+        if !self.level(&at, &dialect::REDELIVERY) {
             return;
         }
         self.description(
@@ -110,7 +96,7 @@ impl<'a> Linter<'a> {
         let count = list.node.items().len();
         let mut passed = 0_u64;
         for (index, step) in list.items().iter().enumerate() {
-            if !self.level(step, &STEP) {
+            if !self.level(step, &dialect::REDELIVERY_STEP) {
                 continue;
             }
             if step.node.get("every").is_none() {

@@ -1,22 +1,10 @@
 //! Lints `x-registration`: its operations, parameters and members have to exist and be sufficient to make the calls.
 
+use super::super::dialect;
 use super::super::registration::SECRETS;
 use super::super::signature::ED25519;
 use super::event::PointerTarget;
-use super::linter::{At, Level, Linter, one_of, suggestion};
-
-const REGISTRATION: Level = Level {
-    name: "in x-registration",
-    keys: &["secret", "create", "list", "get", "update", "delete", "subscriptions"],
-};
-const SUBSCRIPTIONS: Level = Level {
-    name: "in the subscriptions of x-registration",
-    keys: &["events", "create", "list", "get", "update", "delete", "test"],
-};
-const CALL: Level = Level {
-    name: "in a call of x-registration",
-    keys: &["operation", "parameters", "request", "items", "page", "answer"],
-};
+use super::linter::{At, Linter, one_of, suggestion};
 
 /// The roles that identify a registration.
 const ADDRESS: [&str; 2] = ["id", "current-url"];
@@ -32,7 +20,7 @@ const EVENT: [&str; 2] = ["event-id", "event"];
 impl<'a> Linter<'a> {
     pub(super) fn registration(&mut self, root: &At<'a>) {
         let Some(at) = root.get("x-registration") else { return };
-        if !self.level(&at, &REGISTRATION) {
+        if !self.level(&at, &dialect::REGISTRATION) {
             return;
         }
         self.choice(&at, "secret", SECRETS);
@@ -49,7 +37,7 @@ impl<'a> Linter<'a> {
             ("delete", &ADDRESS, &ADDRESS, &[]),
         ] {
             if let Some(call) = at.get(key)
-                && self.level(&call, &CALL)
+                && self.level(&call, &dialect::CALL)
             {
                 self.call(&call, key, addressed, sent, answered);
             }
@@ -61,7 +49,7 @@ impl<'a> Linter<'a> {
 
     fn subscriptions(&mut self, registration: &At<'a>) {
         let Some(at) = registration.get("subscriptions") else { return };
-        if !self.level(&at, &SUBSCRIPTIONS) {
+        if !self.level(&at, &dialect::SUBSCRIPTIONS) {
             return;
         }
         let Some(create) = at.get("create") else {
@@ -79,7 +67,7 @@ impl<'a> Linter<'a> {
             ("test", &["id"], &["id"], &["event", "url"]),
         ] {
             let Some(call) = at.get(key) else { continue };
-            if !self.level(&call, &CALL) {
+            if !self.level(&call, &dialect::CALL) {
                 continue;
             }
             self.call(&call, key, addressed, sent, answered);

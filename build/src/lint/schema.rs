@@ -3,55 +3,20 @@
 
 use std::collections::BTreeSet;
 
+use super::super::dialect;
 use super::super::names;
-use super::linter::{At, IN_FULL, Level, Linter, Scope, one_of, suggestion};
+use super::linter::{At, Linter, Scope, one_of, suggestion};
 
-const SCHEMA: Level = Level {
-    name: "in a schema",
-    keys: &[
-        "type",
-        "properties",
-        "required",
-        "items",
-        "additionalProperties",
-        "enum",
-        "x-enumDescriptions",
-        "format",
-        "nullable",
-        "description",
-        "minLength",
-        "maxLength",
-        "pattern",
-        "minimum",
-        "maximum",
-        "exclusiveMinimum",
-        "exclusiveMaximum",
-        "multipleOf",
-        "minItems",
-        "maxItems",
-        "uniqueItems",
-        "minProperties",
-        "maxProperties",
-        "default",
-        "deprecated",
-        "$ref",
-        "allOf",
-        "anyOf",
-    ],
-};
-const ALL_OF: Level = Level { name: "beside `allOf`", keys: &["allOf", "description", "default", "deprecated"] };
-const ANY_OF_ITEM: Level = Level { name: "in `anyOf`", keys: &["format"] };
-
-const TYPES: &[&str] = &["object", "array", "string", "integer", "number", "boolean"];
+pub(crate) const TYPES: &[&str] = &["object", "array", "string", "integer", "number", "boolean"];
 const NUMERIC: &[&str] = &["integer", "number"];
-const STRING_FORMATS: &[&str] =
+pub(crate) const STRING_FORMATS: &[&str] =
     &["date", "date-time", "local-date-time", "http-date", "time-text", "uuid", "uri", "email", "password", "byte"];
 /// The formats that are replaced by a pattern in the JSON Schemas.
-const OWN_FORMATS: &[&str] = &["local-date-time", "http-date"];
-const INTEGER_FORMATS: &[&str] = &["int32", "int64"];
+pub(crate) const OWN_FORMATS: &[&str] = &["local-date-time", "http-date"];
+pub(crate) const INTEGER_FORMATS: &[&str] = &["int32", "int64"];
 
 /// The types that a keyword applies to. Keywords for all types are not listed.
-const APPLIES: &[(&str, &[&str])] = &[
+pub(crate) const APPLIES: &[(&str, &[&str])] = &[
     ("properties", &["object"]),
     ("required", &["object"]),
     ("additionalProperties", &["object"]),
@@ -95,6 +60,54 @@ pub(super) enum SchemaUse {
     Part,
 }
 
+/// Why a pattern is not supported, and what to write instead.
+pub(crate) fn pattern_problem(text: &str) -> Option<(String, &'static str)> {
+    let simpler = "write a simpler one";
+    if text.matches(['(', '[', '{']).count() > MAX_GROUPS {
+        return Some((format!("the pattern has more than {MAX_GROUPS} parentheses"), simpler));
+    }
+    if text.len() > MAX_PATTERN {
+        return Some((format!("the pattern is longer than {MAX_PATTERN} bytes"), simpler));
+    }
+    if let Err(error) = regress::Regex::with_flags(text, "u") {
+        let help = "write a regular expression as JavaScript has them, in single quotes";
+        return Some((format!("the pattern is not a regular expression: {error}"), help));
+    }
+    looks_elsewhere(text).map(|part| {
+        let message = format!("the pattern has `{part}`, with which some texts would take very long");
+        (message, "write what a text consists of, without look-around and without references to groups")
+    })
+}
+
+/// The look-around or the reference to a group in a valid pattern, for which no engine has a time limit.
+fn looks_elsewhere(pattern: &str) -> Option<&str> {
+    let mut in_class = false;
+    let mut rest = pattern;
+    while let Some(first) = rest.chars().next() {
+        let escaped = rest.strip_prefix('\\').and_then(|rest| rest.chars().next());
+        match (first, escaped) {
+            (_, Some(c)) if !in_class && (matches!(c, '1'..='9') || c == 'k') => {
+                return rest.get(..1 + c.len_utf8());
+            }
+            (_, Some(c)) => {
+                rest = rest.get(1 + c.len_utf8()..).unwrap_or_default();
+                continue;
+            }
+            ('[', None) => in_class = true,
+            (']', None) => in_class = false,
+            ('(', None) if !in_class => {
+                let kinds = ["(?=", "(?!", "(?<=", "(?<!"];
+                if let Some(kind) = kinds.into_iter().find(|kind| rest.starts_with(kind)) {
+                    return rest.get(..kind.len());
+                }
+            }
+            _ => {}
+        }
+        rest = rest.get(first.len_utf8()..).unwrap_or_default();
+    }
+    None
+}
+
 impl<'a> Linter<'a> {
     /// The schema behind `$ref` and `allOf`; `None` if there is none, if the references are circular, or if they are too many.
     pub(super) fn resolve(&self, at: &At<'a>) -> Option<At<'a>> {
@@ -130,13 +143,15 @@ impl<'a> Linter<'a> {
             SchemaUse::Part => self.documentation(at, "description"),
         }
         if self.boolean(at, "nullable") == Some(true) && usage == SchemaUse::Named {
-            self.report(at, "`nullable` on a named schema would apply wherever the schema is used", IN_FULL);
+            let help =
+                "leave it out, and write `allOf` with a `$ref` and `nullable: true` beside it where null is allowed";
+            self.report(at, "`nullable` on a named schema would apply wherever the schema is used", help);
         }
         self.boolean(at, "deprecated");
         if at.node.get("allOf").is_some() {
             return self.all_of(at);
         }
-        self.level(at, &SCHEMA);
+        self.level(at, &dialect::SCHEMA);
         match (at.get("type"), at.str("type")) {
             (None, _) => self.untyped(at),
             (Some(_), Some(kind)) if TYPES.contains(&kind) => self.typed(at, kind),
@@ -150,7 +165,7 @@ impl<'a> Linter<'a> {
     }
 
     fn all_of(&mut self, at: &At<'a>) {
-        self.level(at, &ALL_OF);
+        self.level(at, &dialect::ALL_OF);
         let Some(all_of) = at.get("allOf") else { return };
         match all_of.items().as_slice() {
             [item] if item.node.get("$ref").is_some() => {
@@ -336,7 +351,7 @@ impl<'a> Linter<'a> {
         }
         let mut seen = BTreeSet::new();
         for item in any_of.items() {
-            if !self.level(&item, &ANY_OF_ITEM) {
+            if !self.level(&item, &dialect::ANY_OF_ITEM) {
                 continue;
             }
             match item.str("format") {
@@ -359,19 +374,9 @@ impl<'a> Linter<'a> {
         let help = "write a regular expression as JavaScript has them, in single quotes";
         match member.node.as_str() {
             None => self.report(&member, format!("the pattern is {}, not a string", member.node.kind()), help),
-            Some(text) if text.matches(['(', '[', '{']).count() > MAX_GROUPS => {
-                self.report(
-                    &member,
-                    format!("the pattern has more than {MAX_GROUPS} parentheses"),
-                    "write a simpler one",
-                );
-            }
-            Some(text) if text.len() > MAX_PATTERN => {
-                self.report(&member, format!("the pattern is longer than {MAX_PATTERN} bytes"), "write a simpler one");
-            }
             Some(text) => {
-                if let Err(error) = regress::Regex::with_flags(text, "u") {
-                    self.report(&member, format!("the pattern is not a regular expression: {error}"), help);
+                if let Some((message, help)) = pattern_problem(text) {
+                    self.report(&member, message, help);
                 }
             }
         }

@@ -2,40 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use super::super::dialect;
 use super::super::load::Node;
 use super::super::names;
 use super::super::signature::{
     ALGORITHMS, DIGESTS, ED25519, ENCODINGS, KEY_ENCODINGS, KEY_HASHES, Part, TIME_FORMATS, TemplateError, parse,
 };
-use super::linter::{At, Level, Linter, is_token, one_of, suggestion};
-
-const SIGNATURE: Level = Level {
-    name: "in x-signature",
-    keys: &[
-        "name",
-        "description",
-        "optional",
-        "credential",
-        "header",
-        "form",
-        "separator",
-        "repeated",
-        "algorithm",
-        "encoding",
-        "key",
-        "signed",
-        "digest",
-        "time",
-        "id",
-        "unsigned",
-    ],
-};
-const NONE: Level = Level { name: "beside `none` of x-signature", keys: &["none"] };
-const CUSTOM: Level = Level { name: "beside `custom` of x-signature", keys: &["custom"] };
-const KEY: Level = Level { name: "in key of x-signature", keys: &["encoding", "prefix", "hash"] };
-const DIGEST: Level = Level { name: "in digest of x-signature", keys: &["algorithm", "encoding", "header"] };
-const TIME: Level = Level { name: "in time of x-signature", keys: &["header", "member", "format", "window"] };
-const ID: Level = Level { name: "in id of x-signature", keys: &["header"] };
+use super::linter::{At, Linter, is_token, one_of, suggestion};
 
 /// What to write if deliveries do not prove their origin.
 const UNPROVEN: &str = "`x-signature: {none: REASON}` if deliveries do not prove their origin";
@@ -187,7 +160,7 @@ impl<'a> Linter<'a> {
     }
 
     fn signatures(&mut self, at: &At<'a>, events: Vec<(&'a str, At<'a>)>) {
-        for (key, level) in [("none", &NONE), ("custom", &CUSTOM)] {
+        for (key, level) in [("none", &dialect::NO_SIGNATURE), ("custom", &dialect::CUSTOM_SIGNATURE)] {
             if at.node.get(key).is_some() {
                 self.level(at, level);
                 let help = match key {
@@ -235,7 +208,7 @@ impl<'a> Linter<'a> {
     }
 
     fn signature(&mut self, at: &At<'a>, events: Vec<(&'a str, At<'a>)>) {
-        if !self.level(at, &SIGNATURE) {
+        if !self.level(at, &dialect::SIGNATURE) {
             return;
         }
         self.documentation(at, "description");
@@ -252,7 +225,7 @@ impl<'a> Linter<'a> {
         self.key_form(at);
         self.header_form(&mut signature);
         if let Some(digest) = at.get("digest")
-            && self.level(&digest, &DIGEST)
+            && self.level(&digest, &dialect::SIGNATURE_DIGEST)
         {
             self.choice(&digest, "algorithm", DIGESTS);
             self.choice(&digest, "encoding", ENCODINGS);
@@ -261,7 +234,7 @@ impl<'a> Linter<'a> {
             }
         }
         if let Some(id) = at.get("id")
-            && self.level(&id, &ID)
+            && self.level(&id, &dialect::SIGNATURE_ID)
         {
             self.header_names(&id, &signature, "write the header that carries the id");
         }
@@ -363,7 +336,7 @@ impl<'a> Linter<'a> {
             }
             return;
         };
-        if !self.level(&key, &KEY) {
+        if !self.level(&key, &dialect::SIGNATURE_KEY) {
             return;
         }
         if key.node.entries().is_empty() {
@@ -541,7 +514,7 @@ impl<'a> Linter<'a> {
             }
             return;
         };
-        if !self.level(&time, &TIME) {
+        if !self.level(&time, &dialect::SIGNATURE_TIME) {
             return;
         }
         self.choice(&time, "format", TIME_FORMATS);

@@ -1,14 +1,13 @@
 //! Lints the signed text: `signed` in `x-signature`, and the members of the body that a receiver reads.
 
+use super::super::dialect;
 use super::super::formats::TIME_TEXT;
 use super::super::load::Node;
 use super::super::pointer;
 use super::super::signature::{PLACEHOLDERS, Part, signs_time};
 use super::event::{PAYLOAD, PointerTarget, payload_schema};
-use super::linter::{At, Level, Linter, is_token};
+use super::linter::{At, Linter, is_token};
 use super::signature::SignatureAt;
-
-const ANY: Level = Level { name: "in signed of x-signature", keys: &["any"] };
 
 /// A template of the signed text.
 type Template<'a> = (At<'a>, Vec<Part>);
@@ -105,7 +104,7 @@ impl<'a> Linter<'a> {
             }
             None => vec![signed.clone()],
             Some(any) => {
-                self.level(&signed, &ANY);
+                self.level(&signed, &dialect::ANY_SIGNED);
                 if any.node.items().len() < 2 {
                     let help = "write the templates as a list, or one of them instead of the mapping";
                     self.report(&any, "`any` is not a list of templates", help);

@@ -19,7 +19,7 @@ const RUSTDOC: Options = Options::ENABLE_TABLES
     .union(Options::ENABLE_TASKLISTS);
 
 /// The problems that rustdoc would have with the text, each as a message and a help text.
-pub(super) fn faults(text: &str) -> Vec<(String, String)> {
+pub(crate) fn faults(text: &str) -> Vec<(String, String)> {
     let mut faults = Faults { text, found: Vec::new() };
     for line in text.lines().filter(|line| line.contains('\t')) {
         faults.add(format!("a tab in the line `{}`", line.trim()), "write spaces");

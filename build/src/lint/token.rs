@@ -3,23 +3,13 @@
 
 use std::collections::BTreeSet;
 
+use super::super::dialect;
 use super::super::load::Node;
 use super::super::token::BASIC;
 use super::event::PointerTarget;
-use super::linter::{At, Level, Linter, one_of, suggestion};
+use super::linter::{At, Linter, one_of, suggestion};
 use super::names;
 use super::registration::content_schema;
-
-const TOKEN: Level = Level {
-    name: "in x-token",
-    keys: &["name", "operation", "credentials", "request", "token", "refresh-token", "expires", "refresh"],
-};
-const REFRESH: Level =
-    Level { name: "in refresh of x-token", keys: &["operation", "credentials", "request", "refresh-token"] };
-const EXPIRES: Level = Level { name: "in expires of x-token", keys: &["after", "at", "format"] };
-const PLACE: Level = Level { name: "in a place of x-token", keys: &["header", "member", "basic"] };
-
-const REGISTERED_BY: Level = Level { name: "in x-registered-by", keys: &["operation", "url", "request"] };
 
 const PLACES: &str = "write `{header: NAME}`, `{member: /pointer}`, `{basic: user}` or `{basic: password}`";
 /// As `format` of `time` of `x-signature`.
@@ -54,7 +44,7 @@ impl<'a> Linter<'a> {
 
     /// Checks one way to request a token for the scheme of this name.
     fn grant(&mut self, name: &str, at: &At<'a>) {
-        if !self.level(at, &TOKEN) {
+        if !self.level(at, &dialect::TOKEN) {
             return;
         }
         let mut call = self.token_call(at);
@@ -81,7 +71,7 @@ impl<'a> Linter<'a> {
     /// Checks `x-registered-by` of an event.
     pub(super) fn registered_by(&mut self, delivery: &At<'a>) {
         let Some(at) = delivery.get("x-registered-by") else { return };
-        if !self.level(&at, &REGISTERED_BY) {
+        if !self.level(&at, &dialect::REGISTERED_BY) {
             return;
         }
         let mut call = self.token_call(&at);
@@ -130,7 +120,7 @@ impl<'a> Linter<'a> {
 
     /// Checks the place of a value in the request.
     fn place(&mut self, call: Option<&mut TokenCall<'a>>, at: &At<'a>) {
-        if !self.level(at, &PLACE) {
+        if !self.level(at, &dialect::TOKEN_PLACE) {
             return;
         }
         let [(kind, value)] = at.node.entries() else { return self.report(at, "a place has exactly one key", PLACES) };
@@ -284,7 +274,7 @@ impl<'a> Linter<'a> {
 
     fn expires(&mut self, at: &At<'a>) {
         if let Some(expires) = at.get("expires")
-            && self.level(&expires, &EXPIRES)
+            && self.level(&expires, &dialect::TOKEN_EXPIRES)
         {
             let has = |key| expires.node.get(key).is_some();
             if !has("after") && !has("at") {
@@ -312,7 +302,7 @@ impl<'a> Linter<'a> {
             }
             return;
         };
-        if !self.level(&refresh, &REFRESH) {
+        if !self.level(&refresh, &dialect::TOKEN_REFRESH) {
             return;
         }
         if place.is_none() {

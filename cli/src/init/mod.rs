@@ -1,5 +1,7 @@
 //! `pos-webhooks init`: writes the document to start from for a new provider.
 
+mod from;
+
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
@@ -9,7 +11,7 @@ use clap::Args;
 use jiff::Timestamp;
 
 use crate::console::print;
-use crate::providers;
+use crate::providers::{self, Given};
 use crate::stop::Stop;
 
 /// A document for the provider `acme`, without findings.
@@ -22,6 +24,9 @@ const READ: &str = "2026-01-01";
 ///
 /// The document describes an invented provider: one event, its signature, and the operations that manage webhooks. Its
 /// comments say what to replace. It already passes `lint` and `demo`.
+///
+/// With --from, it is the OpenAPI document of the provider instead, with the extensions that it lacks as comments at the places
+/// where they belong.
 #[derive(Args)]
 #[command(after_long_help = "\
 Examples:
@@ -29,6 +34,8 @@ Examples:
       Writes acme.yaml.
   pos-webhooks init acme_pay --output - | less
       Shows the document.
+  pos-webhooks init acme --from openapi.json
+      Writes acme.yaml with the provider's own document in it.
 
 Exit status:
   0  The document was written.
@@ -43,6 +50,10 @@ pub struct Arguments {
     /// The file has the name of the provider. An existing file is never overwritten.
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
+
+    /// OpenAPI document of the provider in YAML or JSON, to which comments are added; - is standard input
+    #[arg(long, value_name = "FILE")]
+    from: Option<PathBuf>,
 }
 
 fn name(text: &str) -> Result<String, &'static str> {
@@ -50,8 +61,11 @@ fn name(text: &str) -> Result<String, &'static str> {
     if providers::is_name(text) { Ok(text.to_owned()) } else { Err(help) }
 }
 
-pub fn run(Arguments { name, output }: &Arguments) -> Result<ExitCode, Stop> {
-    let text = document(name);
+pub fn run(Arguments { name, output, from }: &Arguments, given: &Given) -> Result<ExitCode, Stop> {
+    if given.has_options() {
+        return Err(Stop::Usage("`init` does not use the document of --spec; give it with --from".to_owned()));
+    }
+    let text = from.as_deref().map_or_else(|| Ok(document(name)), from::commented)?;
     let file = match output {
         Some(output) if output == Path::new("-") => return Ok(print(&text, ExitCode::SUCCESS)?),
         Some(output) if output.is_dir() => output.join(format!("{name}.yaml")),
@@ -70,10 +84,18 @@ pub fn run(Arguments { name, output }: &Arguments) -> Result<ExitCode, Stop> {
         ErrorKind::AlreadyExists => Stop::Input(format!("{shown}: the file exists already, and is not overwritten")),
         _ => Stop::Input(format!("{shown}: {error}")),
     })?;
+    let (describes, then) = match from {
+        None => (
+            format!("the invented provider `{name}`. Its comments say what to replace."),
+            format!("pos-webhooks demo --spec {shown}   see the life cycle of a webhook with it"),
+        ),
+        Some(_) => (
+            format!("the provider `{name}`. Its comments say what can be added."),
+            format!("pos-webhooks schema {name} --spec {shown}   list what it describes"),
+        ),
+    };
     let next = format!(
-        "{shown} describes the invented provider `{name}`. Its comments say what to replace.\n\nNext:\n  \
-         pos-webhooks lint {shown}          check it after each change\n  \
-         pos-webhooks demo --spec {shown}   see the life cycle of a webhook with it\n"
+        "{shown} describes {describes}\n\nNext:\n  pos-webhooks lint {shown}          check it after each change\n  {then}\n"
     );
     Ok(print(&next, ExitCode::SUCCESS)?)
 }

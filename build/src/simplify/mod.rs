@@ -1,0 +1,387 @@
+//! Between the lint and reading: rewrites what OpenAPI allows and this build does not support, in a document that the lint
+//! refuses. Each part of the document is kept as far as it can be: keywords without effect are left out, schemas without a
+//! name get one, schemas that cannot be described accept any value, and operations that cannot be called are left out.
+//!
+//! All that OpenAPI does not allow either remains as it is, so that the lint reports it as an error.
+
+mod body;
+mod names;
+mod operation;
+mod schema;
+mod security;
+mod servers;
+mod text;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::dialect::{self, Level, METHODS};
+use super::lint::{PRELUDE, references};
+use super::load::{Document, Finding, Findings, Node, Severity, Value, join};
+use super::names::pascal;
+
+/// Keywords of OpenAPI and JSON Schema that have no effect here. A key that is none of them may be misspelt.
+const WITHOUT_EFFECT: [&str; 68] = [
+    "$anchor",
+    "$comment",
+    "$defs",
+    "$id",
+    "$schema",
+    "additionalItems",
+    "allowEmptyValue",
+    "allowReserved",
+    "anyOf",
+    "callbacks",
+    "const",
+    "contact",
+    "contains",
+    "content",
+    "contentEncoding",
+    "contentMediaType",
+    "contentSchema",
+    "definitions",
+    "dependencies",
+    "dependentRequired",
+    "dependentSchemas",
+    "deprecated",
+    "description",
+    "discriminator",
+    "else",
+    "encoding",
+    "example",
+    "examples",
+    "explode",
+    "externalDocs",
+    "externalValue",
+    "flows",
+    "head",
+    "headers",
+    "if",
+    "in",
+    "jsonSchemaDialect",
+    "license",
+    "links",
+    "mapping",
+    "maxContains",
+    "minContains",
+    "name",
+    "not",
+    "nullable",
+    "oneOf",
+    "openIdConnectUrl",
+    "options",
+    "pathItems",
+    "patternProperties",
+    "prefixItems",
+    "propertyName",
+    "propertyNames",
+    "readOnly",
+    "requestBodies",
+    "scheme",
+    "schema",
+    "style",
+    "summary",
+    "tags",
+    "termsOfService",
+    "then",
+    "title",
+    "trace",
+    "unevaluatedItems",
+    "unevaluatedProperties",
+    "writeOnly",
+    "xml",
+];
+
+/// The limit to what is copied, in nodes: more than any document needs.
+const MAX_COPIED: usize = 1_000_000;
+
+/// Rewrites a document, and returns what is left out and what accepts any value.
+pub fn simplify(document: &mut Document) -> Vec<Finding> {
+    let Document { file, root } = document;
+    let mut simplifier = Simplifier {
+        file,
+        place: Vec::new(),
+        findings: Findings::default(),
+        components: Node { line: 1, column: 1, value: Value::Null },
+        nullable: BTreeSet::new(),
+        taken: BTreeSet::new(),
+        added: Vec::new(),
+        scheme: None,
+        public_by_default: false,
+        open: Vec::new(),
+        copied: 0,
+    };
+    simplifier.root(root);
+    simplifier.findings.sorted()
+}
+
+struct Simplifier<'a> {
+    file: &'a str,
+    /// The keys from the root to the node that is being rewritten.
+    place: Vec<String>,
+    findings: Findings,
+    /// The components as they are written, but for their names.
+    components: Node,
+    /// The names of the schemas that allow null wherever they are used.
+    nullable: BTreeSet<String>,
+    /// The Rust names of the schemas.
+    taken: BTreeSet<String>,
+    /// Schemas that have got a name.
+    added: Vec<(String, Node)>,
+    /// The security scheme that clients use.
+    scheme: Option<String>,
+    /// Whether an operation without `security` is called without a credential.
+    public_by_default: bool,
+    /// The schemas whose members are being joined, outermost first.
+    open: Vec<String>,
+    /// How much has been copied.
+    copied: usize,
+}
+
+impl Simplifier<'_> {
+    fn root(&mut self, root: &mut Node) {
+        self.level(root, &dialect::ROOT);
+        names::rename_schemas(root);
+        self.info(root);
+        self.components = root.get("components").cloned().unwrap_or_else(|| root.here(Value::Null));
+        self.nullable =
+            self.component_entries("schemas").filter(|(_, node)| schema::allows_null(node)).map(owned).collect();
+        self.taken = self.component_entries("schemas").filter_map(|(name, _)| pascal(name)).collect();
+        self.taken
+            .extend(root.get("x-webhooks").iter().flat_map(|at| at.entries()).filter_map(|it| pascal(&it.0.text)));
+        self.taken.extend(PRELUDE.map(str::to_owned));
+        self.servers(root);
+        self.security(root);
+        self.within("paths", root, Self::paths);
+        self.webhooks(root);
+        self.within("components", root, Self::each_component);
+        self.add_schemas(root);
+        remove_unused(root);
+    }
+
+    fn info(&mut self, root: &mut Node) {
+        let title = root.text_here("An API");
+        self.within("info", root, |this, info| {
+            this.level(info, &dialect::INFO);
+            if info.get("title").is_none() {
+                info.set("title", title);
+            }
+            this.documentation(info, "title");
+            let title = info.get("title").and_then(Node::as_str).unwrap_or_default().to_owned();
+            this.description(info, || format!("The API {title}."));
+            let version = info.get("version").map(|node| (node.as_str().map(str::to_owned), node.to_json_text()));
+            let plain = |text: &String| !text.trim().is_empty() && text.chars().all(|c| matches!(c, ' '..='~'));
+            match version {
+                Some((Some(text), _)) if plain(&text) => {}
+                Some((None, number)) => info.set("version", info.text_here(number)),
+                Some((Some(_), _)) | None => info.set("version", info.text_here("0")),
+            }
+        });
+    }
+
+    /// The events, which need to say how a delivery names its event and how it proves its origin.
+    fn webhooks(&mut self, root: &mut Node) {
+        let own = ["x-event-name", "x-signature", "x-registration", "x-handshake", "x-redelivery"];
+        let Some(webhooks) = root.get("x-webhooks") else { return };
+        let is_keyed = |(_, item): &(_, Node)| item.get_path(&["post", "security"]).is_some();
+        if own.iter().all(|key| root.get(key).is_none()) && !webhooks.entries().iter().any(is_keyed) {
+            self.place.push("x-webhooks".to_owned());
+            self.note(webhooks, "the document does not say how a delivery names its event and proves its origin, so the events are left out",
+                "write `x-event-name` and `x-signature` at the root");
+            self.place.pop();
+            root.remove("x-webhooks");
+            return;
+        }
+        self.within("x-webhooks", root, |this, webhooks| {
+            for (name, event) in webhooks.entries_mut() {
+                this.place.push(name.text.clone());
+                this.level(event, &dialect::EVENT);
+                let name = name.text.clone();
+                this.within("post", event, |this, delivery| this.delivery(&name, delivery));
+                this.place.pop();
+            }
+        });
+    }
+
+    fn each_component(&mut self, components: &mut Node) {
+        self.level(components, &dialect::COMPONENTS);
+        self.within("schemas", components, |this, schemas| {
+            this.each(schemas, |this, _, schema| this.named_schema(schema))
+        });
+        self.within("responses", components, |this, responses| {
+            this.each(responses, |this, name, response| this.response(response, name));
+        });
+    }
+
+    fn add_schemas(&mut self, root: &mut Node) {
+        let added = std::mem::take(&mut self.added);
+        if added.is_empty() {
+            return;
+        }
+        for key in ["components", "schemas"] {
+            let parent = if key == "components" { Some(&mut *root) } else { root.get_mut("components") };
+            let Some(parent) = parent else { return };
+            if parent.get(key).is_none() {
+                let empty = parent.here(Value::Mapping(Vec::new()));
+                parent.set(key, empty);
+            }
+        }
+        let Some(schemas) = root.get_mut("components").and_then(|components| components.get_mut("schemas")) else {
+            return;
+        };
+        added.into_iter().for_each(|(name, schema)| schemas.set(&name, schema));
+    }
+
+    /// Rewrites the value of a key, if there is one.
+    fn within(&mut self, key: &str, node: &mut Node, rewrite: impl FnOnce(&mut Self, &mut Node)) {
+        let Some(member) = node.get_mut(key) else { return };
+        self.place.push(key.to_owned());
+        rewrite(self, member);
+        self.place.pop();
+    }
+
+    /// Rewrites the values of a mapping, each of which is given with its key.
+    fn each(&mut self, node: &mut Node, mut rewrite: impl FnMut(&mut Self, &str, &mut Node)) {
+        for (key, member) in node.entries_mut() {
+            self.place.push(key.text.clone());
+            rewrite(self, &key.text, member);
+            self.place.pop();
+        }
+    }
+
+    /// Removes the keys that have no effect at this level.
+    fn level(&mut self, node: &mut Node, level: &Level) {
+        node.retain(|key, _| level.has(&key.text) || !is_without_effect(&key.text));
+    }
+
+    /// Replaces a text that is not valid as documentation.
+    fn documentation(&mut self, node: &mut Node, key: &str) {
+        let Some(member) = node.get_mut(key) else { return };
+        match member.as_str().and_then(text::corrected) {
+            Some(corrected) => member.value = Value::String(corrected),
+            None if matches!(member.value, Value::Null) => drop(node.remove(key)),
+            None => {}
+        }
+    }
+
+    /// Corrects a description, or writes one that says no more than the names.
+    fn description(&mut self, node: &mut Node, default: impl FnOnce() -> String) {
+        self.documentation(node, "description");
+        if node.get("description").is_none_or(|text| text.as_str().is_some_and(|text| text.trim().is_empty())) {
+            node.set("description", node.text_here(default()));
+        }
+    }
+
+    /// Reports what is left out or accepts any value.
+    fn note(&mut self, at: &Node, message: impl Into<String>, help: &str) {
+        let Self { file, place, findings, .. } = self;
+        findings.push(|| Finding {
+            severity: Severity::Warning,
+            file: (*file).to_owned(),
+            line: at.line,
+            column: at.column,
+            place: place.iter().fold(String::new(), |place, step| join(&place, step)),
+            message: message.into(),
+            help: help.to_owned(),
+        });
+    }
+
+    /// The components of one kind, as they are written.
+    fn component_entries(&self, kind: &str) -> impl Iterator<Item = (&str, &Node)> {
+        let group = self.components.get(kind).map_or(&[][..], Node::entries);
+        group.iter().map(|(key, node)| (key.text.as_str(), node))
+    }
+
+    /// The component that a node refers to, as it is written.
+    fn target(&self, node: &Node, kind: &str) -> Option<(&str, &Node)> {
+        let name = reference_name(node, kind)?;
+        let (key, node) = self.components.get(kind)?.entry(name)?;
+        Some((&key.text, node))
+    }
+}
+
+fn owned((name, _): (&str, &Node)) -> String {
+    name.to_owned()
+}
+
+/// `X` of `$ref: '#/components/KIND/X'`.
+fn reference_name<'n>(node: &'n Node, kind: &str) -> Option<&'n str> {
+    node.get("$ref")?.as_str()?.strip_prefix("#/components/")?.strip_prefix(kind)?.strip_prefix('/')
+}
+
+fn is_nullable(schema: &Node) -> bool {
+    schema.get("nullable").and_then(Node::as_bool) == Some(true)
+}
+
+/// Whether a key can be left out: a keyword of OpenAPI, or the extension of another program.
+fn is_without_effect(key: &str) -> bool {
+    match key.strip_prefix("x-") {
+        Some(_) => !EXTENSIONS.iter().any(|own| strsim::levenshtein(own, key) <= 2),
+        None => WITHOUT_EFFECT.contains(&key),
+    }
+}
+
+/// The extensions of the dialect.
+const EXTENSIONS: [&str; 19] = [
+    "x-acknowledgement",
+    "x-client-header",
+    "x-differences",
+    "x-enumDescriptions",
+    "x-event-name",
+    "x-event-when",
+    "x-follow-up",
+    "x-handshake",
+    "x-idempotency-key",
+    "x-name",
+    "x-omitted",
+    "x-origin",
+    "x-redelivery",
+    "x-registered-by",
+    "x-registration",
+    "x-signature",
+    "x-sources",
+    "x-token",
+    "x-webhooks",
+];
+
+/// Removes the components that nothing refers to.
+fn remove_unused(root: &mut Node) {
+    let mut used: BTreeSet<String> = BTreeSet::new();
+    let mut pending = Vec::new();
+    let components: BTreeMap<String, &Node> = root
+        .get("components")
+        .map_or(&[][..], Node::entries)
+        .iter()
+        .flat_map(|(kind, group)| {
+            group.entries().iter().map(move |(name, node)| (format!("#/components/{}/{}", kind.text, name.text), node))
+        })
+        .collect();
+    for key in ["paths", "x-webhooks"] {
+        root.get(key).iter().for_each(|node| references(node, &mut pending));
+    }
+    while let Some(reference) = pending.pop() {
+        if used.insert(reference.to_owned())
+            && let Some(node) = components.get(reference)
+        {
+            references(node, &mut pending);
+        }
+    }
+    let mut schemes = Vec::new();
+    let posts = root.get("x-webhooks").map_or(&[][..], Node::entries).iter().filter_map(|(_, item)| item.get("post"));
+    let items = root.get("paths").map_or(&[][..], Node::entries).iter();
+    let operations = items.flat_map(|(_, item)| METHODS.iter().filter_map(|method| item.get(method)));
+    for holder in posts.chain(operations).chain([&*root]) {
+        let requirements = holder.get("security").map_or(&[][..], Node::items);
+        schemes.extend(requirements.iter().flat_map(Node::entries).map(|(name, _)| name.text.clone()));
+    }
+    let Some(components) = root.get_mut("components") else { return };
+    for (kind, group) in components.entries_mut() {
+        group.retain(|name, _| match kind.text.as_str() {
+            "securitySchemes" => schemes.contains(&name.text),
+            kind => used.contains(&format!("#/components/{kind}/{}", name.text)),
+        });
+    }
+    components.retain(|_, group| !group.entries().is_empty());
+    if components.entries().is_empty() {
+        root.remove("components");
+    }
+}

@@ -1,0 +1,114 @@
+//! The names of schemas, and the references to them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::super::lint::PRELUDE;
+use super::super::load::{Node, Value};
+use super::super::names::{pascal, snake};
+use super::Simplifier;
+use super::schema::without_null;
+
+impl Simplifier<'_> {
+    /// A name for a schema that does not have one.
+    fn free_name(&mut self, name: &str) -> String {
+        let base = pascal(name).unwrap_or_else(|| "Body".to_owned());
+        let mut free = base.clone();
+        let mut number = 1;
+        while !self.taken.insert(free.clone()) {
+            number += 1;
+            free = format!("{base}{number}");
+        }
+        free
+    }
+
+    /// Gives a schema a name, and puts a reference in its place.
+    pub(super) fn name_schema(&mut self, schema: &mut Node, name: &str) {
+        let name = self.free_name(name);
+        let mut named = schema.clone();
+        named.remove("nullable");
+        if let Some(values) = named.get_mut("enum") {
+            without_null(values);
+        }
+        self.description(&mut named, || format!("The schema `{name}`."));
+        self.added.push((name.clone(), named));
+        schema.value = reference(schema, &name);
+    }
+}
+
+/// `$ref` to a schema, at the position of a node.
+pub(super) fn reference(at: &Node, name: &str) -> Value {
+    let mut node = at.here(Value::Mapping(Vec::new()));
+    node.set("$ref", at.text_here(format!("#/components/schemas/{name}")));
+    node.value
+}
+
+/// Renames the schemas whose names have no identifier of their own, and corrects the references to all components.
+pub(super) fn rename_schemas(root: &mut Node) {
+    let events = root.get("x-webhooks").map_or(&[][..], Node::entries);
+    let mut taken: BTreeSet<String> = PRELUDE.iter().map(|name| (*name).to_owned()).collect();
+    taken.extend(events.iter().filter_map(|(name, _)| pascal(&name.text)));
+    let mut renamed: BTreeMap<String, String> = BTreeMap::new();
+    let schemas = root.get_path(&["components", "schemas"]).map_or(&[][..], Node::entries);
+    for (key, _) in schemas {
+        let is_allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+        let base: String = key.text.chars().map(|c| if is_allowed(c) { c } else { '-' }).collect();
+        let base = if pascal(&base).is_some() { base } else { "Schema".to_owned() };
+        let mut name = base.clone();
+        let mut number = 1;
+        while !pascal(&name).is_some_and(|pascal| taken.insert(pascal)) {
+            number += 1;
+            name = format!("{base}Model{}", if number == 2 { String::new() } else { number.to_string() });
+        }
+        if name != key.text {
+            renamed.insert(key.text.clone(), name);
+        }
+    }
+    if let Some(schemas) = root.get_mut("components").and_then(|components| components.get_mut("schemas")) {
+        for (key, _) in schemas.entries_mut() {
+            if let Some(name) = renamed.get(&key.text) {
+                key.text.clone_from(name);
+            }
+        }
+    }
+    correct(root, &renamed);
+}
+
+/// Corrects the references below a node, except those in examples, which are data.
+fn correct(node: &mut Node, renamed: &BTreeMap<String, String>) {
+    for (key, member) in node.entries_mut() {
+        match (key.text.as_str(), &mut member.value) {
+            ("$ref", Value::String(reference)) => {
+                if reference.contains(['~', '%']) {
+                    *reference = decoded(reference);
+                }
+                let name = reference.strip_prefix("#/components/schemas/").and_then(|name| renamed.get(name));
+                if let Some(name) = name {
+                    *reference = format!("#/components/schemas/{name}");
+                }
+            }
+            ("example" | "default" | "enum" | "value", _) => {}
+            _ => correct(member, renamed),
+        }
+    }
+    node.items_mut().iter_mut().for_each(|item| correct(item, renamed));
+}
+
+/// A reference without the escapes of JSON pointers and URLs.
+fn decoded(reference: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = reference.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let digits = after.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
+        let byte = digits.filter(|_| *first == b'%').and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        bytes.push(byte.unwrap_or(*first));
+        rest = if byte.is_some() { after.get(2..).unwrap_or_default() } else { after };
+    }
+    String::from_utf8_lossy(&bytes).replace("~1", "/").replace("~0", "~")
+}
+
+/// Returns the name in snake_case, with a number if it is taken.
+pub(super) fn unique_snake(name: &str, default: &str, is_free: impl Fn(&str) -> bool) -> String {
+    let base = snake(name).unwrap_or_else(|| default.to_owned());
+    let numbered = (2..).map(|number| format!("{base}_{number}"));
+    [base.clone()].into_iter().chain(numbered).find(|name| is_free(name)).unwrap_or(base)
+}
