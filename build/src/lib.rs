@@ -76,6 +76,8 @@ pub mod spec;
 #[doc(hidden)]
 pub mod token;
 
+use std::collections::HashSet;
+
 #[cfg(feature = "generate")]
 use proc_macro2::TokenStream;
 #[cfg(feature = "generate")]
@@ -108,24 +110,27 @@ pub fn json_schema() -> serde_json::Value {
 #[doc(hidden)]
 pub fn checked(mut document: load::Document) -> Result<(load::Document, Vec<Finding>), Vec<Finding>> {
     let mut found = lint::lint(&document, Demand::Complete);
+    let mut warnings = std::mem::take(&mut document.warnings);
     if found.is_empty() {
-        return Ok((document, found));
+        return Ok((document, warnings));
     }
-    let notes = simplify::simplify(&mut document);
-    let errors = lint::lint(&document, Demand::Usable);
+    warnings.extend(simplify::simplify(&mut document));
+    let mut errors = lint::lint(&document, Demand::Usable);
+    if simplify::remove_examples(&mut document.root, &errors) {
+        errors = lint::lint(&document, Demand::Usable);
+    }
     // What the lint still refuses is an error, and everything else a warning.
-    let is_same = |one: &Finding, other: &Finding| {
-        (one.line, one.column, &one.message) == (other.line, other.column, &other.message)
-    };
-    let is_error = |finding: &Finding| errors.iter().any(|error| is_same(error, finding));
-    for finding in found.iter_mut().filter(|finding| !is_error(finding)) {
+    let key = |finding: &Finding| (finding.line, finding.column, finding.message.clone());
+    let refused: HashSet<_> = errors.iter().map(key).collect();
+    for finding in found.iter_mut().filter(|finding| !refused.contains(&key(finding))) {
         finding.severity = Severity::Warning;
     }
-    let other_errors: Vec<Finding> =
-        errors.iter().filter(|error| !found.iter().any(|finding| is_same(error, finding))).cloned().collect();
-    found.extend(notes.into_iter().chain(other_errors));
+    let known: HashSet<_> = found.iter().map(key).collect();
+    let is_usable = errors.is_empty();
+    found.extend(errors.into_iter().filter(|error| !known.contains(&key(error))));
+    found.append(&mut warnings);
     found.sort_by_key(|finding| (finding.line, finding.column));
-    if errors.is_empty() { Ok((document, found)) } else { Err(found) }
+    if is_usable { Ok((document, found)) } else { Err(found) }
 }
 
 /// The content of a document, in the form of OpenAPI 3.0.

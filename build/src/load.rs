@@ -111,6 +111,8 @@ pub struct Document {
     pub file: String,
     /// The root node of the content.
     pub root: Node,
+    /// What is read in another way than it is written.
+    pub warnings: Vec<Finding>,
 }
 
 /// A value and its position.
@@ -360,15 +362,19 @@ fn json_string(text: &str) -> String {
 ///
 /// # Errors
 ///
-/// Returns all problems that one pass finds. A syntax error ends the pass.
+/// Returns all problems that one pass finds, if one of them is an error. A syntax error ends the pass.
 pub fn load(file: &str, text: &str) -> Result<Document, Vec<Finding>> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut loader =
         Loader { file, parser: Parser::new_from_str(text), place: Vec::new(), findings: Findings::default() };
     let root = loader.document();
-    match (root, loader.findings.sorted()) {
-        (Some(root), findings) if findings.is_empty() => Ok(Document { file: file.to_owned(), root }),
-        (_, findings) => Err(findings),
+    let findings = loader.findings.sorted();
+    let is_warning = |finding: &Finding| finding.severity == Severity::Warning;
+    match root {
+        Some(root) if findings.iter().all(is_warning) => {
+            Ok(Document { file: file.to_owned(), root, warnings: findings })
+        }
+        Some(_) | None => Err(findings),
     }
 }
 
@@ -552,8 +558,12 @@ impl<'a> Loader<'a> {
                     if serde_json::from_str::<serde_json::Number>(text).is_err()
                         || !text.parse().is_ok_and(f64::is_finite)
                     {
-                        let message = format!("`{text}` is a number in YAML that JSON cannot represent");
-                        self.report(span, &message, "write it as a JSON number, or put it in quotes if it is text");
+                        let message =
+                            format!("`{text}` is a number in YAML that JSON cannot represent, so it is read as text");
+                        let help = "write it as a JSON number, or put it in quotes if it is text";
+                        let (line, column) = position(span);
+                        self.add(Severity::Warning, line, column, &message, help);
+                        return Value::String(text.to_owned());
                     }
                     Value::Number { text: text.to_owned() }
                 }
@@ -578,9 +588,13 @@ impl<'a> Loader<'a> {
     }
 
     fn report_at(&mut self, line: usize, column: usize, message: &str, help: &str) {
+        self.add(Severity::Error, line, column, message, help);
+    }
+
+    fn add(&mut self, severity: Severity, line: usize, column: usize, message: &str, help: &str) {
         let Self { file, place, findings, .. } = self;
         findings.push(|| Finding {
-            severity: Severity::Error,
+            severity,
             file: (*file).to_owned(),
             line,
             column,

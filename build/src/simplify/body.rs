@@ -5,7 +5,8 @@ use super::super::lint::body::{BodyUse, FORM, is_json};
 use super::super::load::{Node, Value};
 use super::super::names::snake;
 use super::names::unique_snake;
-use super::{Simplifier, is_nullable, reference_name};
+use super::schema::without_null;
+use super::{Simplifier, reference_name};
 
 impl Simplifier<'_> {
     /// Keeps the media type that is supported best. `name` is that of a schema without a name.
@@ -117,19 +118,10 @@ impl Simplifier<'_> {
         let mut lost = None;
         if let Some(properties) = schema.get_mut("properties") {
             properties.retain(|name, property| {
-                let mut kind = property.get("type").and_then(Node::as_str).map(str::to_owned);
-                let reference = property.get("allOf").and_then(|parts| parts.items().first()).unwrap_or(property);
-                let target = self.target(reference, "schemas").map(|(_, target)| target.clone());
-                let mut target = target.filter(|target| self.spend(target));
-                if let Some(target) = &mut target {
-                    self.schema(target);
-                    kind = target.get("type").and_then(Node::as_str).map(str::to_owned);
-                }
-                if is_nullable(property) {
-                    property.remove("nullable");
-                    if let Some(Value::Sequence(values)) = property.get_mut("enum").map(|values| &mut values.value) {
-                        values.retain(|value| !matches!(value.value, Value::Null));
-                    }
+                let kind = self.kind_behind(property).unwrap_or_default();
+                property.remove("nullable");
+                if let Some(values) = property.get_mut("enum") {
+                    without_null(values);
                 }
                 match kind.as_deref() {
                     Some("string" | "integer" | "boolean") => true,

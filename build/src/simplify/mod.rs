@@ -96,9 +96,10 @@ const MAX_COPIED: usize = 1_000_000;
 
 /// Rewrites a document, and returns what is left out and what accepts any value.
 pub fn simplify(document: &mut Document) -> Vec<Finding> {
-    let Document { file, root } = document;
+    let Document { file, root, warnings: _ } = document;
     let mut simplifier = Simplifier {
         file,
+        is_plain: !EXTENSIONS.iter().any(|key| root.get(key).is_some()),
         place: Vec::new(),
         findings: Findings::default(),
         components: Node { line: 1, column: 1, value: Value::Null },
@@ -116,6 +117,9 @@ pub fn simplify(document: &mut Document) -> Vec<Finding> {
 
 struct Simplifier<'a> {
     file: &'a str,
+    /// Whether the root does not have an extension, so that its author does not know this build. What such a document
+    /// refers to and lacks is left open.
+    is_plain: bool,
     /// The keys from the root to the node that is being rewritten.
     place: Vec<String>,
     findings: Findings,
@@ -315,7 +319,7 @@ fn is_nullable(schema: &Node) -> bool {
 /// Whether a key can be left out: a keyword of OpenAPI, or the extension of another program.
 fn is_without_effect(key: &str) -> bool {
     match key.strip_prefix("x-") {
-        Some(_) => !EXTENSIONS.iter().any(|own| strsim::levenshtein(own, key) <= 2),
+        Some(_) => !EXTENSIONS.iter().any(|own| strsim::levenshtein(own, key) <= own.len() / 5),
         None => WITHOUT_EFFECT.contains(&key),
     }
 }
@@ -342,6 +346,37 @@ const EXTENSIONS: [&str; 19] = [
     "x-token",
     "x-webhooks",
 ];
+
+/// Removes the examples of operations that the lint refuses, since they do not match their schemas. Returns whether there are
+/// any.
+pub fn remove_examples(root: &mut Node, errors: &[Finding]) -> bool {
+    let is_example = |error: &&Finding| error.place.contains(".examples.") && !error.place.starts_with("x-webhooks.");
+    let positions: BTreeSet<(usize, usize)> =
+        errors.iter().filter(is_example).map(|error| (error.line, error.column)).collect();
+    for key in ["paths", "components"] {
+        if let Some(node) = root.get_mut(key).filter(|_| !positions.is_empty()) {
+            without_examples(node, &positions);
+        }
+    }
+    !positions.is_empty()
+}
+
+/// Removes the examples below a node in which one of these positions is.
+fn without_examples(node: &mut Node, positions: &BTreeSet<(usize, usize)>) {
+    let is_refused = |key: (usize, usize), example: &Node| {
+        positions.contains(&key)
+            || example.entry("value").is_some_and(|(key, _)| positions.contains(&(key.line, key.column)))
+    };
+    for (key, member) in node.entries_mut() {
+        if key.text == "examples" {
+            member.retain(|key, example| !is_refused((key.line, key.column), example));
+        } else {
+            without_examples(member, positions);
+        }
+    }
+    node.retain(|key, member| key.text != "examples" || !member.entries().is_empty());
+    node.items_mut().iter_mut().for_each(|item| without_examples(item, positions));
+}
 
 /// Removes the components that nothing refers to.
 fn remove_unused(root: &mut Node) {

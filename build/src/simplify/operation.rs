@@ -9,8 +9,9 @@ use super::super::lint::linter::is_token;
 use super::super::lint::operation::{METHODS_OF_CLIENTS, VARIABLES_OF_METHODS, is_status};
 use super::super::load::{Node, Value};
 use super::super::names::{is_keyword, pascal, snake};
+use super::Simplifier;
 use super::names::unique_snake;
-use super::{Simplifier, is_nullable};
+use super::schema::without_null;
 
 /// The maximum length of a summary that is made of a description, in characters.
 const MAX_SUMMARY: usize = 120;
@@ -33,6 +34,12 @@ impl Simplifier<'_> {
         let mut ids: BTreeMap<String, usize> =
             ids.filter(|id| is_kept(id)).filter_map(pascal).map(|id| (id, 0)).collect();
         ids.extend(METHODS_OF_CLIENTS.iter().map(|name| ((*name).to_owned(), 1)));
+        // The body of an operation has the operation's name.
+        ids.extend(
+            self.component_entries("schemas")
+                .filter(|(name, _)| is_kept(name))
+                .filter_map(|(name, _)| Some((pascal(name)?, 1))),
+        );
         let mut shapes = BTreeSet::new();
         paths.retain(|path, item| {
             if path.text.starts_with("x-") {
@@ -111,7 +118,7 @@ impl Simplifier<'_> {
         self.own_servers(operation);
         self.own_security(operation);
         self.request_body(operation, method, &id)?;
-        self.parameters(operation, shared, &id)?;
+        self.parameters(path, operation, shared, &id)?;
         self.responses(operation, &id)
     }
 
@@ -135,7 +142,7 @@ impl Simplifier<'_> {
         self.documentation(node, "summary");
     }
 
-    fn parameters(&mut self, operation: &mut Node, shared: &[Node], id: &str) -> Result<(), String> {
+    fn parameters(&mut self, path: &str, operation: &mut Node, shared: &[Node], id: &str) -> Result<(), String> {
         let own = operation.get("parameters").map_or(&[][..], Node::items).to_vec();
         if operation.get("parameters").is_some_and(|list| !matches!(list.value, Value::Sequence(_))) {
             return Ok(());
@@ -192,6 +199,13 @@ impl Simplifier<'_> {
             self.place.pop();
             result?;
         }
+        if self.is_plain {
+            let is_there = |name: &str| kept.iter().any(|it| it.get("name").and_then(Node::as_str) == Some(name));
+            let missing =
+                path.split('{').skip(1).filter_map(|part| part.split('}').next()).filter(|name| !is_there(name));
+            let missing: Vec<Node> = missing.map(|name| path_parameter(operation, name)).collect();
+            kept.extend(missing);
+        }
         match kept.as_slice() {
             [] => drop(operation.remove("parameters")),
             _ => operation.set("parameters", operation.here(Value::Sequence(kept))),
@@ -217,21 +231,11 @@ impl Simplifier<'_> {
         self.description(parameter, || format!("The parameter `{name}`."));
         let Some(mut schema) = parameter.remove("schema") else { return Ok(()) };
         self.schema(&mut schema);
-        let reference = schema.get("allOf").and_then(|parts| parts.items().first()).unwrap_or(&schema);
-        let mut resolved = schema.clone();
-        if let Some((_, target)) = self.target(reference, "schemas") {
-            resolved = target.clone();
-            if !self.spend(&resolved) {
-                return because(TOO_MUCH);
-            }
-            self.schema(&mut resolved);
-        }
-        let kind = resolved.get("type").and_then(Node::as_str).map(str::to_owned);
-        match kind.as_deref() {
-            Some("string") => {}
-            Some("integer" | "boolean") if place == "query" => {}
+        match self.kind_behind(&schema).as_ref().map(Option::as_deref) {
+            Ok(Some("string")) => {}
+            Ok(Some("integer" | "boolean")) if place == "query" => {}
             // Every value is a text there.
-            Some("integer" | "boolean" | "number") | None if resolved.get("allOf").is_none() => {
+            Ok(Some("integer" | "boolean" | "number") | None) => {
                 let description = schema.get("description").cloned();
                 schema.value = Value::Mapping(Vec::new());
                 schema.set("type", schema.text_here("string"));
@@ -239,13 +243,11 @@ impl Simplifier<'_> {
                     schema.set("description", description);
                 }
             }
-            Some(_) | None => return because("it is not a single value"),
+            Ok(Some(_)) | Err(()) => return because("it is not a single value"),
         }
-        if is_nullable(&schema) {
-            schema.remove("nullable");
-            if let Some(Value::Sequence(values)) = schema.get_mut("enum").map(|values| &mut values.value) {
-                values.retain(|value| !matches!(value.value, Value::Null));
-            }
+        schema.remove("nullable");
+        if let Some(values) = schema.get_mut("enum") {
+            without_null(values);
         }
         if schema.get("enum").is_some() {
             self.name_schema(&mut schema, &format!("{id} {name}"));
@@ -398,6 +400,19 @@ impl Simplifier<'_> {
             });
         });
     }
+}
+
+/// A parameter of the path that the document does not describe.
+fn path_parameter(at: &Node, name: &str) -> Node {
+    let mut schema = at.here(Value::Mapping(Vec::new()));
+    schema.set("type", at.text_here("string"));
+    let mut parameter = at.here(Value::Mapping(Vec::new()));
+    parameter.set("name", at.text_here(name));
+    parameter.set("in", at.text_here("path"));
+    parameter.set("required", at.here(Value::Bool(true)));
+    parameter.set("description", at.text_here(format!("The parameter `{name}`.")));
+    parameter.set("schema", schema);
+    parameter
 }
 
 /// The name of the operation in snake_case, which no other operation has.

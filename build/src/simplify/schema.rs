@@ -89,6 +89,9 @@ impl Simplifier<'_> {
 
     /// The type that the keywords imply, if none is written.
     fn kind(&mut self, schema: &mut Node) {
+        if is_null(schema) {
+            self.any(schema, "only null is documented");
+        }
         if let Some(kinds) = schema.get("type").map(Node::items).filter(|kinds| !kinds.is_empty()) {
             match kinds {
                 [only] => schema.set("type", only.clone()),
@@ -352,7 +355,7 @@ impl Simplifier<'_> {
     fn unknown(&mut self, schema: &mut Node, reference: &Node) {
         let text = reference.get("$ref").and_then(Node::as_str).unwrap_or_default();
         // A misspelt name is an error.
-        if text.starts_with("#/components/schemas/") {
+        if text.starts_with("#/components/schemas/") && !self.is_plain {
             return;
         }
         self.any(schema, &format!("`{}` is not a schema of this document", text.chars().take(100).collect::<String>()));
@@ -363,6 +366,25 @@ impl Simplifier<'_> {
         let at = schema.clone();
         self.note(&at, format!("{reason}, so any value is accepted"), ONE_SCHEMA);
         schema.retain(|key, _| key.text == "description");
+    }
+
+    /// The type of a rewritten schema, behind its references; `None` if it is any value.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if there are too many references, or nothing behind them.
+    pub(super) fn kind_behind(&mut self, schema: &Node) -> Result<Option<String>, ()> {
+        let mut schema = schema.clone();
+        for _ in 0..MAX_STEPS {
+            let reference = schema.get("allOf").and_then(|parts| parts.items().first()).unwrap_or(&schema);
+            if reference.get("$ref").is_none() {
+                return Ok(schema.get("type").and_then(Node::as_str).map(str::to_owned));
+            }
+            let target = self.target(reference, "schemas").map(|(_, target)| target.clone());
+            schema = target.filter(|target| self.spend(target)).ok_or(())?;
+            self.schema(&mut schema);
+        }
+        Err(())
     }
 
     /// Whether every value of a schema is a text.

@@ -10,6 +10,9 @@ impl Simplifier<'_> {
         let has_operations = root.get("paths").is_some_and(|paths| !paths.entries().is_empty());
         let has_tokens = self.component_entries("securitySchemes").any(|(_, scheme)| scheme.get("x-token").is_some());
         self.schemes(root, has_tokens);
+        if !has_operations {
+            root.remove("security");
+        }
         if !has_operations || has_tokens {
             return;
         }
