@@ -95,7 +95,7 @@ impl Findings {
         if let (true, Some(last)) = (self.more, self.list.last()) {
             self.list.push(Finding {
                 place: String::new(),
-                message: format!("there are more findings than these {MAX_FINDINGS}"),
+                message: format!("there are more findings than the first {MAX_FINDINGS}"),
                 help: "correct these first".to_owned(),
                 ..last.clone()
             });
@@ -217,6 +217,13 @@ impl Node {
         let Value::Mapping(entries) = &mut self.value else { return None };
         let index = entries.iter().position(|(candidate, _)| candidate.text == key)?;
         Some(entries.remove(index).1)
+    }
+
+    /// Returns the value of a key of a mapping, which is nothing until it is set again. The key keeps its position.
+    pub fn take(&mut self, key: &str) -> Option<Node> {
+        let member = self.get_mut(key)?;
+        let nothing = member.here(Value::Null);
+        Some(std::mem::replace(member, nothing))
     }
 
     /// Replaces the value of a key, or adds the key. Does nothing if the node is not a mapping.

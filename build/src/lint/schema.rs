@@ -61,21 +61,29 @@ pub(super) enum SchemaUse {
 }
 
 /// Why a pattern is not supported, and what to write instead.
-pub(crate) fn pattern_problem(text: &str) -> Option<(String, &'static str)> {
+pub(crate) enum PatternProblem {
+    /// It is not a regular expression.
+    Invalid(String),
+    /// A validator could need much time or memory for it.
+    Expensive(String, &'static str),
+}
+
+/// Why a pattern is not supported, if it is not.
+pub(crate) fn pattern_problem(text: &str) -> Option<PatternProblem> {
     let simpler = "write a simpler one";
     if text.matches(['(', '[', '{']).count() > MAX_GROUPS {
-        return Some((format!("the pattern has more than {MAX_GROUPS} parentheses"), simpler));
+        return Some(PatternProblem::Expensive(format!("the pattern has more than {MAX_GROUPS} parentheses"), simpler));
     }
     if text.len() > MAX_PATTERN {
-        return Some((format!("the pattern is longer than {MAX_PATTERN} bytes"), simpler));
+        return Some(PatternProblem::Expensive(format!("the pattern is longer than {MAX_PATTERN} bytes"), simpler));
     }
     if let Err(error) = regress::Regex::with_flags(text, "u") {
-        let help = "write a regular expression as JavaScript has them, in single quotes";
-        return Some((format!("the pattern is not a regular expression: {error}"), help));
+        return Some(PatternProblem::Invalid(format!("the pattern is not a regular expression: {error}")));
     }
     looks_elsewhere(text).map(|part| {
         let message = format!("the pattern has `{part}`, with which some texts would take very long");
-        (message, "write what a text consists of, without look-around and without references to groups")
+        let help = "write what a text consists of, without look-around and without references to groups";
+        PatternProblem::Expensive(message, help)
     })
 }
 
@@ -374,11 +382,11 @@ impl<'a> Linter<'a> {
         let help = "write a regular expression as JavaScript has them, in single quotes";
         match member.node.as_str() {
             None => self.report(&member, format!("the pattern is {}, not a string", member.node.kind()), help),
-            Some(text) => {
-                if let Some((message, help)) = pattern_problem(text) {
-                    self.report(&member, message, help);
-                }
-            }
+            Some(text) => match pattern_problem(text) {
+                Some(PatternProblem::Invalid(message)) => self.report(&member, message, help),
+                Some(PatternProblem::Expensive(message, help)) => self.report(&member, message, help),
+                None => {}
+            },
         }
     }
 

@@ -99,7 +99,7 @@ pub fn simplify(document: &mut Document) -> Vec<Finding> {
     let Document { file, root, warnings: _ } = document;
     let mut simplifier = Simplifier {
         file,
-        is_plain: !EXTENSIONS.iter().any(|key| root.get(key).is_some()),
+        is_plain: !has_extension(root),
         place: Vec::new(),
         findings: Findings::default(),
         components: Node { line: 1, column: 1, value: Value::Null },
@@ -107,6 +107,7 @@ pub fn simplify(document: &mut Document) -> Vec<Finding> {
         taken: BTreeSet::new(),
         added: Vec::new(),
         scheme: None,
+        keeps_security: false,
         public_by_default: false,
         open: Vec::new(),
         copied: 0,
@@ -117,8 +118,8 @@ pub fn simplify(document: &mut Document) -> Vec<Finding> {
 
 struct Simplifier<'a> {
     file: &'a str,
-    /// Whether the root does not have an extension, so that its author does not know this build. What such a document
-    /// refers to and lacks is left open.
+    /// Whether the document does not have extensions, so that its author does not know this build. What such a document refers
+    /// to and lacks is left open.
     is_plain: bool,
     /// The keys from the root to the node that is being rewritten.
     place: Vec<String>,
@@ -133,6 +134,8 @@ struct Simplifier<'a> {
     added: Vec<(String, Node)>,
     /// The security scheme that clients use.
     scheme: Option<String>,
+    /// Whether the security of operations stays as it is.
+    keeps_security: bool,
     /// Whether an operation without `security` is called without a credential.
     public_by_default: bool,
     /// The schemas whose members are being joined, outermost first.
@@ -156,6 +159,9 @@ impl Simplifier<'_> {
         self.servers(root);
         self.security(root);
         self.within("paths", root, Self::paths);
+        if root.get("paths").is_none_or(|paths| paths.entries().is_empty()) {
+            root.remove("security");
+        }
         self.webhooks(root);
         self.within("components", root, Self::each_component);
         self.add_schemas(root);
@@ -254,7 +260,9 @@ impl Simplifier<'_> {
 
     /// Removes the keys that have no effect at this level.
     fn level(&mut self, node: &mut Node, level: &Level) {
-        node.retain(|key, _| level.has(&key.text) || !is_without_effect(&key.text));
+        // `schema` in the place of `schemas` is misspelt.
+        let is_misspelt = |key: &str| key != "example" && level.names().any(|name| name.strip_suffix('s') == Some(key));
+        node.retain(|key, _| level.has(&key.text) || !is_without_effect(&key.text) || is_misspelt(&key.text));
     }
 
     /// Replaces a text that is not valid as documentation.
@@ -301,6 +309,13 @@ impl Simplifier<'_> {
         let (key, node) = self.components.get(kind)?.entry(name)?;
         Some((&key.text, node))
     }
+}
+
+/// Whether one of the extensions is anywhere in the document.
+fn has_extension(node: &Node) -> bool {
+    let is_own = |key: &str| key != "x-webhooks" && EXTENSIONS.contains(&key);
+    node.entries().iter().any(|(key, member)| is_own(&key.text) || has_extension(member))
+        || node.items().iter().any(has_extension)
 }
 
 fn owned((name, _): (&str, &Node)) -> String {

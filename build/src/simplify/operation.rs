@@ -257,7 +257,7 @@ impl Simplifier<'_> {
     }
 
     fn request_body(&mut self, operation: &mut Node, method: &str, id: &str) -> Result<(), String> {
-        let Some(mut body) = operation.remove("requestBody") else { return Ok(()) };
+        let Some(mut body) = operation.take("requestBody") else { return Ok(()) };
         if let Some((_, target)) = self.target(&body, "requestBodies") {
             body = target.clone();
             if !self.spend(&body) {
@@ -267,6 +267,7 @@ impl Simplifier<'_> {
         let required = body.get("required").and_then(Node::as_bool) == Some(true);
         // Few servers read the body of such a request.
         if !required && ["get", "delete"].contains(&method) {
+            operation.remove("requestBody");
             return Ok(());
         }
         self.place.push("requestBody".to_owned());
@@ -274,6 +275,7 @@ impl Simplifier<'_> {
         match &result {
             Ok(()) => operation.set("requestBody", body),
             Err(reason) if !required => {
+                operation.remove("requestBody");
                 self.note(&body, format!("{reason}, so the body is left out"), "write JSON or a form of single values")
             }
             Err(_) => {}
@@ -291,7 +293,7 @@ impl Simplifier<'_> {
     }
 
     fn responses(&mut self, operation: &mut Node, id: &str) -> Result<(), String> {
-        let mut responses = operation.remove("responses").unwrap_or_else(|| operation.here(Value::Mapping(Vec::new())));
+        let mut responses = operation.take("responses").unwrap_or_else(|| operation.here(Value::Mapping(Vec::new())));
         self.statuses(&mut responses);
         self.place.push("responses".to_owned());
         let mut result = Ok(());

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::super::dialect;
-use super::super::lint::schema::{APPLIES, INTEGER_FORMATS, STRING_FORMATS, TYPES, pattern_problem};
+use super::super::lint::schema::{APPLIES, INTEGER_FORMATS, PatternProblem, STRING_FORMATS, TYPES, pattern_problem};
 use super::super::load::{MappingKey, Node, Value};
 use super::super::names::{pascal, snake};
 use super::{Simplifier, is_nullable, reference_name};
@@ -194,7 +194,12 @@ impl Simplifier<'_> {
             schema.remove("format");
         }
         let pattern = schema.get("pattern").and_then(Node::as_str);
-        if pattern.is_some_and(|pattern| pattern_problem(pattern).is_some()) {
+        let is_refused = match pattern.and_then(pattern_problem) {
+            Some(PatternProblem::Expensive(..)) => true,
+            Some(PatternProblem::Invalid(_)) => self.is_plain,
+            None => false,
+        };
+        if is_refused {
             schema.remove("pattern");
         }
         let nullable = is_nullable(schema);

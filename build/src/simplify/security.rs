@@ -14,9 +14,15 @@ impl Simplifier<'_> {
             root.remove("security");
         }
         if !has_operations || has_tokens {
+            self.keeps_security = true;
             return;
         }
         let of_root = requirements(root);
+        // A misspelt name is an error.
+        if of_root.iter().any(|name| root.get_path(&["components", "securitySchemes", name]).is_none()) {
+            self.keeps_security = true;
+            return;
+        }
         let items = root.get("paths").map_or(&[][..], Node::entries).iter();
         let operations = items.flat_map(|(_, item)| item.entries()).map(|(_, operation)| operation);
         let of_operations: Vec<String> = operations.flat_map(requirements).collect();
@@ -89,10 +95,14 @@ impl Simplifier<'_> {
 
     /// The security of an operation: that of the root, or none.
     pub(super) fn own_security(&mut self, operation: &mut Node) {
-        if self.component_entries("securitySchemes").any(|(_, scheme)| scheme.get("x-token").is_some()) {
+        if self.keeps_security {
             return;
         }
         let own = operation.get("security").map(|_| requirements(operation));
+        let is_known = |name: &String| self.component_entries("securitySchemes").any(|(known, _)| known == name);
+        if own.iter().flatten().any(|name| !is_known(name)) {
+            return;
+        }
         let needs_credential = match (&self.scheme, &own) {
             (None, _) => false,
             (Some(_), None) => !self.public_by_default,

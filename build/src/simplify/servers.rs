@@ -15,7 +15,7 @@ const MAX_WORDS: usize = 3;
 impl Simplifier<'_> {
     /// The servers of the document, each with a name. Without a usable one, a client is given its address.
     pub(super) fn servers(&mut self, root: &mut Node) {
-        let Some(mut servers) = root.remove("servers") else { return };
+        let Some(mut servers) = root.take("servers") else { return };
         let is_list = matches!(servers.value, Value::Sequence(_));
         self.place.push("servers".to_owned());
         self.usable(&mut servers);
@@ -38,7 +38,9 @@ impl Simplifier<'_> {
             server.set("x-name", server.text_here(&name));
             names.insert(name);
         }
-        if !servers.items().is_empty() || !is_list {
+        if servers.items().is_empty() && is_list {
+            root.remove("servers");
+        } else {
             root.set("servers", servers);
         }
     }
@@ -50,19 +52,20 @@ impl Simplifier<'_> {
         if servers.items().iter().any(is_named) {
             return;
         }
-        let Some(mut servers) = holder.remove("servers") else { return };
+        let Some(mut servers) = holder.take("servers") else { return };
         self.place.push("servers".to_owned());
         self.usable(&mut servers);
-        if let Some(mut server) = servers.items().first().cloned() {
+        let first = servers.items().first().cloned().filter(|server| server.get("variables").is_none());
+        if let Some(mut server) = first {
             server.set("x-name", server.text_here(DEFAULT_SERVER));
             self.note(
                 &server,
                 "the servers here are not named, so the first one is taken",
                 "write `x-name` with the name of a server of the root",
             );
-            if server.get("variables").is_none() {
-                holder.set("servers", servers.here(Value::Sequence(vec![server])));
-            }
+            holder.set("servers", servers.here(Value::Sequence(vec![server])));
+        } else {
+            holder.remove("servers");
         }
         self.place.pop();
     }
