@@ -156,9 +156,9 @@ fn summary(path: &str, warnings: &[Finding]) -> String {
         1 => ", and 1 operation is left out".to_owned(),
         number => format!(", and {number} operations are left out"),
     };
-    let (number, are) =
-        if warnings.len() == 1 { ("1 part".to_owned(), "is") } else { (format!("{} parts", warnings.len()), "are") };
-    format!("{path}: {number} of the document {are} not supported{operations}; `pos-webhooks lint {path}` lists them")
+    let number = warnings.len();
+    let warnings = if number == 1 { "1 warning".to_owned() } else { format!("{number} warnings") };
+    format!("{path}: the lint has {warnings}{operations}; `pos-webhooks lint {path}` lists them")
 }
 
 /// The warnings about a document, by its path.

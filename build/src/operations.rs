@@ -19,8 +19,9 @@ pub fn operations(spec: &Spec) -> Result<TokenStream, String> {
     let mut settings = GenerationSettings::default();
     settings.with_inner_type(quote!(::pos_webhooks::private::Session)).with_hooks(HooksMode::Expected);
     for name in request_models(spec) {
-        let path = format!("super::models::{}", name.pascal());
-        settings.with_replacement(&**name, path, std::iter::empty());
+        // typify looks for the name of the type.
+        let kind = name.pascal().to_string();
+        settings.with_replacement(&kind, format!("super::models::{kind}"), std::iter::empty());
     }
     let client = Generator::new(&settings).generate_tokens(&document).map_err(|error| error.to_string())?;
     let client = through_library(client);
@@ -57,7 +58,7 @@ fn adapted(spec: &Spec) -> Value {
         item[operation.method.to_ascii_lowercase()] = adapted_operation(operation);
     }
     let schemas: Map<String, Value> =
-        request_models(spec).map(|name| (name.to_string(), json!({ "type": "object" }))).collect();
+        request_models(spec).map(|name| (name.pascal().to_string(), json!({ "type": "object" }))).collect();
     json!({
         "openapi": "3.0.3",
         "info": { "title": spec.title, "version": "0" },
@@ -89,7 +90,7 @@ fn adapted_operation(operation: &Operation) -> Value {
             "application/x-www-form-urlencoded" => "application/x-www-form-urlencoded",
             _ => "application/json",
         };
-        let schema = json!({ "$ref": format!("#/components/schemas/{}", request.definition) });
+        let schema = json!({ "$ref": format!("#/components/schemas/{}", request.definition.pascal()) });
         adapted["requestBody"] = json!({ "required": true, "content": { media_type: { "schema": schema } } });
     }
     adapted

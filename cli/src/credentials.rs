@@ -17,7 +17,7 @@ use crate::target::Target;
 const TOKEN: &str = "token";
 
 /// A credential that `pos-webhooks sandbox` prints for receivers. Requests do not use it.
-const OF_RECEIVERS: &str = "secret";
+const OF_RECEIVERS: [&str; 2] = ["secret", "verify_token"];
 
 /// A credential that a client is given once.
 pub struct CredentialField {
@@ -242,7 +242,7 @@ fn from_file(provider: &Provider, known: &[CredentialField], file: &Path) -> Res
         let (line, column) = (error.line(), error.column());
         unusable(format!("line {line}, column {column}: not a JSON object whose members are strings"))
     })?;
-    values.retain(|name, _| name != OF_RECEIVERS);
+    values.retain(|name, _| !OF_RECEIVERS.contains(&name.as_str()));
     match values.keys().find(|name| known.iter().all(|credential| credential.name != **name)) {
         None => Ok(values),
         Some(unknown) => {

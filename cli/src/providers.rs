@@ -26,9 +26,24 @@ const TIME_LIMIT: Duration = Duration::from_secs(60);
 
 static ALL: OnceLock<Vec<&'static Provider>> = OnceLock::new();
 
+/// The documents of `--spec`, by the name of their provider.
+static OPTIONS: OnceLock<BTreeMap<String, String>> = OnceLock::new();
+
 /// All providers, those that are compiled in first.
 pub fn all() -> &'static [&'static Provider] {
     ALL.get_or_init(|| PROVIDERS.clone())
+}
+
+/// The option that a command needs to know the provider; empty if there is none.
+pub fn option_of(provider: &Provider) -> String {
+    let file = OPTIONS.get().and_then(|options| options.get(provider.name));
+    file.map(|file| format!(" {OPTION} {}", quoted(file))).unwrap_or_default()
+}
+
+/// A word for a shell.
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./+,:@%".contains(c);
+    if word.chars().all(is_plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
 }
 
 /// The width of a column with their names and two spaces.
@@ -144,6 +159,12 @@ impl Given {
                     )),
                     None => drop(named.insert(name, file)),
                 }
+            }
+            if std::ptr::eq(paths, &self.options) {
+                let shown = |(name, file): (&OsString, &PathBuf)| {
+                    (name.to_string_lossy().into_owned(), file.display().to_string())
+                };
+                OPTIONS.get_or_init(|| named.iter().map(shown).collect());
             }
             documents.append(&mut named);
         }

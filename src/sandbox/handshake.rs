@@ -14,6 +14,9 @@ use crate::catalogue::Provider;
 use crate::verify::HandshakeAnswer;
 use crate::wire::url::is_loopback;
 
+/// The maximum size of the answer in bytes, which is many times that of any challenge.
+const MAX_ANSWER: usize = 64 << 10;
+
 /// How long to wait for the answer.
 const TIME_LIMIT: Duration = Duration::from_secs(10);
 
@@ -41,10 +44,16 @@ impl Inner {
         };
         let (head, body) = request.into_parts();
         let sent = self.http.request(head.method, head.uri.to_string()).headers(head.headers).body(body);
-        let answer = sent.timeout(TIME_LIMIT).send().await.map_err(failed)?;
+        let mut answer = sent.timeout(TIME_LIMIT).send().await.map_err(failed)?;
         let status = answer.status();
-        let body = answer.text().await.map_err(failed)?;
-        difference(&expected, status, &body).map_or(Ok(()), Err)
+        let mut body = Vec::new();
+        while let Some(chunk) = answer.chunk().await.map_err(failed)? {
+            body.extend_from_slice(&chunk);
+            if body.len() > MAX_ANSWER {
+                return Err(format!("the receiver's answer to the handshake is longer than {MAX_ANSWER} bytes"));
+            }
+        }
+        difference(&expected, status, &String::from_utf8_lossy(&body)).map_or(Ok(()), Err)
     }
 }
 

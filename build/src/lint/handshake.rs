@@ -2,8 +2,10 @@
 
 use super::super::dialect;
 use super::super::handshake::{METHODS, Part, parse};
+use super::super::load::Node;
 use super::super::pointer;
 use super::super::signature::{ED25519, ENCODINGS};
+use super::event::{PointerTarget, payload_schema};
 use super::linter::{At, Linter};
 
 /// The placeholders of an answer.
@@ -21,6 +23,7 @@ impl<'a> Linter<'a> {
         }
         let has_body = at.str("method").is_none_or(|method| method == "POST");
         self.when(&at, has_body);
+        self.not_a_delivery(&at, root);
         if let Some(token) = at.get("token")
             && self.level(&token, &dialect::HANDSHAKE_TOKEN)
         {
@@ -44,7 +47,7 @@ impl<'a> Linter<'a> {
             if !parts.iter().any(|(_, part)| *part == Part::Mac) {
                 self.report(&mac, "the answer does not contain the HMAC", "write `{mac}` into it, or leave `mac` out");
             }
-            self.key_of_mac(&mac, root);
+            self.key_of_mac(&mac, root, at.node.get_path(&["when", "member"]).is_some());
         }
         for (at_part, part) in &parts {
             self.part(&at, at_part, part, has_body);
@@ -68,8 +71,16 @@ impl<'a> Linter<'a> {
         match (when.get("query"), when.get("member")) {
             (None, None) => self.report(&when, "the place is missing", help),
             (Some(_), Some(member)) => self.report(&member, "there are two places", "keep one of `query` and `member`"),
-            (Some(_), None) => {
+            (Some(query), None) => {
                 self.required_text(&when, "query", help);
+                if has_body {
+                    let help = "write `member` with `equals`, or `method: GET` if the request does not have a body";
+                    self.report(
+                        &query,
+                        "a POST is recognised by its body, since the query is that of the registered URL",
+                        help,
+                    );
+                }
                 if let Some(equals) = when.get("equals").filter(|equals| equals.node.as_str().is_none()) {
                     let message = format!("a parameter of a query is text, and this is {}", equals.node.kind());
                     self.report(&equals, message, "put it in quotes");
@@ -85,6 +96,43 @@ impl<'a> Linter<'a> {
                 }
             }
         }
+    }
+
+    /// Checks that no described event can be taken for the request, which would be answered and not be written.
+    fn not_a_delivery(&mut self, at: &At<'a>, root: &At<'a>) {
+        let Some(when) = at.get("when") else { return };
+        let Some(pointer) = when.str("member").filter(|pointer| pointer::is_pointer(pointer)) else { return };
+        let equals = when.node.get("equals");
+        let mut events = Vec::new();
+        for (name, item) in root.members("x-webhooks") {
+            let Some(post) = item.get("post") else { continue };
+            let condition = post.node.get("x-event-when").and_then(|conditions| conditions.get(pointer));
+            let present = condition.and_then(|condition| condition.get("present")).and_then(Node::as_bool);
+            let is_excluded = match (condition, present, equals) {
+                (Some(_), Some(present), _) => !present,
+                (Some(value), None, Some(equals)) => value.to_json() != equals.to_json(),
+                (Some(_), None, None) => false,
+                (None, ..) => !payload_schema(&post).is_some_and(|schema| self.can_equal(&schema, pointer, equals)),
+            };
+            if !is_excluded {
+                events.push(format!("`{name}`"));
+            }
+        }
+        if !events.is_empty() {
+            let message =
+                format!("a delivery of {} can match this, and would be answered and not received", events.join(", "));
+            let help = "name a member and a value that no event has, or exclude the value with `x-event-when`";
+            self.report(&when, message, help);
+        }
+    }
+
+    /// Whether a payload of this schema has the member, and the value if one is given.
+    fn can_equal(&self, schema: &At<'a>, pointer: &str, equals: Option<&Node>) -> bool {
+        let Some(PointerTarget::Described(member)) = self.member(schema, pointer) else { return false };
+        let (Some(member), Some(equals)) = (self.resolve(&member), equals) else { return true };
+        let values = member.node.get("enum").map_or(&[][..], Node::items);
+        let is_listed = values.is_empty() || values.iter().any(|value| value.to_json() == equals.to_json());
+        is_listed && member.kind_of_values().is_none_or(|kind| kind == equals.kind())
     }
 
     /// Checks the answer, and returns the parts of its templates.
@@ -103,6 +151,15 @@ impl<'a> Linter<'a> {
             );
         }
         let (text, json) = (answer.get("text"), answer.get("json"));
+        let is_empty =
+            answer.node.get("status").and_then(Node::as_u64).is_some_and(|status| [204, 205].contains(&status));
+        if let (Some(body), true) = (text.as_ref().or(json.as_ref()), is_empty) {
+            self.report(
+                body,
+                "a response with this status does not have a body",
+                "leave it out, or write `status: 200`",
+            );
+        }
         if let (Some(_), Some(json)) = (&text, &json) {
             self.report(json, "the answer has two bodies", "keep one of `text` and `json`");
         }
@@ -157,15 +214,28 @@ impl<'a> Linter<'a> {
         }
     }
 
-    /// Checks that a receiver has a key for an HMAC.
-    fn key_of_mac(&mut self, mac: &At<'a>, root: &At<'a>) {
+    /// Checks that a receiver has a key for an HMAC, and that the HMAC of a challenge is never the signature of a delivery: anyone
+    /// can send a request that is not verified.
+    fn key_of_mac(&mut self, mac: &At<'a>, root: &At<'a>, is_verified: bool) {
         let signature = root.get("x-signature");
         let signatures =
             signature.iter().flat_map(|at| if at.node.items().is_empty() { vec![at.clone()] } else { at.items() });
-        let algorithms: Vec<Option<&str>> = signatures.map(|at| at.str("algorithm")).collect();
-        if algorithms.is_empty() || !algorithms.iter().all(|it| it.is_some_and(|algorithm| algorithm != ED25519)) {
+        let signatures: Vec<At<'a>> = signatures.collect();
+        let is_mac = |at: &At<'a>| at.str("algorithm").is_some_and(|algorithm| algorithm != ED25519);
+        if signatures.is_empty() || !signatures.iter().all(is_mac) {
             let help = "write `x-signature` with an HMAC, or leave `mac` out";
-            self.report(mac, "the HMAC has the key of `x-signature`, which does not describe one", help);
+            return self.report(mac, "the HMAC has the key of `x-signature`, which does not describe one", help);
+        }
+        let signs_body = |at: &At<'a>| {
+            let signed = at.node.get("signed");
+            let templates =
+                signed.map(|signed| signed.get("any").unwrap_or(signed).texts()).unwrap_or_else(|| vec!["{body}"]);
+            templates.iter().all(|template| template.contains("{body}"))
+        };
+        if !is_verified && !signatures.iter().all(signs_body) {
+            let help = "leave `mac` out, and answer the request in your own program";
+            let message = "a delivery can be signed without its body, so a request that anyone can send could ask for its signature";
+            self.report(mac, message, help);
         }
     }
 

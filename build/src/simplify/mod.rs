@@ -110,6 +110,8 @@ pub fn simplify(document: &mut Document) -> Vec<Finding> {
         keeps_security: false,
         public_by_default: false,
         open: Vec::new(),
+        stack: Vec::new(),
+        met: Vec::new(),
         copied: 0,
     };
     simplifier.root(root);
@@ -138,8 +140,11 @@ struct Simplifier<'a> {
     keeps_security: bool,
     /// Whether an operation without `security` is called without a credential.
     public_by_default: bool,
-    /// The schemas whose members are being joined, outermost first.
+    /// The schemas whose members were joined to what is being rewritten.
     open: Vec<String>,
+    /// The schemas that are being joined, outermost first, and all that have been on the way.
+    stack: Vec<String>,
+    met: Vec<String>,
     /// How much has been copied.
     copied: usize,
 }

@@ -263,7 +263,7 @@ impl Simplifier<'_> {
         if others.iter().all(|other| self.is_text(other, 0)) {
             return schema.set("type", schema.text_here("string"));
         }
-        let objects: Option<Vec<Object>> = others.iter().map(|other| self.object_of(other, 0)).collect();
+        let objects: Option<Vec<Object>> = others.iter().map(|other| self.joined(other)).collect();
         match objects.map(|objects| joined(objects, Join::One)) {
             Some(object) if !object.properties.is_empty() => add_part(schema, object.into_schema(schema)),
             Some(_) | None => self.any(schema, "a value has one of several forms"),
@@ -295,8 +295,7 @@ impl Simplifier<'_> {
             [only] => Some((*only).clone()),
             _ => None,
         };
-        let before = self.open.len();
-        let object = self.object_of(schema, 0);
+        let object = self.joined(schema);
         match (object, one_reference) {
             (Some(object), _) => {
                 let joined = object.into_schema(schema);
@@ -305,12 +304,10 @@ impl Simplifier<'_> {
             }
             // The other parts only restrict what the reference describes.
             (None, Some(reference)) => {
-                self.open.truncate(before);
                 self.sole_reference(schema, &reference);
                 schema.get("allOf").is_some()
             }
             (None, None) => {
-                self.open.truncate(before);
                 match items.as_slice() {
                     [only] => {
                         let only = only.clone();
@@ -400,13 +397,23 @@ impl Simplifier<'_> {
         }
     }
 
+    /// The object that a schema describes. What it refers to is not joined again within its members.
+    fn joined(&mut self, schema: &Node) -> Option<Object> {
+        let object = self.object_of(schema, 0);
+        let met = std::mem::take(&mut self.met);
+        if object.is_some() {
+            self.open.extend(met);
+        }
+        object
+    }
+
     /// The members of an object, with those of its parts; `None` if it is not an object, or contains itself.
     fn object_of(&mut self, schema: &Node, steps: usize) -> Option<Object> {
         if steps > MAX_STEPS {
             return None;
         }
         if let Some((name, target)) = self.target(schema, "schemas") {
-            if self.open.iter().any(|open| open == name) {
+            if self.open.iter().chain(&self.stack).any(|open| open == name) {
                 return None;
             }
             let (name, target) = (name.to_owned(), target.clone());
@@ -414,8 +421,11 @@ impl Simplifier<'_> {
                 return None;
             }
             let is_nullable = self.nullable.contains(&name);
-            self.open.push(name);
-            let object = self.object_of(&target, steps + 1)?;
+            self.stack.push(name.clone());
+            let object = self.object_of(&target, steps + 1);
+            self.stack.pop();
+            self.met.push(name);
+            let object = object?;
             return Some(Object { nullable: object.nullable || is_nullable, ..object });
         }
         if schema.get("$ref").is_some() || schema.get("type").is_some_and(|kind| kind.as_str() != Some("object")) {

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::io;
 use std::mem;
 use std::net::Ipv4Addr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::Router;
@@ -33,6 +34,8 @@ struct SharedInbox {
     receivers: Mutex<HashMap<String, Receiver>>,
     /// The receivers that answer handshakes, by the path below which a provider registers its URLs.
     handshakes: Mutex<HashMap<String, AnyReceiver>>,
+    /// How many handshakes were answered.
+    answered: AtomicUsize,
     received: Mutex<Vec<ReceivedDelivery>>,
 }
 
@@ -117,6 +120,11 @@ impl Inbox {
         Ok(())
     }
 
+    /// Returns how many handshakes were answered since the last call.
+    pub fn take_answered(&self) -> usize {
+        self.shared.answered.swap(0, Ordering::Relaxed)
+    }
+
     /// Takes the requests that were received since the last call.
     pub fn take(&self) -> Vec<ReceivedDelivery> {
         mem::take(&mut *lock(&self.shared.received))
@@ -153,7 +161,10 @@ async fn receive(State(shared): State<Arc<SharedInbox>>, request: Request) -> Re
     if let Some(receiver) = shared.handshakes(request.uri().path()) {
         match receiver.handshake(&request, Timestamp::now()) {
             Ok(None) => {}
-            Ok(Some(answer)) => return Response::<String>::from(answer).map(Body::from),
+            Ok(Some(answer)) => {
+                shared.answered.fetch_add(1, Ordering::Relaxed);
+                return Response::<String>::from(answer).map(Body::from);
+            }
             Err(error) => return empty(error.status()),
         }
     }

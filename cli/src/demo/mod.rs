@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
-use pos_webhooks::catalogue::{Event, Part, Provider, Signature, Verification};
+use pos_webhooks::catalogue::{Event, Handshake, Part, Provider, Signature, Verification};
 use pos_webhooks::client::AccessToken;
 use pos_webhooks::sandbox::{Attempt, Sandbox, Trigger};
 use pos_webhooks::verify::ReceiveError;
@@ -101,6 +101,19 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
     Ok(print_to(anstream::stdout().lock(), &text, status)?)
 }
 
+/// Whether the provider has checked the URL before it registered it.
+fn shaken(handshake: &Handshake, answered: usize) -> Result<((), String), Miss> {
+    let method = handshake.method.as_str();
+    ensure(answered > 0, || format!("the provider did not send the {method} with which it checks a URL"))?;
+    Ok((
+        (),
+        format!(
+            "answered {} {method} with which the provider checks a URL",
+            if answered == 1 { "the" } else { "each" }
+        ),
+    ))
+}
+
 fn held(steps: &[Step]) -> bool {
     steps.iter().all(|step| step.result != StepResult::Failed)
 }
@@ -140,6 +153,10 @@ impl Life<'_> {
         let begun = Instant::now();
         let (mut webhooks, detail) = self.register(calls).await?;
         self.note("register", None, begun.elapsed(), Ok(((), detail)));
+        if let Some(handshake) = &self.provider.handshake {
+            let answered = shaken(handshake, self.inbox.take_answered());
+            self.note("handshake", None, begun.elapsed(), answered);
+        }
         if self.has_subscriptions() {
             let begun = Instant::now();
             let subscribed = self.subscribe(calls, &mut webhooks).await;

@@ -67,11 +67,20 @@ fn next() -> String {
     let with_calls = providers::all().iter().rfind(|provider| !provider.operations.is_empty());
     let list = with_calls.map(|provider| {
         let variable = format!("POS_WEBHOOKS_{}_TOKEN", provider.name.to_ascii_uppercase());
-        (format!("hooks {} list", provider.name), format!("list your webhooks; the token is in ${variable}"))
+        (
+            format!("hooks {} list{}", provider.name, providers::option_of(provider)),
+            format!("list your webhooks; the token is in ${variable}"),
+        )
     });
     let commands = list.into_iter().chain([
-        (format!("listen {} --help", last.name), "receive deliveries, one line of JSON each".to_owned()),
-        (format!("verify {} --help", last.name), "find out why a delivery is refused".to_owned()),
+        (
+            format!("listen {} --help{}", last.name, providers::option_of(last)),
+            "receive deliveries, one line of JSON each".to_owned(),
+        ),
+        (
+            format!("verify {} --help{}", last.name, providers::option_of(last)),
+            "find out why a delivery is refused".to_owned(),
+        ),
     ]);
     let lines = commands.map(|(command, what)| {
         let command = format!("  pos-webhooks {command:<21}  ");

@@ -11,7 +11,7 @@ use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use jiff::Timestamp;
-use pos_webhooks::catalogue::{EventNamePlace, Provider};
+use pos_webhooks::catalogue::{EventNamePlace, HandshakeMethod, Provider};
 use pos_webhooks::validate::Invalid;
 use pos_webhooks::verify::{HandshakeError, ReceiveError, VerifyError};
 use pos_webhooks::{Acknowledgement, AnyReceiver, DecodeError, Json};
@@ -158,7 +158,7 @@ impl Serve for Listener {
             }
             (_, _) => {
                 let request = request.map(|_| Bytes::new());
-                let (outcome, reply) = match self.handshake(&request) {
+                let (outcome, reply) = match self.handshake(peer, &request) {
                     Ok(Some(reply)) => (Outcome::Handshake, reply),
                     Ok(None) => self.refused(&other_method(request.method()), peer, &request),
                     Err(refused) => self.refused(&refused, peer, &request),
@@ -190,7 +190,7 @@ impl Listener {
             Err(error) => (Bytes::new(), Err(error.into())),
         };
         let request = Request::from_parts(head, body);
-        match read.and_then(|()| self.handshake(&request)) {
+        match read.and_then(|()| self.handshake(peer, &request)) {
             Ok(None) => {}
             Ok(Some(reply)) => return (Outcome::Handshake, reply),
             Err(refused) => return self.refused(&refused, peer, &request),
@@ -202,22 +202,32 @@ impl Listener {
     }
 
     /// The answer to the request with which the provider checks the URL; `None` for another request. Nothing is written.
-    fn handshake(&self, request: &Request<Bytes>) -> Result<Option<Reply>, Refusal> {
+    fn handshake(&self, peer: SocketAddr, request: &Request<Bytes>) -> Result<Option<Reply>, Refusal> {
         let answer = self.receiver.handshake(request, Timestamp::now()).map_err(|error| match error {
             HandshakeError::Verify(error) => error.into(),
             error => Refusal::new("handshake", error.status(), "handshake", error),
         })?;
         if answer.is_some() {
-            tracing::info!(method = %request.method(), "answered the handshake of the provider");
+            let path = request.uri().path();
+            tracing::info!(%peer, method = %request.method(), path, "answered the handshake of the provider");
         }
         Ok(answer.map(|answer| Response::<String>::from(answer).map(Full::from)))
+    }
+
+    /// The methods of deliveries and of the provider's handshake.
+    fn allowed(&self) -> &'static str {
+        match self.provider.handshake.map(|handshake| handshake.method) {
+            Some(HandshakeMethod::Get) => "GET, POST",
+            Some(HandshakeMethod::Head) => "HEAD, POST",
+            Some(_) | None => "POST",
+        }
     }
 
     fn refused(&self, refused: &Refusal, peer: SocketAddr, request: &Request<Bytes>) -> (Outcome, Reply) {
         self.log_refused(refused, peer, request.uri().path(), self.claimed_event(request));
         let mut reply = empty(refused.status);
         if refused.status == StatusCode::METHOD_NOT_ALLOWED {
-            reply.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
+            reply.headers_mut().insert(ALLOW, HeaderValue::from_static(self.allowed()));
         }
         (Outcome::Refused(refused.reason), reply)
     }

@@ -60,11 +60,13 @@ use metrics::Metrics;
 Error responses:
   400  The connection or the request is broken, or with --strict: the body is not JSON, or does not match the specification
   401  The delivery is not genuine
-  405  The request is not a POST
+  403  The token of the request that checks the URL is not that of --verify-token-file
+  405  The method is neither POST nor that of the request that checks the URL
   408  The body was not complete after 10 seconds
   413  The body is longer than --max-bytes
   414  The request line is too long
   431  The head of the request is too large
+  500  The request that checks the URL cannot be answered without --secret-file or --verify-token-file
   503  The event could not be written
 
 Recognition of redeliveries:
