@@ -52,7 +52,7 @@ impl Builder {
         self
     }
 
-    /// Adds every document `NAME.yaml`, `NAME.yml` or `NAME.json` of a directory. The path is relative to the directory of `Cargo.toml`.
+    /// Adds every document `NAME.yaml` or `NAME.yml` of a directory. The path is relative to the directory of `Cargo.toml`.
     pub fn specs(mut self, directory: impl Into<String>) -> Self {
         self.places.push(Place::Directory(directory.into()));
         self
@@ -127,7 +127,8 @@ fn list(directory: &str) -> Result<Vec<String>, String> {
         let file = entry.map_err(problem)?.file_name();
         let file = file.to_string_lossy();
         // Editors write temporary files whose names begin with a full stop.
-        if !file.starts_with('.') && Path::new(&*file).extension().is_some_and(is_document) {
+        let extension = Path::new(&*file).extension().filter(|extension| is_document(extension));
+        if !file.starts_with('.') && extension.is_some_and(|extension| extension != "json") {
             paths.push(format!("{directory}/{file}"));
         }
     }

@@ -202,7 +202,7 @@ fn expanded<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Result<Vec<PathBuf
         let mut found: Vec<_> =
             files_in.filter(|file| file.extension().is_some_and(is_document) && !is_hidden(file)).collect();
         if found.is_empty() {
-            let message = format!("{}: there is no document with the extension .yaml, .yml or .json", path.display());
+            let message = format!("{}: there is no document with the extension .yaml or .yml", path.display());
             return Err(Stop::Input(message));
         }
         found.sort();
@@ -211,9 +211,9 @@ fn expanded<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Result<Vec<PathBuf
     Ok(files)
 }
 
-/// Whether a file with this extension in a directory is a document.
+/// Whether a file with this extension in a directory is a document. Other programs write JSON, such as credentials.
 fn is_document(extension: &OsStr) -> bool {
-    ["yaml", "yml", "json"].iter().any(|known| extension == *known)
+    ["yaml", "yml"].iter().any(|known| extension == *known)
 }
 
 /// Reads the provider of a document. An error is everything that is wrong with it.

@@ -35,13 +35,15 @@ fn findings_are_lines_that_editors_recognise_and_are_counted() {
     assert_eq!((done.status, done.err.as_str()), (1, ""));
     let lines: Vec<&str> = done.out.lines().collect();
     let (count, findings) = lines.split_last().unwrap();
-    assert_eq!(*count, format!("{} findings in 1 document", findings.len()));
+    let warnings = findings.iter().filter(|line| line.contains(": warning: ")).count();
+    assert!(0 < warnings && warnings < findings.len(), "{}", done.out);
+    assert_eq!(*count, format!("{} findings in 1 document, of which {warnings} are warnings", findings.len()));
     let places: Vec<(usize, usize)> = findings
         .iter()
         .map(|line| {
             let mut parts = line.strip_prefix("bad.yaml:").unwrap().splitn(3, ':');
             let (line, column) = (parts.next().unwrap().parse().unwrap(), parts.next().unwrap().parse().unwrap());
-            assert!(parts.next().unwrap().contains("; "));
+            assert!(parts.next().unwrap().contains("; "), "{line}");
             (line, column)
         })
         .collect();
@@ -57,7 +59,7 @@ fn findings_are_lines_that_editors_recognise_and_are_counted() {
     let done = lint(&folder, &["good.yaml", "bad.yaml"], "");
     assert_eq!(
         (done.status, done.out.lines().last()),
-        (1, Some(&*format!("{} findings in 1 of 2 documents", findings.len())))
+        (1, Some(&*format!("{} findings in 1 of 2 documents, of which {warnings} are warnings", findings.len())))
     );
 }
 
@@ -72,10 +74,11 @@ fn a_finding_is_one_object() {
     for (finding, line) in findings.iter().zip(human.lines()) {
         let text = |name: &str| finding[name].as_str().unwrap();
         let place = if text("place").is_empty() { String::new() } else { format!("{}: ", text("place")) };
+        let severity = if text("severity") == "warning" { "warning: " } else { "" };
         let (line_number, column) = (&finding["line"], &finding["column"]);
         let (message, help) = (text("message"), text("help"));
-        assert_eq!(format!("{}:{line_number}:{column}: {place}{message}; {help}", text("file")), line);
-        assert_eq!(finding.as_object().unwrap().len(), 6);
+        assert_eq!(format!("{}:{line_number}:{column}: {severity}{place}{message}; {help}", text("file")), line);
+        assert_eq!(finding.as_object().unwrap().len(), 7);
     }
     let done = lint(&folder, &["--format", "json", "good.yaml"], "");
     assert_eq!((done.status, done.out.as_str()), (0, ""));
@@ -114,6 +117,15 @@ fn all_findings_are_one_document_in_sarif() {
 #[test]
 fn documents_come_from_files_directories_options_or_standard_input() {
     let folder = folder("sources");
+    for (name, is_found) in [("plain.yml", true), ("plain.json", false)] {
+        fs::write(folder.join(name), "{\"openapi\": \"3.2.0\"}").unwrap();
+        let finding = format!("{name}:1:2: openapi: ");
+        assert_eq!(lint(&folder, &["."], "").out.contains(&finding), is_found);
+        assert!(lint(&folder, &[name], "").out.contains(&finding));
+        fs::remove_file(folder.join(name)).unwrap();
+    }
+    let twice = lint(&folder, &["bad.yaml", "bad.yaml", "--spec", "bad.yaml"], "");
+    assert_eq!(twice.out, lint(&folder, &["bad.yaml"], "").out);
     let bad = |done: &Done| (done.status, done.out.contains("bad.yaml:1:1: openapi: "));
     assert_eq!(bad(&lint(&folder, &["."], "")), (1, true));
     assert_eq!(bad(&lint(&folder, &["--spec", "bad.yaml"], "")), (1, true));
@@ -136,8 +148,18 @@ fn what_cannot_be_read_is_2_and_the_others_are_checked() {
     {
         let done = lint(&folder, &["bad.yaml", file], "");
         assert!(done.status == 2 && done.err.starts_with(&format!("error: {reason}")), "{}", done.err);
-        assert!(done.out.contains("bad.yaml:1:1: openapi: ") && done.out.contains(" in 1 document\n"), "{}", done.out);
+        assert!(
+            done.out.contains("bad.yaml:1:1: openapi: ") && done.out.contains(" in 1 document, of which "),
+            "{}",
+            done.out
+        );
     }
+    let done = lint(&folder, &["--format", "sarif", "good.yaml", "missing.yaml"], "");
+    let document: Value = serde_json::from_str(&done.out).unwrap();
+    let invocation = &document["runs"][0]["invocations"][0];
+    let notification = &invocation["toolExecutionNotifications"][0]["message"]["text"];
+    assert_eq!((done.status, &invocation["executionSuccessful"]), (2, &json!(false)));
+    assert!(notification.as_str().unwrap().starts_with("missing.yaml: "), "{document}");
     let done = lint(&folder, &[], "");
     assert!(done.status == 2 && done.err.contains("there is no document to check"), "{}", done.err);
 }
@@ -150,4 +172,33 @@ fn a_finding_stays_on_one_line_and_does_not_control_the_terminal() {
     assert_eq!(done.status, 1);
     assert!(done.out.lines().all(|line| line.starts_with("-:1:") || line == "1 finding in 1 document"), "{}", done.out);
     assert!(!done.out.contains('\u{1b}'));
+}
+
+/// What is about the document as such is an error, and what can be left out is a warning.
+#[test]
+fn a_document_with_warnings_only_can_be_used() {
+    let folder = folder("warnings");
+    let plain = "openapi: 3.0.0\ninfo: {title: Plain, version: '1'}\npaths:\n  /sales:\n    get: {tags: [a], responses: {'200': {description: OK}}}\n";
+    fs::write(folder.join("plain.yaml"), plain).unwrap();
+    let done = lint(&folder, &["plain.yaml"], "");
+    assert_eq!((done.status, done.err.as_str()), (1, ""));
+    let (last, findings) = done.out.trim_end().rsplit_once('\n').map(|(findings, last)| (last, findings)).unwrap();
+    assert_eq!(last, format!("{} findings in 1 document; all of them are warnings", findings.lines().count()));
+    assert!(findings.lines().all(|line| line.contains(": warning: ")), "{findings}");
+    let mut command = command(&["call", "plain", "--spec", "plain.yaml"]);
+    command.current_dir(&folder);
+    let done = feed(command, b"");
+    assert!(done.status == 0 && done.out.contains("get_sales"), "{}{}", done.out, done.err);
+}
+
+#[test]
+fn the_json_schema_of_the_dialect_is_printed() {
+    let done = lint(&folder("schema"), &["--schema"], "");
+    let schema: Value = serde_json::from_str(&done.out).unwrap();
+    assert_eq!((done.status, done.err.as_str()), (0, ""));
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    assert!(validator.is_valid(&json!({ "openapi": "3.0.3", "x-event-name": { "in": "body" } })));
+    assert!(!validator.is_valid(&json!({ "openapi": "3.0.3", "x-event-nam": { "in": "body" } })));
+    let done = lint(&folder("schema"), &["--schema", "bad.yaml"], "");
+    assert!(done.status == 2 && done.err.contains("cannot be used with"), "{}", done.err);
 }

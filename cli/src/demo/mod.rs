@@ -147,6 +147,11 @@ impl Life<'_> {
     /// Runs every step. Returns an error if no webhook could be registered.
     async fn run(&mut self, calls: &Calls<'_>) -> Result<(), Miss> {
         let begun = Instant::now();
+        if self.provider.events.is_empty() {
+            let nothing = Miss::Undocumented("no event is described, so nothing is delivered".to_owned());
+            self.note::<()>("deliver", None, begun.elapsed(), Err(nothing));
+            return Ok(());
+        }
         let issued = calls.token().await;
         let issued = issued.map(|(operation, token)| ((), format!("`{operation}` issued a token{}", lifetime(&token))));
         self.note("token", None, begun.elapsed(), issued);

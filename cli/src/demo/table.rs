@@ -61,10 +61,12 @@ pub fn render(sandbox: &str, inbox: &str, steps: &[Step], took: Duration, verbos
     text + &next()
 }
 
-/// The next commands to try with real credentials, for the last provider and the last one with operations.
+/// The next commands to try with real credentials, for the last provider with events and the last one with registrations.
 fn next() -> String {
-    let Some(last) = providers::all().last() else { return String::new() };
-    let with_calls = providers::all().iter().rfind(|provider| !provider.operations.is_empty());
+    let Some(last) = providers::all().iter().rfind(|provider| !provider.events.is_empty()) else {
+        return String::new();
+    };
+    let with_calls = providers::all().iter().rfind(|provider| provider.registration.is_some());
     let list = with_calls.map(|provider| {
         let variable = format!("POS_WEBHOOKS_{}_TOKEN", provider.name.to_ascii_uppercase());
         (

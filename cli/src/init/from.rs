@@ -202,8 +202,8 @@ fn registration(root: &Node) -> String {
         text,
         "#   create: {{operation: {create}, request: {{url: /url}}, answer: {{id: /id, secret: /secret}}}}"
     );
-    if let Some((list, path)) = operation(root, "get", false).zip(Some("''")) {
-        _ = writeln!(text, "#   list: {{operation: {list}, items: {path}, answer: {{id: /id, url: /url}}}}");
+    if let Some(list) = operation(root, "get", false) {
+        _ = writeln!(text, "#   list: {{operation: {list}, items: '', answer: {{id: /id, url: /url}}}}");
     }
     for (role, method) in [("get", "get"), ("delete", "delete")] {
         if let Some(id) = operation(root, method, true) {
@@ -214,26 +214,28 @@ fn registration(root: &Node) -> String {
     text
 }
 
-/// The operations on webhooks with this method, with or without a path parameter at the end of the path.
-fn candidates<'n>(root: &'n Node, method: &'n str, of_one: bool) -> impl Iterator<Item = (&'n str, &'n Node)> {
-    let paths = root.get("paths").map_or(&[][..], Node::entries).iter();
-    let about_webhooks = |path: &str| {
-        let path = path.to_ascii_lowercase();
-        ["webhook", "notification", "callback", "subscription"].iter().any(|word| path.contains(word))
+/// The operations on webhooks with this method, with or without a path parameter at the end of the path. The words of a path are
+/// tried in the order of how much they say.
+fn candidates<'n>(root: &'n Node, method: &str, of_one: bool) -> Vec<(&'n str, &'n Node)> {
+    let paths = root.get("paths").map_or(&[][..], Node::entries);
+    let with = |word: &str| {
+        let about = |path: &str| {
+            path.to_ascii_lowercase().contains(word) && path.trim_end_matches('/').ends_with('}') == of_one
+        };
+        let found = paths.iter().filter(|(path, _)| about(&path.text));
+        found.filter_map(|(path, item)| Some((path.text.as_str(), item.get(method)?))).collect::<Vec<_>>()
     };
-    paths
-        .map(|(path, item)| (path.text.as_str(), item))
-        .filter(move |(path, _)| about_webhooks(path) && path.trim_end_matches('/').ends_with('}') == of_one)
-        .filter_map(move |(path, item)| Some((path, item.get(method)?)))
+    let found = ["webhook", "notification", "callback", "subscription"].into_iter().map(with);
+    found.into_iter().find(|found| !found.is_empty()).unwrap_or_default()
 }
 
 fn operation(root: &Node, method: &str, of_one: bool) -> Option<String> {
-    let own = candidates(root, method, of_one).find_map(|(_, node)| node.get("operationId")?.as_str());
+    let own = candidates(root, method, of_one).into_iter().find_map(|(_, node)| node.get("operationId")?.as_str());
     own.and_then(names::snake)
 }
 
 fn parameter(root: &Node, method: &str) -> Option<String> {
-    let (path, _) = candidates(root, method, true).next()?;
+    let (path, _) = *candidates(root, method, true).first()?;
     Some(path.trim_end_matches('/').rsplit('{').next()?.trim_end_matches('}').to_owned())
 }
 
@@ -256,17 +258,36 @@ fn write_yaml(node: &Node, indent: usize, out: &mut String) {
         write_value(value, indent, out);
     }
     for item in node.items() {
-        _ = write!(out, "{pad}-");
-        write_value(item, indent, out);
+        let mut text = String::new();
+        if item.entries().is_empty() {
+            write_value(item, indent, &mut text);
+        } else {
+            write_yaml(item, indent + 1, &mut text);
+        }
+        _ = writeln!(out, "{pad}- {}", text.trim());
     }
 }
 
 fn write_value(value: &Node, indent: usize, out: &mut String) {
     let is_block = !value.entries().is_empty() || !value.items().is_empty();
-    if is_block {
-        out.push('\n');
-        write_yaml(value, indent + 1, out);
-    } else {
-        _ = writeln!(out, " {}", value.to_json_text());
+    match value.as_str() {
+        _ if is_block => {
+            out.push('\n');
+            write_yaml(value, indent + 1, out);
+        }
+        Some(text) if has_plain_lines(text) => {
+            out.push_str(" |-\n");
+            for line in text.lines() {
+                let pad = if line.is_empty() { String::new() } else { "  ".repeat(indent + 1) };
+                _ = writeln!(out, "{pad}{line}");
+            }
+        }
+        _ => _ = writeln!(out, " {}", value.to_json_text()),
     }
+}
+
+/// Whether a text has several lines that a block scalar keeps as they are.
+fn has_plain_lines(text: &str) -> bool {
+    let is_plain = |line: &str| line.trim_end() == line && !line.contains(char::is_control);
+    text.contains('\n') && !text.ends_with('\n') && !text.starts_with([' ', '\n']) && text.split('\n').all(is_plain)
 }
