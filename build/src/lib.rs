@@ -196,12 +196,14 @@ pub struct Generated {
 ///
 /// # Errors
 ///
-/// Returns the findings of the lint, or the error of a later step, each with the name of the file.
+/// Returns the errors of the lint, or the error of a later step, each with the name of the file.
 #[cfg(feature = "generate")]
 pub fn generate(name: &str, file: &str, text: &str) -> Result<Generated, Vec<String>> {
     let one = |problem: String| vec![format!("{file}: {problem}")];
-    let (spec, bundle, warnings) =
-        read(file, text).map_err(|findings| findings.iter().map(ToString::to_string).collect::<Vec<_>>())?;
+    let (spec, bundle, warnings) = read(file, text).map_err(|findings| {
+        let errors = findings.iter().filter(|finding| finding.severity == Severity::Error);
+        errors.map(ToString::to_string).collect::<Vec<_>>()
+    })?;
     let models = models::models(&bundle).map_err(one)?;
     let client = client(&spec).map_err(one)?;
     let events = events::events(&spec);

@@ -128,6 +128,7 @@ fn prepare(folder: &Path) {
     write("payment.json", &payment);
     write("orders.ndjson", &example("mipos", "ORDER"));
     write("shop.yaml", &run(&["init", "shop", "--output", "-"]).out);
+    write("openapi.json", r#"{"openapi": "3.0.0", "info": {"title": "Acme", "version": "1"}, "paths": {}}"#);
     // A document is never overwritten.
     let _ = fs::remove_file(folder.join("acme.yaml"));
     let url = "https://shop.example/hooks/vipps";
