@@ -217,7 +217,11 @@ impl Arguments {
         let mut missing: Vec<_> = places.iter().filter(is_missing).map(Place::option).collect();
         if operation.request.is_some() && self.body.is_none() {
             let (provider, id) = (self.provider.name, operation.id);
-            missing.push(format!("--body FILE (`pos-webhooks example {provider} {id}` prints an example)"));
+            let has_example = operation.request.as_ref().is_some_and(|body| !body.examples.is_empty());
+            missing.push(match has_example {
+                true => format!("--body FILE (`pos-webhooks example {provider} {id}` prints an example)"),
+                false => format!("--body FILE (`pos-webhooks schema {provider} {id}` prints its schema)"),
+            });
         }
         match missing.as_slice() {
             [] => Ok(found),

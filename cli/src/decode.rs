@@ -184,6 +184,9 @@ fn name(Arguments { provider, url, .. }: &Arguments, head: &Head) -> Result<Opti
             }
         }
         _ => {
+            if provider.events.is_empty() {
+                return Err(Stop::Usage(format!("{} does not describe events", provider.name)));
+            }
             let names: Vec<_> = provider.events.iter().map(|event| event.name).collect();
             Err(Stop::Usage(format!(
                 "a delivery of {} does not name its event; give --event with the event that the webhook was registered for: {}",

@@ -142,11 +142,13 @@ pub struct Plain<'a>(pub &'a str);
 
 impl fmt::Display for Plain<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if !self.0.contains(char::is_control) {
+        // Some characters reverse the direction of the text that follows.
+        let is_control = |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        if !self.0.contains(is_control) {
             return f.write_str(self.0);
         }
         self.0.chars().try_for_each(|character| match character {
-            _ if character.is_control() => write!(f, "{}", character.escape_default()),
+            _ if is_control(character) => write!(f, "{}", character.escape_default()),
             _ => f.write_char(character),
         })
     }

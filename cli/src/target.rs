@@ -76,9 +76,8 @@ impl Target {
                 } else {
                     let wanted = self.server.as_deref().unwrap_or(if self.test { "test" } else { "production" });
                     let all = provider.servers.iter().map(shown).collect::<Vec<_>>().join(", ");
-                    format!(
-                        "{name} does not document a {wanted} server, only: {all}; give --base-url to call another server"
-                    )
+                    let only = if all.is_empty() { String::new() } else { format!(", only: {all}") };
+                    format!("{name} does not document a {wanted} server{only}; give --base-url to call another server")
                 }))
             }
         }
@@ -89,8 +88,11 @@ pub fn is_production(server: &Server) -> bool {
     server.name == "production"
 }
 
-/// The only server that is not the one for production.
+/// The server named `test`, or the only one that is not the one for production.
 pub fn test_server(provider: &Provider) -> Option<&'static Server> {
+    if let Some(test) = provider.servers.iter().find(|server| server.name == "test") {
+        return Some(test);
+    }
     let mut others = provider.servers.iter().filter(|server| !is_production(server));
     others.next().filter(|_| others.next().is_none())
 }

@@ -222,6 +222,7 @@ pub fn usage(provider: &'static Provider, event: Option<&str>, error: &ReceiverE
     let (name, deliveries) = (provider.name, deliveries(provider, event));
     match error {
         ReceiverError::NoUrl => format!("{name} signs the registered URL in {deliveries}; give it with --url"),
+        ReceiverError::NoSecret if provider.events.is_empty() => format!("{name} does not describe events"),
         ReceiverError::NoSecret => match provider.verification_of(event) {
             Some(Verification::Keys(_)) => {
                 format!("{name} sends an agreed key with {deliveries}; give it with --secret-file")

@@ -78,7 +78,9 @@ fn the_output_is_a_file_of_that_name_a_directory_or_standard_output() {
     assert!(done.status == 2 && done.err.contains("write to a file acme.yaml"), "{}", done.err);
     let done = run_in(&folder, &["init", "acme", "--output", "missing/acme.yaml"]);
     assert!(done.status == 2 && done.err.starts_with("error: missing/acme.yaml: "), "{}", done.err);
-    for name in ["Acme", "acme-pay", "type", "3ds", ""] {
+    let done = run_in(&folder, &["init", "type"]);
+    assert!(done.status == 2 && done.err.contains("this is a keyword of Rust"), "{}", done.err);
+    for name in ["Acme", "acme-pay", "3ds", ""] {
         let done = run_in(&folder, &["init", name]);
         assert!(done.status == 2 && done.err.contains("a name in snake case is expected"), "{name}: {}", done.err);
     }

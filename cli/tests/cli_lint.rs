@@ -202,3 +202,19 @@ fn the_json_schema_of_the_dialect_is_printed() {
     let done = lint(&folder("schema"), &["--schema", "bad.yaml"], "");
     assert!(done.status == 2 && done.err.contains("cannot be used with"), "{}", done.err);
 }
+
+#[test]
+fn an_example_that_does_not_match_its_schema_is_a_warning_at_its_place() {
+    let folder = folder("examples");
+    let good = fs::read_to_string(folder.join("good.yaml")).unwrap();
+    let (before, _) = good.split_once("\"EUR\"").or_else(|| good.split_once("EUR")).unwrap();
+    fs::write(folder.join("good.yaml"), good.replacen("EUR", "euro", 1)).unwrap();
+    let done = lint(&folder, &["--format", "json", "good.yaml"], "");
+    let finding: Value =
+        serde_json::from_str(done.out.lines().next().unwrap_or_else(|| panic!("{}", done.err))).unwrap();
+    let line = usize::try_from(finding["line"].as_u64().unwrap()).unwrap();
+    assert!(line <= before.lines().count() && finding["place"].as_str().unwrap().contains(".examples."), "{finding}");
+    assert_eq!((done.status, &finding["severity"]), (1, &json!("warning")));
+    let message = finding["message"].as_str().unwrap();
+    assert!(message.starts_with("the example does not match its schema: /transfer/currency: "), "{message}");
+}

@@ -459,3 +459,58 @@ fn every_help_has_the_option() {
         }
     }
 }
+
+/// Many providers number registrations, and have an API key that is the whole of `Authorization`.
+#[test]
+fn ids_can_be_numbers_and_a_key_can_have_a_scheme() {
+    let directory = empty("numbers");
+    let mut init = command(&["init", "counter"]);
+    init.current_dir(&directory);
+    out(init);
+    let file = directory.join("counter.yaml");
+    let document = fs::read_to_string(&file).unwrap();
+    let document = document
+        .replace("id: wh_1", "id: 17")
+        .replace(
+            "        id:\n          type: string\n          description: Id of the webhook.",
+            "        id:\n          type: integer\n          description: Id of the webhook.",
+        )
+        .replace("name: Counter-Api-Key", "name: Authorization")
+        .replace("- name: webhook_id", "- name: webhook_id");
+    assert_eq!(document.matches("type: integer").count(), 2, "{document}");
+    fs::write(&file, document).unwrap();
+    let with = |arguments: &[&str]| {
+        let mut with = command(arguments);
+        with.current_dir(&directory).args(["--spec", "counter.yaml"]);
+        with
+    };
+    assert_eq!(out(with(&["lint"])), "no findings in 1 document\n");
+    let demo = out(with(&["demo", "--format", "json"]));
+    let ok = demo.lines().filter(|line| line.contains("\"counter\"") && line.contains("\"result\":\"ok\""));
+    assert_eq!(ok.count(), 5, "{demo}");
+
+    let sandbox = Running::start(with(&["sandbox", "--seed", "1"]), &directory, PROVIDERS.len() + 1);
+    let url = sandbox.base_url("counter").to_owned();
+    let hooks = |verb: &[&str]| {
+        with(&[&["hooks", "counter"], verb, &["--base-url", &url, "--credentials-file", "counter.json"]].concat())
+    };
+    out(hooks(&[
+        "create",
+        "--url",
+        "http://127.0.0.1:9/",
+        "--events",
+        "payment.completed",
+        "--save-secret",
+        "secret.txt",
+    ]));
+    let listed: Value = serde_json::from_str(&out(hooks(&["list", "--format", "json"]))).unwrap();
+    let id = listed.pointer("/0/id").or(listed.pointer("/webhooks/0/id")).unwrap();
+    assert!(id.is_u64(), "{listed}");
+    out(hooks(&["delete", &id.to_string(), "--yes"]));
+    assert!(!out(hooks(&["list", "--format", "json"])).contains(&id.to_string()));
+    // The token is sent as it is, so it can have the scheme in it.
+    let mut basic = with(&["hooks", "counter", "list", "--base-url", &url]);
+    basic.env("POS_WEBHOOKS_COUNTER_TOKEN", "Basic dTpw");
+    let done = feed(basic, b"");
+    assert!(done.status == 1 && done.err.contains("401 Unauthorized"), "{}", done.err);
+}

@@ -151,7 +151,7 @@ pub struct RegistrationCall {
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Role {
-    /// The id of the registration; of the subscription, in a call on subscriptions.
+    /// The id of the registration; of the subscription, in a call on subscriptions. An id that is a number is read as text.
     Id,
     /// The URL that events are delivered to.
     Url,
@@ -231,7 +231,10 @@ impl RegistrationCall {
                     let kind = member_schema(&schema, pointer).and_then(|member| member.get("type")?.as_str());
                     write(&mut body, pointer, &as_type(active, kind));
                 }
-                Some(value) => write(&mut body, pointer, value),
+                Some(value) => {
+                    let value = as_number(value, body.pointer(pointer)).unwrap_or_else(|| value.clone());
+                    write(&mut body, pointer, &value);
+                }
             }
         }
         Some(body)
@@ -261,6 +264,16 @@ impl RegistrationCall {
     /// Returns the values in the body of a request.
     pub fn requested(&self, body: &Value) -> Values {
         read_roles(body, &self.request)
+    }
+
+    /// Whether the ids in the documented responses are numbers.
+    #[cfg(feature = "sandbox")]
+    pub(crate) fn has_numbers(&self, provider: &'static Provider) -> bool {
+        let example = provider.operation(self.operation).and_then(|it| it.success()?.body.as_ref()?.examples.first());
+        let example: Option<Value> = example.and_then(|example| serde_json::from_str(example.json).ok());
+        let place = self.answer.get(&Role::Id).copied();
+        let place = place.map(|place| self.items.map_or_else(|| place.to_owned(), |items| format!("{items}/0{place}")));
+        example.zip(place).is_some_and(|(example, place)| example.pointer(&place).is_some_and(Value::is_number))
     }
 
     /// Returns the registrations in a response: one, or each of a list.
@@ -294,7 +307,12 @@ impl RegistrationCall {
 }
 
 fn read_roles(json: &Value, places: &BTreeMap<Role, &'static str>) -> Values {
-    places.iter().filter_map(|(role, pointer)| Some((*role, read(json, pointer)?))).collect()
+    let value = |role: Role, value: Value| match (role, &value) {
+        // An id is a text in paths and commands.
+        (Role::Id | Role::Registration | Role::EventId, Value::Number(id)) => id.to_string().into(),
+        _ => value,
+    };
+    places.iter().filter_map(|(role, pointer)| Some((*role, value(*role, read(json, pointer)?)))).collect()
 }
 
 /// The value that a pointer points to; with `*`, the list of the values in every item.
@@ -325,9 +343,16 @@ fn as_type(active: &Value, kind: Option<&str>) -> Value {
 fn write_roles(json: &mut Value, places: &BTreeMap<Role, &'static str>, values: &Values) {
     for (role, pointer) in places {
         if let Some(value) = values.get(role) {
-            write(json, pointer, value);
+            let value = as_number(value, json.pointer(pointer)).unwrap_or_else(|| value.clone());
+            write(json, pointer, &value);
         }
     }
+}
+
+/// An id as a number, in the place of a number.
+fn as_number(id: &Value, example: Option<&Value>) -> Option<Value> {
+    example.filter(|example| example.is_number())?;
+    Some(id.as_str()?.parse::<u64>().ok()?.into())
 }
 
 fn roles<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<Role, &'static str>, D::Error> {

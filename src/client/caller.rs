@@ -10,7 +10,7 @@ use progenitor_client::{ByteStream, ResponseValue};
 use tokio::time::error::Elapsed;
 
 use super::answered_call::AnsweredCall;
-use super::credential::{ConstantHeader, basic, checked_token, sensitive};
+use super::credential::{ConstantHeader, basic, checked_token, credential, sensitive};
 use super::deadline::Deadline;
 use super::error::{Error, ErrorKind, SetupError, TokenError};
 use super::grant::Grant;
@@ -133,7 +133,10 @@ impl Caller {
 
     fn header<E>(&self, operation: &'static Operation, token: &Secret) -> Result<(HeaderName, HeaderValue), Error<E>> {
         let (name, before) = &self.token_header;
-        let value = checked_token(token.expose()).and_then(|token| sensitive(&format!("{before}{token}")));
+        // An API key that is the whole of `Authorization` has the scheme in it.
+        let is_whole = *name == AUTHORIZATION && before.is_empty();
+        let checked = if is_whole { credential(token.expose()) } else { checked_token(token.expose()) };
+        let value = checked.and_then(|token| sensitive(&format!("{before}{token}")));
         let fail = |reason| Error::new(operation, ErrorKind::Request(format!("the token {reason}")));
         Ok((name.clone(), value.map_err(fail)?))
     }

@@ -22,6 +22,11 @@ impl Random {
         uuid::Builder::from_random_bytes(self.0.random()).into_uuid().to_string()
     }
 
+    /// An id that is a number.
+    pub fn number(&mut self) -> String {
+        self.0.random_range(100_000..100_000_000_u32).to_string()
+    }
+
     pub fn token(&mut self) -> Secret {
         hex::encode(self.0.random::<[u8; 24]>()).into()
     }

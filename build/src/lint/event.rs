@@ -92,6 +92,11 @@ fn same_scalar(a: &Value, b: &Value) -> bool {
 impl<'a> Linter<'a> {
     pub(super) fn webhooks(&mut self, root: &At<'a>) {
         let Some(webhooks) = root.get("x-webhooks") else {
+            // The events may be under a misspelt key, which is reported by itself.
+            let is_misspelt = |key: &str| key == "webhooks" || strsim::levenshtein(key, "x-webhooks") <= 2;
+            if root.entries().iter().any(|(key, _)| is_misspelt(key)) {
+                return;
+            }
             for (key, message) in [
                 ("x-event-name", "there are no events to name"),
                 ("x-signature", "there are no events to sign"),

@@ -254,6 +254,7 @@ impl<'a> Linter<'a> {
             };
             let (types, listed): (&[&str], bool) = match role {
                 "active" => (&["boolean", "integer"], false),
+                "id" | "registration" | "event-id" => (&["string", "integer"], false),
                 "events" => (&["string"], !is_starred),
                 // A form has JSON as text.
                 "filter" => (&["object", "string"], false),

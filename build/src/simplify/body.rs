@@ -8,6 +8,9 @@ use super::names::unique_snake;
 use super::schema::without_null;
 use super::{Simplifier, reference_name};
 
+/// Why a form is left out that has nothing to send.
+pub(super) const NO_FIELDS: &str = "the form has no fields";
+
 impl Simplifier<'_> {
     /// Keeps the media type that is supported best. `name` is that of a schema without a name.
     ///
@@ -115,6 +118,9 @@ impl Simplifier<'_> {
         self.schema(schema);
         let required: Vec<String> =
             schema.get("required").map(Node::texts).unwrap_or_default().into_iter().map(str::to_owned).collect();
+        if schema.get("properties").is_none_or(|properties| properties.entries().is_empty()) {
+            return Err(NO_FIELDS.to_owned());
+        }
         let mut lost = None;
         if let Some(properties) = schema.get_mut("properties") {
             properties.retain(|name, property| {

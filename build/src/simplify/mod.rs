@@ -109,6 +109,7 @@ pub fn simplify(document: &mut Document) -> Vec<Finding> {
         scheme: None,
         keeps_security: false,
         public_by_default: false,
+        renamed: BTreeMap::new(),
         open: Vec::new(),
         stack: Vec::new(),
         met: Vec::new(),
@@ -140,6 +141,8 @@ struct Simplifier<'a> {
     keeps_security: bool,
     /// Whether an operation without `security` is called without a credential.
     public_by_default: bool,
+    /// The operations that have another name now.
+    renamed: BTreeMap<String, String>,
     /// The schemas whose members were joined to what is being rewritten.
     open: Vec<String>,
     /// The schemas that are being joined, outermost first, and all that have been on the way.
@@ -164,6 +167,7 @@ impl Simplifier<'_> {
         self.servers(root);
         self.security(root);
         self.within("paths", root, Self::paths);
+        names::rename_operations(root, &std::mem::take(&mut self.renamed));
         if root.get("paths").is_none_or(|paths| paths.entries().is_empty()) {
             root.remove("security");
         }

@@ -93,6 +93,34 @@ fn correct(node: &mut Node, renamed: &BTreeMap<String, String>) {
     node.items_mut().iter_mut().for_each(|item| correct(item, renamed));
 }
 
+/// Corrects the names of operations in the extensions.
+pub(super) fn rename_operations(root: &mut Node, renamed: &BTreeMap<String, String>) {
+    if renamed.is_empty() {
+        return;
+    }
+    for (key, member) in root.entries_mut() {
+        if key.text.starts_with("x-") || key.text == "components" {
+            rename_within(member, renamed);
+        }
+    }
+}
+
+fn rename_within(node: &mut Node, renamed: &BTreeMap<String, String>) {
+    let correct = |node: &mut Node| {
+        let name = node.as_str().and_then(|name| renamed.get(name)).cloned();
+        node.value = name.map_or_else(|| node.value.clone(), Value::String);
+    };
+    for (key, member) in node.entries_mut() {
+        match key.text.as_str() {
+            "operation" | "at" => correct(member),
+            "x-follow-up" => member.items_mut().iter_mut().for_each(correct),
+            "example" | "examples" | "schemas" => {}
+            _ => rename_within(member, renamed),
+        }
+    }
+    node.items_mut().iter_mut().for_each(|item| rename_within(item, renamed));
+}
+
 /// A reference without the escapes of JSON pointers and URLs.
 fn decoded(reference: &str) -> String {
     let mut bytes = Vec::new();

@@ -10,6 +10,7 @@ use super::super::lint::operation::{METHODS_OF_CLIENTS, VARIABLES_OF_METHODS, is
 use super::super::load::{Node, Value};
 use super::super::names::{is_keyword, pascal, snake};
 use super::Simplifier;
+use super::body::NO_FIELDS;
 use super::names::unique_snake;
 use super::schema::without_null;
 
@@ -108,6 +109,9 @@ impl Simplifier<'_> {
         let is_deprecated = operation.get("deprecated").and_then(Node::as_bool) == Some(true);
         self.level(operation, &dialect::OPERATION);
         let id = operation_id(path, method, operation, ids);
+        if let Some(own) = operation.get("operationId").and_then(Node::as_str).filter(|own| *own != id) {
+            self.renamed.entry(own.to_owned()).or_insert_with(|| id.clone());
+        }
         operation.set("operationId", operation.get("operationId").unwrap_or(operation).text_here(&id));
         self.summary(operation, &format!("`{} {path}`", method.to_ascii_uppercase()));
         if is_deprecated {
@@ -268,20 +272,23 @@ impl Simplifier<'_> {
         // Few servers read the body of such a request.
         if !required && ["get", "delete"].contains(&method) {
             operation.remove("requestBody");
+            self.note(
+                &body,
+                "the body of this method is optional, so it is left out",
+                "write `required: true` if the provider reads it",
+            );
             return Ok(());
         }
         self.place.push("requestBody".to_owned());
         let result = self.request(&mut body, BodyUse::Request, &format!("{id} request"));
-        match &result {
-            Ok(()) => operation.set("requestBody", body),
-            Err(reason) if !required => {
-                operation.remove("requestBody");
-                self.note(&body, format!("{reason}, so the body is left out"), "write JSON or a form of single values")
-            }
-            Err(_) => {}
-        }
         self.place.pop();
-        if required { result } else { Ok(()) }
+        match result {
+            Ok(()) => operation.set("requestBody", body),
+            // The document says that there is nothing to send.
+            Err(reason) if !required && reason == NO_FIELDS => drop(operation.remove("requestBody")),
+            Err(reason) => return Err(reason),
+        }
+        Ok(())
     }
 
     fn request(&mut self, body: &mut Node, usage: BodyUse, name: &str) -> Result<(), String> {

@@ -129,8 +129,8 @@ impl Arguments {
         let has: Vec<_> = Verb::all_of(provider).map(Verb::name).collect();
         let verb = self.verb.map_or("it", Verb::name);
         Stop::Usage(format!(
-            "{name} does not document an operation for `{verb}`; it has: {}; `pos-webhooks call {name}` lists all operations",
-            has.join(", "),
+            "{name} does not document an operation for `{verb}`{}; `pos-webhooks call {name}` lists all operations",
+            if has.is_empty() { String::new() } else { format!("; it has: {}", has.join(", ")) },
             name = provider.name,
         ))
     }
@@ -303,7 +303,9 @@ fn is_confirmed(call: &Call) -> bool {
     if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
         return true;
     }
-    let mut what: Vec<_> = call.parameters.iter().map(|(_, value)| Plain(value).to_string()).collect();
+    let in_path = |name: &str| call.operation.path_parameters.iter().any(|parameter| parameter.name == name);
+    let in_path = call.parameters.iter().filter(|(name, _)| in_path(name));
+    let mut what: Vec<_> = in_path.map(|(_, value)| Plain(value).to_string()).collect();
     let schema = call.operation.request.as_ref().and_then(|body| Schema::of(call.provider, body.schema));
     let body = schema.and_then(|schema| AnswerReader::new(false, false).read(&call.body, &schema.root()).ok());
     what.extend(body.map(|body| Plain(&body.json()).to_string()));

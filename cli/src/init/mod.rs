@@ -10,6 +10,8 @@ use std::process::ExitCode;
 use clap::Args;
 use jiff::Timestamp;
 
+use pos_webhooks_build::names;
+
 use crate::console::print;
 use crate::providers::{self, Given};
 use crate::stop::Stop;
@@ -57,8 +59,11 @@ pub struct Arguments {
 }
 
 fn name(text: &str) -> Result<String, &'static str> {
-    let help = "a name in snake case is expected, such as acme or acme_pay";
-    if providers::is_name(text) { Ok(text.to_owned()) } else { Err(help) }
+    match providers::is_name(text) {
+        true => Ok(text.to_owned()),
+        false if names::is_keyword(text) => Err("this is a keyword of Rust, which cannot be the name of a module"),
+        false => Err("a name in snake case is expected, such as acme or acme_pay"),
+    }
 }
 
 pub fn run(Arguments { name, output, from }: &Arguments, given: &Given) -> Result<ExitCode, Stop> {

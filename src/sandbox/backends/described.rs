@@ -131,10 +131,20 @@ impl Backend {
     pub fn register(&mut self, url: String, events: Vec<String>) -> Registration {
         let secret = self.secret_of_all(&events).or_else(|| self.credentials.get(SECRET)).cloned();
         let secret = secret.unwrap_or_else(|| self.make_secret());
-        let registration = Registration { id: self.random.id(), url, events, active: true, secret };
+        let registration = Registration { id: self.make_id(), url, events, active: true, secret };
         let (stored, kept, subscriptions) = (registration.clone(), None, Vec::new());
         self.stored.push(Stored { registration: stored, kept, subscriptions, by_call: false });
         registration
+    }
+
+    /// A new id, which is a number if the documented ones are.
+    fn make_id(&mut self) -> String {
+        let calls = self.provider.registration.iter().flat_map(|it| [Some(&it.create), it.list.as_ref()]).flatten();
+        if calls.into_iter().any(|call| call.has_numbers(self.provider)) {
+            self.random.number()
+        } else {
+            self.random.id()
+        }
     }
 
     /// A new secret for a receiver.
@@ -346,7 +356,7 @@ impl Backend {
             // If no operation chooses the events, they are chosen outside of these calls.
             None => self.provider.events.iter().map(|event| event.name.to_owned()).collect(),
         };
-        let id = if self.has_ids() { self.random.id() } else { url.clone() };
+        let id = if self.has_ids() { self.make_id() } else { url.clone() };
         let active = asked.get(&Role::Active).is_none_or(is_on);
         let kept = self.special.keep(call);
         let registration = Registration { id, url, events, active, secret };

@@ -1,5 +1,7 @@
 //! `pos-webhooks lint`: reports everything in a specification that is not supported.
 
+mod examples;
+
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -19,8 +21,7 @@ use crate::stop::{Stop, UNUSABLE};
 /// to write instead. A document without findings can be used with --spec, and as `specs/NAME.yaml` of a build. A document
 /// with warnings can be used as well: what they are about is ignored, simplified or left out.
 ///
-/// Without FILE, checks the documents of --spec or of POS_WEBHOOKS_SPECS. Whether the examples match their schemas is checked by
-/// `validate`.
+/// Without FILE, checks the documents of --spec or of POS_WEBHOOKS_SPECS.
 #[derive(Args)]
 #[command(after_long_help = "\
 Output with --format human, which editors recognise, and a last line with the number of findings:
@@ -78,8 +79,15 @@ pub fn run(Arguments { files, format, schema }: &Arguments, given: &Given) -> Re
     let (mut findings, mut unreadable, mut bad) = (Vec::new(), Vec::new(), 0);
     for file in &files {
         match providers::describe(file) {
-            Ok((_, described)) => {
-                let found = described.map_or_else(|findings| findings, |(_, warnings)| warnings);
+            Ok((text, described)) => {
+                let found = match described {
+                    Ok((description, mut warnings)) => {
+                        warnings.extend(examples::check(&file.display().to_string(), &text, &description));
+                        warnings.sort_by_key(|finding| (finding.line, finding.column));
+                        warnings
+                    }
+                    Err(findings) => findings,
+                };
                 bad += usize::from(!found.is_empty());
                 findings.extend(found);
             }
