@@ -58,7 +58,7 @@ fn schema(node: &mut Node) {
         match key.text.as_str() {
             "properties" => members(value),
             "items" | "additionalProperties" => schema(value),
-            "allOf" | "anyOf" => {
+            "allOf" | "anyOf" | "oneOf" => {
                 if let Value::Sequence(parts) = &mut value.value {
                     parts.iter_mut().for_each(schema);
                 }

@@ -1,8 +1,9 @@
 //! The dialect: the keywords of OpenAPI 3.0 that are supported, and the extensions. The lint refuses every other key, and
 //! [`json_schema`] is for editors, which complete and check while one types.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ptr;
+use std::sync::LazyLock;
 
 use serde_json::{Map, Value, json};
 
@@ -47,6 +48,11 @@ impl Level {
     /// The names of the keys.
     pub fn names(&self) -> impl Iterator<Item = &'static str> + use<> {
         self.keys.iter().map(|key| key.name)
+    }
+
+    /// The names of the extensions, without `x-`.
+    pub fn extensions(&self) -> impl Iterator<Item = &'static str> + use<> {
+        self.keys.iter().filter_map(|key| key.name.strip_prefix("x-"))
     }
 
     /// Whether the level has the key.
@@ -177,7 +183,7 @@ pub static COMPONENTS: Level = Level {
     ],
 };
 pub static BEARER_SCHEME: Level = Level {
-    name: "in a security scheme",
+    name: "in a security scheme with a token",
     keys: &[
         key("type", Shape::Constant("http"), "The kind of scheme."),
         key("scheme", Shape::Constant("bearer"), "A token in `Authorization`."),
@@ -187,7 +193,7 @@ pub static BEARER_SCHEME: Level = Level {
     ],
 };
 pub static BASIC_SCHEME: Level = Level {
-    name: "in a security scheme",
+    name: "in a security scheme with user and password",
     keys: &[
         key("type", Shape::Constant("http"), "The kind of scheme."),
         key("scheme", Shape::Constant("basic"), "A user and a password in `Authorization`."),
@@ -195,7 +201,7 @@ pub static BASIC_SCHEME: Level = Level {
     ],
 };
 pub static KEY_SCHEME: Level = Level {
-    name: "in a security scheme",
+    name: "in a security scheme with an API key",
     keys: &[
         key("type", Shape::Constant("apiKey"), "The kind of scheme."),
         key("in", Shape::Constant("header"), "Where the key is sent."),
@@ -588,6 +594,17 @@ pub static TOKEN_PLACE: Level = Level {
     ],
 };
 
+/// Whether a key is an extension of the dialect, at any level.
+pub fn is_extension(key: &str) -> bool {
+    static ALL: LazyLock<BTreeSet<&str>> = LazyLock::new(|| {
+        let mut definitions = Vec::new();
+        of_level(&ROOT, &mut definitions);
+        let keys = definitions.iter().flat_map(|(level, ..)| level.names());
+        keys.filter(|name| name.starts_with("x-")).collect()
+    });
+    ALL.contains(key)
+}
+
 /// Returns a JSON Schema (draft-07) of the dialect. A document that the schema allows can still have findings.
 pub fn json_schema() -> Value {
     let mut definitions = Vec::new();
@@ -612,11 +629,7 @@ fn of_level(level: &'static Level, definitions: &mut Definitions) -> Value {
         return reference(name);
     }
     let words = level.name.split_once(' ').map_or(level.name, |(_, words)| words);
-    let mut name = words.replace(' ', "-").replace('`', "");
-    // Some levels have the same name.
-    while definitions.iter().any(|(_, taken, _)| *taken == name) {
-        name.push_str("-or");
-    }
+    let name = words.replace(' ', "-").replace('`', "");
     // A level may contain itself.
     let index = definitions.len();
     definitions.push((level, name.clone(), Value::Null));

@@ -9,7 +9,8 @@ use super::formats::{FORMATS, TIME_TEXT};
 pub fn of_parameter(schema: Value) -> Value {
     match schema {
         Value::Object(mut members) => {
-            members.retain(|key, _| !key.starts_with("x-"));
+            // The parameter has a description of its own, and a long one would be repeated for every parameter.
+            members.retain(|key, _| !key.starts_with("x-") && key != "description");
             Value::Object(draft_07(members))
         }
         other => other,

@@ -3,6 +3,7 @@
 //! The supported YAML has JSON's data model: one document, no anchors, aliases or tags, keys that are strings and occur
 //! once, and numbers that are also numbers in JSON.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
 
@@ -372,6 +373,7 @@ fn json_string(text: &str) -> String {
 /// Returns all problems that one pass finds, if one of them is an error. A syntax error ends the pass.
 pub fn load(file: &str, text: &str) -> Result<Document, Vec<Finding>> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let text = &*if text.trim_start().starts_with('{') { joined_surrogates(text) } else { text.into() };
     let mut loader =
         Loader { file, parser: Parser::new_from_str(text), place: Vec::new(), findings: Findings::default() };
     let root = loader.document();
@@ -383,6 +385,32 @@ pub fn load(file: &str, text: &str) -> Result<Document, Vec<Finding>> {
         }
         Some(_) | None => Err(findings),
     }
+}
+
+/// JSON whose characters beyond the first plane are not written as two escapes (`\ud83d\ude00`), which YAML does not allow.
+fn joined_surrogates(text: &str) -> Cow<'_, str> {
+    let unit = |text: &str| u32::from_str_radix(text.strip_prefix("\\u")?.get(..4)?, 16).ok();
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some((before, from)) = rest.find("\\u").and_then(|at| rest.split_at_checked(at)) {
+        let is_escaped = before.bytes().rev().take_while(|byte| *byte == b'\\').count() % 2 == 1;
+        let pair = unit(from).filter(|_| !is_escaped).zip(from.get(6..).and_then(unit));
+        let joined = pair.filter(|(high, low)| (0xd800..0xdc00).contains(high) && (0xdc00..0xe000).contains(low));
+        let joined = joined.and_then(|(high, low)| char::from_u32(0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00)));
+        out.push_str(before);
+        let length = match joined {
+            Some(character) => {
+                out.push(character);
+                12
+            }
+            None => {
+                out.push_str("\\u");
+                2
+            }
+        };
+        rest = from.get(length..).unwrap_or_default();
+    }
+    if out.is_empty() { text.into() } else { (out + rest).into() }
 }
 
 /// The state of parsing one file. Methods return `None` if parsing cannot continue; the reason is among the findings.

@@ -15,6 +15,7 @@ use pos_webhooks::catalogue::Provider;
 use pos_webhooks::sandbox::{Builder, Sandbox};
 use pos_webhooks_build::{Finding, Severity, names};
 
+use crate::console::warn;
 use crate::input;
 use crate::stop::Stop;
 
@@ -221,8 +222,13 @@ fn provider(file: &Path) -> Result<&'static Provider, Vec<String>> {
     let one = |stop: Stop| vec![stop.message()];
     let (text, described) = describe(file).map_err(one)?;
     let errors = |findings: Vec<Finding>| findings.into_iter().filter(|finding| finding.severity == Severity::Error);
-    let (description, _) =
+    let (description, warnings) =
         described.map_err(|findings| errors(findings).map(|finding| finding.to_string()).collect::<Vec<_>>())?;
+    if !warnings.is_empty() {
+        let (number, shown) = (warnings.len(), file.display().to_string());
+        let warnings = if number == 1 { "1 warning".to_owned() } else { format!("{number} warnings") };
+        warn(format_args!("{shown}: the lint has {warnings}; `pos-webhooks lint {}` lists them", quoted(&shown)));
+    }
     Provider::read_with_spec(&description, &text).map_err(|error| vec![format!("{}: {error}", file.display())])
 }
 

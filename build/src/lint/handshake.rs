@@ -7,6 +7,7 @@ use super::super::pointer;
 use super::super::signature::{ED25519, ENCODINGS};
 use super::event::{PointerTarget, payload_schema};
 use super::linter::{At, Linter};
+use super::signed::example_values;
 
 /// The placeholders of an answer.
 const PLACEHOLDERS: &[&str] = &["query.NAME", "body/POINTER", "mac"];
@@ -112,7 +113,9 @@ impl<'a> Linter<'a> {
                 (Some(_), Some(present), _) => !present,
                 (Some(value), None, Some(equals)) => value.to_json() != equals.to_json(),
                 (Some(_), None, None) => false,
-                (None, ..) => !payload_schema(&post).is_some_and(|schema| self.can_equal(&schema, pointer, equals)),
+                (None, ..) => {
+                    !payload_schema(&post).is_some_and(|schema| self.can_equal(&post, &schema, pointer, equals))
+                }
             };
             if !is_excluded {
                 events.push(format!("`{name}`"));
@@ -127,8 +130,12 @@ impl<'a> Linter<'a> {
     }
 
     /// Whether a payload of this schema has the member, and the value if one is given.
-    fn can_equal(&self, schema: &At<'a>, pointer: &str, equals: Option<&Node>) -> bool {
-        let Some(PointerTarget::Described(member)) = self.member(schema, pointer) else { return false };
+    fn can_equal(&self, post: &At<'a>, schema: &At<'a>, pointer: &str, equals: Option<&'a Node>) -> bool {
+        let Some(PointerTarget::Described(member)) = self.member(schema, pointer) else {
+            let text = |equals: &'a Node| equals.as_str().or_else(|| equals.as_number());
+            let values = example_values(post, pointer);
+            return values.into_iter().any(|(_, value)| equals.is_none_or(|equals| text(equals) == Some(value)));
+        };
         let (Some(member), Some(equals)) = (self.resolve(&member), equals) else { return true };
         let values = member.node.get("enum").map_or(&[][..], Node::items);
         let is_listed = values.is_empty() || values.iter().any(|value| value.to_json() == equals.to_json());
@@ -220,7 +227,10 @@ impl<'a> Linter<'a> {
         let signature = root.get("x-signature");
         let signatures =
             signature.iter().flat_map(|at| if at.node.items().is_empty() { vec![at.clone()] } else { at.items() });
-        let signatures: Vec<At<'a>> = signatures.collect();
+        // An event may be signed in another way, with the same secret.
+        let own = root.members("x-webhooks").into_iter().filter_map(|(_, event)| event.get("post")?.get("x-signature"));
+        let own = own.filter(|at| at.node.get("none").is_none());
+        let signatures: Vec<At<'a>> = signatures.chain(own).collect();
         let is_mac = |at: &At<'a>| at.str("algorithm").is_some_and(|algorithm| algorithm != ED25519);
         if signatures.is_empty() || !signatures.iter().all(is_mac) {
             let help = "write `x-signature` with an HMAC, or leave `mac` out";

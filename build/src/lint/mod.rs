@@ -10,6 +10,7 @@ mod handshake;
 pub(crate) mod header;
 pub(crate) mod linter;
 pub(crate) mod operation;
+mod pattern;
 mod redelivery;
 mod registration;
 pub(crate) mod schema;
@@ -171,7 +172,8 @@ impl<'a> Linter<'a> {
             Some(name) => name.node.as_str() == Some(DEFAULT_SERVER),
             None => index == 0,
         };
-        if has_operations && !servers.items().iter().enumerate().any(is_default) {
+        let demands = has_operations && self.demand == Demand::Complete;
+        if demands && !servers.items().iter().enumerate().any(is_default) {
             let help = "write `x-name: production` at the server that the commands call by default";
             self.report(&servers, "no server is named `production`", help);
         }
@@ -576,6 +578,8 @@ pub(super) fn references<'a>(node: &'a Node, found: &mut Vec<&'a str>) {
         match (key.text.as_str(), member.as_str()) {
             ("$ref", Some(reference)) => found.push(reference),
             ("examples", None) => {}
+            // The keys are names of members.
+            ("properties", None) => member.entries().iter().for_each(|(_, property)| references(property, found)),
             (_, _) => references(member, found),
         }
     }

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use super::super::dialect;
 use super::super::names;
 use super::linter::{At, Linter, Scope, one_of, suggestion};
+use super::pattern;
 
 pub(crate) const TYPES: &[&str] = &["object", "array", "string", "integer", "number", "boolean"];
 const NUMERIC: &[&str] = &["integer", "number"];
@@ -46,6 +47,9 @@ const MAX_GROUPS: usize = 50;
 /// The maximum length of a pattern in bytes.
 const MAX_PATTERN: usize = 1000;
 
+/// The maximum of what a validator needs for a pattern. Validators have a limit of their own, which is not much greater.
+const MAX_COST: u64 = 150_000;
+
 /// The maximum number of schemas from one to another by `allOf` alone.
 const MAX_CHAIN: usize = 32;
 
@@ -80,40 +84,15 @@ pub(crate) fn pattern_problem(text: &str) -> Option<PatternProblem> {
     if let Err(error) = regress::Regex::with_flags(text, "u") {
         return Some(PatternProblem::Invalid(format!("the pattern is not a regular expression: {error}")));
     }
-    looks_elsewhere(text).map(|part| {
+    if pattern::cost(text) > MAX_COST {
+        let message = "the pattern repeats too much, so validators refuse it for its size".to_owned();
+        return Some(PatternProblem::Expensive(message, "write smaller numbers of repetitions, or `maxLength`"));
+    }
+    pattern::looks_elsewhere(text).map(|part| {
         let message = format!("the pattern has `{part}`, with which some texts would take very long");
         let help = "write what a text consists of, without look-around and without references to groups";
         PatternProblem::Expensive(message, help)
     })
-}
-
-/// The look-around or the reference to a group in a valid pattern, for which no engine has a time limit.
-fn looks_elsewhere(pattern: &str) -> Option<&str> {
-    let mut in_class = false;
-    let mut rest = pattern;
-    while let Some(first) = rest.chars().next() {
-        let escaped = rest.strip_prefix('\\').and_then(|rest| rest.chars().next());
-        match (first, escaped) {
-            (_, Some(c)) if !in_class && (matches!(c, '1'..='9') || c == 'k') => {
-                return rest.get(..1 + c.len_utf8());
-            }
-            (_, Some(c)) => {
-                rest = rest.get(1 + c.len_utf8()..).unwrap_or_default();
-                continue;
-            }
-            ('[', None) => in_class = true,
-            (']', None) => in_class = false,
-            ('(', None) if !in_class => {
-                let kinds = ["(?=", "(?!", "(?<=", "(?<!"];
-                if let Some(kind) = kinds.into_iter().find(|kind| rest.starts_with(kind)) {
-                    return rest.get(..kind.len());
-                }
-            }
-            _ => {}
-        }
-        rest = rest.get(first.len_utf8()..).unwrap_or_default();
-    }
-    None
 }
 
 impl<'a> Linter<'a> {

@@ -284,7 +284,7 @@ impl<'a> Linter<'a> {
 }
 
 /// The names of the examples of a delivery that have a string or a number at a pointer, and its text.
-fn example_values<'a>(post: &At<'a>, pointer: &str) -> Vec<(&'a str, &'a str)> {
+pub(super) fn example_values<'a>(post: &At<'a>, pointer: &str) -> Vec<(&'a str, &'a str)> {
     let media_types = post.get("requestBody").map(|body| body.members("content")).unwrap_or_default();
     let examples = media_types.iter().flat_map(|(_, media_type)| media_type.members("examples"));
     let value = |(name, example): (&'a str, At<'a>)| {

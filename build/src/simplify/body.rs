@@ -4,8 +4,8 @@ use super::super::dialect;
 use super::super::lint::body::{BodyUse, FORM, is_json};
 use super::super::load::{Node, Value};
 use super::super::names::snake;
-use super::names::unique_snake;
-use super::schema::without_null;
+use super::names::Names;
+use super::null::refuse_null;
 use super::{Simplifier, reference_name};
 
 /// Why a form is left out that has nothing to send.
@@ -57,21 +57,21 @@ impl Simplifier<'_> {
 
     /// The examples that are values of the document, with names in snake_case.
     fn examples(&mut self, media_type: &mut Node) {
-        let components = self.components.get("examples").cloned();
         let Some(examples) = media_type.get_mut("examples") else { return };
-        let mut names: Vec<String> = Vec::new();
+        let mut names = Names::default();
+        let is_good = |name: &str| snake(name).as_deref() == Some(name);
+        examples.entries().iter().filter(|(name, _)| is_good(&name.text)).for_each(|(name, _)| names.take(&name.text));
         examples.retain(|name, example| {
-            if let Some(own) = reference_name(example, "examples") {
-                match components.as_ref().and_then(|examples| examples.get(own)) {
-                    Some(target) => *example = target.clone(),
+            if reference_name(example, "examples").is_some() {
+                match self.copy(example, "examples") {
+                    Some(target) => *example = target,
                     None => return false,
                 }
             }
             example.retain(|key, _| dialect::EXAMPLE.has(&key.text));
-            if snake(&name.text).as_deref() != Some(&name.text) {
-                name.text = unique_snake(&name.text, "example", |name| names.iter().all(|taken| taken != name));
+            if !is_good(&name.text) {
+                name.text = names.give(&name.text, "example");
             }
-            names.push(name.text.clone());
             example.get("value").is_some()
         });
         if examples.entries().is_empty() {
@@ -108,12 +108,8 @@ impl Simplifier<'_> {
 
     /// Makes a form of single values.
     fn form(&mut self, schema: &mut Node) -> Result<(), String> {
-        if let Some((_, target)) = self.target(schema, "schemas") {
-            let target = target.clone();
-            if !self.spend(&target) {
-                return Err("the document refers to the same parts too often".to_owned());
-            }
-            *schema = target;
+        if schema.get("$ref").is_some() {
+            *schema = self.copy(schema, "schemas").ok_or("the schema of the form cannot be used")?;
         }
         self.schema(schema);
         let required: Vec<String> =
@@ -125,10 +121,7 @@ impl Simplifier<'_> {
         if let Some(properties) = schema.get_mut("properties") {
             properties.retain(|name, property| {
                 let kind = self.kind_behind(property).unwrap_or_default();
-                property.remove("nullable");
-                if let Some(values) = property.get_mut("enum") {
-                    without_null(values);
-                }
+                refuse_null(property);
                 match kind.as_deref() {
                     Some("string" | "integer" | "boolean") => true,
                     // Its digits are sent as they are given.

@@ -6,6 +6,7 @@
 
 mod body;
 mod names;
+mod null;
 mod operation;
 mod schema;
 mod security;
@@ -20,7 +21,7 @@ use super::load::{Document, Finding, Findings, Node, Severity, Value, join};
 use super::names::pascal;
 
 /// Keywords of OpenAPI and JSON Schema that have no effect here. A key that is none of them may be misspelt.
-const WITHOUT_EFFECT: [&str; 68] = [
+const WITHOUT_EFFECT: [&str; 69] = [
     "$anchor",
     "$comment",
     "$defs",
@@ -68,6 +69,7 @@ const WITHOUT_EFFECT: [&str; 68] = [
     "nullable",
     "oneOf",
     "openIdConnectUrl",
+    "operationId",
     "options",
     "pathItems",
     "patternProperties",
@@ -100,15 +102,22 @@ pub fn simplify(document: &mut Document) -> Vec<Finding> {
     let mut simplifier = Simplifier {
         file,
         is_plain: !has_extension(root),
+        is_3_1: root.get("openapi").and_then(Node::as_str).is_some_and(|version| version.starts_with("3.1.")),
         place: Vec::new(),
         findings: Findings::default(),
         components: Node { line: 1, column: 1, value: Value::Null },
+        index: BTreeMap::new(),
         nullable: BTreeSet::new(),
         taken: BTreeSet::new(),
+        numbers: BTreeMap::new(),
         added: Vec::new(),
         scheme: None,
         keeps_security: false,
         public_by_default: false,
+        of_root: Vec::new(),
+        kinds: BTreeMap::new(),
+        kind_steps: 0,
+        default_server: None,
         renamed: BTreeMap::new(),
         open: Vec::new(),
         stack: Vec::new(),
@@ -124,15 +133,21 @@ struct Simplifier<'a> {
     /// Whether the document does not have extensions, so that its author does not know this build. What such a document refers
     /// to and lacks is left open.
     is_plain: bool,
+    /// Whether keywords beside `$ref` have an effect.
+    is_3_1: bool,
     /// The keys from the root to the node that is being rewritten.
     place: Vec<String>,
     findings: Findings,
     /// The components as they are written, but for their names.
     components: Node,
+    /// The places of the components, by their kind and name.
+    index: BTreeMap<String, BTreeMap<String, usize>>,
     /// The names of the schemas that allow null wherever they are used.
     nullable: BTreeSet<String>,
     /// The Rust names of the schemas.
     taken: BTreeSet<String>,
+    /// The last number of a name of a schema.
+    numbers: BTreeMap<String, usize>,
     /// Schemas that have got a name.
     added: Vec<(String, Node)>,
     /// The security scheme that clients use.
@@ -141,6 +156,14 @@ struct Simplifier<'a> {
     keeps_security: bool,
     /// Whether an operation without `security` is called without a credential.
     public_by_default: bool,
+    /// The schemes that the root requires at once.
+    of_root: Vec<String>,
+    /// The types of schemas, by name.
+    kinds: BTreeMap<String, Option<String>>,
+    /// The name of the first server of the document.
+    default_server: Option<String>,
+    /// How many references were followed to the type that is being looked up.
+    kind_steps: usize,
     /// The operations that have another name now.
     renamed: BTreeMap<String, String>,
     /// The schemas whose members were joined to what is being rewritten.
@@ -158,8 +181,12 @@ impl Simplifier<'_> {
         names::rename_schemas(root);
         self.info(root);
         self.components = root.get("components").cloned().unwrap_or_else(|| root.here(Value::Null));
+        let names =
+            |group: &Node| group.entries().iter().enumerate().map(|(at, (name, _))| (name.text.clone(), at)).collect();
+        let kinds = self.components.entries().iter();
+        self.index = kinds.map(|(kind, group)| (kind.text.clone(), names(group))).collect();
         self.nullable =
-            self.component_entries("schemas").filter(|(_, node)| schema::allows_null(node)).map(owned).collect();
+            self.component_entries("schemas").filter(|(_, node)| null::allows_null(node)).map(owned).collect();
         self.taken = self.component_entries("schemas").filter_map(|(name, _)| pascal(name)).collect();
         self.taken
             .extend(root.get("x-webhooks").iter().flat_map(|at| at.entries()).filter_map(|it| pascal(&it.0.text)));
@@ -201,7 +228,7 @@ impl Simplifier<'_> {
     fn webhooks(&mut self, root: &mut Node) {
         let own = ["x-event-name", "x-signature", "x-registration", "x-handshake", "x-redelivery"];
         let Some(webhooks) = root.get("x-webhooks") else { return };
-        let is_keyed = |(_, item): &(_, Node)| item.get_path(&["post", "security"]).is_some();
+        let is_keyed = |(_, item): &(_, Node)| !self.is_plain && item.get_path(&["post", "security"]).is_some();
         if own.iter().all(|key| root.get(key).is_none()) && !webhooks.entries().iter().any(is_keyed) {
             self.place.push("x-webhooks".to_owned());
             self.note(webhooks, "the document does not say how a delivery names its event and proves its origin, so the events are left out",
@@ -269,9 +296,20 @@ impl Simplifier<'_> {
 
     /// Removes the keys that have no effect at this level.
     fn level(&mut self, node: &mut Node, level: &Level) {
-        // `schema` in the place of `schemas` is misspelt.
-        let is_misspelt = |key: &str| key != "example" && level.names().any(|name| name.strip_suffix('s') == Some(key));
-        node.retain(|key, _| level.has(&key.text) || !is_without_effect(&key.text) || is_misspelt(&key.text));
+        let is_plain = self.is_plain;
+        let is_kept = |key: &str| match key.strip_prefix("x-") {
+            // The extension of another program, unless it is one of ours that is misspelt or misplaced.
+            Some(own) => {
+                !is_plain && dialect::is_extension(key)
+                    || level.extensions().any(|known| is_meant(own, known, is_plain))
+            }
+            // `schema` in the place of `schemas` is misspelt.
+            None => {
+                let is_misspelt = key != "example" && level.names().any(|name| name.strip_suffix('s') == Some(key));
+                !WITHOUT_EFFECT.contains(&key) || is_misspelt
+            }
+        };
+        node.retain(|key, _| level.has(&key.text) || is_kept(&key.text));
     }
 
     /// Replaces a text that is not valid as documentation.
@@ -312,19 +350,49 @@ impl Simplifier<'_> {
         group.iter().map(|(key, node)| (key.text.as_str(), node))
     }
 
+    /// The component of this kind and name, as it is written.
+    fn component(&self, kind: &str, name: &str) -> Option<&Node> {
+        self.index.get(kind)?.get(name).and_then(|index| {
+            let (_, node) = self.components.get(kind)?.entries().get(*index)?;
+            Some(node)
+        })
+    }
+
+    /// A copy of the component that a node refers to; `None` if it does not refer to one, or if so much was copied that a short
+    /// document would become an endless one.
+    fn copy(&mut self, node: &Node, kind: &str) -> Option<Node> {
+        let target = self.target(node, kind).filter(|_| self.copied <= MAX_COPIED);
+        let (weight, target) = target.map(|(_, target)| (weight(target), target.clone()))?;
+        self.copied += weight;
+        Some(target)
+    }
+
     /// The component that a node refers to, as it is written.
     fn target(&self, node: &Node, kind: &str) -> Option<(&str, &Node)> {
         let name = reference_name(node, kind)?;
-        let (key, node) = self.components.get(kind)?.entry(name)?;
+        let index = *self.index.get(kind)?.get(name)?;
+        let (key, node) = self.components.get(kind)?.entries().get(index)?;
         Some((&key.text, node))
     }
 }
 
 /// Whether one of the extensions is anywhere in the document.
 fn has_extension(node: &Node) -> bool {
-    let is_own = |key: &str| key != "x-webhooks" && EXTENSIONS.contains(&key);
-    node.entries().iter().any(|(key, member)| is_own(&key.text) || has_extension(member))
-        || node.items().iter().any(has_extension)
+    let is_own = |key: &str| key != "x-webhooks" && dialect::is_extension(key);
+    let is_data = |key: &str| ["headers", "example", "examples", "default", "value", "enum"].contains(&key);
+    let mut entries = node.entries().iter().filter(|(key, _)| !is_data(&key.text));
+    entries.any(|(key, member)| match key.text.as_str() {
+        // The keys are names of members.
+        "properties" => member.entries().iter().any(|(_, property)| has_extension(property)),
+        key => is_own(key) || has_extension(member),
+    }) || node.items().iter().any(has_extension)
+}
+
+/// How much a copy of a node takes.
+fn weight(node: &Node) -> usize {
+    let own = node.as_str().map_or(1, |text| 1 + text.len() / 64);
+    let entries: usize = node.entries().iter().map(|(_, node)| weight(node)).sum();
+    own + entries + node.items().iter().map(weight).sum::<usize>()
 }
 
 fn owned((name, _): (&str, &Node)) -> String {
@@ -336,40 +404,19 @@ fn reference_name<'n>(node: &'n Node, kind: &str) -> Option<&'n str> {
     node.get("$ref")?.as_str()?.strip_prefix("#/components/")?.strip_prefix(kind)?.strip_prefix('/')
 }
 
-fn is_nullable(schema: &Node) -> bool {
-    schema.get("nullable").and_then(Node::as_bool) == Some(true)
-}
-
-/// Whether a key can be left out: a keyword of OpenAPI, or the extension of another program.
-fn is_without_effect(key: &str) -> bool {
-    match key.strip_prefix("x-") {
-        Some(_) => !EXTENSIONS.iter().any(|own| strsim::levenshtein(own, key) <= own.len() / 5),
-        None => WITHOUT_EFFECT.contains(&key),
+/// Whether an extension is one of the dialect that is misspelt: it is similar to it, or has one of its words. Both are given
+/// without `x-`. In a document without extensions, only long names are similar.
+fn is_meant(key: &str, known: &str, is_plain: bool) -> bool {
+    // `enum` is a word of many extensions.
+    let is_common = known == "enumDescriptions";
+    let is_close = strsim::levenshtein(key, known) <= (known.len() / 5).clamp(1, 2);
+    if is_plain {
+        return is_close && known.len() >= 8 && !is_common;
     }
+    let mut words = key.split('-').filter(|word| word.len() >= 4);
+    let of_known = |word: &str| known.split('-').any(|other| other.starts_with(word) || word.starts_with(other));
+    is_close || !is_common && words.any(of_known)
 }
-
-/// The extensions of the dialect.
-const EXTENSIONS: [&str; 19] = [
-    "x-acknowledgement",
-    "x-client-header",
-    "x-differences",
-    "x-enumDescriptions",
-    "x-event-name",
-    "x-event-when",
-    "x-follow-up",
-    "x-handshake",
-    "x-idempotency-key",
-    "x-name",
-    "x-omitted",
-    "x-origin",
-    "x-redelivery",
-    "x-registered-by",
-    "x-registration",
-    "x-signature",
-    "x-sources",
-    "x-token",
-    "x-webhooks",
-];
 
 /// Removes the examples of operations that the lint refuses, since they do not match their schemas. Returns whether there are
 /// any.
@@ -391,14 +438,15 @@ fn without_examples(node: &mut Node, positions: &BTreeSet<(usize, usize)>) {
         positions.contains(&key)
             || example.entry("value").is_some_and(|(key, _)| positions.contains(&(key.line, key.column)))
     };
+    let is_media_type = node.get("schema").is_some();
     for (key, member) in node.entries_mut() {
-        if key.text == "examples" {
-            member.retain(|key, example| !is_refused((key.line, key.column), example));
-        } else {
-            without_examples(member, positions);
+        match key.text.as_str() {
+            "examples" if is_media_type => member.retain(|key, example| !is_refused((key.line, key.column), example)),
+            "schema" | "schemas" => {}
+            _ => without_examples(member, positions),
         }
     }
-    node.retain(|key, member| key.text != "examples" || !member.entries().is_empty());
+    node.retain(|key, member| key.text != "examples" || !is_media_type || !member.entries().is_empty());
     node.items_mut().iter_mut().for_each(|item| without_examples(item, positions));
 }
 

@@ -6,16 +6,16 @@ use super::super::lint::PRELUDE;
 use super::super::load::{Node, Value};
 use super::super::names::{pascal, snake};
 use super::Simplifier;
-use super::schema::without_null;
+use super::null::refuse_null;
 
 impl Simplifier<'_> {
     /// A name for a schema that does not have one.
     fn free_name(&mut self, name: &str) -> String {
         let base = pascal(name).unwrap_or_else(|| "Body".to_owned());
         let mut free = base.clone();
-        let mut number = 1;
         while !self.taken.insert(free.clone()) {
-            number += 1;
+            let number = self.numbers.entry(base.clone()).or_insert(1);
+            *number += 1;
             free = format!("{base}{number}");
         }
         free
@@ -25,10 +25,7 @@ impl Simplifier<'_> {
     pub(super) fn name_schema(&mut self, schema: &mut Node, name: &str) {
         let name = self.free_name(name);
         let mut named = schema.clone();
-        named.remove("nullable");
-        if let Some(values) = named.get_mut("enum") {
-            without_null(values);
-        }
+        refuse_null(&mut named);
         self.description(&mut named, || format!("The schema `{name}`."));
         self.added.push((name.clone(), named));
         schema.value = reference(schema, &name);
@@ -48,16 +45,17 @@ pub(super) fn rename_schemas(root: &mut Node) {
     let mut taken: BTreeSet<String> = PRELUDE.iter().map(|name| (*name).to_owned()).collect();
     taken.extend(events.iter().filter_map(|(name, _)| pascal(&name.text)));
     let mut renamed: BTreeMap<String, String> = BTreeMap::new();
+    let mut numbers: BTreeMap<String, usize> = BTreeMap::new();
     let schemas = root.get_path(&["components", "schemas"]).map_or(&[][..], Node::entries);
     for (key, _) in schemas {
         let is_allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
         let base: String = key.text.chars().map(|c| if is_allowed(c) { c } else { '-' }).collect();
         let base = if pascal(&base).is_some() { base } else { "Schema".to_owned() };
         let mut name = base.clone();
-        let mut number = 1;
         while !pascal(&name).is_some_and(|pascal| taken.insert(pascal)) {
-            number += 1;
-            name = format!("{base}Model{}", if number == 2 { String::new() } else { number.to_string() });
+            let number = numbers.entry(base.clone()).or_insert(0);
+            *number += 1;
+            name = format!("{base}Model{}", if *number == 1 { String::new() } else { number.to_string() });
         }
         if name != key.text {
             renamed.insert(key.text.clone(), name);
@@ -87,6 +85,10 @@ fn correct(node: &mut Node, renamed: &BTreeMap<String, String>) {
                 }
             }
             ("example" | "default" | "enum" | "value", _) => {}
+            // The keys are names of members.
+            ("properties" | "schemas", Value::Mapping(members)) => {
+                members.iter_mut().for_each(|(_, member)| correct(member, renamed));
+            }
             _ => correct(member, renamed),
         }
     }
@@ -134,9 +136,29 @@ fn decoded(reference: &str) -> String {
     String::from_utf8_lossy(&bytes).replace("~1", "/").replace("~0", "~")
 }
 
-/// Returns the name in snake_case, with a number if it is taken.
-pub(super) fn unique_snake(name: &str, default: &str, is_free: impl Fn(&str) -> bool) -> String {
-    let base = snake(name).unwrap_or_else(|| default.to_owned());
-    let numbered = (2..).map(|number| format!("{base}_{number}"));
-    [base.clone()].into_iter().chain(numbered).find(|name| is_free(name)).unwrap_or(base)
+/// Names in snake_case, each of which is given once.
+#[derive(Default)]
+pub(super) struct Names {
+    taken: BTreeSet<String>,
+    /// The last number of a name.
+    numbers: BTreeMap<String, usize>,
+}
+
+impl Names {
+    /// Reserves a name.
+    pub(super) fn take(&mut self, name: &str) {
+        self.taken.insert(name.to_owned());
+    }
+
+    /// Returns the name in snake_case, or else a default one, with a number if it is taken.
+    pub(super) fn give(&mut self, name: &str, default: &str) -> String {
+        let base = snake(name).unwrap_or_else(|| default.to_owned());
+        let mut free = base.clone();
+        while !self.taken.insert(free.clone()) {
+            let number = self.numbers.entry(base.clone()).or_insert(1);
+            *number += 1;
+            free = format!("{base}_{number}");
+        }
+        free
+    }
 }

@@ -9,15 +9,12 @@ use super::super::lint::linter::is_token;
 use super::super::lint::operation::{METHODS_OF_CLIENTS, VARIABLES_OF_METHODS, is_status};
 use super::super::load::{Node, Value};
 use super::super::names::{is_keyword, pascal, snake};
-use super::Simplifier;
 use super::body::NO_FIELDS;
-use super::names::unique_snake;
-use super::schema::without_null;
+use super::null::refuse_null;
+use super::{MAX_COPIED, Simplifier};
 
 /// The maximum length of a summary that is made of a description, in characters.
 const MAX_SUMMARY: usize = 120;
-
-const TOO_MUCH: &str = "the document refers to the same parts too often";
 
 /// Why a parameter is left out.
 enum Unsupported {
@@ -47,8 +44,10 @@ impl Simplifier<'_> {
                 return false;
             }
             let shape = path.text.split('{').map(|part| part.split_once('}').map_or(part, |(_, rest)| rest));
-            let problem = if path.text.contains(['?', '#']) || path.text.contains(char::is_whitespace) {
-                Some("the path has a query")
+            let is_path =
+                path.text.starts_with('/') && !path.text.contains("//") && !path.text.contains(char::is_whitespace);
+            let problem = if path.text.contains(['?', '#']) || !is_path && self.is_plain {
+                Some("the path has a query, or is not one")
             } else if !shapes.insert(shape.collect::<Vec<_>>().join("{}")) {
                 Some("another path differs only in the names of its parameters")
             } else if item.get("$ref").is_some() {
@@ -73,12 +72,14 @@ impl Simplifier<'_> {
 
     fn path_item(&mut self, path: &str, item: &mut Node, ids: &mut BTreeMap<String, usize>) {
         self.level(item, &dialect::PATH_ITEM);
-        self.own_servers(item);
+        let of_path = self.own_servers(item);
         let shared = item.remove("parameters").map(|parameters| parameters.items().to_vec()).unwrap_or_default();
         for method in METHODS {
             let mut left_out = None;
             self.within(method, item, |this, operation| {
-                left_out = this.operation(path, method, operation, &shared, ids).err();
+                let of_operation = of_path.clone().and_then(|()| this.own_servers(operation));
+                let of_operation = of_operation.and_then(|()| this.operation(path, method, operation, &shared, ids));
+                left_out = of_operation.err();
                 if let Some(reason) = &left_out {
                     this.note(
                         operation,
@@ -119,10 +120,10 @@ impl Simplifier<'_> {
             let text = format!("{text}\n\nDeprecated by the provider.").trim_start().to_owned();
             operation.set("description", operation.text_here(text));
         }
-        self.own_servers(operation);
-        self.own_security(operation);
+        let keys = self.own_security(operation);
         self.request_body(operation, method, &id)?;
         self.parameters(path, operation, shared, &id)?;
+        add_keys(operation, keys);
         self.responses(operation, &id)
     }
 
@@ -151,58 +152,57 @@ impl Simplifier<'_> {
         if operation.get("parameters").is_some_and(|list| !matches!(list.value, Value::Sequence(_))) {
             return Ok(());
         }
-        let mut kept: Vec<Node> = Vec::new();
+        let mut given = Vec::new();
+        let count = own.len();
+        for (index, parameter) in own.into_iter().chain(shared.iter().cloned()).enumerate() {
+            let is_reference = parameter.get("$ref").is_some();
+            match self.copy(&parameter, "parameters") {
+                Some(target) => given.push((index, target)),
+                // A misspelt name is an error.
+                None if is_reference && !self.is_plain && self.copied <= MAX_COPIED => given.push((index, parameter)),
+                None if is_reference => return Err("a parameter is described in another place".to_owned()),
+                None => given.push((index, parameter)),
+            }
+        }
+        let key =
+            |parameter: &Node| ["name", "in"].map(|key| parameter.get(key).and_then(Node::as_str).map(str::to_owned));
+        let overridden: BTreeSet<_> = given.iter().filter(|(index, _)| *index < count).map(|(_, it)| key(it)).collect();
+        given.retain(|(index, parameter)| *index < count || !overridden.contains(&key(parameter)));
+        // A required parameter takes its name first.
+        let is_required = |parameter: &Node| {
+            let is_path = parameter.get("in").and_then(Node::as_str) == Some("path");
+            is_path || parameter.get("required").and_then(Node::as_bool) == Some(true)
+        };
+        given.sort_by_key(|(index, parameter)| (!is_required(parameter), *index));
+        let mut kept: Vec<(usize, Node)> = Vec::new();
         let mut names: BTreeSet<String> = VARIABLES_OF_METHODS.iter().map(|name| (*name).to_owned()).collect();
         names.extend(operation.get("requestBody").map(|_| "body".to_owned()));
-        let count = own.len();
-        for (index, mut parameter) in own.into_iter().chain(shared.iter().cloned()).enumerate() {
-            if let Some((_, target)) = self.target(&parameter, "parameters") {
-                let target = target.clone();
-                if !self.spend(&target) {
-                    return Err(TOO_MUCH.to_owned());
-                }
-                parameter = target;
-            }
-            let text = |key: &str| parameter.get(key).and_then(Node::as_str).unwrap_or_default().to_owned();
-            let (name, place) = (text("name"), text("in"));
-            let is_same = |other: &Node| {
-                ["name", "in"]
-                    .iter()
-                    .all(|key| other.get(key).map(|it| &it.value) == parameter.get(key).map(|it| &it.value))
-            };
-            if index >= count && kept.iter().any(is_same) {
-                continue;
-            }
-            let required = place == "path" || parameter.get("required").and_then(Node::as_bool) == Some(true);
-            self.place.push("parameters".to_owned());
-            let result = self.parameter(&mut parameter, id);
-            let result = match result {
-                Ok(()) if !snake(&name).is_some_and(|name| names.insert(name)) && !name.is_empty() => {
+        self.place.push("parameters".to_owned());
+        for (index, mut parameter) in given {
+            let name = parameter.get("name").and_then(Node::as_str).unwrap_or_default().to_owned();
+            let required = is_required(&parameter);
+            let result = match self.parameter(&mut parameter, id) {
+                Ok(()) if !name.is_empty() && !snake(&name).is_some_and(|name| names.insert(name)) => {
                     Err(Unsupported::Because(format!("no argument can have the name `{name}`")))
                 }
                 other => other,
             };
-            let result = match result {
-                Ok(()) => {
-                    kept.push(parameter);
-                    Ok(())
-                }
-                Err(Unsupported::Ignored) => Ok(()),
+            match result {
+                Ok(()) => kept.push((index, parameter)),
+                Err(Unsupported::Ignored) => {}
                 Err(Unsupported::Because(reason)) if required => {
-                    Err(format!("the parameter `{name}` is required, and {reason}"))
+                    self.place.pop();
+                    return Err(format!("the parameter `{name}` is required, and {reason}"));
                 }
                 Err(Unsupported::Because(reason)) => {
-                    self.note(
-                        &parameter,
-                        format!("{reason}, so the parameter `{name}` is left out"),
-                        "describe a single value in path, query or header",
-                    );
-                    Ok(())
+                    let message = format!("{reason}, so the parameter `{name}` is left out");
+                    self.note(&parameter, message, "describe a single value in path, query or header");
                 }
-            };
-            self.place.pop();
-            result?;
+            }
         }
+        self.place.pop();
+        kept.sort_by_key(|(index, _)| *index);
+        let mut kept: Vec<Node> = kept.into_iter().map(|(_, parameter)| parameter).collect();
         if self.is_plain {
             let is_there = |name: &str| kept.iter().any(|it| it.get("name").and_then(Node::as_str) == Some(name));
             let missing =
@@ -220,13 +220,17 @@ impl Simplifier<'_> {
     fn parameter(&mut self, parameter: &mut Node, id: &str) -> Result<(), Unsupported> {
         let because = |reason: &str| Err(Unsupported::Because(reason.to_owned()));
         let text = |key: &str| parameter.get(key).and_then(Node::as_str).unwrap_or_default().to_owned();
-        let (name, place) = (text("name"), text("in"));
+        let (name, place, style) = (text("name"), text("in"), text("style"));
         match place.as_str() {
             "header" if is_left_out(&name) => return Err(Unsupported::Ignored),
             "header" if !is_token(&name) => return because("it is not the name of a header"),
             "cookie" => return because("cookies are not supported"),
             "path" => parameter.set("required", parameter.here(Value::Bool(true))),
             _ => {}
+        }
+        let usual: &[&str] = if place == "query" { &["", "form"] } else { &["", "simple"] };
+        if !usual.contains(&style.as_str()) {
+            return Err(Unsupported::Because(format!("the style `{style}` is not supported")));
         }
         if parameter.get("schema").is_none() && parameter.get("content").is_some() {
             return because("it is encoded in a media type");
@@ -249,10 +253,7 @@ impl Simplifier<'_> {
             }
             Ok(Some(_)) | Err(()) => return because("it is not a single value"),
         }
-        schema.remove("nullable");
-        if let Some(values) = schema.get_mut("enum") {
-            without_null(values);
-        }
+        refuse_null(&mut schema);
         if schema.get("enum").is_some() {
             self.name_schema(&mut schema, &format!("{id} {name}"));
         }
@@ -262,11 +263,8 @@ impl Simplifier<'_> {
 
     fn request_body(&mut self, operation: &mut Node, method: &str, id: &str) -> Result<(), String> {
         let Some(mut body) = operation.take("requestBody") else { return Ok(()) };
-        if let Some((_, target)) = self.target(&body, "requestBodies") {
-            body = target.clone();
-            if !self.spend(&body) {
-                return Err(TOO_MUCH.to_owned());
-            }
+        if body.get("$ref").is_some() {
+            body = self.copy(&body, "requestBodies").ok_or("the body is described in another place")?;
         }
         let required = body.get("required").and_then(Node::as_bool) == Some(true);
         // Few servers read the body of such a request.
@@ -304,33 +302,41 @@ impl Simplifier<'_> {
         self.statuses(&mut responses);
         self.place.push("responses".to_owned());
         let mut result = Ok(());
-        let mut others = Vec::new();
+        let mut statuses = Vec::new();
         for (status, response) in responses.entries_mut() {
             self.place.push(status.text.clone());
             let is_success = status.text.starts_with('2');
             let name = if is_success { format!("{id} response") } else { format!("{id} response {}", status.text) };
+            let is_lost =
+                response.get("$ref").is_some() && self.target(response, "responses").is_none() && self.is_plain;
             if let Some(media_type) = self.foreign_media_type(response).filter(|_| is_success) {
                 result = Err(format!("the response is `{media_type}`"));
+            } else if is_lost && is_success {
+                result = Err("the response is described in another place".to_owned());
+            } else if is_lost {
+                response.value = Value::Mapping(Vec::new());
             } else if ["204", "205", "304"].contains(&status.text.as_str()) {
                 if let Some((_, target)) = self.target(response, "responses") {
-                    *response = target.clone();
+                    let description = target.get("description").cloned();
+                    response.value = Value::Mapping(Vec::new());
+                    if let Some(description) = description {
+                        response.set("description", description);
+                    }
                 }
                 response.remove("content");
             }
             if response.get("$ref").is_none() {
                 self.response(response, &name);
             }
-            others.push((status.text.clone(), response.get("content").is_some() || response.get("$ref").is_some()));
+            statuses.push((status.text.clone(), response.get("content").is_some() || response.get("$ref").is_some()));
             self.place.pop();
         }
         self.place.pop();
         // A method has one type for success.
-        let successes = others.iter().filter(|(status, _)| status.starts_with('2'));
-        let first = successes
-            .clone()
-            .min_by_key(|(status, has_body)| (!has_body, status.clone()))
-            .map(|(status, _)| status.clone());
-        responses.retain(|status, _| !status.text.starts_with('2') || Some(&status.text) == first.as_ref());
+        let successes = statuses.iter().filter(|(status, _)| status.starts_with('2'));
+        let kept =
+            successes.min_by_key(|(status, has_body)| (!has_body, status.clone())).map(|(status, _)| status.clone());
+        responses.retain(|status, _| !status.text.starts_with('2') || Some(&status.text) == kept.as_ref());
         operation.set("responses", responses);
         result
     }
@@ -391,11 +397,8 @@ impl Simplifier<'_> {
                 _ = self.parameter(parameter, event);
             }
         }
-        if let Some((_, target)) = delivery.get("requestBody").and_then(|body| self.target(body, "requestBodies")) {
-            let target = target.clone();
-            if self.spend(&target) {
-                delivery.set("requestBody", target);
-            }
+        if let Some(target) = delivery.get("requestBody").cloned().and_then(|body| self.copy(&body, "requestBodies")) {
+            delivery.set("requestBody", target);
         }
         self.within("requestBody", delivery, |this, body| {
             _ = this.request(body, BodyUse::Delivery, &format!("{event} payload"))
@@ -409,6 +412,35 @@ impl Simplifier<'_> {
             });
         });
     }
+}
+
+/// Adds headers that are the same for every request of a client.
+fn add_keys(operation: &mut Node, keys: Vec<(String, Node)>) {
+    if keys.is_empty() {
+        return;
+    }
+    let at = operation.clone();
+    let mut parameters = operation.get("parameters").map_or(&[][..], Node::items).to_vec();
+    for (name, scheme) in keys {
+        let mut schema = at.here(Value::Mapping(Vec::new()));
+        schema.set("type", at.text_here("string"));
+        schema.set("format", at.text_here("password"));
+        let mut parameter = at.here(Value::Mapping(Vec::new()));
+        parameter.set("name", at.text_here(&name));
+        parameter.set("in", at.text_here("header"));
+        parameter.set("required", at.here(Value::Bool(true)));
+        parameter.set("x-client-header", at.here(Value::Bool(true)));
+        let default = || at.text_here(format!("The API key `{name}`."));
+        parameter.set("description", scheme.get("description").cloned().unwrap_or_else(default));
+        parameter.set("schema", schema);
+        let is_same = |other: &Node| {
+            other.get("in").and_then(Node::as_str) == Some("header")
+                && other.get("name").and_then(Node::as_str).is_some_and(|other| other.eq_ignore_ascii_case(&name))
+        };
+        parameters.retain(|other| !is_same(other));
+        parameters.push(parameter);
+    }
+    operation.set("parameters", at.here(Value::Sequence(parameters)));
 }
 
 /// A parameter of the path that the document does not describe.
@@ -436,8 +468,14 @@ fn operation_id(path: &str, method: &str, operation: &Node, ids: &mut BTreeMap<S
         *uses = 1;
         return own.to_owned();
     }
-    let own_name = snake(own).filter(|id| is_free(ids, id));
-    let id = own_name.unwrap_or_else(|| unique_snake(&by_path, "call", |id| is_free(ids, id)));
+    let base =
+        snake(own).filter(|id| is_free(ids, id)).or_else(|| snake(&by_path)).unwrap_or_else(|| "call".to_owned());
+    let mut id = base.clone();
+    while !is_free(ids, &id) {
+        let number = ids.entry(format!("number of {base}")).or_insert(1);
+        *number += 1;
+        id = format!("{base}_{number}");
+    }
     ids.extend(pascal(&id).map(|id| (id, 1)));
     id
 }

@@ -1,12 +1,13 @@
 //! Schemas: keywords that do not apply, parts that are joined, and alternatives that become one schema.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use super::super::dialect;
 use super::super::lint::schema::{APPLIES, INTEGER_FORMATS, PatternProblem, STRING_FORMATS, TYPES, pattern_problem};
 use super::super::load::{MappingKey, Node, Value};
 use super::super::names::{pascal, snake};
-use super::{Simplifier, is_nullable, reference_name};
+use super::null::{allows_null, is_null, is_nullable, refuse_null};
+use super::{Simplifier, reference_name};
 
 /// The maximum number of references from one schema to the next while parts are joined.
 const MAX_STEPS: usize = 32;
@@ -45,10 +46,7 @@ impl Simplifier<'_> {
         self.schema(schema);
         self.description(schema, || format!("The schema `{own}`."));
         self.open.pop();
-        schema.remove("nullable");
-        if let Some(values) = schema.get_mut("enum") {
-            without_null(values);
-        }
+        refuse_null(schema);
     }
 
     /// Rewrites a schema.
@@ -65,7 +63,11 @@ impl Simplifier<'_> {
             self.open.truncate(opened);
             return;
         }
+        let is_open = schema.get("patternProperties").is_some();
         self.level(schema, &dialect::SCHEMA);
+        if is_open {
+            close_no_more(schema);
+        }
         self.documentation(schema, "description");
         self.kind(schema);
         match schema.get("type").and_then(Node::as_str).map(str::to_owned) {
@@ -127,14 +129,16 @@ impl Simplifier<'_> {
     }
 
     fn object(&mut self, schema: &mut Node) {
-        let mut read_only = BTreeSet::new();
+        // A member that only one side sends cannot be required of both.
+        let mut of_one_direction = BTreeSet::new();
+        let mut is_complete = true;
         if let Some(properties) = schema.get_mut("properties") {
             self.place.push("properties".to_owned());
             let mut seen = BTreeSet::new();
             properties.retain(|name, property| {
                 self.place.push(name.text.clone());
-                if property.get("readOnly").and_then(Node::as_bool) == Some(true) {
-                    read_only.insert(name.text.clone());
+                if self.is_of_one_direction(property) {
+                    of_one_direction.insert(name.text.clone());
                 }
                 let is_kept = snake(&name.text).is_some_and(|snake| seen.insert(snake));
                 if is_kept {
@@ -146,11 +150,15 @@ impl Simplifier<'_> {
                     let message =
                         format!("another member has the Rust name of `{}`, so the member is left out", name.text);
                     self.note(property, message, "describe one of the two");
+                    is_complete = false;
                 }
                 self.place.pop();
                 is_kept
             });
             self.place.pop();
+        }
+        if !is_complete {
+            close_no_more(schema);
         }
         let known: BTreeSet<&str> =
             schema.get("properties").map_or(&[][..], Node::entries).iter().map(|it| it.0.text.as_str()).collect();
@@ -158,7 +166,7 @@ impl Simplifier<'_> {
             let mut seen = BTreeSet::new();
             let keep = |name: &&Node| {
                 name.as_str().is_none_or(|name| {
-                    known.contains(name) && !read_only.contains(name) && seen.insert(name.to_owned())
+                    known.contains(name) && !of_one_direction.contains(name) && seen.insert(name.to_owned())
                 })
             };
             let names: Vec<Node> = required.items().iter().filter(keep).cloned().collect();
@@ -260,6 +268,9 @@ impl Simplifier<'_> {
         if others.iter().all(only_required) {
             return;
         }
+        if others.iter().any(allows_null) {
+            schema.set("nullable", schema.here(Value::Bool(true)));
+        }
         if others.iter().all(|other| self.is_text(other, 0)) {
             return schema.set("type", schema.text_here("string"));
         }
@@ -272,6 +283,14 @@ impl Simplifier<'_> {
 
     /// Joins the parts of `allOf`, or follows a reference. Returns whether a reference is what is left.
     fn parts(&mut self, schema: &mut Node) -> bool {
+        let members = ["properties", "required", "additionalProperties"];
+        if self.is_3_1 && schema.get("$ref").is_some() && members.iter().any(|key| schema.get(key).is_some()) {
+            let mut reference = schema.here(Value::Mapping(Vec::new()));
+            if let Some(target) = schema.remove("$ref") {
+                reference.set("$ref", target);
+            }
+            schema.set("allOf", schema.here(Value::Sequence(vec![reference])));
+        }
         if schema.get("$ref").is_some() {
             self.reference(schema);
             return true;
@@ -302,19 +321,32 @@ impl Simplifier<'_> {
                 schema.value = joined.value;
                 false
             }
-            // The other parts only restrict what the reference describes.
             (None, Some(reference)) => {
+                // Most other parts only restrict what the reference describes.
+                if items.iter().any(|item| item.get("properties").is_some()) || schema.get("properties").is_some() {
+                    let at = schema.clone();
+                    let message =
+                        "the schema contains itself, so the members that it adds to the reference are left out";
+                    self.note(&at, message, "write one schema with the members of all parts");
+                }
                 self.sole_reference(schema, &reference);
                 schema.get("allOf").is_some()
             }
             (None, None) => {
-                match items.as_slice() {
-                    [only] => {
-                        let only = only.clone();
-                        schema.remove("allOf");
-                        add_part(schema, only);
+                let kind = |item: &Node| item.get("type").map(|kind| kind.to_json());
+                let is_one_kind =
+                    references.is_empty() && items.iter().all(|item| kind(item) == items.first().and_then(kind));
+                if is_one_kind && !items.is_empty() {
+                    schema.remove("allOf");
+                    for item in items {
+                        for (key, node) in item.entries() {
+                            if schema.get(&key.text).is_none() {
+                                schema.set(&key.text, node.clone());
+                            }
+                        }
                     }
-                    _ => self.any(schema, "the parts of the schema cannot be joined"),
+                } else {
+                    self.any(schema, "the parts of the schema cannot be joined");
                 }
                 false
             }
@@ -370,23 +402,38 @@ impl Simplifier<'_> {
         schema.retain(|key, _| key.text == "description");
     }
 
+    /// Whether only the provider or only the client sends a member.
+    fn is_of_one_direction(&self, property: &Node) -> bool {
+        let target = self.target(property, "schemas").map(|(_, target)| target);
+        let is = |key: &str| {
+            [Some(property), target].iter().flatten().any(|it| it.get(key).and_then(Node::as_bool) == Some(true))
+        };
+        is("readOnly") || is("writeOnly")
+    }
+
     /// The type of a rewritten schema, behind its references; `None` if it is any value.
     ///
     /// # Errors
     ///
     /// Returns an error if there are too many references, or nothing behind them.
     pub(super) fn kind_behind(&mut self, schema: &Node) -> Result<Option<String>, ()> {
-        let mut schema = schema.clone();
-        for _ in 0..MAX_STEPS {
-            let reference = schema.get("allOf").and_then(|parts| parts.items().first()).unwrap_or(&schema);
-            if reference.get("$ref").is_none() {
-                return Ok(schema.get("type").and_then(Node::as_str).map(str::to_owned));
-            }
-            let target = self.target(reference, "schemas").map(|(_, target)| target.clone());
-            schema = target.filter(|target| self.spend(target)).ok_or(())?;
-            self.schema(&mut schema);
+        let sole = schema.get("allOf").and_then(|parts| parts.items().first()).unwrap_or(schema);
+        let Some(name) = reference_name(sole, "schemas").map(str::to_owned) else {
+            return Ok(schema.get("type").and_then(Node::as_str).map(str::to_owned));
+        };
+        if let Some(known) = self.kinds.get(&name) {
+            return Ok(known.clone());
         }
-        Err(())
+        if self.kind_steps > MAX_STEPS {
+            return Err(());
+        }
+        let mut target = self.copy(sole, "schemas").ok_or(())?;
+        self.schema(&mut target);
+        self.kind_steps += 1;
+        let kind = self.kind_behind(&target);
+        self.kind_steps -= 1;
+        self.kinds.insert(name, kind.clone()?);
+        kind
     }
 
     /// Whether every value of a schema is a text.
@@ -399,7 +446,7 @@ impl Simplifier<'_> {
 
     /// The object that a schema describes. What it refers to is not joined again within its members.
     fn joined(&mut self, schema: &Node) -> Option<Object> {
-        let object = self.object_of(schema, 0);
+        let object = self.object_of(schema, Join::All, 0);
         let met = std::mem::take(&mut self.met);
         if object.is_some() {
             self.open.extend(met);
@@ -407,22 +454,21 @@ impl Simplifier<'_> {
         object
     }
 
-    /// The members of an object, with those of its parts; `None` if it is not an object, or contains itself.
-    fn object_of(&mut self, schema: &Node, steps: usize) -> Option<Object> {
+    /// The members of an object, with those of its parts; `None` if it is not an object, or contains itself. A part of `allOf`
+    /// may be an annotation.
+    fn object_of(&mut self, schema: &Node, join: Join, steps: usize) -> Option<Object> {
         if steps > MAX_STEPS {
             return None;
         }
-        if let Some((name, target)) = self.target(schema, "schemas") {
+        if let Some((name, _)) = self.target(schema, "schemas") {
             if self.open.iter().chain(&self.stack).any(|open| open == name) {
                 return None;
             }
-            let (name, target) = (name.to_owned(), target.clone());
-            if !self.spend(&target) {
-                return None;
-            }
+            let name = name.to_owned();
+            let target = self.copy(schema, "schemas")?;
             let is_nullable = self.nullable.contains(&name);
             self.stack.push(name.clone());
-            let object = self.object_of(&target, steps + 1);
+            let object = self.object_of(&target, join, steps + 1);
             self.stack.pop();
             self.met.push(name);
             let object = object?;
@@ -431,18 +477,22 @@ impl Simplifier<'_> {
         if schema.get("$ref").is_some() || schema.get("type").is_some_and(|kind| kind.as_str() != Some("object")) {
             return None;
         }
+        let of_objects = ["type", "properties", "required", "additionalProperties", "allOf", "oneOf", "anyOf"];
+        let is_described = steps > 0 && schema.entries().iter().all(|(key, _)| is_annotation(&key.text));
+        let is_part = of_objects.iter().any(|key| schema.get(key).is_some()) || is_described && join == Join::All;
         let is_of_value =
             |(keyword, types): &&(&str, &[&str])| !types.contains(&"object") && schema.get(keyword).is_some();
-        if schema.get("type").is_none()
-            && APPLIES.iter().filter(|(keyword, _)| *keyword != "anyOf").any(|it| is_of_value(&it))
-        {
+        if !is_part || APPLIES.iter().filter(|(keyword, _)| *keyword != "anyOf").any(|it| is_of_value(&it)) {
             return None;
         }
+        let mut is_nullable_part = false;
         let mut objects = Vec::new();
         for (key, join) in [("allOf", Join::All), ("oneOf", Join::One), ("anyOf", Join::One)] {
-            let Some(parts) = schema.get(key) else { continue };
-            let parts = parts.items().iter().filter(|part| !is_null(part));
-            let parts: Vec<Object> = parts.map(|part| self.object_of(part, steps + 1)).collect::<Option<_>>()?;
+            let Some(items) = schema.get(key).map(Node::items) else { continue };
+            let parts = items.iter().filter(|part| !is_null(part));
+            let parts: Vec<Object> = parts.map(|part| self.object_of(part, join, steps + 1)).collect::<Option<_>>()?;
+            let is_alone = join == Join::One || items.len() == 1;
+            is_nullable_part |= items.iter().any(is_null) || is_alone && parts.iter().any(|part| part.nullable);
             objects.push(joined(parts, join));
         }
         objects.push(Object {
@@ -458,21 +508,10 @@ impl Simplifier<'_> {
             nullable: is_nullable(schema),
         });
         let own = objects.pop()?;
-        let (description, nullable) = (own.description.clone(), own.nullable);
+        let (description, nullable) = (own.description.clone(), own.nullable || is_nullable_part);
         objects.push(own);
         let all = joined(objects, Join::All);
         Some(Object { description: description.or(all.description), nullable, ..all })
-    }
-
-    /// Counts what is copied, so that a short document does not become an endless one. Returns whether there is room.
-    pub(super) fn spend(&mut self, node: &Node) -> bool {
-        fn weight(node: &Node) -> usize {
-            let own = node.as_str().map_or(1, |text| 1 + text.len() / 64);
-            let entries: usize = node.entries().iter().map(|(_, node)| weight(node)).sum();
-            own + entries + node.items().iter().map(weight).sum::<usize>()
-        }
-        self.copied += weight(node);
-        self.copied <= super::MAX_COPIED
     }
 }
 
@@ -499,25 +538,13 @@ impl Object {
 /// The object whose values have the members of all parts, or of one of them.
 fn joined(objects: Vec<Object>, join: Join) -> Object {
     let mut all = Object::default();
+    let mut places: HashMap<String, usize> = HashMap::new();
     for (index, object) in objects.into_iter().enumerate() {
         for (key, property) in object.properties {
-            match all.properties.iter_mut().find(|(known, _)| known.text == key.text) {
+            let place = *places.entry(key.text.clone()).or_insert(all.properties.len());
+            match all.properties.get_mut(place) {
                 None => all.properties.push((key, property)),
-                // The last part describes a member more closely.
-                Some((_, known)) if join == Join::All => *known = property,
-                Some((_, known)) if known.to_json() == property.to_json() => {}
-                Some((_, known)) => {
-                    let is_text = |node: &Node| node.get("type").and_then(Node::as_str) == Some("string");
-                    let is_string = is_text(known) && is_text(&property);
-                    let description = known.get("description").cloned();
-                    known.value = Value::Mapping(Vec::new());
-                    if is_string {
-                        known.set("type", known.text_here("string"));
-                    }
-                    if let Some(description) = description {
-                        known.set("description", description);
-                    }
-                }
+                Some((_, known)) => join_members(known, property, join),
             }
         }
         match join {
@@ -529,6 +556,60 @@ fn joined(objects: Vec<Object>, join: Join) -> Object {
         all.nullable |= object.nullable && join == Join::One;
     }
     all
+}
+
+/// Joins a member of two parts.
+fn join_members(known: &mut Node, other: Node, join: Join) {
+    let bare = |node: &Node| {
+        let mut bare = node.clone();
+        bare.retain(|key, _| !is_annotation(&key.text));
+        bare.to_json()
+    };
+    let only_annotations = |node: &Node| node.entries().iter().all(|(key, _)| is_annotation(&key.text));
+    let description = known.get("description").or(other.get("description")).cloned();
+    if bare(known) == bare(&other) || join == Join::All && only_annotations(&other) {
+        if let Some(description) = description {
+            known.set("description", description);
+        }
+        return;
+    }
+    if join == Join::All {
+        let parts = if only_annotations(known) { vec![other] } else { vec![known.clone(), other] };
+        match <[Node; 1]>::try_from(parts) {
+            Ok([only]) => known.value = only.value,
+            Err(parts) => {
+                let parts = known.here(Value::Sequence(parts));
+                known.value = Value::Mapping(Vec::new());
+                known.set("allOf", parts);
+            }
+        }
+    } else {
+        let is_text = |node: &Node| node.get("type").and_then(Node::as_str) == Some("string");
+        let (is_string, is_nullable) = (is_text(known) && is_text(&other), allows_null(known) || allows_null(&other));
+        known.value = Value::Mapping(Vec::new());
+        if is_string {
+            known.set("type", known.text_here("string"));
+            if is_nullable {
+                known.set("nullable", known.here(Value::Bool(true)));
+            }
+        }
+    }
+    if let Some(description) = description {
+        known.set("description", description);
+    }
+}
+
+/// Whether a keyword says nothing about the values.
+fn is_annotation(key: &str) -> bool {
+    ["description", "title", "example", "examples", "deprecated", "externalDocs"].contains(&key)
+        || key.starts_with("x-")
+}
+
+/// Allows members that are not described.
+fn close_no_more(schema: &mut Node) {
+    if schema.get("additionalProperties").and_then(Node::as_bool) == Some(false) {
+        schema.remove("additionalProperties");
+    }
 }
 
 /// Adds what a part says to the schema, unless the schema says it itself.
@@ -549,30 +630,6 @@ fn add_part(schema: &mut Node, part: Node) {
     let mut parts = schema.remove("allOf").map(|parts| parts.items().to_vec()).unwrap_or_default();
     parts.push(part);
     schema.set("allOf", schema.here(Value::Sequence(parts)));
-}
-
-/// Whether only null is a value of a schema.
-fn is_null(schema: &Node) -> bool {
-    let values = schema.get("enum").map_or(&[][..], Node::items);
-    schema.get("type").is_some_and(|kind| kind.as_str() == Some("null") || matches!(kind.value, Value::Null))
-        || matches!(values, [only] if matches!(only.value, Value::Null))
-        || schema.entries().len() == 1 && is_nullable(schema)
-}
-
-/// Whether a schema allows null, before it is rewritten.
-pub(super) fn allows_null(schema: &Node) -> bool {
-    let alternatives = ["oneOf", "anyOf"].iter().flat_map(|key| schema.get(key).map_or(&[][..], Node::items));
-    is_nullable(schema)
-        || alternatives.into_iter().any(is_null)
-        || schema
-            .get("enum")
-            .is_some_and(|values| values.items().iter().any(|value| matches!(value.value, Value::Null)))
-}
-
-pub(super) fn without_null(values: &mut Node) {
-    if let Value::Sequence(items) = &mut values.value {
-        items.retain(|value| !matches!(value.value, Value::Null));
-    }
 }
 
 /// Removes limits that are not those of the type.

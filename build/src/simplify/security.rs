@@ -1,5 +1,7 @@
 //! Security: one credential of clients.
 
+use std::collections::BTreeSet;
+
 use super::super::dialect;
 use super::super::load::{Node, Value};
 use super::Simplifier;
@@ -19,27 +21,36 @@ impl Simplifier<'_> {
         }
         let of_root = requirements(root);
         // A misspelt name is an error.
-        if of_root.iter().any(|name| root.get_path(&["components", "securitySchemes", name]).is_none()) {
+        let is_known = |name: &String| root.get_path(&["components", "securitySchemes", name]).is_some();
+        if !of_root.iter().flatten().all(is_known) {
             self.keeps_security = true;
             return;
         }
         let items = root.get("paths").map_or(&[][..], Node::entries).iter();
         let operations = items.flat_map(|(_, item)| item.entries()).map(|(_, operation)| operation);
-        let of_operations: Vec<String> = operations.flat_map(requirements).collect();
+        let mut seen = BTreeSet::new();
+        let of_operations = operations.flat_map(requirements).filter(|names| seen.insert(names.clone()));
+        let of_operations: Vec<Vec<String>> = of_operations.collect();
         let usable = |name: &&String| self.usable_scheme(root, name);
-        let chosen = of_root.iter().chain(&of_operations).find(usable).cloned();
-        let is_default = root.get("security").is_some();
+        let chosen = of_root.iter().chain(&of_operations).flatten().find(usable).cloned();
+        self.public_by_default =
+            !chosen.as_ref().is_some_and(|chosen| of_root.iter().any(|names| names.contains(chosen)));
+        let list = root.get("security").unwrap_or(root).clone();
         match &chosen {
             Some(name) => {
-                let list = root.get("security").unwrap_or(root).clone();
                 let mut requirement = list.here(Value::Mapping(Vec::new()));
                 requirement.set(name, list.here(Value::Sequence(Vec::new())));
                 root.set("security", list.here(Value::Sequence(vec![requirement])));
+                self.of_root = of_root.iter().find(|names| names.contains(name)).cloned().unwrap_or_default();
             }
             None => drop(root.remove("security")),
         }
+        if of_root.iter().any(|names| !names.is_empty()) && self.public_by_default {
+            let message = "clients do not have a credential for these schemes, so operations that do not name another one are \
+                called without one";
+            self.note(&list, message, "name a bearer token, OAuth 2.0, Basic or an API key in a header");
+        }
         self.scheme = chosen;
-        self.public_by_default = !is_default || of_root.is_empty();
     }
 
     /// Rewrites the schemes.
@@ -93,39 +104,53 @@ impl Simplifier<'_> {
         }
     }
 
-    /// The security of an operation: that of the root, or none.
-    pub(super) fn own_security(&mut self, operation: &mut Node) {
+    /// The security of an operation: that of the root, or none. Returns the headers of further API keys that it requires.
+    pub(super) fn own_security(&mut self, operation: &mut Node) -> Vec<(String, Node)> {
         if self.keeps_security {
-            return;
+            return Vec::new();
         }
         let own = operation.get("security").map(|_| requirements(operation));
-        let is_known = |name: &String| self.component_entries("securitySchemes").any(|(known, _)| known == name);
-        if own.iter().flatten().any(|name| !is_known(name)) {
-            return;
+        let is_known = |name: &String| self.component("securitySchemes", name).is_some();
+        if !own.iter().flatten().flatten().all(is_known) {
+            return Vec::new();
         }
-        let needs_credential = match (&self.scheme, &own) {
-            (None, _) => false,
-            (Some(_), None) => !self.public_by_default,
-            (Some(scheme), Some(own)) => own.contains(scheme),
+        let at = operation.get("security").unwrap_or(operation).clone();
+        let of_root = self.of_root.clone();
+        let names = match (&self.scheme, &own) {
+            (None, _) => None,
+            (Some(_), None) => Some(of_root).filter(|_| !self.public_by_default),
+            (Some(scheme), Some(own)) => own.iter().find(|names| names.contains(scheme)).cloned(),
         };
-        if needs_credential {
-            operation.remove("security");
-        } else {
-            if own.as_ref().is_some_and(|own| !own.is_empty()) {
-                let at = operation.get("security").unwrap_or(operation).clone();
-                self.note(
-                    &at,
-                    "clients do not have a credential for these schemes, so the operation is called without one",
-                    "name the scheme of the root",
-                );
+        let Some(names) = names else {
+            if own.as_ref().is_some_and(|own| own.iter().any(|names| !names.is_empty())) {
+                let message =
+                    "clients do not have a credential for these schemes, so the operation is called without one";
+                self.note(&at, message, "name the scheme of the root");
             }
-            operation.set("security", operation.get("security").unwrap_or(operation).here(Value::Sequence(Vec::new())));
+            operation.set("security", at.here(Value::Sequence(Vec::new())));
+            return Vec::new();
+        };
+        operation.remove("security");
+        let mut headers = Vec::new();
+        let own = self.scheme.clone();
+        for name in names.iter().filter(|name| Some(*name) != own.as_ref()) {
+            let scheme = self.component("securitySchemes", name).cloned();
+            let header = scheme.as_ref().filter(|scheme| scheme.get("in").and_then(Node::as_str) == Some("header"));
+            match header.and_then(|scheme| Some((scheme.get("name")?.as_str()?.to_owned(), scheme.clone()))) {
+                Some(header) => headers.push(header),
+                None => {
+                    let message = format!("the operation also requires `{name}`, which clients do not send");
+                    self.note(&at, message, "describe it as a header parameter");
+                }
+            }
         }
+        headers
     }
 }
 
-/// The schemes that a document or an operation names, in their order.
-fn requirements(holder: &Node) -> Vec<String> {
+/// The alternatives that a document or an operation names, each with the schemes that it requires at once.
+fn requirements(holder: &Node) -> Vec<Vec<String>> {
     let alternatives = holder.get("security").map_or(&[][..], Node::items);
-    alternatives.iter().flat_map(Node::entries).map(|(name, _)| name.text.clone()).collect()
+    let names = |node: &Node| node.entries().iter().map(|(name, _)| name.text.clone()).collect();
+    alternatives.iter().map(names).collect()
 }
