@@ -409,7 +409,7 @@ fn reference_name<'n>(node: &'n Node, kind: &str) -> Option<&'n str> {
 fn is_meant(key: &str, known: &str, is_plain: bool) -> bool {
     // `enum` is a word of many extensions.
     let is_common = known == "enumDescriptions";
-    let is_close = strsim::levenshtein(key, known) <= (known.len() / 5).clamp(1, 2);
+    let is_close = strsim::levenshtein(key, known) <= if known.len() >= 8 { 2 } else { 1 };
     if is_plain {
         return is_close && known.len() >= 8 && !is_common;
     }

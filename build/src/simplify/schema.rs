@@ -56,9 +56,9 @@ impl Simplifier<'_> {
             Value::Bool(true) => return schema.value = Value::Mapping(Vec::new()),
             Value::Null | Value::Bool(false) | Value::Number { .. } | Value::String(_) | Value::Sequence(_) => return,
         }
+        let opened = self.open.len();
         self.alternatives(schema, "oneOf");
         self.alternatives(schema, "anyOf");
-        let opened = self.open.len();
         if self.parts(schema) {
             self.open.truncate(opened);
             return;
