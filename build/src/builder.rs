@@ -9,6 +9,7 @@ use quote::{format_ident, quote};
 
 use super::layout::layout;
 use super::names;
+use super::simplify::LEFT_OUT;
 use super::{Finding, Generated, generate};
 
 /// The build script of a crate with providers: it generates a module for each document.
@@ -151,8 +152,7 @@ fn is_document(extension: &OsStr) -> bool {
 
 /// The line about the warnings of a document.
 fn summary(path: &str, warnings: &[Finding]) -> String {
-    let count = |text: &str| warnings.iter().filter(|warning| warning.message.contains(text)).count();
-    let operations = match count("the operation is left out") {
+    let operations = match warnings.iter().filter(|warning| warning.message.ends_with(LEFT_OUT)).count() {
         0 => String::new(),
         1 => ", and 1 operation is left out".to_owned(),
         number => format!(", and {number} operations are left out"),

@@ -13,6 +13,9 @@ mod security;
 mod servers;
 mod text;
 
+#[cfg(feature = "generate")]
+pub use operation::LEFT_OUT;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::dialect::{self, Level, METHODS};

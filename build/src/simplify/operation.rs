@@ -16,6 +16,9 @@ use super::{MAX_COPIED, Simplifier};
 /// The maximum length of a summary that is made of a description, in characters.
 const MAX_SUMMARY: usize = 120;
 
+/// The end of the warning about an operation that is left out.
+pub(crate) const LEFT_OUT: &str = "so the operation is left out";
+
 /// Why a parameter is left out.
 enum Unsupported {
     /// OpenAPI ignores it.
@@ -83,7 +86,7 @@ impl Simplifier<'_> {
                 if let Some(reason) = &left_out {
                     this.note(
                         operation,
-                        format!("{reason}, so the operation is left out"),
+                        format!("{reason}, {LEFT_OUT}"),
                         "describe what a client sends and receives, or leave the operation out",
                     );
                 }
