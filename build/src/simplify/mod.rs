@@ -14,7 +14,7 @@ mod servers;
 mod text;
 
 #[cfg(feature = "generate")]
-pub use operation::LEFT_OUT;
+pub(crate) use operation::LEFT_OUT;
 
 use std::collections::{BTreeMap, BTreeSet};
 
