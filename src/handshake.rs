@@ -76,6 +76,12 @@ impl HandshakeError {
     }
 }
 
+/// Whether a text can be a challenge whose HMAC a receiver returns. Anyone can have the HMAC of such a text made, so it does not
+/// prove the origin of a body that is one.
+pub(crate) fn is_challenge(text: &[u8]) -> bool {
+    text.len() <= 256 && text.iter().all(|byte| byte.is_ascii_alphanumeric() || b"+-./=_".contains(byte))
+}
+
 /// A request that may be a handshake.
 pub(crate) struct Asked<'a> {
     pub method: &'a Method,
@@ -141,13 +147,12 @@ impl Asked<'_> {
 
     /// Whether the values of the request in a text can only be challenges, and not the text of a delivery.
     pub(crate) fn has_challenges(&self, parts: &[HandshakePart]) -> bool {
-        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"+-./=_".contains(&byte);
         let value = |part: &HandshakePart| match part {
             HandshakePart::Query(name) => self.parameter(name),
             HandshakePart::Member(pointer) => self.member_text(pointer),
             HandshakePart::Text(_) | HandshakePart::Mac => None,
         };
-        parts.iter().filter_map(value).all(|value| value.len() <= 256 && value.bytes().all(allowed))
+        parts.iter().filter_map(value).all(|value| is_challenge(value.as_bytes()))
     }
 
     pub(crate) fn answer(&self, handshake: &Handshake, mac: &str) -> Result<HandshakeAnswer, HandshakeError> {

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::catalogue::{EventNamePlace, Provider, Verification};
 use crate::events::{Acknowledgement, acknowledgement, idempotency_key, identify};
-use crate::handshake::{Asked, HandshakeAnswer, HandshakeError};
+use crate::handshake::{Asked, HandshakeAnswer, HandshakeError, is_challenge};
 use crate::json::error::DecodeError;
 use crate::signature::{Headers, ReceiverError, Secrets, ToSign, Verifier, VerifyError};
 use crate::values::Secret;
@@ -198,13 +198,21 @@ impl AnyReceiver {
         asked.answer(handshake, &mac).map(Some)
     }
 
-    /// Verifies a delivery, as [`Verifier::verify`] does.
+    /// Verifies a delivery, as [`Verifier::verify`] does. If the answer to the provider's handshake contains an HMAC of a value that
+    /// anyone can send, a body that could be such a value is refused as well, because anyone can have it signed.
     ///
     /// # Errors
     ///
     /// Returns an error if the delivery is not genuine. A receiver that accepts every delivery as genuine never fails.
     pub fn verify<H: Headers + ?Sized>(&self, headers: &H, body: &[u8], now: Timestamp) -> Result<(), VerifyError> {
-        self.verifier.as_ref().map_or(Ok(()), |verifier| verifier.verify(headers, body, now))
+        let Some(verifier) = &self.verifier else { return Ok(()) };
+        verifier.verify(headers, body, now)?;
+        match self.provider.handshake {
+            Some(handshake) if handshake.mac.is_some() && !handshake.is_verified() && is_challenge(body) => {
+                Err(VerifyError::SignatureMismatch)
+            }
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// Returns the string to sign of a delivery; see [`Verifier::string_to_sign`].

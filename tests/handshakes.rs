@@ -134,6 +134,22 @@ fn a_token_is_answered_with_its_hmac() {
     );
 }
 
+/// Anyone can have the HMAC of a challenge made, and send it with the challenge as the body of a delivery.
+#[test]
+fn the_answer_to_a_challenge_does_not_sign_a_delivery() {
+    let receiver = receiver("x", &[SECRET]);
+    let signature = |text: &str| format!("sha256={}", STANDARD.encode(hmac(SECRET, text)));
+    for body in ["123", "true", "a", "a=9", ""] {
+        let answer = receiver.handshake(&asked("GET", &format!("?crc_token={}", body.replace('=', "%3D"))), now());
+        assert_eq!(json_of(answer), json!({ "response_token": signature(body) }));
+        let delivery = request("POST", "", &[("x-twitter-webhooks-signature", signature(body))], body);
+        assert_eq!(receiver.verify(delivery.headers(), body.as_bytes(), now()), Err(VerifyError::SignatureMismatch));
+    }
+    let body = r#"{"id":"1"}"#;
+    let delivery = request("POST", "", &[("x-twitter-webhooks-signature", signature(body))], body);
+    assert_eq!(receiver.verify(delivery.headers(), body.as_bytes(), now()), Ok(()));
+}
+
 #[cfg(feature = "ed25519")]
 #[test]
 fn a_ping_is_answered_with_a_pong() {

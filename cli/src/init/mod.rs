@@ -2,7 +2,7 @@
 
 mod from;
 
-use std::fs::OpenOptions;
+use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -83,7 +83,10 @@ pub fn run(Arguments { name, output, from }: &Arguments, given: &Given) -> Resul
         )));
     }
     let created = OpenOptions::new().write(true).create_new(true).open(&file);
-    let written = created.and_then(|mut created| created.write_all(text.as_bytes()));
+    let written = created.and_then(|mut created| {
+        // A part of a document would be in the way of the next attempt.
+        created.write_all(text.as_bytes()).inspect_err(|_| drop(fs::remove_file(&file)))
+    });
     let shown = file.display();
     written.map_err(|error| match error.kind() {
         ErrorKind::AlreadyExists => Stop::Input(format!("{shown}: the file exists already, and is not overwritten")),
