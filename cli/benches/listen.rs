@@ -80,10 +80,11 @@ impl Server {
         command.args(["listen", "mypos", "--listen", "127.0.0.1:0", "--log-format", "json", "--secret-file"]);
         command.arg(folder.join("secret")).args(append.iter().flat_map(|file| [Path::new("--append"), file]));
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the listener");
-        let mut line = String::new();
-        BufReader::new(child.stderr.take().expect("its log")).read_line(&mut line).expect("a line");
-        let line: serde_json::Value = serde_json::from_str(&line).expect("JSON");
-        Self { child, address: line["address"].as_str().expect("an address").parse().expect("an address") }
+        // Warnings come before the address.
+        let log = BufReader::new(child.stderr.take().expect("its log")).lines();
+        let lines = log.map(|line| serde_json::from_str::<serde_json::Value>(&line.expect("a line")).expect("JSON"));
+        let address = lines.filter_map(|line| line["address"].as_str()?.parse().ok()).next();
+        Self { child, address: address.expect("an address") }
     }
 
     /// Time on processors so far, in clock ticks of the kernel.
