@@ -66,7 +66,7 @@ impl Simplifier<'_> {
         let is_open = schema.get("patternProperties").is_some();
         self.level(schema, &dialect::SCHEMA);
         if is_open {
-            close_no_more(schema);
+            allow_more(schema);
         }
         self.documentation(schema, "description");
         self.kind(schema);
@@ -158,7 +158,7 @@ impl Simplifier<'_> {
             self.place.pop();
         }
         if !is_complete {
-            close_no_more(schema);
+            allow_more(schema);
         }
         let known: BTreeSet<&str> =
             schema.get("properties").map_or(&[][..], Node::entries).iter().map(|it| it.0.text.as_str()).collect();
@@ -606,7 +606,7 @@ fn is_annotation(key: &str) -> bool {
 }
 
 /// Allows members that are not described.
-fn close_no_more(schema: &mut Node) {
+fn allow_more(schema: &mut Node) {
     if schema.get("additionalProperties").and_then(Node::as_bool) == Some(false) {
         schema.remove("additionalProperties");
     }
