@@ -1,11 +1,13 @@
-//! Compares receiving with the same necessary calls, written by hand, as ratios from one run.
+//! Compares receiving with the same work written by hand with the same crates, and with Node and Python, as ratios from one run.
 //!
-//! `cargo bench --bench receive`. The bodies are examples of the specifications. The allocator counts, on both sides.
+//! `cargo bench --bench receive`. The bodies are examples of the specifications. `benches/peers/` has the programs for Node and
+//! Python, which are run where they are installed.
 
-mod timing;
+mod peer;
+mod table;
 
-use std::borrow::Cow;
 use std::hint::black_box;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -16,30 +18,25 @@ use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimeParser;
 use pos_webhooks::{dealpos, mipos, mypos, vipps};
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
-use timing::fastest;
+use table::{Table, fastest};
 
 const URL: &str = "https://shop.example/hooks/vipps";
 const SECRET: &str = "A0+AeKBRG2KRGvnNwJpQlb6IJFk48CKXCIcrLoHncVJKDILsQSxS6NWCccwWm6r6FhGKhiHTBsG2wo/xU6FY/A==";
 
-fn main() {
-    println!("{:<44} {:>9} {:>9} {:>6}  at most", "", "ours", "by hand", "ratio");
-    verify();
-    decode();
-    identify_and_decode();
-    receive();
-    for_scale();
+fn main() -> ExitCode {
+    let mut table = Table::new();
+    verify(&mut table);
+    decode(&mut table);
+    identify_and_decode(&mut table);
+    receive(&mut table);
+    receive_vipps(&mut table);
+    table.end()
 }
 
-fn row<A, B>(name: &str, limit: &str, ours: impl FnMut() -> A, by_hand: impl FnMut() -> B) {
-    let (ours, by_hand) = fastest(ours, by_hand);
-    println!("{name:<44} {ours:>6.0} ns {by_hand:>6.0} ns {:>6.3}  {limit}", ours / by_hand);
-}
-
-fn verify() {
-    for (size, length) in [("300 B", 300), ("10 KiB", 10 * 1024)] {
+fn verify(table: &mut Table) {
+    for (size, length, goal) in [("300 B", 300, 1.10), ("10 KiB", 10 * 1024, 1.05)] {
         let body = vec![b'x'; length];
         let now = Timestamp::now();
         let headers = map(vipps::sign(URL, &SECRET.into(), &body, now).expect("a signature"));
@@ -50,10 +47,9 @@ fn verify() {
         let with_set_up =
             || verified_by_hand(&prepare(black_box(SECRET)), black_box(&headers), black_box(&body), now).is_some();
         assert!(ours() && by_hand() && with_set_up());
-        // The parts that do not grow with the body weigh more in a small one.
-        let prepared_limit = if length > 1024 { "1.05" } else { "" };
-        row(&format!("verify, {size}, by hand with key set-up"), "1.05", ours, with_set_up);
-        row(&format!("verify, {size}, keys prepared"), prepared_limit, ours, by_hand);
+        let work = format!("verify a Vipps delivery, {size}");
+        table.row(&work, goal, goal + 0.05, fastest(ours, by_hand), "ns", "the bare calls, keys prepared");
+        table.row(&work, 1.05, 1.10, fastest(ours, with_set_up), "ns", "the bare calls, with key set-up");
     }
 }
 
@@ -84,50 +80,52 @@ fn verified_by_hand(key: &Hmac<Sha256>, headers: &HeaderMap, body: &[u8], now: T
     (now.duration_since(signed_at).unsigned_abs() <= Duration::from_secs(300)).then_some(())
 }
 
-fn decode() {
+fn decode(table: &mut Table) {
     let name = mipos::EventName::Order;
-    compare::<_, Order>("decode, mipos ORDER", name.examples()[0].json, |json| mipos::Event::decode(&name, json));
+    let json = name.examples()[0].json;
+    compare::<_, Order>(table, "a miPOS order", json, |json| mipos::Event::decode(&name, json));
     // Its payload is free-form.
     let name = mypos::EventName::PosPaymentCompleted;
-    compare::<_, Box<RawValue>>("decode, mypos pos.payment.completed", name.examples()[0].json, |json| {
-        mypos::Event::decode(&name, json)
-    });
+    let json = name.examples()[0].json;
+    compare::<_, Box<RawValue>>(table, "a myPOS payment", json, |json| mypos::Event::decode(&name, json));
     let name = dealpos::EventName::PaymentCreated;
-    compare::<_, CreatedPayment>("decode, dealpos paymentCreated", name.examples()[0].json, |json| {
-        dealpos::Event::decode(&name, json)
-    });
+    let json = name.examples()[0].json;
+    compare::<_, CreatedPayment>(table, "a DealPOS payment", json, |json| dealpos::Event::decode(&name, json));
     let name = vipps::EventName::EpaymentsPaymentCapturedV1;
-    compare::<_, PaymentEvent>("decode, vipps …captured.v1", name.examples()[0].json, |json| {
-        vipps::Event::decode(&name, json)
-    });
+    let json = name.examples()[0].json;
+    compare::<_, PaymentEvent>(table, "a Vipps payment", json, |json| vipps::Event::decode(&name, json));
 }
 
 fn compare<E, T: serde::de::DeserializeOwned>(
-    title: &str,
+    table: &mut Table,
+    what: &str,
     json: &str,
     decode: impl Fn(&[u8]) -> Result<E, pos_webhooks::DecodeError>,
 ) {
     let json = json.as_bytes();
     let ours = || decode(black_box(json)).expect("a documented payload");
     let by_hand = || serde_json::from_slice::<T>(black_box(json)).expect("a documented payload");
-    row(title, "1.15", ours, by_hand);
+    let work = format!("decode {what}, {} B", json.len());
+    table.row(&work, 1.15, 1.15, fastest(ours, by_hand), "ns", "a struct written by hand");
 }
 
-fn identify_and_decode() {
-    use vipps::EventName;
+fn identify_and_decode(table: &mut Table) {
     let receiver = vipps::Receiver::new(URL, [SECRET]).expect("a receiver");
-    let json = EventName::EpaymentsPaymentCapturedV1.examples()[0].json.as_bytes();
+    let json = vipps::EventName::EpaymentsPaymentCapturedV1.examples()[0].json.as_bytes();
     let ours = || receiver.decode(black_box(json)).expect("a documented payload");
-    // Only the payload names the event, so the code by hand has to identify it as well.
-    let by_hand = || {
-        let named: Named = serde_json::from_slice(black_box(json)).expect("a documented payload");
-        assert!(named.name.as_deref() == Some("CAPTURED") && named.event_type.is_none());
-        serde_json::from_slice::<PaymentEvent>(black_box(json)).expect("a documented payload")
-    };
-    row("identify and decode, vipps …captured.v1", "1.05", ours, by_hand);
+    let by_hand = || serde_json::from_slice::<PaymentEvent>(black_box(json)).expect("a documented payload");
+    let work = "identify and decode a Vipps payment";
+    table.row(work, 1.1, 1.15, fastest(ours, by_hand), "ns", "decoding a struct written by hand");
+    // Of a type that fewer events have.
+    let json = vipps::EventName::RecurringChargeCapturedV1.examples()[0].json.as_bytes();
+    let ours = || receiver.decode(black_box(json)).expect("a documented payload");
+    let name = vipps::EventName::RecurringChargeCapturedV1;
+    let decode = || vipps::Event::decode(&name, black_box(json)).expect("a documented payload");
+    let work = "identify and decode a Vipps charge";
+    table.row(work, 2.0, 2.2, fastest(ours, decode), "ns", "decoding it alone");
 }
 
-fn receive() {
+fn receive(table: &mut Table) {
     let name = mipos::EventName::Order;
     let body = name.examples()[0].json;
     let receiver = mipos::Receiver::new(name.clone(), [SECRET]).expect("a receiver");
@@ -136,7 +134,8 @@ fn receive() {
         receiver.verify(request.headers(), request.body()).expect("genuine");
         receiver.decode(request.body()).expect("a documented payload")
     };
-    received("mipos", || receiver.receive(black_box(&request)).expect("genuine"), parts);
+    let ours = || receiver.receive(black_box(&request)).expect("genuine");
+    received(table, "a miPOS order", (1.05, 1.10), ours, parts, "verifying and decoding");
 
     let name = mypos::EventName::PosPaymentCompleted;
     let body = name.examples()[0].json;
@@ -148,53 +147,62 @@ fn receive() {
         let name = receiver.event_name(request.headers()).expect("a name");
         receiver.decode(&name, request.body()).expect("JSON")
     };
-    received("mypos", || receiver.receive(black_box(&request)).expect("genuine"), parts);
+    let ours = || receiver.receive(black_box(&request)).expect("genuine");
+    received(table, "a myPOS payment", (1.05, 1.10), ours, parts, "verifying and decoding");
 
-    let body = dealpos::EventName::PaymentCreated.examples()[0].json;
+    let name = dealpos::EventName::PaymentCreated;
+    let body = name.examples()[0].json;
     let receiver = dealpos::Receiver::with_key(SECRET).expect("a receiver");
     let request = delivery("/hooks/paymentCreated", body, vec![("X-API-Key", SECRET.to_owned())]);
-    let parts = || {
-        receiver.verify(request.headers()).expect("genuine");
-        let name = receiver.event_name(request.uri().path());
-        receiver.decode(&name, request.body()).expect("a documented payload")
-    };
-    received("dealpos", || receiver.receive(black_box(&request)).expect("genuine"), parts);
+    let ours = || receiver.receive(black_box(&request)).expect("genuine");
+    let decode = || dealpos::Event::decode(&name, black_box(request.body())).expect("a documented payload");
+    received(table, "a DealPOS payment", (1.5, 1.55), ours, decode, "decoding alone");
+}
 
+/// Compares receiving, and counts its heap allocations.
+fn received<A, B>(
+    table: &mut Table,
+    what: &str,
+    (goal, limit): (f64, f64),
+    receive: impl Fn() -> A,
+    other: impl Fn() -> B,
+    compared: &str,
+) {
+    let allocations = allocation_counter::measure(|| drop(black_box(receive()))).count_total;
+    let work = format!("receive {what} ({allocations} allocations)");
+    table.row(&work, goal, limit, fastest(receive, other), "ns", compared);
+}
+
+fn receive_vipps(table: &mut Table) {
     let body = vipps::EventName::EpaymentsPaymentCapturedV1.examples()[0].json;
     let receiver = vipps::Receiver::new(URL, [SECRET]).expect("a receiver").replay_window(Duration::from_secs(3600));
-    let signed = vipps::sign(URL, &SECRET.into(), body.as_bytes(), Timestamp::now());
-    let request = delivery("/hooks/vipps", body, signed.expect("a signature"));
-    let parts = || {
-        receiver.verify(request.headers(), request.body(), Timestamp::now()).expect("genuine");
-        receiver.decode(request.body()).expect("a documented payload")
+    let signed = vipps::sign(URL, &SECRET.into(), body.as_bytes(), Timestamp::now()).expect("a signature");
+    let given = serde_json::json!({
+        "url": URL,
+        "secret": SECRET,
+        "headers": signed.iter().map(|(name, value)| (name.to_ascii_lowercase(), value)).collect::<serde_json::Map<_, _>>(),
+        "body": body,
+    });
+    let request = delivery("/hooks/vipps", body, signed);
+    let key = prepare(SECRET);
+    let ours = || receiver.receive(black_box(&request)).expect("genuine");
+    let by_hand = || {
+        let (headers, body) = (request.headers(), black_box(*request.body()));
+        verified_by_hand(&key, headers, body, Timestamp::now()).expect("genuine");
+        serde_json::from_slice::<PaymentEvent>(body).expect("a documented payload")
     };
-    received("vipps", || receiver.receive(black_box(&request)).expect("genuine"), parts);
-}
-
-/// Compares receiving with its parts, and counts the heap allocations of receiving and of the event alone.
-fn received<E>(provider: &str, receive: impl Fn() -> E, parts: impl Fn() -> E) {
-    let counted = allocation_counter::measure(|| drop(black_box(receive())));
-    let title = format!("receive, {provider}: {} allocations, {} bytes", counted.count_total, counted.bytes_total);
-    row(&title, "1.05", receive, parts);
-}
-
-/// A strict receiver without this crate.
-fn for_scale() {
-    let name = vipps::EventName::EpaymentsPaymentCapturedV1;
-    let json = name.examples()[0].json.as_bytes();
-    let schema = vipps::PROVIDER.json_schema(name.as_str()).expect("a schema");
-    let validator = jsonschema::options()
-        .with_draft(jsonschema::Draft::Draft7)
-        .should_validate_formats(true)
-        .build(&schema)
-        .expect("a usable schema");
-    let ours = || vipps::Event::decode(&name, black_box(json)).expect("a documented payload");
-    let validated = || {
-        let value: serde_json::Value = serde_json::from_slice(black_box(json)).expect("JSON");
-        assert!(validator.is_valid(&value));
-        serde_json::from_value::<vipps::models::PaymentEvent>(value).expect("a documented payload")
-    };
-    row("decode, vipps; Value, jsonschema, from_value", "", ours, validated);
+    received(table, "a Vipps payment", (1.1, 1.15), ours, by_hand, "the same by hand, without identifying the event");
+    for (peer, limit, compared) in [
+        (&peer::NODE_RECEIVE, 0.28, "Node: crypto and `JSON.parse`"),
+        (&peer::PYTHON_RECEIVE, 0.22, "Python: hmac and pydantic"),
+    ] {
+        let work = "receive a Vipps payment";
+        let before = fastest(ours, ours).0;
+        match peer.run(&given.to_string()) {
+            Ok(other) => table.row(work, 0.22, limit, (before.min(fastest(ours, ours).0), other), "ns", compared),
+            Err(why) => table.skipped(work, &why),
+        }
+    }
 }
 
 fn delivery(path: &str, body: &'static str, headers: Vec<(&'static str, String)>) -> Request<&'static [u8]> {
@@ -269,15 +277,6 @@ struct CreatedPayment {
     creator: String,
     #[serde(rename = "CreatorID")]
     creator_id: Option<String>,
-}
-
-/// The members that identify the events of Vipps.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Named<'a> {
-    #[serde(borrow)]
-    name: Option<Cow<'a, str>>,
-    event_type: Option<IgnoredAny>,
 }
 
 #[allow(dead_code, reason = "only decoded")]

@@ -7,8 +7,10 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use crate::catalogue::{Condition, Event, Provider, Response};
+use crate::decode::FromJson;
 use crate::json::canonical::canonical;
 use crate::json::error::{DecodeError, without_mark};
+use crate::json::members::MemberText;
 use crate::values::Json;
 
 /// An event that the specification does not list.
@@ -110,22 +112,44 @@ pub fn answer<T: Serialize + ?Sized>(
 /// the payload, which may be one that the specification does not list.
 pub fn identify(provider: &'static Provider, json: &[u8]) -> Result<Option<Cow<'static, str>>, DecodeError> {
     let identification = provider.identification();
-    identification.places.read(json, |members| {
-        let member = |index: &Option<usize>| members.get((*index)?)?.as_deref();
-        let mut events = provider.events.iter().zip(&identification.conditions);
-        let found = events.find(|(event, indexes)| {
-            let holds = |(condition, index): (&Condition, &Option<usize>)| match (condition, member(index)) {
-                (Condition::Equals(_, wanted), Some(found)) => found == *wanted,
-                (Condition::Present(_), Some(_)) | (Condition::Absent(_), None) => true,
-                _ => false,
-            };
-            !event.when.is_empty() && event.when.iter().zip(*indexes).all(holds)
-        });
-        match found {
-            Some((event, _)) => Some(Cow::Borrowed(event.name)),
-            None => own_name(identification.own_names.iter().filter_map(member)).map(Cow::Owned),
+    identification.places.read(json, |members| match described(provider, members) {
+        Some(name) => Some(Cow::Borrowed(name)),
+        None => {
+            let member = |index: &Option<usize>| members.get((*index)?)?.as_deref();
+            own_name(identification.own_names.iter().filter_map(member)).map(Cow::Owned)
         }
     })
+}
+
+/// The first event whose conditions hold for these members.
+fn described(provider: &'static Provider, members: &[MemberText<'_>]) -> Option<&'static str> {
+    let holds = |(condition, index): (&Condition, &Option<usize>)| match (
+        condition,
+        index.and_then(|index| members.get(index)?.as_deref()),
+    ) {
+        (Condition::Equals(_, wanted), Some(found)) => found == *wanted,
+        (Condition::Present(_), Some(_)) | (Condition::Absent(_), None) => true,
+        _ => false,
+    };
+    let mut events = provider.events.iter().zip(&provider.identification().conditions);
+    let (event, _) =
+        events.find(|(event, indexes)| !event.when.is_empty() && event.when.iter().zip(*indexes).all(holds))?;
+    Some(event.name)
+}
+
+/// Decodes a payload that identifies its event, identifies the event, and converts both, in one pass. `None` if the payload
+/// cannot be that of one of these events, which have the type `T`, or if it is not valid: then it has to be read twice, which
+/// finds out what it is.
+pub fn decode_identified<T: FromJson, E>(
+    provider: &'static Provider,
+    events: &'static [&'static str],
+    json: &[u8],
+    make: impl FnOnce(T, &'static str) -> Option<E>,
+) -> Option<E> {
+    let identification = provider.identification();
+    let absent = identification.absent.get_or_init(|| identification.absent_from(provider.events, events));
+    let text = std::str::from_utf8(without_mark(json)).ok()?;
+    identification.places.decode(text, absent, |payload, members| make(payload, described(provider, members)?))
 }
 
 /// The event name in the payload: the first of these members that is a string and is not blank.

@@ -47,6 +47,7 @@ mod json;
 mod leak;
 #[macro_use]
 mod include;
+mod pattern;
 #[doc(hidden)]
 pub mod private;
 mod receiver;

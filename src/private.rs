@@ -18,15 +18,18 @@ pub use crate::catalogue::{Generate, for_schemars};
 #[cfg(feature = "client")]
 pub use crate::client::{Caller, ConstantHeader, Proof, Session, segment};
 pub use crate::decode::{FromJson, decode_as};
-pub use crate::events::{acknowledgement, answer, idempotency_key, identify};
+pub use crate::events::{acknowledgement, answer, decode_identified, idempotency_key, identify};
+pub use crate::pattern::Pattern;
 pub use crate::receiver::sign;
 pub use crate::values::{ObjectOnly, TextVisitor, optional, optional_scalars, scalars};
 pub use crate::{__model as model, __string_enum as string_enum};
+#[cfg(feature = "regress")]
+pub use regress;
 #[cfg(feature = "client")]
 pub use reqwest;
 #[cfg(feature = "schemars")]
 pub use schemars;
-pub use {http, regress, serde};
+pub use {http, serde};
 
 /// progenitor's library with another encoding of path parameters: its own does not encode `\`, which `Url` treats as `/`.
 #[cfg(feature = "client")]

@@ -275,19 +275,24 @@ impl AnyReceiver {
         request: &http::Request<B>,
         now: Timestamp,
     ) -> Result<AnyEvent, ReceiveError> {
-        self.receive_as(request, now, |name, body| self.provider.decode(name, body))
+        self.receive_as(request, now, |_| None, |name, body| self.provider.decode(name, body))
     }
 
-    /// Verifies a delivery, and decodes it with a function of the event's name (empty if it is not known) and the body.
+    /// Verifies a delivery, and decodes it: with a function of the body that may not be able to, or else with a function of the
+    /// event's name (empty if it is not known) and the body.
     #[doc(hidden)]
     pub fn receive_as<B: AsRef<[u8]>, E>(
         &self,
         request: &http::Request<B>,
         now: Timestamp,
+        at_once: impl FnOnce(&[u8]) -> Option<E>,
         decode: impl FnOnce(&str, &[u8]) -> Result<E, DecodeError>,
     ) -> Result<E, ReceiveError> {
         let body = request.body().as_ref();
         self.verify(request.headers(), body, now)?;
+        if let Some(event) = at_once(body) {
+            return Ok(event);
+        }
         match self.event_name(request.headers(), request.uri().path(), body) {
             Ok(name) => {
                 let name = name.as_deref().unwrap_or_default();

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use clock::pass;
-use pos_webhooks::client::{BoxError, ErrorKind, Options, Retries, SetupError, Token};
+use pos_webhooks::client::{BoxError, ErrorKind, Options, Retries, SetupError, Token, http_client};
 use pos_webhooks::{AnyError, Secret, mipos, mypos, vipps};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpSocket;
@@ -336,7 +336,7 @@ async fn reads_no_more_than_the_limit() {
 async fn uses_an_http_client_of_the_callers() {
     let server = MockServer::start().await;
     Mock::given(header("user-agent", "mine/1")).respond_with(no_webhooks()).mount(&server).await;
-    let http = reqwest::Client::builder().user_agent("mine/1").build().unwrap();
+    let http = http_client().unwrap().user_agent("mine/1").build().unwrap();
     vipps(&server.uri(), Options::default().http_client(http)).list_webhooks().await.unwrap();
 }
 
@@ -401,12 +401,13 @@ async fn sends_a_user_agent() {
 }
 
 /// HTTP/2 is where it shows on the wire that a header is sensitive: no proxy may keep it in a compression table.
+#[cfg(feature = "http2")]
 #[tokio::test]
 async fn marks_credentials_as_sensitive() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let block = std::thread::spawn(move || first_header_block(listener));
-    let http = reqwest::Client::builder().http2_prior_knowledge().build().unwrap();
+    let http = http_client().unwrap().http2_prior_knowledge().build().unwrap();
     let credentials = vipps::Credentials::new(TOKEN)
         .ocp_apim_subscription_key("a-key-nobody-may-see")
         .merchant_serial_number("123456".parse().unwrap())
@@ -417,6 +418,7 @@ async fn marks_credentials_as_sensitive() {
 }
 
 /// The header block of the first request on an HTTP/2 connection.
+#[cfg(feature = "http2")]
 fn first_header_block(listener: TcpListener) -> Vec<u8> {
     const HEADERS: u8 = 1;
     let (mut stream, _) = listener.accept().unwrap();
@@ -434,6 +436,7 @@ fn first_header_block(listener: TcpListener) -> Vec<u8> {
 }
 
 /// How many fields of a header block are literals that are never indexed (RFC 7541, section 6.2.3).
+#[cfg(feature = "http2")]
 fn never_indexed(mut block: &[u8]) -> usize {
     fn integer(block: &mut &[u8], bits: u32) -> usize {
         let most = (1 << bits) - 1;

@@ -13,7 +13,7 @@ use std::{future, iter};
 
 use clock::pass;
 use jiff::fmt::rfc2822::DateTimePrinter;
-use pos_webhooks::client::{BoxError, Error, ErrorKind, Options, Retries, SetupError, Token};
+use pos_webhooks::client::{BoxError, Error, ErrorKind, Options, Retries, SetupError, Token, http_client};
 use pos_webhooks::{Secret, mipos, vipps};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -204,7 +204,7 @@ async fn a_post_is_tried_again_where_no_connection_could_be_made() {
         let head = "HTTP/1.1 201 Created\r\ncontent-type: application/json\r\ncontent-length";
         answer(stream, &format!("{head}: {}\r\n\r\n{body}", body.len())).await;
     });
-    let http = reqwest::Client::builder().dns_resolver(Arc::clone(&opens)).build().unwrap();
+    let http = http_client().unwrap().dns_resolver(Arc::clone(&opens)).build().unwrap();
     let options = Options::default().http_client(http).retries(quick());
     let server = format!("http://mipos.localhost:{port}");
     let client = mipos::Client::with_options(&server, mipos::Credentials::new("t"), options).unwrap();
@@ -331,7 +331,7 @@ async fn all_tries_share_one_deadline() {
 async fn a_timeout_is_not_retried() {
     let limit = Duration::from_secs(20);
     // With the limit of an HTTP client of the caller's, there would be time for another try.
-    let http = reqwest::Client::builder().no_proxy().read_timeout(limit).build().unwrap();
+    let http = http_client().unwrap().no_proxy().read_timeout(limit).build().unwrap();
     for options in [Options::default().timeout(limit), Options::default().http_client(http)] {
         let (address, mut requests) = held().await;
         let call = list(&address, options.retries(quick()));

@@ -15,12 +15,17 @@ use axum::extract::Request;
 use axum::http::StatusCode;
 use clock::pass;
 use pos_webhooks::catalogue::{Event, EventNamePlace, Provider, Verification};
+use pos_webhooks::client::http_client;
 use pos_webhooks::sandbox::{Attempt, DeliverError, DeliveryFault, Fault, RegisterError, Sandbox, Trigger};
 use pos_webhooks::verify::{ReceiveError, VerifyError};
 use pos_webhooks::{AnyEvent, PROVIDERS, Secret, dealpos, mipos, mypos, vipps};
 use tokio::time::Instant;
 
 use described::{receive, register};
+
+fn http() -> reqwest::Client {
+    http_client().unwrap().build().unwrap()
+}
 
 /// A delivery as it arrived; the body is `None` where it broke off.
 type Arrived = (http::request::Parts, Option<Vec<u8>>);
@@ -626,7 +631,7 @@ async fn max_attempts_alone_makes_and_reports_that_many_attempts_at_the_document
     let sandbox = Sandbox::start().await.unwrap();
     let endpoint = Endpoint::answering(&[500; 9]).await;
     register(&sandbox, &vipps::PROVIDER, &endpoint.url).await;
-    let deliver = reqwest::Client::new().post(format!("{}/_sandbox/vipps/deliver", sandbox.url()));
+    let deliver = http().post(format!("{}/_sandbox/vipps/deliver", sandbox.url()));
     let deliver = deliver.body(r#"{"event": "user.checked-in.v1", "max_attempts": 2}"#).send();
     let deliver = tokio::spawn(async { deliver.await.unwrap().text().await.unwrap() });
     logged(&sandbox, 1).await;
@@ -642,7 +647,7 @@ async fn max_attempts_alone_makes_and_reports_that_many_attempts_at_the_document
 async fn the_log_reports_its_limit_and_dropped_attempts() {
     let sandbox = Sandbox::start().await.unwrap();
     let log = async || -> serde_json::Value {
-        let answer = reqwest::get(format!("{}/_sandbox/log", sandbox.url())).await.unwrap();
+        let answer = http().get(format!("{}/_sandbox/log", sandbox.url())).send().await.unwrap();
         serde_json::from_str(&answer.text().await.unwrap()).unwrap()
     };
     assert_eq!(log().await, serde_json::json!({"limit": 1000, "dropped": 0, "attempts": []}));
@@ -873,7 +878,7 @@ async fn a_late_delivery_waits() {
     let deliver = async { sandbox.deliver("mypos", "pos.payment.failed").await.unwrap() };
     let wait = async {
         // A delivery that does not wait arrives before this request.
-        reqwest::get(&endpoint.url).await.unwrap();
+        http().get(&endpoint.url).send().await.unwrap();
         assert_eq!(endpoint.requests().len(), 1);
         pass(60).await;
     };

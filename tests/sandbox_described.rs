@@ -11,11 +11,15 @@ use axum::Router;
 use axum::extract::Request;
 use axum::http::StatusCode;
 use pos_webhooks::catalogue::Provider;
-use pos_webhooks::client::AnyClient;
+use pos_webhooks::client::{AnyClient, http_client};
 use pos_webhooks::sandbox::{DeliveryFault, Fault, RegisterError, Sandbox, Trigger};
 use pos_webhooks::verify::{ReceiveError, Timestamp, VerifyError};
 use pos_webhooks::{AnyReceiver, Registered};
 use serde_json::{Value, json};
+
+fn http() -> reqwest::Client {
+    http_client().unwrap().build().unwrap()
+}
 
 static ACME: LazyLock<&'static Provider> = LazyLock::new(|| read("acme", include_str!("sandbox/acme.yaml")));
 
@@ -184,12 +188,12 @@ async fn a_call_needs_the_key_in_its_header_and_the_constant_header() {
     ] {
         // At the documented path as well.
         for url in [format!("{}/endpoints", account.base_url), format!("{}/v1/endpoints", sandbox.url())] {
-            let request = reqwest::Client::new().get(&url);
+            let request = http().get(&url);
             let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
             assert_eq!(request.send().await.unwrap().status().as_u16(), status, "{headers:?} {url}");
         }
     }
-    let refused = reqwest::Client::new().post(format!("{}/endpoints", account.base_url)).send().await.unwrap();
+    let refused = http().post(format!("{}/endpoints", account.base_url)).send().await.unwrap();
     let body: Value = serde_json::from_str(&refused.text().await.unwrap()).unwrap();
     assert_eq!(body, json!({"error": "Something is wrong."}), "as documented");
 }
@@ -254,7 +258,7 @@ async fn a_wrong_signature_has_the_form_of_a_right_one() {
 #[tokio::test]
 async fn it_is_a_provider_like_those_that_are_compiled_in() {
     let sandbox = acme().await;
-    let page = reqwest::get(sandbox.url()).await.unwrap().text().await.unwrap();
+    let page = http().get(sandbox.url()).send().await.unwrap().text().await.unwrap();
     assert!(page.contains(r#"action="/_sandbox/acme/deliver""#) && page.contains(r#"value="refunded""#));
     assert_eq!(sandbox.register("acme", "http://localhost:1", &[]).await.unwrap_err(), RegisterError::ByCalls("acme"));
     assert!(sandbox.account("stripe").unwrap_err().known.contains(&"acme"));

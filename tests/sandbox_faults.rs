@@ -8,10 +8,14 @@ mod described;
 use std::time::Duration;
 
 use pos_webhooks::catalogue::{Operation, Provider};
-use pos_webhooks::client::{AnyClient, Error, ErrorResponse, Options, Retries};
+use pos_webhooks::client::{AnyClient, Error, ErrorResponse, Options, Retries, http_client};
 use pos_webhooks::sandbox::{Account, AnswerFault, DeliveryFault, Fault, FaultError, Registration, Sandbox, Trigger};
 use pos_webhooks::{PROVIDERS, mipos, mypos, vipps};
 use serde_json::{Value, json};
+
+fn http() -> reqwest::Client {
+    http_client().unwrap().build().unwrap()
+}
 
 /// A client for one provider in a sandbox with a registration.
 struct Caller {
@@ -194,7 +198,7 @@ async fn a_fault_that_could_never_happen_is_refused() {
 /// Status and JSON of a response of the control endpoints.
 async fn ask(sandbox: &Sandbox, method: &str, path: &str, body: &str) -> (u16, Value) {
     let url = format!("{}/_sandbox{path}", sandbox.url());
-    let request = reqwest::Client::new().request(method.parse().unwrap(), url).body(body.to_owned());
+    let request = http().request(method.parse().unwrap(), url).body(body.to_owned());
     // What `curl -d` says of everything.
     let request = request.header("content-type", "application/x-www-form-urlencoded");
     let answer = request.send().await.unwrap();

@@ -9,12 +9,16 @@ use std::collections::BTreeSet;
 
 use clock::pass;
 use pos_webhooks::catalogue::{CredentialPlace, Operation, Provider, Security};
-use pos_webhooks::client::ErrorKind;
+use pos_webhooks::client::{ErrorKind, http_client};
 use pos_webhooks::sandbox::{Sandbox, Trigger};
 use pos_webhooks::{PROVIDERS, mipos, mypos, vipps};
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+
+fn http() -> reqwest::Client {
+    http_client().unwrap().build().unwrap()
+}
 
 /// A response as received.
 struct Raw {
@@ -42,7 +46,7 @@ async fn send(request: reqwest::RequestBuilder) -> Raw {
 /// A request to a provider with the token that the sandbox told.
 fn request(sandbox: &Sandbox, provider: &str, method: Method, path: &str) -> reqwest::RequestBuilder {
     let account = sandbox.account(provider).unwrap();
-    let request = reqwest::Client::new().request(method, format!("{}{path}", account.base_url));
+    let request = http().request(method, format!("{}{path}", account.base_url));
     request.bearer_auth(account.credentials["token"].expose())
 }
 
@@ -670,7 +674,7 @@ fn with_credential(
     operation: &Operation,
     value: Option<&str>,
 ) -> reqwest::RequestBuilder {
-    let call = reqwest::Client::new().request(operation.method.parse().unwrap(), url);
+    let call = http().request(operation.method.parse().unwrap(), url);
     match (value, provider.credential.as_ref().unwrap().place) {
         (None, _) => call,
         (Some(value), CredentialPlace::Header(name)) => call.header(name, value),
@@ -715,7 +719,7 @@ async fn register_at(sandbox: &Sandbox, call: &(&str, Method, &str, [&str; 2]), 
     let (provider, method, path, [before, after]) = call;
     if provider == &"dealpos" {
         let body = format!("{before}{}{after}", json!(url));
-        return send(reqwest::Client::new().post(format!("{}{path}", sandbox.url())).body(body)).await;
+        return send(http().post(format!("{}{path}", sandbox.url())).body(body)).await;
     }
     let path = match sandbox.registrations("mypos").unwrap().first() {
         Some(webhook) => path.replace("{id}", &webhook.id),
@@ -887,7 +891,7 @@ async fn the_documented_paths_are_there_without_the_name_of_the_provider() {
         "it is of no sales unit"
     );
     assert_eq!(sandbox.registrations("vipps").unwrap()[0].id, id);
-    let unknown = reqwest::Client::new().post(format!("{}/webhooks/v1/webhooks", sandbox.url()));
+    let unknown = http().post(format!("{}/webhooks/v1/webhooks", sandbox.url()));
     let unknown = unknown.bearer_auth(sandbox.account("vipps").unwrap().credentials["token"].expose());
     assert_eq!(send(unknown.body("{}")).await.json()["instance"], "/v1/webhooks", "below the server, as documented");
 }
@@ -895,7 +899,7 @@ async fn the_documented_paths_are_there_without_the_name_of_the_provider() {
 #[tokio::test]
 async fn an_unknown_path_lists_the_known_ones() {
     let sandbox = Sandbox::start().await.unwrap();
-    let answer = send(reqwest::Client::new().get(format!("{}/dealpos/paymentCreated", sandbox.url()))).await;
+    let answer = send(http().get(format!("{}/dealpos/paymentCreated", sandbox.url()))).await;
     assert_eq!(answer.status, StatusCode::NOT_FOUND);
     assert!(answer.json()["error"].as_str().unwrap().contains("/_sandbox"));
     let answer = send(request(&sandbox, "vipps", Method::PATCH, "/v1/webhooks")).await;
@@ -908,7 +912,7 @@ async fn an_unknown_path_lists_the_known_ones() {
 #[tokio::test]
 async fn an_account_has_everything_to_call_its_provider() {
     let sandbox = Sandbox::builder().seed(7).start().await.unwrap();
-    let told: Value = send(reqwest::Client::new().get(format!("{}/_sandbox", sandbox.url()))).await.json();
+    let told: Value = send(http().get(format!("{}/_sandbox", sandbox.url()))).await.json();
     let names: Vec<_> = told.as_array().unwrap().iter().map(|account| account["provider"].as_str().unwrap()).collect();
     assert_eq!(names, PROVIDERS.iter().map(|provider| provider.name).collect::<Vec<_>>());
     assert_eq!(told, serde_json::to_value(sandbox.accounts()).unwrap());

@@ -9,8 +9,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::Router;
 use pos_webhooks::PROVIDERS;
+use pos_webhooks::client::http_client;
 use pos_webhooks::sandbox::{AnswerFault, Sandbox};
 use serde_json::{Value, json};
+
+fn http() -> reqwest::Client {
+    http_client().unwrap().build().unwrap()
+}
 
 /// An endpoint on loopback that acknowledges everything.
 async fn endpoint() -> String {
@@ -21,7 +26,7 @@ async fn endpoint() -> String {
 }
 
 async fn get(url: &str) -> String {
-    reqwest::get(url).await.unwrap().text().await.unwrap()
+    http().get(url).send().await.unwrap().text().await.unwrap()
 }
 
 #[tokio::test]
@@ -45,7 +50,7 @@ async fn the_page_is_complete_without_script() {
 #[tokio::test]
 async fn forms_register_deliver_and_lead_back_to_the_page() {
     let sandbox = Sandbox::start().await.unwrap();
-    let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    let client = http_client().unwrap().redirect(reqwest::redirect::Policy::none()).build().unwrap();
     let url = endpoint().await;
     let post = async |path: &str, fields: String| {
         let request = client.post(format!("{}{path}", sandbox.url())).body(fields);
@@ -79,13 +84,13 @@ async fn requests_from_other_sites_are_refused() {
     let sandbox = Sandbox::start().await.unwrap();
     let url = format!("{}/_sandbox/faults", sandbox.url());
     for (site, status) in [("cross-site", 403), ("same-site", 403), ("same-origin", 204), ("none", 204)] {
-        let request = reqwest::Client::new().post(&url).header("sec-fetch-site", site);
+        let request = http().post(&url).header("sec-fetch-site", site);
         assert_eq!(request.body(r#"{"answer": "reset"}"#).send().await.unwrap().status().as_u16(), status, "{site}");
     }
     // A name of another site that leads to this machine.
     for (host, status) in [("a.test", 403), ("localhost", 200), ("127.0.0.1:1", 200)] {
         for path in ["", "/_sandbox/log"] {
-            let request = reqwest::Client::new().get(format!("{}{path}", sandbox.url())).header("host", host);
+            let request = http().get(format!("{}{path}", sandbox.url())).header("host", host);
             assert_eq!(request.send().await.unwrap().status().as_u16(), status, "{host} {path}");
         }
     }
@@ -145,7 +150,7 @@ impl Browser {
             "goog:chromeOptions": options,
             "goog:loggingPrefs": {"browser": "ALL"},
         }}});
-        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let http = http_client().unwrap().no_proxy().build().unwrap();
         let answer = http.post(&server).body(capabilities.to_string()).send().await.unwrap();
         let answer: Value = serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap();
         let Some(id) = answer["value"]["sessionId"].as_str() else {
@@ -253,7 +258,7 @@ impl Drop for Browser {
             scope.spawn(|| {
                 // The connections of the other client need the runtime that waits here.
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-                let _ = runtime.block_on(reqwest::Client::new().delete(session).send());
+                let _ = runtime.block_on(http().delete(session).send());
             });
         });
         let _ = self.driver.kill();

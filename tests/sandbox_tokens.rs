@@ -9,11 +9,15 @@ use std::time::Duration;
 
 use clock::pass;
 use pos_webhooks::catalogue::{Provider, Role, TokenGrant};
-use pos_webhooks::client::{AnyClient, ErrorKind, Options, Token, TokenError};
+use pos_webhooks::client::{AnyClient, ErrorKind, Options, Token, TokenError, http_client};
 use pos_webhooks::sandbox::{Account, Sandbox};
 use pos_webhooks::{PROVIDERS, Secret, mipos, mypos, vipps};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
+
+fn http() -> reqwest::Client {
+    http_client().unwrap().build().unwrap()
+}
 
 static ACME: LazyLock<&'static Provider> = LazyLock::new(|| {
     let text = include_str!("sandbox/acme.yaml");
@@ -76,7 +80,7 @@ async fn status_with(account: &Account, provider: &'static Provider, token: &str
     use pos_webhooks::catalogue::CredentialPlace;
     let list = provider.registration.as_ref().unwrap().list.as_ref().unwrap();
     let operation = provider.operation(list.operation).unwrap();
-    let mut request = reqwest::Client::new().get(format!("{}{}", account.base_url, operation.path));
+    let mut request = http().get(format!("{}{}", account.base_url, operation.path));
     for header in operation.headers.iter().filter(|it| it.constant) {
         if let Some(value) = account.credentials.get(&header.credential_name()) {
             request = request.header(header.name, value.expose());
@@ -200,7 +204,7 @@ async fn a_revoked_token_is_taken_no_more() {
 async fn a_program_in_which_only_the_host_can_be_set_gets_a_token() {
     let sandbox = start(3600).await;
     let value = |provider: &str, name: &str| sandbox.account(provider).unwrap().credentials[name].expose().to_owned();
-    let http = reqwest::Client::new();
+    let http = http();
 
     let call = http.post(format!("{}/accesstoken/get", sandbox.url()));
     let call = call.header("client_id", value("vipps", "client_id"));
@@ -239,7 +243,7 @@ async fn user_and_password_have_to_be_those_of_the_account() {
         assert_eq!(error.status().unwrap(), 401, "{error}");
     }
     // The token of the account proves nothing here.
-    let call = reqwest::Client::new().post(format!("{}/oauth/token", account.base_url));
+    let call = http().post(format!("{}/oauth/token", account.base_url));
     let call = call.header("content-type", "application/x-www-form-urlencoded").bearer_auth(value("token"));
     assert_eq!(call.body("grant_type=client_credentials").send().await.unwrap().status(), 401);
 }

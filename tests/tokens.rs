@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use clock::pass;
 use pos_webhooks::catalogue::{Provider, Security, TokenGrant, TokenPlace};
-use pos_webhooks::client::{AnyClient, ErrorKind, Options, Retries, SetupError, Token, TokenError};
+use pos_webhooks::client::{AnyClient, ErrorKind, Options, Retries, SetupError, Token, TokenError, http_client};
 use pos_webhooks::{PROVIDERS, Secret, mipos, mypos, vipps};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
@@ -682,7 +682,7 @@ async fn a_base_url_that_is_not_documented_is_that_of_every_operation() {
 async fn host_of(call: impl AsyncFnOnce(Options)) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let proxy = reqwest::Proxy::all(format!("http://{}", listener.local_addr().unwrap())).unwrap();
-    let http = reqwest::Client::builder().proxy(proxy).build().unwrap();
+    let http = http_client().unwrap().proxy(proxy).build().unwrap();
     let asked = async {
         let (stream, _) = listener.accept().await.unwrap();
         let mut line = String::new();

@@ -8,8 +8,8 @@ use std::{env, fmt, fs, thread};
 use quote::{format_ident, quote};
 
 use super::layout::layout;
+use super::load::LEFT_OUT;
 use super::names;
-use super::simplify::LEFT_OUT;
 use super::{Finding, Generated, generate};
 
 /// The build script of a crate with providers: it generates a module for each document.

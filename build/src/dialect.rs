@@ -211,9 +211,6 @@ pub static KEY_SCHEME: Level = Level {
     ],
 };
 
-/// The methods of operations.
-pub const METHODS: [&str; 5] = ["get", "put", "post", "delete", "patch"];
-
 pub static PATH_ITEM: Level = Level {
     name: "in a path",
     keys: &[

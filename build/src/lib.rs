@@ -8,32 +8,39 @@
 //! and its code has `pos_webhooks::include_provider!(acme);`, which is the module `acme`. The crate depends on
 //! `pos-webhooks`, and as a build dependency on the same version of `pos-webhooks-build`.
 //!
-//! Without the feature `generate`, which is on by default, documents are only linted and described.
+//! Without the feature `generate`, which is on by default, documents are only linted and described. Without the feature `lint`,
+//! which is on by default, documents are taken as they are: a mistake in one becomes wrong code or an error that does not say where
+//! it is.
 //!
-//! Each step is one file or folder: load (YAML with positions), adapt (OpenAPI 3.1), lint (`dialect` has the keys), simplify
-//! (what OpenAPI allows and the other steps do not support), read (`spec`, `proof`), bundle (JSON Schema),
+//! Each step is one file or folder: load (YAML with positions), adapt (OpenAPI 3.1), check (lint, of which `dialect` has the
+//! keys, and simplify, which rewrites what OpenAPI allows and the other steps do not support), read (`spec`, `proof`), bundle (JSON Schema),
 //! models (typify), operations (progenitor; `dependencies` has the paths of both to other crates), facade (the public client),
 //! events, receiver, provider (constants and trait implementations), layout (the text), describe (the description, as JSON).
 //!
 //! ```
+//! # #[cfg(feature = "lint")] {
 //! let spec = "openapi: 3.1.0\n";
 //! let findings = pos_webhooks_build::lint("specs/acme.yaml", spec);
 //! assert!(findings[0].to_string().starts_with("specs/acme.yaml:1:"));
+//! # }
 //! ```
 
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
-// Large parts of a document describe its operations.
-#![cfg_attr(not(feature = "client"), allow(dead_code))]
+// Large parts of a document describe its operations, and the lint reads most of the rest.
+#![cfg_attr(not(all(feature = "client", feature = "lint")), allow(dead_code))]
 
 mod adapt;
 #[cfg(feature = "generate")]
 mod builder;
 #[doc(hidden)]
 pub mod bundle;
+#[cfg(feature = "lint")]
+mod check;
 #[cfg(feature = "generate")]
 mod dependencies;
 mod describe;
+#[cfg(feature = "lint")]
 mod dialect;
 mod draft_07;
 #[cfg(feature = "generate")]
@@ -48,6 +55,7 @@ pub mod handshake;
 #[cfg(feature = "generate")]
 #[doc(hidden)]
 pub mod layout;
+#[cfg(feature = "lint")]
 #[doc(hidden)]
 pub mod lint;
 #[doc(hidden)]
@@ -58,6 +66,8 @@ mod models;
 pub mod names;
 #[cfg(feature = "client")]
 mod operations;
+#[cfg(feature = "generate")]
+mod pattern;
 mod pointer;
 mod proof;
 #[cfg(feature = "generate")]
@@ -70,13 +80,12 @@ pub mod redelivery;
 pub mod registration;
 #[doc(hidden)]
 pub mod signature;
+#[cfg(feature = "lint")]
 mod simplify;
 #[doc(hidden)]
 pub mod spec;
 #[doc(hidden)]
 pub mod token;
-
-use std::collections::HashSet;
 
 #[cfg(feature = "generate")]
 use proc_macro2::TokenStream;
@@ -85,52 +94,18 @@ use quote::quote;
 
 #[cfg(feature = "generate")]
 pub use builder::Builder;
-use lint::Demand;
+#[cfg(feature = "lint")]
+#[doc(hidden)]
+pub use check::checked;
+#[cfg(feature = "lint")]
+pub use check::{json_schema, lint};
 pub use load::{Finding, Severity};
 
-/// Reports everything in a document that is not supported, in the order of the lines. If one of the findings is an error, the
-/// document cannot be used. A warning is about something that is ignored, simplified or left out.
-///
-/// `file` is the file name in the findings.
-#[must_use]
-pub fn lint(file: &str, text: &str) -> Vec<Finding> {
-    match load(file, text).and_then(checked) {
-        Ok((_, warnings)) => warnings,
-        Err(findings) => findings,
-    }
-}
-
-/// Returns a JSON Schema (draft-07) of the documents of OpenAPI 3.0 without findings, for editors.
-#[must_use]
-pub fn json_schema() -> serde_json::Value {
-    dialect::json_schema()
-}
-
-/// A document that the later steps support, with the warnings. An error is all findings.
-#[doc(hidden)]
-pub fn checked(mut document: load::Document) -> Result<(load::Document, Vec<Finding>), Vec<Finding>> {
-    let mut found = lint::lint(&document, Demand::Complete);
-    let mut warnings = std::mem::take(&mut document.warnings);
-    if found.is_empty() {
-        return Ok((document, warnings));
-    }
-    warnings.extend(simplify::simplify(&mut document));
-    let mut errors = lint::lint(&document, Demand::Usable);
-    if simplify::remove_examples(&mut document.root, &errors) {
-        errors = lint::lint(&document, Demand::Usable);
-    }
-    // What the lint still refuses is an error, and everything else a warning.
-    let key = |finding: &Finding| (finding.line, finding.column, finding.message.clone());
-    let refused: HashSet<_> = errors.iter().map(key).collect();
-    for finding in found.iter_mut().filter(|finding| !refused.contains(&key(finding))) {
-        finding.severity = Severity::Warning;
-    }
-    let known: HashSet<_> = found.iter().map(key).collect();
-    let is_usable = errors.is_empty();
-    found.extend(errors.into_iter().filter(|error| !known.contains(&key(error))));
-    found.append(&mut warnings);
-    found.sort_by_key(|finding| (finding.line, finding.column));
-    if is_usable { Ok((document, found)) } else { Err(found) }
+/// Without the lint, every document is taken as it is.
+#[cfg(not(feature = "lint"))]
+fn checked(mut document: load::Document) -> Result<(load::Document, Vec<Finding>), Vec<Finding>> {
+    let warnings = std::mem::take(&mut document.warnings);
+    Ok((document, warnings))
 }
 
 /// The content of a document, in the form of OpenAPI 3.0.

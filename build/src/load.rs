@@ -23,6 +23,9 @@ const MAX_TEXT: usize = 64 << 10;
 const MAX_FINDINGS: usize = 1000;
 const MAX_MESSAGE: usize = 1000;
 
+/// The end of the warning about an operation that is left out.
+pub(crate) const LEFT_OUT: &str = "so the operation is left out";
+
 /// Whether a document can be used in spite of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Severity {

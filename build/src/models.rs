@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::mem;
 
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use schemars08::schema::SchemaObject;
 use serde_json::{Map, Value, json};
@@ -16,6 +16,7 @@ use super::bundle::{Bundle, DefinitionKind};
 use super::dependencies::through_library;
 use super::formats::TIME_TEXT;
 use super::names::Name;
+use super::pattern;
 use super::spec::Shape;
 
 /// Formats that typify does not change, and the types of the library that replace them.
@@ -107,11 +108,40 @@ fn decoded(types: TokenStream) -> Result<TokenStream, String> {
                 derive_through_library(&mut item.attrs);
                 item.to_tokens(&mut out);
             }
-            syn::Item::Impl(_) | syn::Item::Mod(_) => out.extend(through_library(item.into_token_stream())),
+            syn::Item::Impl(mut item) => {
+                item.items.iter_mut().for_each(without_engine);
+                out.extend(through_library(item.into_token_stream()));
+            }
+            syn::Item::Mod(_) => out.extend(through_library(item.into_token_stream())),
             other => return Err(format!("typify has generated an item of a new kind: {}", quote!(#other))),
         }
     }
     Ok(out)
+}
+
+/// Makes a function match patterns without an engine for regular expressions, where that is possible.
+fn without_engine(item: &mut syn::ImplItem) {
+    let syn::ImplItem::Fn(function) = item else { return };
+    for statement in &mut function.block.stmts {
+        // typify keeps the regular expression in a static that it compiles at first use, and calls `find` of it.
+        if let syn::Stmt::Item(syn::Item::Static(pattern)) = statement
+            && let Some(code) = first_text(pattern.expr.to_token_stream()).and_then(|text| pattern::code(&text))
+        {
+            let name = &pattern.ident;
+            *statement = syn::parse_quote!(const #name: ::pos_webhooks::private::Pattern = #code;);
+        }
+    }
+}
+
+/// The first string literal in code.
+fn first_text(code: TokenStream) -> Option<String> {
+    code.into_iter().find_map(|token| match token {
+        TokenTree::Group(group) => first_text(group.stream()),
+        TokenTree::Literal(literal) => {
+            syn::parse2::<syn::LitStr>(literal.to_token_stream()).ok().map(|text| text.value())
+        }
+        TokenTree::Ident(_) | TokenTree::Punct(_) => None,
+    })
 }
 
 /// Derives the traits of serde that the library exports.
@@ -159,7 +189,7 @@ type Metas = Punctuated<syn::Meta, syn::Token![,]>;
 /// The path of a type. typify does not generate members with other kinds of types.
 fn path(kind: &syn::Type) -> Result<&syn::Path, String> {
     match kind {
-        syn::Type::Path(syn::TypePath { qself: None, path }) => Ok(path),
+        syn::Type::Path(syn::TypePath { attrs: _, qself: None, path }) => Ok(path),
         other => Err(format!("typify has generated a member of a new kind: {}", quote!(#other))),
     }
 }

@@ -1,15 +1,17 @@
 //! Generates the typed `Receiver` of a provider, and `sign` for tests of an endpoint. Their parameters are exactly
 //! those that the provider's verification needs.
 
+use std::collections::BTreeMap;
 use std::iter;
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
-use crate::names;
+use crate::models::model;
+use crate::names::{self, Name};
 use crate::proof;
 use crate::signature::{Part, Signature, Verification, signs_time};
-use crate::spec::{EventNamePlace, Spec};
+use crate::spec::{Event, EventNamePlace, Shape, Spec};
 
 /// Generates `Receiver`, and `sign` for each signature; nothing for a provider that does not deliver events.
 pub fn receiver(spec: &Spec) -> TokenStream {
@@ -21,7 +23,11 @@ pub fn receiver(spec: &Spec) -> TokenStream {
     let window = replay_window(&proof.signatures);
     let handshake = handshake(spec, clock);
     let naming = naming(spec, place);
-    let decoding = decoding(place);
+    let decoding = decoding(spec, place);
+    let at_once = match place {
+        EventNamePlace::Body => quote!(Self::decode_at_once),
+        _ => quote!(|_| None),
+    };
     let signatures = verification.signatures().iter().enumerate();
     let sign = signatures.map(|(index, signature)| sign(index, signature, proof, place));
     let (receive, now) = if clock {
@@ -55,7 +61,7 @@ pub fn receiver(spec: &Spec) -> TokenStream {
                 &self,
                 request: &::pos_webhooks::private::http::Request<B>,
             ) -> Result<Event, ::pos_webhooks::verify::ReceiveError> {
-                self.0.receive_as(request, #now, |name, body| Event::decode(&EventName::from(name), body))
+                self.0.receive_as(request, #now, #at_once, |name, body| Event::decode(&EventName::from(name), body))
             }
         }
 
@@ -530,7 +536,7 @@ fn naming(spec: &Spec, place: &EventNamePlace) -> TokenStream {
     }
 }
 
-fn decoding(place: &EventNamePlace) -> TokenStream {
+fn decoding(spec: &Spec, place: &EventNamePlace) -> TokenStream {
     let errors = "# Errors\n\nReturns an error if the payload is not JSON, or if a required member is missing or of another type.";
     match place {
         EventNamePlace::Header(_) | EventNamePlace::LastPathSegment => {
@@ -547,11 +553,17 @@ fn decoding(place: &EventNamePlace) -> TokenStream {
                 "Decodes a payload, which identifies its event.\n\nA payload of an event that is not documented yet is \
                 [`Event::Unknown`], with the name in the payload.\n\n{errors}",
             );
+            let at_once = decode_at_once(spec);
             quote! {
                 #[doc = #doc]
                 pub fn decode(&self, body: &[u8]) -> Result<Event, ::pos_webhooks::DecodeError> {
-                    Event::decode(&self.0.event_of_payload(body)?.as_ref().into(), body)
+                    match Self::decode_at_once(body) {
+                        Some(event) => Ok(event),
+                        None => Event::decode(&self.0.event_of_payload(body)?.as_ref().into(), body),
+                    }
                 }
+
+                #at_once
             }
         }
         EventNamePlace::Route => {
@@ -562,6 +574,44 @@ fn decoding(place: &EventNamePlace) -> TokenStream {
                     Event::decode(&self.0.event_of_path("").into(), body)
                 }
             }
+        }
+    }
+}
+
+/// Generates the function that decodes a payload of the type that most events have. Such a payload is read once, and every
+/// other payload twice.
+fn decode_at_once(spec: &Spec) -> TokenStream {
+    let mut of_type: BTreeMap<&Name, Vec<&Event>> = BTreeMap::new();
+    for event in spec.events.iter().filter(|event| !event.when.is_empty()) {
+        if let Shape::Named(payload) = &event.payload.shape {
+            of_type.entry(payload).or_default().push(event);
+        }
+    }
+    let common = of_type.into_iter().max_by_key(|(_, events)| events.len());
+    let body = common.map_or_else(
+        || {
+            quote!({
+                let _ = body;
+                None
+            })
+        },
+        |(payload, events)| {
+            let payload = model(payload);
+            let names: Vec<_> = events.iter().map(|event| &event.name).collect();
+            let variants = names.iter().map(|name| name.pascal());
+            quote! {
+                let make = |payload: #payload, name: &str| match name {
+                    #(#names => Some(Event::#variants(payload)),)*
+                    _ => None,
+                };
+                ::pos_webhooks::private::decode_identified(&PROVIDER, &[#(#names),*], body, make)
+            }
+        },
+    );
+    quote! {
+        /// An event of the type that most events have, whose payload is read once. `None` for every other payload.
+        fn decode_at_once(body: &[u8]) -> Option<Event> {
+            #body
         }
     }
 }

@@ -3,7 +3,6 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use super::dialect::METHODS;
 use super::draft_07::{GivenOut, of_parameter};
 use super::fidelity::{self, Difference, Omission};
 use super::handshake::{self, Handshake};
@@ -14,6 +13,9 @@ use super::redelivery::{self, Redelivery};
 use super::registration::{self, EventRegistration, RegistrationCalls};
 use super::signature::{self, Verification};
 use super::token::{self, TokenGrant, TokenPlace};
+
+/// The methods of operations.
+pub const METHODS: [&str; 5] = ["get", "put", "post", "delete", "patch"];
 
 /// The content of one provider's document. Its parts are written into the description in this form, except the parts
 /// that only the build uses.

@@ -295,7 +295,7 @@ impl<'a> Scope<'a> {
             .iter()
             .filter(|attribute| attribute.path().is_ident("derive"))
             .flat_map(|attribute| attribute.parse_args_with(Paths::parse_terminated).expect("paths"))
-            .chain(self.impls(name).filter_map(|item| Some(item.trait_.as_ref()?.1.clone())))
+            .chain(self.impls(name).filter_map(|item| Some(item.trait_.as_ref()?.0.clone())))
             .filter_map(|path| Some(text(path.segments.last()?).replace("<'de>", "")))
             .collect();
         if self.is_open(name) {
@@ -334,7 +334,7 @@ impl<'a> Scope<'a> {
 
     /// The functions of a type itself, or of a trait that it implements.
     fn methods(&self, name: impl ToString, of: Option<&'static str>) -> impl Iterator<Item = &'a ImplItemFn> {
-        let trait_name = |item: &ItemImpl| Some(item.trait_.as_ref()?.1.segments.last()?.ident.to_string());
+        let trait_name = |item: &ItemImpl| Some(item.trait_.as_ref()?.0.segments.last()?.ident.to_string());
         let impls = self.impls(name).filter(move |item| trait_name(item).as_deref() == of);
         impls.flat_map(|item| &item.items).filter_map(|item| match item {
             ImplItem::Fn(method) => Some(method),
@@ -395,8 +395,7 @@ impl<'a> Scope<'a> {
         }
         let mut errors: Vec<String> = Vec::new();
         for arm in arms(method) {
-            let guard = arm.guard.as_ref().map_or(String::new(), |(_, guard)| format!(" if {}", text(guard)));
-            let (status, outcome) = (text(&arm.pat).replace("u16", "") + &guard, text(&arm.body));
+            let (status, outcome) = (text(&arm.pat).replace("u16", ""), text(&arm.body));
             let outcome = outcome.trim_matches([' ', '{', '}']);
             let variant = error.variants.iter().find(|variant| outcome.ends_with(&format!("::{}))", variant.ident)));
             match variant {

@@ -13,6 +13,7 @@ use std::process::{Child, Command, Stdio};
 
 use listener::Listener;
 use pos_webhooks::PROVIDERS;
+use pos_webhooks::client::http_client;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
@@ -108,7 +109,7 @@ impl Running {
     /// The response to a request to the sandbox itself.
     fn request(&self, path: &str, body: Option<Value>) -> String {
         let (origin, _) = self.base_url("acme").rsplit_once('/').unwrap();
-        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let client = http_client().unwrap().no_proxy().build().unwrap();
         let request = match body {
             Some(body) => client.post(format!("{origin}{path}")).body(body.to_string()),
             None => client.get(format!("{origin}{path}")),

@@ -4,6 +4,7 @@ use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 
 use pos_webhooks::PROVIDERS;
+use pos_webhooks::client::http_client;
 use serde_json::Value;
 
 /// A running sandbox and the lines that it printed.
@@ -78,7 +79,7 @@ async fn no_delivery_goes_through_a_proxy() {
     let running = Running::start_with(&[], &names.map(|name| (name, address.as_str())));
     let base = running.account("dealpos")["base_url"].as_str().unwrap().strip_suffix("/dealpos").unwrap();
     let receiver = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let client = http_client().unwrap().no_proxy().build().unwrap();
     let post = async |path: &str, body: String| client.post(format!("{base}{path}")).body(body).send().await.unwrap();
     let url = format!(r#"{{"url": "http://{}/hooks"}}"#, receiver.local_addr().unwrap());
     assert_eq!(post("/_sandbox/dealpos/registrations", url).await.status(), 201);

@@ -1,5 +1,7 @@
 //! The events of a provider, and how the event of a delivery is identified.
 
+use std::sync::OnceLock;
+
 use http::StatusCode;
 use serde::Deserialize;
 
@@ -114,6 +116,8 @@ pub(crate) struct Identification {
     /// For each event, the index of the member of each of its conditions.
     pub(crate) conditions: Vec<Vec<Option<usize>>>,
     pub(crate) own_names: Vec<Option<usize>>,
+    /// The indexes of the members that no event has whose payload is decoded at once.
+    pub(crate) absent: OnceLock<Vec<usize>>,
     /// For each event, the members of [`Event::idempotency_key`], without the pointer to the whole payload.
     pub(crate) keys: Vec<(Places, Vec<usize>)>,
 }
@@ -129,6 +133,20 @@ impl Identification {
             let members = event.idempotency_key.iter().filter_map(|pointer| places.add(pointer)).collect();
             (places, members)
         };
-        Self { conditions, own_names, keys: events.iter().map(key).collect(), places }
+        Self { conditions, own_names, absent: OnceLock::new(), keys: events.iter().map(key).collect(), places }
+    }
+
+    /// The indexes of the members that all of the events with these names require to be absent.
+    pub(crate) fn absent_from(&self, events: &[Event], names: &[&str]) -> Vec<usize> {
+        let wanted = || events.iter().zip(&self.conditions).filter(|(event, _)| names.contains(&event.name));
+        let absent = |(event, indexes): (&Event, &Vec<Option<usize>>)| {
+            let conditions = event.when.iter().zip(indexes);
+            conditions
+                .filter_map(|(condition, index)| index.filter(|_| matches!(condition, Condition::Absent(_))))
+                .collect()
+        };
+        let mut all = wanted().map(absent);
+        let first: Vec<usize> = all.next().unwrap_or_default();
+        all.fold(first, |common, next: Vec<usize>| common.into_iter().filter(|index| next.contains(index)).collect())
     }
 }

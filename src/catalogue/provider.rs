@@ -1,6 +1,6 @@
 //! The description of a whole provider.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::OnceLock;
 
@@ -77,6 +77,9 @@ pub struct Provider {
     /// The named schemas: models, responses that do not have a model of their own, and event payloads.
     #[serde(deserialize_with = "leak::slice")]
     pub schemas: &'static [Schema],
+    /// The schemas by name.
+    #[serde(skip)]
+    schemas_by_name: OnceLock<BTreeMap<&'static str, &'static Schema>>,
     /// The names of all members that the schemas describe.
     #[serde(skip)]
     members: OnceLock<BTreeSet<&'static str>>,
@@ -91,7 +94,8 @@ impl Provider {
     ///
     /// Returns an error that lists the known names if there is no schema of that name.
     pub fn schema(&'static self, name: &str) -> Result<&'static Schema, UnknownName> {
-        self.schemas.iter().find(|schema| schema.name == name).ok_or_else(|| UnknownName {
+        let by_name = || self.schemas.iter().rev().map(|schema| (schema.name, schema)).collect();
+        self.schemas_by_name.get_or_init(by_name).get(name).copied().ok_or_else(|| UnknownName {
             provider: self.name,
             name: name.to_owned(),
             known: self.schemas.iter().map(|schema| schema.name).collect(),

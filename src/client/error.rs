@@ -45,11 +45,20 @@ pub enum SetupError {
     },
     /// The server is `https://`, and this crate was compiled without TLS.
     #[error(
-        "the server is `https://`, and pos-webhooks was compiled without TLS: add its feature `rustls`, or give an HTTP \
-         client with TLS to the options"
+        "the server is `https://`, and pos-webhooks was compiled without TLS: add its feature `rustls` or `native-tls`, or give \
+         an HTTP client with TLS to the options"
     )]
     NoTls,
-    /// The HTTP client could not be built, for example because no TLS root certificates were found.
+    /// This crate was compiled with the feature `rustls-no-provider`, and the program has not installed a `CryptoProvider`.
+    #[error(
+        "no cryptography for TLS is installed: install a `CryptoProvider` of rustls before the first client, or add the feature \
+         `rustls` of pos-webhooks"
+    )]
+    NoCryptoProvider,
+    /// TLS could not be set up, for example because the certificates of the operating system could not be read.
+    #[error("TLS could not be set up")]
+    Tls(#[source] BoxError),
+    /// The HTTP client could not be built.
     #[error("the HTTP client could not be built")]
     HttpClient(#[source] reqwest::Error),
 }

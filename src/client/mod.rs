@@ -43,6 +43,7 @@ mod path;
 mod retries;
 mod rotate;
 mod server;
+mod tls;
 mod token;
 mod transport;
 
@@ -60,6 +61,7 @@ pub use options::Options;
 pub use path::{encode_path, segment};
 pub use retries::Retries;
 pub use rotate::{RotateError, Rotation};
+pub use tls::http_client;
 pub use token::{AccessToken, BoxError, Token};
 #[doc(hidden)]
 pub use transport::Session;

@@ -17,6 +17,7 @@ use super::error::{Error, ErrorKind, SetupError};
 use super::options::Options;
 use super::retries::{Retries, Unfinished};
 use super::server::check_server;
+use super::tls::{has_tls, http_client};
 use crate::catalogue::{Operation, Provider, Server};
 use crate::wire::url::is_loopback;
 
@@ -44,12 +45,11 @@ impl Transport {
         let constant_headers = constant_headers(constant)?;
         let http = match options.http_client {
             Some(client) => client,
-            None if !cfg!(feature = "rustls") && url.scheme() == "https" => return Err(SetupError::NoTls),
+            None if !has_tls() && url.scheme() == "https" => return Err(SetupError::NoTls),
             None => {
-                let builder = reqwest::Client::builder()
+                let builder = http_client()?
                     .user_agent(concat!("pos-webhooks/", env!("CARGO_PKG_VERSION")))
-                    .connect_timeout(options.connect_timeout)
-                    .redirect(reqwest::redirect::Policy::none());
+                    .connect_timeout(options.connect_timeout);
                 // A proxy from the environment is on another machine, and would receive the credentials unencrypted.
                 let builder = if is_loopback(url.as_str()) { builder.no_proxy() } else { builder };
                 builder.build().map_err(SetupError::HttpClient)?

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
-use serde::Deserializer;
-use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, Error as _, IgnoredAny, IntoDeserializer as _, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::canonical::without_escapes;
@@ -53,14 +53,38 @@ impl Places {
         json: &'a [u8],
         of: impl FnOnce(&[MemberText<'a>]) -> T,
     ) -> Result<T, DecodeError> {
-        // A few members do not need heap memory.
-        let (mut few, mut many) = ([const { None }; 4], Vec::new());
-        let found = few.get_mut(..self.count).unwrap_or_else(|| {
-            many.resize(self.count, None);
-            &mut many
-        });
-        self.places.read(json, found)?;
-        Ok(of(found))
+        self.with_room(|found| {
+            self.places.read(json, found)?;
+            Ok(of(found))
+        })
+    }
+
+    /// Decodes an object, and converts it and the members at these places, in one pass. A large value is moved only once. `None`
+    /// if the object has a member with one of the indexes in `without`, or if there is any error.
+    pub(crate) fn decode<'a, V: Deserialize<'a>, T>(
+        &self,
+        json: &'a str,
+        without: &[usize],
+        make: impl FnOnce(V, &[MemberText<'a>]) -> Option<T>,
+    ) -> Option<T> {
+        self.with_room(|found| {
+            let mut json = serde_json::Deserializer::from_str(json);
+            let reader = ObjectReader { places: &self.places, found: &mut *found, without, read: PhantomData::<V> };
+            match reader.deserialize(&mut json) {
+                Ok(value) if json.end().is_ok() => make(value, found),
+                Ok(_) | Err(_) => None,
+            }
+        })
+    }
+
+    /// A few members do not need heap memory.
+    #[inline]
+    fn with_room<'a, T>(&self, read: impl FnOnce(&mut [MemberText<'a>]) -> T) -> T {
+        let mut few = [const { None }; 4];
+        match few.get_mut(..self.count) {
+            Some(found) => read(found),
+            None => read(&mut vec![None; self.count]),
+        }
     }
 }
 
@@ -85,7 +109,7 @@ impl ObjectPlaces {
 
     fn read<'a>(&self, json: &'a [u8], found: &mut [MemberText<'a>]) -> Result<(), DecodeError> {
         if without_mark(json).trim_ascii_start().first() == Some(&b'{') {
-            decode(ObjectReader { places: self, found }, json)
+            decode(ObjectReader { places: self, found, without: &[], read: PhantomData::<IgnoredAny> }, json).map(drop)
         } else {
             decode(PhantomData::<IgnoredAny>, json).map(drop)
         }
@@ -108,66 +132,119 @@ fn decode<'a, S: DeserializeSeed<'a>>(seed: S, json: &'a [u8]) -> Result<S::Valu
     decoded.map_err(|error| DecodeError::at_root(json, error).0)
 }
 
-/// Reads an object for the members at its places.
-struct ObjectReader<'p, 'f, 'a> {
+/// Reads an object as a `V`, and copies the members at its places.
+struct ObjectReader<'p, 'f, 'a, V> {
     places: &'p ObjectPlaces,
     found: &'f mut [MemberText<'a>],
+    without: &'p [usize],
+    read: PhantomData<V>,
 }
 
-impl<'de> DeserializeSeed<'de> for ObjectReader<'_, '_, 'de> {
-    type Value = ();
+impl<'de, V: Deserialize<'de>> DeserializeSeed<'de> for ObjectReader<'_, '_, 'de, V> {
+    type Value = V;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_map(self)
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<V, D::Error> {
+        let Self { places, found, without, read: _ } = self;
+        V::deserialize(Copying { inner: deserializer, places, found, without, place: None })
     }
 }
 
-impl<'de> Visitor<'de> for ObjectReader<'_, '_, 'de> {
-    type Value = ();
+/// A deserializer of an object, its visitor, or the access to its members, which copies members on the way.
+struct Copying<'p, 'f, 'a, T> {
+    inner: T,
+    places: &'p ObjectPlaces,
+    found: &'f mut [MemberText<'a>],
+    without: &'p [usize],
+    /// The place of the member whose name was read last.
+    place: Option<&'p MemberPlace>,
+}
+
+impl<'p, 'f, 'a, T> Copying<'p, 'f, 'a, T> {
+    /// Reads an object for a visitor, whatever the visitor asked for.
+    fn visit<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, T::Error>
+    where
+        T: Deserializer<'a>,
+    {
+        let Self { inner, places, found, without, place } = self;
+        inner.deserialize_map(Copying { inner: visitor, places, found, without, place })
+    }
+}
+
+impl<'de, D: Deserializer<'de>> Deserializer<'de> for Copying<'_, '_, 'de, D> {
+    type Error = D::Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
+        self.visit(visitor)
+    }
+
+    serde::forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct
+        newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
+    }
+}
+
+impl<'de, V: Visitor<'de>> Visitor<'de> for Copying<'_, '_, 'de, V> {
+    type Value = V::Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(place) = map.next_key_seed(MemberName(self.places))? {
-            let Some(MemberPlace { name, index, within }) = place else {
-                map.next_value::<IgnoredAny>()?;
-                continue;
-            };
-            let value = map.next_value::<&RawValue>()?.get();
-            let before = self.found.get_mut(*index).and_then(|member| member.replace(without_escapes(value)));
-            if before.is_some() {
-                return Err(A::Error::custom(format_args!("duplicate member `{name}`")));
-            }
-            if !within.members.is_empty() {
-                within.read(value.as_bytes(), self.found).map_err(|error| A::Error::custom(error.message))?;
-            }
-        }
-        Ok(())
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<V::Value, A::Error> {
+        let Self { inner: visitor, places, found, without, place } = self;
+        visitor.visit_map(Copying { inner: map, places, found, without, place })
     }
 }
 
-/// Reads a member's name, and returns its place if there is one.
-struct MemberName<'p>(&'p ObjectPlaces);
+impl<'de, A: MapAccess<'de>> MapAccess<'de> for Copying<'_, '_, 'de, A> {
+    type Error = A::Error;
 
-impl<'de, 'p> DeserializeSeed<'de> for MemberName<'p> {
-    type Value = Option<&'p MemberPlace>;
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, A::Error> {
+        self.inner.next_key_seed(MemberName { seed, places: self.places, place: &mut self.place })
+    }
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, A::Error> {
+        let Some(MemberPlace { name, index, within }) = self.place else { return self.inner.next_value_seed(seed) };
+        if self.without.contains(index) {
+            return Err(A::Error::custom("an unwanted member"));
+        }
+        let value = self.inner.next_value::<&RawValue>()?;
+        let before = self.found.get_mut(*index).and_then(|member| member.replace(without_escapes(value.get())));
+        if before.is_some() {
+            return Err(A::Error::custom(format_args!("duplicate member `{name}`")));
+        }
+        if !within.members.is_empty() {
+            within.read(value.get().as_bytes(), self.found).map_err(|error| A::Error::custom(error.message))?;
+        }
+        seed.deserialize(value).map_err(A::Error::custom)
+    }
+}
+
+/// Reads a member's name with a seed, and finds its place if there is one.
+struct MemberName<'p, 's, K> {
+    seed: K,
+    places: &'p ObjectPlaces,
+    place: &'s mut Option<&'p MemberPlace>,
+}
+
+impl<'de, K: DeserializeSeed<'de>> DeserializeSeed<'de> for MemberName<'_, '_, K> {
+    type Value = K::Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<K::Value, D::Error> {
         deserializer.deserialize_identifier(self)
     }
 }
 
-impl<'p> Visitor<'_> for MemberName<'p> {
-    type Value = Option<&'p MemberPlace>;
+impl<'de, K: DeserializeSeed<'de>> Visitor<'de> for MemberName<'_, '_, K> {
+    type Value = K::Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a member's name")
     }
 
-    fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<Self::Value, E> {
-        Ok(self.0.get(name))
+    fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<K::Value, E> {
+        *self.place = self.places.get(name);
+        self.seed.deserialize(name.into_deserializer())
     }
 }
 

@@ -20,7 +20,7 @@ pub enum StartError {
     },
     /// The HTTP client for deliveries cannot be built.
     #[error("the HTTP client for deliveries cannot be built")]
-    HttpClient(#[source] reqwest::Error),
+    HttpClient(#[from] SetupError),
 }
 
 /// The sandbox does not have this provider.

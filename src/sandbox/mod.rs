@@ -138,7 +138,7 @@ pub use self::registration::Registration;
 pub use self::trigger::Trigger;
 
 use crate::catalogue::Provider;
-use crate::client::{AnyClient, Options};
+use crate::client::{AnyClient, Options, SetupError, http_client};
 
 /// The simulated providers. They run until this value is dropped.
 ///
@@ -257,8 +257,7 @@ impl Builder {
         let listener = tokio::net::TcpListener::bind(self.listen).await;
         let listener = listener.map_err(|source| StartError::Listen { address: self.listen, source })?;
         let address = listener.local_addr().map_err(|source| StartError::Listen { address: self.listen, source })?;
-        let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
-        let http = client.user_agent(concat!("pos-webhooks-sandbox/", env!("CARGO_PKG_VERSION")));
+        let http = http_client()?.no_proxy().user_agent(concat!("pos-webhooks-sandbox/", env!("CARGO_PKG_VERSION")));
         let seed = self.seed.unwrap_or_else(|| rand::rng().random());
         let backends = Backends::new(&self.providers, seed, self.token_lifetime);
         // The unspecified address cannot be connected to.
@@ -280,7 +279,7 @@ impl Builder {
             anywhere: self.anywhere,
             holds_back: self.holds_back,
             removes_silent: self.removes_silent,
-            http: http.build().map_err(StartError::HttpClient)?,
+            http: http.build().map_err(SetupError::HttpClient)?,
             state: Mutex::new(State {
                 backends,
                 faults: Vec::new(),

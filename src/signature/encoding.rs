@@ -45,6 +45,19 @@ impl Encoding {
         if decoded == length { Some(Bytes { bytes, length }) } else { None }
     }
 
+    /// Whether this is the text of a hash. Hexadecimal digits may be in either case; in Base64, encoding the hash takes less time than
+    /// decoding the text.
+    pub(super) fn is_of(self, text: &str, hash: &Bytes) -> bool {
+        let mut room = [0; 2 * ROOM];
+        let bytes = hash.as_slice();
+        let encoded = match self {
+            Self::Hex => return self.decode(text, hash.length).is_some_and(|sent| sent.as_slice() == bytes),
+            Self::Base64 => STANDARD.encode_slice(bytes, &mut room),
+            Self::Base64url => URL_SAFE_NO_PAD.encode_slice(bytes, &mut room),
+        };
+        encoded.is_ok_and(|length| room.get(..length) == Some(text.as_bytes()))
+    }
+
     pub(super) fn encode(self, bytes: &[u8]) -> String {
         match self {
             Self::Hex => hex::encode(bytes),

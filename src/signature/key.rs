@@ -4,6 +4,7 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use ctutils::{Choice, CtEq as _};
 use hmac::digest::{CtOutput, Output};
 use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
@@ -190,11 +191,7 @@ pub(super) fn sendable(secret: &Secret) -> Result<&str, ReceiverError> {
 
 /// Secrets that deliveries carry as they are.
 #[derive(Clone)]
-pub(crate) struct Secrets {
-    /// The key of the MACs that are compared instead of the texts, so that the time does not depend on the sent text.
-    key: Hmac<Sha256>,
-    macs: Vec<Bytes>,
-}
+pub(crate) struct Secrets(Vec<Secret>);
 
 impl fmt::Debug for Secrets {
     /// Does not show the secrets.
@@ -205,22 +202,18 @@ impl fmt::Debug for Secrets {
 
 impl Secrets {
     pub(crate) fn new(secrets: impl IntoIterator<Item = Secret>) -> Result<Self, ReceiverError> {
-        let key: Hmac<Sha256> = prepared(b"compared")?;
-        let mac = |secret: Secret| {
-            let mac = key.clone().chain_update(sendable(&secret)?);
-            Ok(Bytes::new::<32>(mac.finalize().into_bytes()))
-        };
-        let macs = secrets.into_iter().map(mac).collect::<Result<Vec<_>, _>>()?;
-        if macs.is_empty() { Err(ReceiverError::NoSecret) } else { Ok(Self { key, macs }) }
+        let secrets: Vec<_> = secrets.into_iter().collect();
+        secrets.iter().try_for_each(|secret| sendable(secret).map(drop))?;
+        if secrets.is_empty() { Err(ReceiverError::NoSecret) } else { Ok(Self(secrets)) }
     }
 
-    /// Whether this is one of the secrets.
+    /// Whether this is one of the secrets. The time depends on the lengths only.
     pub(crate) fn contain(&self, sent: &str) -> bool {
-        let sent = self.key.clone().chain_update(sent).finalize();
-        self.macs.iter().fold(false, |found, mac| found | is(&sent, mac))
+        let is_sent = |secret: &Secret| secret.expose().as_bytes().ct_eq(sent.as_bytes());
+        self.0.iter().fold(Choice::FALSE, |found, secret| found | is_sent(secret)).into()
     }
 
     pub(super) fn len(&self) -> usize {
-        self.macs.len()
+        self.0.len()
     }
 }

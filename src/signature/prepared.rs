@@ -4,14 +4,13 @@ use std::borrow::Cow;
 
 use jiff::Timestamp;
 
-use super::encoding::Bytes;
 use super::error::{ReceiverError, VerifyError};
 use super::form::{self, Form};
 use super::headers::{Headers, Name};
 use super::key::Signatures;
 use super::member;
 use super::text::{DeliveredValues, Other, Template, Url};
-use crate::catalogue::{Digest, FormPart, Hash, Part, Signature, Verification};
+use crate::catalogue::{Digest, FormPart, Part, Signature, Verification};
 
 /// The maximum number of signatures in the headers of a delivery. Providers send one for each secret that is valid.
 const MAX_SIGNATURES: usize = 16;
@@ -47,14 +46,23 @@ pub(super) struct Carried<'a> {
 
 /// The hash of the body in a header.
 pub(super) struct SentDigest<'a> {
+    name: &'static str,
     pub(super) text: &'a str,
-    bytes: Bytes,
-    algorithm: Hash,
+    digest: Digest,
 }
 
 impl SentDigest<'_> {
-    pub(super) fn is_of(&self, body: &[u8]) -> bool {
-        self.algorithm.of(body).as_slice() == self.bytes.as_slice()
+    /// Checks that it is the hash of this body.
+    pub(super) fn check(&self, body: &[u8]) -> Result<(), VerifyError> {
+        let Digest { algorithm, encoding, .. } = self.digest;
+        if encoding.is_of(self.text, &algorithm.of(body)) {
+            return Ok(());
+        }
+        let length = algorithm.length();
+        Err(match encoding.decode(self.text, length) {
+            Some(_) => VerifyError::ContentHashMismatch,
+            None => malformed(self.name, format!("a {} of {}", algorithm.name(), encoding.expected(length))),
+        })
     }
 }
 
@@ -237,12 +245,7 @@ impl PreparedSignature {
     /// The hash of the body in a header.
     pub(super) fn sent_digest<'a>(&self, headers: &'a dyn Headers) -> Result<Option<SentDigest<'a>>, VerifyError> {
         let (Some(digest), Some(name)) = (self.signature.digest, &self.digest_header) else { return Ok(None) };
-        let text = name.required(headers)?;
-        let Digest { algorithm, encoding, .. } = digest;
-        let length = algorithm.length();
-        let expected = || format!("a {} of {}", algorithm.name(), encoding.expected(length));
-        let bytes = encoding.decode(text, length).ok_or_else(|| malformed(name.text, expected()))?;
-        Ok(Some(SentDigest { text, bytes, algorithm }))
+        Ok(Some(SentDigest { name: name.text, text: name.required(headers)?, digest }))
     }
 
     /// The hash of the body as text; empty if the description does not have a digest.

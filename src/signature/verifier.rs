@@ -188,8 +188,10 @@ impl SignatureVerifier {
         let delivered = prepared.delivered(headers, body, Some(&carried))?;
         let signed_at = prepared.signed_at(&delivered)?;
         let digest = match sent_digest {
-            Some(sent) if sent.is_of(body) => Cow::Borrowed(sent.text),
-            Some(_) => return Err(VerifyError::ContentHashMismatch),
+            Some(sent) => {
+                sent.check(body)?;
+                Cow::Borrowed(sent.text)
+            }
             None => Cow::Owned(prepared.digest(body)),
         };
         let values = delivered.values(body, &digest);

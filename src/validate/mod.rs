@@ -7,6 +7,7 @@
 mod error_limit;
 mod invalid;
 mod strict_json;
+mod tree;
 mod validator;
 mod violation;
 
@@ -17,6 +18,7 @@ use serde_json::Value;
 pub use self::invalid::Invalid;
 pub use self::strict_json::NotJson;
 use self::strict_json::Parsed;
+use self::tree::Tree;
 use self::validator::Validators;
 pub use self::violation::{MAX_VIOLATIONS, Violation, Violations};
 use crate::catalogue::{Parameter, Provider};
@@ -51,8 +53,8 @@ impl Provider {
     /// ```
     pub fn validate(&'static self, name: &str, json: &[u8]) -> Result<(), Invalid> {
         let validators = self.validators(name)?;
-        let parsed = strict_json::parse(json).map_err(Invalid::NotJson)?;
-        validators.check(&parsed, |name| self.lists(name))
+        strict_json::parse(json, |parsed| validators.check(parsed, |name| self.lists(name)))
+            .map_err(Invalid::NotJson)?
     }
 
     fn validators(&'static self, name: &str) -> Result<&'static Validators, Invalid> {
@@ -103,11 +105,12 @@ impl Parameter {
     pub fn validate(&self, text: &str) -> Result<(), Invalid> {
         let schema = serde_json::from_str(self.strict.unwrap_or(self.schema));
         let schema: Value = schema.map_err(|error| Invalid::Schema(error.to_string()))?;
-        let json = match schema.get("type").and_then(Value::as_str) {
-            Some("string") => None,
-            _ => strict_json::parse(text.as_bytes()).ok().filter(|_| !text.starts_with('\u{feff}')),
-        };
-        let value = json.unwrap_or_else(|| Parsed { value: Value::from(text), written: HashMap::new() });
-        Validators::new(schema)?.check(&value, |_| false)
+        let is_text = schema.get("type").and_then(Value::as_str) == Some("string") || text.starts_with('\u{feff}');
+        let validators = Validators::new(schema)?;
+        let check = |parsed: &Parsed<'_>| validators.check(parsed, |_| false);
+        match strict_json::parse(text.as_bytes(), check) {
+            Ok(checked) if !is_text => checked,
+            _ => check(&Parsed { tree: Tree::String(text.into()), written: HashMap::new() }),
+        }
     }
 }

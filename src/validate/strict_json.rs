@@ -4,17 +4,18 @@
 //! and parsers differ. Both are errors here. A number that only has more digits than a double is not an error.
 
 use std::borrow::Cow;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::cmp::Ordering;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::LazyLock;
 
 use serde::Deserializer;
 use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Value};
+use serde_json::{Number, Value};
 
-use crate::json::error::{OUT_OF_RANGE, column, message, without_mark};
+use super::tree::{Member, Members, Tree};
+use crate::json::error::{OUT_OF_RANGE, column, message, whole, without_mark};
 
 /// Whether another crate has enabled `serde_json/arbitrary_precision`. The result of validation must not depend on it.
 static ARBITRARY_PRECISION: LazyLock<bool> = LazyLock::new(|| serde_json::from_str::<Value>("1e400").is_ok());
@@ -39,37 +40,37 @@ impl NotJson {
     }
 }
 
-pub(super) struct Parsed {
-    pub value: Value,
-    /// The text of numbers as written, by the number that replaces them in the value.
+pub(super) struct Parsed<'a> {
+    pub tree: Tree<'a>,
+    /// The text of numbers as written, by the number that replaces them in the tree.
     pub written: HashMap<String, String>,
 }
 
-pub(super) fn parse(json: &[u8]) -> Result<Parsed, NotJson> {
+/// Parses a text, and returns what `check` makes of it.
+pub(super) fn parse<T>(json: &[u8], check: impl FnOnce(&Parsed<'_>) -> T) -> Result<T, NotJson> {
     let text = without_mark(json);
     let found = FoundNumbers::default();
-    let tree = StrictValue { found: &found, names_first: false };
     let not_json = |error| NotJson::new(json, &error);
-    let value = tree.parse(text).map_err(|error| {
+    let tree = Reader::new(&found, false).parse(text).map_err(|error| {
         if !error.is_data() {
             return not_json(error);
         }
-        // A second pass finds the position of the name; the error's own position is after the member.
-        let found = StrictValue { names_first: true, ..tree }.parse(text);
-        NotJson { message: DUPLICATE.to_owned(), ..not_json(found.err().unwrap_or(error)) }
+        // A second pass finds the position of the name; the error's own position is after the object.
+        let named = Reader::new(&found, true).parse(text);
+        NotJson { message: DUPLICATE.to_owned(), ..not_json(named.err().unwrap_or(error)) }
     })?;
     let mut written = HashMap::new();
     if !(*ARBITRARY_PRECISION || found.tiny.get() || found.doubles.get() && may_have_long_numbers(text)) {
-        return Ok(Parsed { value, written });
+        return Ok(check(&Parsed { tree, written }));
     }
     let at = |(line, at)| NotJson { line, column: column(json, line, at), message: OUT_OF_RANGE.to_owned() };
     let text = with_doubles(text, &mut written).map_err(at)?;
     if !*ARBITRARY_PRECISION && written.is_empty() {
-        return Ok(Parsed { value, written });
+        return Ok(check(&Parsed { tree, written }));
     }
     // With that feature, the visitor gets numbers in a form that only serde_json itself can read.
-    let value = serde_json::from_slice(&text).map_err(not_json)?;
-    Ok(Parsed { value, written })
+    let value: Value = serde_json::from_slice(&text).map_err(not_json)?;
+    Ok(check(&Parsed { tree: Tree::from(&value), written }))
 }
 
 const DUPLICATE: &str = "the object has two members of this name";
@@ -82,88 +83,127 @@ struct FoundNumbers {
     tiny: Cell<bool>,
 }
 
-/// A visitor that returns the same value as serde_json's own.
-#[derive(Clone, Copy)]
-struct StrictValue<'a> {
-    found: &'a FoundNumbers,
+/// The number of members for which there is room from the start.
+const ROOM: usize = 16;
+
+/// A visitor that returns a value as serde_json's own would.
+struct Reader<'f, 'a> {
+    found: &'f FoundNumbers,
     /// Whether to check for a duplicate name before its value is read, which is slower.
     names_first: bool,
+    /// The members that were read of the objects that have not ended.
+    members: RefCell<Vec<Member<'a>>>,
 }
 
-impl StrictValue<'_> {
+impl<'f, 'a> Reader<'f, 'a> {
+    fn new(found: &'f FoundNumbers, names_first: bool) -> Self {
+        Self { found, names_first, members: RefCell::new(Vec::with_capacity(ROOM)) }
+    }
+
     /// The only error of the data, and not of the syntax, is a duplicate name.
-    fn parse(self, json: &[u8]) -> serde_json::Result<Value> {
-        let mut deserializer = serde_json::Deserializer::from_slice(json);
-        let value = deserializer.deserialize_any(self)?;
-        deserializer.end()?;
-        Ok(value)
+    fn parse(&self, json: &'a [u8]) -> serde_json::Result<Tree<'a>> {
+        // If the whole text is UTF-8, its strings need not be checked one by one.
+        match str::from_utf8(json) {
+            Ok(text) => whole(self, serde_json::Deserializer::from_str(text)),
+            Err(_) => whole(self, serde_json::Deserializer::from_slice(json)),
+        }
     }
 }
 
-impl<'de> DeserializeSeed<'de> for StrictValue<'_> {
-    type Value = Value;
+impl<'de> DeserializeSeed<'de> for &Reader<'_, 'de> {
+    type Value = Tree<'de>;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Tree<'de>, D::Error> {
         deserializer.deserialize_any(self)
     }
 }
 
-impl<'de> Visitor<'de> for StrictValue<'_> {
-    type Value = Value;
+impl<'de> Visitor<'de> for &Reader<'_, 'de> {
+    type Value = Tree<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("any JSON value")
     }
 
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
+    fn visit_unit<E>(self) -> Result<Tree<'de>, E> {
+        Ok(Tree::Null)
     }
 
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(Value::Bool(value))
+    fn visit_bool<E>(self, value: bool) -> Result<Tree<'de>, E> {
+        Ok(Tree::Bool(value))
     }
 
-    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        Ok(value.into())
+    fn visit_i64<E>(self, value: i64) -> Result<Tree<'de>, E> {
+        Ok(Tree::Number(value.into()))
     }
 
-    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        Ok(value.into())
+    fn visit_u64<E>(self, value: u64) -> Result<Tree<'de>, E> {
+        Ok(Tree::Number(value.into()))
     }
 
-    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+    fn visit_f64<E>(self, value: f64) -> Result<Tree<'de>, E> {
         self.found.doubles.set(true);
         if value.abs() < f64::MIN_POSITIVE {
             self.found.tiny.set(true);
         }
-        Ok(value.into())
+        Ok(Number::from_f64(value).map_or(Tree::Null, Tree::Number))
     }
 
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        Ok(Value::String(value.to_owned()))
+    fn visit_borrowed_str<E>(self, value: &'de str) -> Result<Tree<'de>, E> {
+        Ok(Tree::String(value.into()))
     }
 
-    fn visit_string<E>(self, value: String) -> Result<Value, E> {
-        Ok(Value::String(value))
+    fn visit_str<E>(self, value: &str) -> Result<Tree<'de>, E> {
+        Ok(Tree::String(value.to_owned().into()))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Tree<'de>, A::Error> {
         let mut values = Vec::new();
         while let Some(value) = items.next_element_seed(self)? {
             values.push(value);
         }
-        Ok(Value::Array(values))
+        Ok(Tree::Array(values))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
-        let mut values = Map::new();
-        while let Some(name) = members.next_key::<String>()? {
-            let is_twice = self.names_first && values.contains_key(&name);
-            if is_twice || values.insert(name, members.next_value_seed(self)?).is_some() {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Tree<'de>, A::Error> {
+        let start = self.members.borrow().len();
+        let mut names = HashSet::new();
+        while let Some(name) = map.next_key_seed(Name)? {
+            if self.names_first && !names.insert(name.clone()) {
                 return Err(A::Error::custom(DUPLICATE));
             }
+            let value = map.next_value_seed(self)?;
+            self.members.borrow_mut().push((name, value));
         }
-        Ok(Value::Object(values))
+        let members = self.members.borrow_mut().drain(start..).collect();
+        Members::new(members).map(Tree::Object).ok_or_else(|| A::Error::custom(DUPLICATE))
+    }
+}
+
+/// Reads a name without a copy, unless it has escapes.
+struct Name;
+
+impl<'de> DeserializeSeed<'de> for Name {
+    type Value = Cow<'de, str>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Cow<'de, str>, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Name {
+    type Value = Cow<'de, str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a member's name")
+    }
+
+    fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Cow<'de, str>, E> {
+        Ok(name.into())
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<Cow<'de, str>, E> {
+        Ok(name.to_owned().into())
     }
 }
 

@@ -11,12 +11,13 @@ use serde_json::Value;
 use super::error_limit::{Limited, LimitedValue};
 use super::invalid::Invalid;
 use super::strict_json::Parsed;
+use super::tree::Borrowed;
 use super::violation::{MAX_VIOLATIONS, Violation, Violations};
 
 /// A prepared schema.
 pub(super) struct Validators {
     /// Checks fast whether a value is valid.
-    whether: Validator,
+    whether: Validator<Borrowed>,
     /// Finds the errors of a value. It is prepared when it is needed, which for most schemas is never.
     which: OnceLock<Validator<Limited>>,
     schema: Value,
@@ -24,15 +25,15 @@ pub(super) struct Validators {
 
 impl Validators {
     pub(super) fn new(schema: Value) -> Result<Self, Invalid> {
-        Ok(Self { whether: prepare(jsonschema::options(), &schema)?, which: OnceLock::new(), schema })
+        Ok(Self { whether: prepare(jsonschema::options_for(), &schema)?, which: OnceLock::new(), schema })
     }
 
     /// Validates a value. `lists` returns whether the specification describes a member of that name.
-    pub(super) fn check(&self, parsed: &Parsed, lists: impl Fn(&str) -> bool) -> Result<(), Invalid> {
-        let value = &parsed.value;
-        if self.whether.is_valid(value) {
+    pub(super) fn check(&self, parsed: &Parsed<'_>, lists: impl Fn(&str) -> bool) -> Result<(), Invalid> {
+        if self.whether.is_valid(&parsed.tree) {
             return Ok(());
         }
+        let value = &Value::from(&parsed.tree);
         let which = match self.which.get() {
             Some(which) => which,
             None => {
@@ -44,9 +45,10 @@ impl Validators {
         let wanted = Cell::new(2 * (MAX_VIOLATIONS + 1));
         let errors = which.iter_errors(LimitedValue { value, wanted: &wanted });
         let mut seen = HashSet::new();
-        let mut errors = errors.map(|error| Violation::new(&error, parsed, &lists)).filter(|violation| {
-            seen.insert((violation.pointer.clone(), violation.keyword.clone(), violation.message.clone()))
-        });
+        let mut errors =
+            errors.map(|error| Violation::new(&error, value, &parsed.written, &lists)).filter(|violation| {
+                seen.insert((violation.pointer.clone(), violation.keyword.clone(), violation.message.clone()))
+            });
         let found = errors.by_ref().take(MAX_VIOLATIONS).collect();
         let truncated = errors.next().is_some() || wanted.get() == 0;
         Err(Invalid::Violations(Violations::new(found, truncated)))

@@ -1,12 +1,12 @@
 //! Violations of a schema, as they are reported.
 
+use std::collections::HashMap;
 use std::fmt::{self, Write as _};
 use std::ops::Deref;
 
 use jsonschema::ValidationError;
 use serde_json::Value;
 
-use super::strict_json::Parsed;
 use crate::json::pointer;
 
 /// The maximum number of violations reported for one payload.
@@ -91,16 +91,22 @@ pub struct Violation {
 }
 
 impl Violation {
-    pub(super) fn new(error: &ValidationError<'_>, parsed: &Parsed, lists: &impl Fn(&str) -> bool) -> Self {
+    /// `written` has the text of numbers as written, by the number that replaces them in the whole value.
+    pub(super) fn new(
+        error: &ValidationError<'_>,
+        whole: &Value,
+        written: &HashMap<String, String>,
+        lists: &impl Fn(&str) -> bool,
+    ) -> Self {
         let pointer = error.instance_path().to_string();
         let instance = error.instance();
-        let written = instance.as_number().and_then(|number| parsed.written.get(&number.to_string()));
+        let written = instance.as_number().and_then(|number| written.get(&number.to_string()));
         let value = written.map_or_else(|| bounded(instance), bounded);
         Self {
             keyword: error.kind().keyword().to_owned(),
             message: error.masked().to_string(),
             message_with_value: error.masked_with(value).to_string(),
-            shown_pointer: shown(&pointer, &parsed.value, lists),
+            shown_pointer: shown(&pointer, whole, lists),
             pointer,
         }
     }

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::dialect::{self, ACKNOWLEDGEMENT, METHODS};
+use super::super::dialect::{self, ACKNOWLEDGEMENT};
 use super::super::names;
+use super::super::spec::METHODS;
 use super::body::BodyUse;
 use super::linter::{At, Demand, Linter, Scope, one_of, template_names};
 use super::schema::SchemaUse;

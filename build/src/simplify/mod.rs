@@ -14,15 +14,13 @@ mod security;
 mod servers;
 mod text;
 
-#[cfg(feature = "generate")]
-pub(crate) use operation::LEFT_OUT;
-
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::dialect::{self, Level, METHODS};
+use super::dialect::{self, Level};
 use super::lint::{PRELUDE, references};
 use super::load::{Document, Finding, Findings, Node, Severity, Value, join};
 use super::names::pascal;
+use super::spec::METHODS;
 
 /// Keywords of OpenAPI and JSON Schema that have no effect here. A key that is none of them may be misspelt.
 const WITHOUT_EFFECT: [&str; 69] = [

@@ -2,22 +2,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::dialect::{self, METHODS};
+use super::super::dialect;
 use super::super::lint::body::{BodyUse, is_json};
 use super::super::lint::header::is_left_out;
 use super::super::lint::linter::is_token;
 use super::super::lint::operation::{METHODS_OF_CLIENTS, VARIABLES_OF_METHODS, is_status};
-use super::super::load::{Node, Value};
+use super::super::load::{LEFT_OUT, Node, Value};
 use super::super::names::{is_keyword, pascal, snake};
+use super::super::spec::METHODS;
 use super::body::NO_FIELDS;
 use super::null::refuse_null;
 use super::{MAX_COPIED, Simplifier};
 
 /// The maximum length of a summary that is made of a description, in characters.
 const MAX_SUMMARY: usize = 120;
-
-/// The end of the warning about an operation that is left out.
-pub(crate) const LEFT_OUT: &str = "so the operation is left out";
 
 /// Why a parameter is left out.
 enum Unsupported {

@@ -7,7 +7,7 @@ use pos_webhooks::Secret;
 use pos_webhooks::catalogue::{
     Event, Operation, Provider, RegistrationCall, RegistrationCalls, Role, SecretOrigin, TokenGrant, Values,
 };
-use pos_webhooks::client::{AccessToken, AnyAnswer, AnyClient, Options, Token};
+use pos_webhooks::client::{AccessToken, AnyAnswer, AnyClient, Options, Token, http_client};
 use pos_webhooks::sandbox::Sandbox;
 use serde_json::{Value, json};
 
@@ -282,7 +282,7 @@ fn client(provider: &'static Provider, sandbox: &Sandbox) -> Result<AnyClient, M
     let headers: BTreeMap<_, _> = headers
         .filter_map(|header| Some((header.name, account.credentials.get(&header.credential_name())?.clone())))
         .collect();
-    let options = Options::default().http_client(reqwest::Client::builder().no_proxy().build()?);
+    let options = Options::default().http_client(http_client()?.no_proxy().build()?);
     Ok(AnyClient::new(provider, &account.base_url, token, headers, options)?)
 }
 

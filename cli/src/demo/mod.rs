@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 use pos_webhooks::catalogue::{Event, Handshake, Part, Provider, Signature, Verification};
-use pos_webhooks::client::AccessToken;
+use pos_webhooks::client::{AccessToken, http_client};
 use pos_webhooks::sandbox::{Attempt, Sandbox, Trigger};
 use pos_webhooks::verify::ReceiveError;
 use serde_json::Value;
@@ -387,7 +387,7 @@ impl Life<'_> {
         body: String,
         other: Option<&str>,
     ) -> Result<Result<(), ReceiveError>, Miss> {
-        let client = reqwest::Client::builder().no_proxy().build()?;
+        let client = http_client()?.no_proxy().build()?;
         let mut request = client.post(&attempt.url).body(body);
         for (name, value) in &attempt.request.headers {
             let is_other = other.is_some_and(|other| name.eq_ignore_ascii_case(other));
