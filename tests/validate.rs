@@ -244,6 +244,17 @@ fn checks_formats() {
 }
 
 #[test]
+fn an_email_address_does_not_have_a_display_name() {
+    let is_valid = |email: &str| found(&vipps::PROVIDER, "UserDetails", &json!({ "email": email })).is_empty();
+    for email in ["a@b.test", "A.B+c@d-e.test", "a@XN--BCHER-KVA.TEST", "a@[127.0.0.1]"] {
+        assert!(is_valid(email), "{email}");
+    }
+    for email in ["Joe <a@b.test>", " <a@b.test>", "<a@b.test>", "a@b.test ", "a", "a@", "a b@b.test"] {
+        assert!(!is_valid(email), "{email}");
+    }
+}
+
+#[test]
 fn validates_answers_without_a_model_of_their_own() {
     assert_eq!(
         found(&mipos::PROVIDER, "list_webhooks.200", &json!([{ "url": "https://a.test" }])),
@@ -394,6 +405,33 @@ fn numbers_are_not_rounded() {
     let found = violations(&dealpos::PROVIDER, "paymentCreated", &json);
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].message_with_value(), r#"100.5 is not of type "string""#);
+}
+
+#[test]
+fn items_are_compared_by_their_numbers_as_written() {
+    let order = |one: &str, other: &str| {
+        let json = format!(r#"{{"Payments":[{{"a":{one},"b":[1]}},{{"b":[1.0],"a":{other}}}]}}"#);
+        let found = violations(&dealpos::PROVIDER, "PurchaseOrder", &json);
+        found.into_iter().filter(|it| it.keyword == "uniqueItems").count()
+    };
+    for (one, other) in [
+        ("1.00000000000000000000000001", "1.00000000000000000000000002"),
+        ("9007199254740992.5", "4503599627370495.5"),
+        ("0.10000000000000000001", "0.10000000000000002"),
+        ("1000000000000000000000000000001", "1000000000000000000000000000002"),
+        ("99999999999999991611392", "1e23"),
+        ("1", "2"),
+    ] {
+        assert_eq!(order(one, other), 0, "{one} and {other}");
+    }
+    for (one, other) in [
+        ("1.00000000000000000000000001", "100000000000000000000000001e-26"),
+        ("9007199254740992.50", "9.0071992547409925e15"),
+        ("-0.0", "0"),
+        ("1", "1.0"),
+    ] {
+        assert_eq!(order(one, other), 1, "{one} and {other}");
+    }
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Runs the programs of `benches/peers/`, where what they need is installed.
 
+#![allow(dead_code, reason = "no benchmark needs all of it")]
+
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -12,12 +14,9 @@ pub struct Peer {
     needs: &'static str,
 }
 
-#[allow(dead_code, reason = "each benchmark needs some")]
 pub const NODE_RECEIVE: Peer = Peer { program: "node", script: "receive.mjs", needs: "Node 18 or later" };
-#[allow(dead_code, reason = "each benchmark needs some")]
 pub const PYTHON_RECEIVE: Peer =
     Peer { program: "python3", script: "receive.py", needs: "Python 3.9 or later with pydantic 2" };
-#[allow(dead_code, reason = "each benchmark needs some")]
 pub const AJV_VALIDATE: Peer =
     Peer { program: "node", script: "validate.mjs", needs: "`npm install --prefix benches/peers`" };
 

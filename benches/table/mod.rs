@@ -3,6 +3,8 @@
 //! A row has a goal, and a limit above which the benchmark ends with an error: the goal and the noise of the measurement or,
 //! where the goal cannot be reached, what is reached and the noise.
 
+#![allow(dead_code, reason = "no benchmark needs all of it")]
+
 use std::hint::black_box;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -38,8 +40,12 @@ impl Table {
         self.is_missed |= ratio > limit;
     }
 
+    /// Adds a row without a goal.
+    pub fn stated(&self, work: &str, (ours, other): (f64, f64), unit: &str, compared: &str) {
+        println!("| {work} | {:.2} | | | {ours:.2} {unit} | {compared}, {other:.2} {unit} |", ours / other);
+    }
+
     /// Adds a row for work that cannot be measured here, and says why.
-    #[allow(dead_code, reason = "only some benchmarks need another program")]
     pub fn skipped(&self, work: &str, why: &str) {
         println!("| {work} | not measured: {why} | | | | |");
     }

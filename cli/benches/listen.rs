@@ -1,21 +1,26 @@
 //! Measures the processor time of `pos-webhooks listen`, as a ratio from one run.
 //!
-//! `cargo bench -p pos-webhooks-cli`: the same generator keeps 64 connections busy with signed deliveries, in
-//! turn with `listen` and with an axum handler that reads the body and answers 200, each a process of its own whose CPU
-//! time the kernel counts. Then with `--append`, beside the rate at which the disk alone does `fdatasync`.
+//! `cargo bench -p pos-webhooks-cli --bench listen`: the same generator keeps 64 connections busy with signed deliveries, in turn
+//! with `listen` and with an axum handler that reads the body and answers 200, each a process of its own. The kernel counts their
+//! processor time, and where valgrind is installed, it counts their instructions. Then with `--append`, beside the rate at which
+//! the disk alone does `fdatasync`.
 //!
-//! `cargo bench --bench listen -- --minutes 10` shows how the memory of `listen --append` grows. Linux only.
+//! `cargo bench -p pos-webhooks-cli --bench listen -- --minutes 10` shows how the memory of `listen --append` grows. Linux only.
+
+#[path = "../../benches/table/mod.rs"]
+mod table;
 
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use pos_webhooks::mypos;
+use table::Table;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -24,30 +29,35 @@ const CONNECTIONS: usize = 64;
 const ROUNDS: usize = 10;
 const ROUND: Duration = Duration::from_secs(2);
 
-fn main() {
+fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let value = |name: &str| arguments.iter().skip_while(|argument| *argument != name).nth(1);
     if arguments.iter().any(|argument| argument == "--baseline") {
-        return runtime().block_on(baseline());
+        runtime().block_on(baseline());
+        return ExitCode::SUCCESS;
     }
-    // `cargo test --benches` only checks that the benchmark runs.
-    let (rounds, round) = match arguments.iter().any(|argument| argument == "--bench") {
-        true => (ROUNDS, ROUND),
-        false => (1, Duration::from_millis(50)),
-    };
+    let (rounds, round) = if table::is_measured() { (ROUNDS, ROUND) } else { (1, Duration::from_millis(50)) };
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("listen-bench");
     fs::create_dir_all(&folder).expect("a folder");
     fs::write(folder.join("secret"), SECRET).expect("a secret");
     let append = folder.join("events");
     let _ = fs::remove_file(&append);
-    match value("--minutes").map(|minutes| minutes.parse().expect("a number of minutes")) {
-        Some(minutes) => memory(&folder, &append, minutes),
-        None => {
-            processor_time(&folder, rounds, round);
-            durable(&folder, &append, rounds, round);
+    let ended = match value("--minutes").map(|minutes| minutes.parse().expect("a number of minutes")) {
+        Some(minutes) => {
+            memory(&folder, &append, minutes);
+            ExitCode::SUCCESS
         }
-    }
+        None => {
+            let mut table = Table::new();
+            processor_time(&mut table, &folder, rounds, round);
+            instructions(&table, &folder);
+            let ended = table.end();
+            durable(&folder, &append, rounds, round);
+            ended
+        }
+    };
     fs::remove_dir_all(folder).expect("an empty folder");
+    ended
 }
 
 fn runtime() -> tokio::runtime::Runtime {
@@ -67,16 +77,18 @@ struct Server {
 }
 
 impl Server {
-    fn baseline() -> Self {
-        let mut command = Command::new(std::env::current_exe().expect("this program"));
+    /// Starts the baseline; `under` begins its command line.
+    fn baseline(under: &[&str]) -> Self {
+        let this = std::env::current_exe().expect("this program");
+        let mut command = command(under, &this);
         let mut child = command.arg("--baseline").stdout(Stdio::piped()).spawn().expect("the baseline");
         let mut line = String::new();
         BufReader::new(child.stdout.take().expect("its output")).read_line(&mut line).expect("a line");
         Self { child, address: line.trim().parse().expect("an address") }
     }
 
-    fn listen(folder: &Path, append: Option<&Path>) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_pos-webhooks"));
+    fn listen(under: &[&str], folder: &Path, append: Option<&Path>) -> Self {
+        let mut command = command(under, Path::new(env!("CARGO_BIN_EXE_pos-webhooks")));
         command.args(["listen", "mypos", "--listen", "127.0.0.1:0", "--log-format", "json", "--secret-file"]);
         command.arg(folder.join("secret")).args(append.iter().flat_map(|file| [Path::new("--append"), file]));
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the listener");
@@ -108,6 +120,14 @@ impl Drop for Server {
     }
 }
 
+/// A command that another one may run.
+fn command(under: &[&str], program: &Path) -> Command {
+    let Some((first, rest)) = under.split_first() else { return Command::new(program) };
+    let mut command = Command::new(first);
+    command.args(rest).arg(program);
+    command
+}
+
 /// A delivery of 300 bytes, signed.
 fn request() -> Vec<u8> {
     let body = format!(r#"{{"text":"{}"}}"#, "x".repeat(300 - 11));
@@ -118,16 +138,19 @@ fn request() -> Vec<u8> {
     format!("POST / HTTP/1.1\r\nhost: a\r\n{headers}content-length: 300\r\n\r\n{body}").into_bytes()
 }
 
-/// How long each request took.
-fn load(address: SocketAddr, time: Duration) -> Vec<Duration> {
+/// How long each request took, for some time or until so many requests are answered.
+fn load(address: SocketAddr, time: Duration, most: usize) -> Vec<Duration> {
     let request: Arc<[u8]> = request().into();
     let over = Arc::new(AtomicBool::new(false));
+    let left = Arc::new(AtomicUsize::new(most));
     runtime().block_on(async {
         let busy: Vec<_> = (0..CONNECTIONS)
-            .map(|_| tokio::spawn(converse(address, Arc::clone(&request), Arc::clone(&over))))
+            .map(|_| tokio::spawn(converse(address, Arc::clone(&request), Arc::clone(&over), Arc::clone(&left))))
             .collect();
-        tokio::time::sleep(time).await;
-        over.store(true, Ordering::Relaxed);
+        if most == usize::MAX {
+            tokio::time::sleep(time).await;
+            over.store(true, Ordering::Relaxed);
+        }
         let mut all = Vec::new();
         for connection in busy {
             all.extend(connection.await.expect("a connection"));
@@ -136,11 +159,17 @@ fn load(address: SocketAddr, time: Duration) -> Vec<Duration> {
     })
 }
 
-async fn converse(address: SocketAddr, request: Arc<[u8]>, over: Arc<AtomicBool>) -> Vec<Duration> {
+async fn converse(
+    address: SocketAddr,
+    request: Arc<[u8]>,
+    over: Arc<AtomicBool>,
+    left: Arc<AtomicUsize>,
+) -> Vec<Duration> {
     let mut stream = TcpStream::connect(address).await.expect("a connection");
     stream.set_nodelay(true).expect("an option");
     let (mut times, mut buffer) = (Vec::new(), [0; 1024]);
-    while !over.load(Ordering::Relaxed) {
+    let one_less = |left: usize| left.checked_sub(1);
+    while !over.load(Ordering::Relaxed) && left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less).is_ok() {
         let start = Instant::now();
         stream.write_all(&request).await.expect("a request");
         // Responses do not have a body, and fit a packet.
@@ -151,19 +180,51 @@ async fn converse(address: SocketAddr, request: Arc<[u8]>, over: Arc<AtomicBool>
     times
 }
 
-fn processor_time(folder: &Path, rounds: usize, round: Duration) {
-    let (axum, listen) = (Server::baseline(), Server::listen(folder, None));
+fn processor_time(table: &mut Table, folder: &Path, rounds: usize, round: Duration) {
+    let (axum, listen) = (Server::baseline(&[]), Server::listen(&[], folder, None));
     let mut best = [f64::MAX; 2];
     for _ in 0..rounds {
         for (server, best) in [&axum, &listen].into_iter().zip(&mut best) {
             let before = server.ticks();
-            let requests = load(server.address, round).len();
+            let requests = load(server.address, round, usize::MAX).len();
             // 10 ms each, with every kernel that is in use.
             *best = best.min((server.ticks() - before) as f64 * 10_000.0 / requests as f64);
         }
     }
     let [axum, listen] = best;
-    println!("processor time per request: axum {axum:.2} µs, listen {listen:.2} µs, ratio {:.3}", listen / axum);
+    let work = "`listen` receives a myPOS payment of 300 B: processor time";
+    table.row(work, 1.3, 1.6, (listen, axum), "µs", "an axum handler that reads the body");
+}
+
+/// Counts the instructions of the programs, without those of the kernel.
+fn instructions(table: &Table, folder: &Path) {
+    let work = "`listen` receives a myPOS payment of 300 B: instructions outside of the kernel";
+    if !table::is_measured() || !Command::new("valgrind").arg("--version").output().is_ok_and(|it| it.status.success())
+    {
+        return table.skipped(work, "it needs valgrind");
+    }
+    let log = folder.join("callgrind");
+    let log_file = format!("--log-file={}", log.display());
+    let under = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", &log_file];
+    let per_request = |start: &dyn Fn() -> Server| {
+        // The difference is without what the start and the end take.
+        let [few, many] = [1_000, 3_000].map(|requests| {
+            let mut server = start();
+            load(server.address, Duration::ZERO, requests);
+            let pid = server.child.id().to_string();
+            Command::new("kill").args(["-TERM", &pid]).status().expect("a signal");
+            server.child.wait().expect("its end");
+            let printed = fs::read_to_string(&log).expect("what valgrind prints");
+            let collected =
+                printed.lines().find_map(|line| line.split_once("Collected :")?.1.trim().parse::<f64>().ok());
+            collected.expect("a number of instructions")
+        });
+        (many - few) / 2_000.0 / 1_000.0
+    };
+    let axum = per_request(&|| Server::baseline(&under));
+    let listen = per_request(&|| Server::listen(&under, folder, None));
+    let compared = "an axum handler that reads the body; valgrind lacks the processor's instructions for SHA-256";
+    table.stated(work, (listen, axum), "thousand", compared);
 }
 
 fn durable(folder: &Path, append: &Path, rounds: usize, round: Duration) {
@@ -176,9 +237,9 @@ fn durable(folder: &Path, append: &Path, rounds: usize, round: Duration) {
         syncs += 1;
     }
     println!("fdatasync alone: {:.0} per second", f64::from(syncs) / start.elapsed().as_secs_f64());
-    let listen = Server::listen(folder, Some(append));
+    let listen = Server::listen(&[], folder, Some(append));
     for _ in 0..rounds.min(3) {
-        let mut times = load(listen.address, round);
+        let mut times = load(listen.address, round, usize::MAX);
         times.sort_unstable();
         let p99 = times.get(times.len() * 99 / 100).copied().unwrap_or_default();
         println!("--append: {:.0} requests per second, p99 {p99:.1?}", times.len() as f64 / round.as_secs_f64());
@@ -186,10 +247,10 @@ fn durable(folder: &Path, append: &Path, rounds: usize, round: Duration) {
 }
 
 fn memory(folder: &Path, append: &Path, minutes: u32) {
-    let listen = Server::listen(folder, Some(append));
+    let listen = Server::listen(&[], folder, Some(append));
     let mut first = None;
     for minute in 1..=minutes {
-        let requests = load(listen.address, Duration::from_secs(60)).len();
+        let requests = load(listen.address, Duration::from_secs(60), usize::MAX).len();
         let now = listen.memory_kib();
         let first = *first.get_or_insert(now);
         println!("minute {minute}: {requests} requests, {now} KiB, {:+} KiB since minute 1", now as i64 - first as i64);

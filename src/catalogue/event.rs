@@ -1,5 +1,6 @@
 //! The events of a provider, and how the event of a delivery is identified.
 
+use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
 use http::StatusCode;
@@ -116,8 +117,8 @@ pub(crate) struct Identification {
     /// For each event, the index of the member of each of its conditions.
     pub(crate) conditions: Vec<Vec<Option<usize>>>,
     pub(crate) own_names: Vec<Option<usize>>,
-    /// The indexes of the members that no event has whose payload is decoded at once.
-    pub(crate) absent: OnceLock<Vec<usize>>,
+    /// The names, in quotation marks, of the members that no event has whose payload is decoded at once.
+    pub(crate) absent: OnceLock<Vec<String>>,
     /// For each event, the members of [`Event::idempotency_key`], without the pointer to the whole payload.
     pub(crate) keys: Vec<(Places, Vec<usize>)>,
 }
@@ -136,17 +137,16 @@ impl Identification {
         Self { conditions, own_names, absent: OnceLock::new(), keys: events.iter().map(key).collect(), places }
     }
 
-    /// The indexes of the members that all of the events with these names require to be absent.
-    pub(crate) fn absent_from(&self, events: &[Event], names: &[&str]) -> Vec<usize> {
-        let wanted = || events.iter().zip(&self.conditions).filter(|(event, _)| names.contains(&event.name));
-        let absent = |(event, indexes): (&Event, &Vec<Option<usize>>)| {
-            let conditions = event.when.iter().zip(indexes);
-            conditions
-                .filter_map(|(condition, index)| index.filter(|_| matches!(condition, Condition::Absent(_))))
-                .collect()
+    /// The names, in quotation marks, of the members that all of the events with these names require to be absent.
+    pub(crate) fn absent_from(events: &[Event], names: &[&str]) -> Vec<String> {
+        let absent = |event: &Event| {
+            let members = event.when.iter().filter_map(|condition| match condition {
+                Condition::Absent(pointer) => pointer.strip_prefix('/').filter(|name| !name.contains(['/', '~'])),
+                Condition::Equals(..) | Condition::Present(_) => None,
+            });
+            members.map(|name| format!("\"{name}\"")).collect::<BTreeSet<_>>()
         };
-        let mut all = wanted().map(absent);
-        let first: Vec<usize> = all.next().unwrap_or_default();
-        all.fold(first, |common, next: Vec<usize>| common.into_iter().filter(|index| next.contains(index)).collect())
+        let of_events = events.iter().filter(|event| names.contains(&event.name)).map(absent);
+        of_events.reduce(|one, other| &one & &other).into_iter().flatten().collect()
     }
 }

@@ -22,6 +22,7 @@ pub use body::{Body, Example, Origin, Response};
 #[cfg(feature = "sandbox")]
 pub(crate) use call::credential_name;
 pub use call::{Credential, CredentialPlace, Operation, Parameter, Security, Server, Variable};
+pub(crate) use event::Identification;
 pub use event::{Condition, Event, EventNamePlace};
 pub use fidelity::{Difference, Omission};
 pub use handshake::{

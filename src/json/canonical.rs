@@ -13,12 +13,17 @@ const NESTED: usize = 64;
 /// The JSON without white space and unnecessary escapes, with members sorted by name. Numbers stay as they are written.
 /// `None` if the text is nested too deeply or is not JSON.
 pub(crate) fn canonical(json: &str) -> Option<Vec<u8>> {
+    canonical_as(json, |number| number.into())
+}
+
+/// The same, with numbers and other values that are not strings, arrays or objects in another form.
+pub(crate) fn canonical_as(json: &str, number: fn(&str) -> Cow<'_, str>) -> Option<Vec<u8>> {
     let mut out = Vec::with_capacity(json.len());
-    write(json, NESTED, &mut out)?;
+    write(json, NESTED, number, &mut out)?;
     Some(out)
 }
 
-fn write(json: &str, nested: usize, out: &mut Vec<u8>) -> Option<()> {
+fn write(json: &str, nested: usize, number: fn(&str) -> Cow<'_, str>, out: &mut Vec<u8>) -> Option<()> {
     let json = json.trim_ascii();
     match json.as_bytes().first()? {
         b'{' => {
@@ -28,7 +33,7 @@ fn write(json: &str, nested: usize, out: &mut Vec<u8>) -> Option<()> {
             for (name, value) in members {
                 serde_json::to_writer(&mut *out, &name).ok()?;
                 out.push(b':');
-                write(value.get(), nested.checked_sub(1)?, out)?;
+                write(value.get(), nested.checked_sub(1)?, number, out)?;
                 out.push(b',');
             }
             out.push(b'}');
@@ -36,12 +41,13 @@ fn write(json: &str, nested: usize, out: &mut Vec<u8>) -> Option<()> {
         b'[' => {
             out.push(b'[');
             for value in serde_json::from_str::<Vec<&RawValue>>(json).ok()? {
-                write(value.get(), nested.checked_sub(1)?, out)?;
+                write(value.get(), nested.checked_sub(1)?, number, out)?;
                 out.push(b',');
             }
             out.push(b']');
         }
-        _ => out.extend_from_slice(without_escapes(json).as_bytes()),
+        b'"' => out.extend_from_slice(without_escapes(json).as_bytes()),
+        _ => out.extend_from_slice(number(json).as_bytes()),
     }
     Some(())
 }

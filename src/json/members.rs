@@ -60,16 +60,15 @@ impl Places {
     }
 
     /// Decodes an object, and converts it and the members at these places, in one pass. A large value is moved only once. `None`
-    /// if the object has a member with one of the indexes in `without`, or if there is any error.
+    /// if there is any error.
     pub(crate) fn decode<'a, V: Deserialize<'a>, T>(
         &self,
         json: &'a str,
-        without: &[usize],
         make: impl FnOnce(V, &[MemberText<'a>]) -> Option<T>,
     ) -> Option<T> {
         self.with_room(|found| {
             let mut json = serde_json::Deserializer::from_str(json);
-            let reader = ObjectReader { places: &self.places, found: &mut *found, without, read: PhantomData::<V> };
+            let reader = ObjectReader { places: &self.places, found: &mut *found, read: PhantomData::<V> };
             match reader.deserialize(&mut json) {
                 Ok(value) if json.end().is_ok() => make(value, found),
                 Ok(_) | Err(_) => None,
@@ -109,7 +108,7 @@ impl ObjectPlaces {
 
     fn read<'a>(&self, json: &'a [u8], found: &mut [MemberText<'a>]) -> Result<(), DecodeError> {
         if without_mark(json).trim_ascii_start().first() == Some(&b'{') {
-            decode(ObjectReader { places: self, found, without: &[], read: PhantomData::<IgnoredAny> }, json).map(drop)
+            decode(ObjectReader { places: self, found, read: PhantomData::<IgnoredAny> }, json).map(drop)
         } else {
             decode(PhantomData::<IgnoredAny>, json).map(drop)
         }
@@ -136,7 +135,6 @@ fn decode<'a, S: DeserializeSeed<'a>>(seed: S, json: &'a [u8]) -> Result<S::Valu
 struct ObjectReader<'p, 'f, 'a, V> {
     places: &'p ObjectPlaces,
     found: &'f mut [MemberText<'a>],
-    without: &'p [usize],
     read: PhantomData<V>,
 }
 
@@ -144,8 +142,8 @@ impl<'de, V: Deserialize<'de>> DeserializeSeed<'de> for ObjectReader<'_, '_, 'de
     type Value = V;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<V, D::Error> {
-        let Self { places, found, without, read: _ } = self;
-        V::deserialize(Copying { inner: deserializer, places, found, without, place: None })
+        let Self { places, found, read: _ } = self;
+        V::deserialize(Copying { inner: deserializer, places, found, place: None })
     }
 }
 
@@ -154,7 +152,6 @@ struct Copying<'p, 'f, 'a, T> {
     inner: T,
     places: &'p ObjectPlaces,
     found: &'f mut [MemberText<'a>],
-    without: &'p [usize],
     /// The place of the member whose name was read last.
     place: Option<&'p MemberPlace>,
 }
@@ -165,8 +162,8 @@ impl<'p, 'f, 'a, T> Copying<'p, 'f, 'a, T> {
     where
         T: Deserializer<'a>,
     {
-        let Self { inner, places, found, without, place } = self;
-        inner.deserialize_map(Copying { inner: visitor, places, found, without, place })
+        let Self { inner, places, found, place } = self;
+        inner.deserialize_map(Copying { inner: visitor, places, found, place })
     }
 }
 
@@ -191,8 +188,8 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Copying<'_, '_, 'de, V> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<V::Value, A::Error> {
-        let Self { inner: visitor, places, found, without, place } = self;
-        visitor.visit_map(Copying { inner: map, places, found, without, place })
+        let Self { inner: visitor, places, found, place } = self;
+        visitor.visit_map(Copying { inner: map, places, found, place })
     }
 }
 
@@ -205,9 +202,6 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for Copying<'_, '_, 'de, A> {
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, A::Error> {
         let Some(MemberPlace { name, index, within }) = self.place else { return self.inner.next_value_seed(seed) };
-        if self.without.contains(index) {
-            return Err(A::Error::custom("an unwanted member"));
-        }
         let value = self.inner.next_value::<&RawValue>()?;
         let before = self.found.get_mut(*index).and_then(|member| member.replace(without_escapes(value.get())));
         if before.is_some() {

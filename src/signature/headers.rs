@@ -23,7 +23,7 @@ pub trait Headers: sealed::Lookup {
     ///
     /// Returns the errors of [`Headers::optional`], and an error if the header is missing.
     fn required(&self, name: &'static str) -> Result<&str, VerifyError> {
-        self.optional(name)?.ok_or(VerifyError::MissingHeader { name })
+        self.optional(name)?.ok_or_else(|| VerifyError::MissingHeader { name })
     }
 
     /// Returns the values of a header that may occur more than once.
@@ -61,7 +61,7 @@ impl Name {
 
     /// The value of a required header; see [`Headers::required`].
     pub(super) fn required<'a>(&self, headers: &'a dyn Headers) -> Result<&'a str, VerifyError> {
-        self.optional(headers)?.ok_or(VerifyError::MissingHeader { name: self.text })
+        self.optional(headers)?.ok_or_else(|| VerifyError::MissingHeader { name: self.text })
     }
 }
 
@@ -76,8 +76,10 @@ fn only_one<'a>(name: &'static str, found: sealed::HeaderValues<'a>) -> Result<O
 fn printable<'a>(name: &'static str, value: &'a [u8]) -> Result<&'a str, VerifyError> {
     // An early return would prevent the compiler from checking many bytes at once.
     let printable = value.iter().fold(true, |all, byte| all & (b' '..=b'~').contains(byte));
-    let text = std::str::from_utf8(value).ok().filter(|_| printable);
-    text.ok_or(VerifyError::MalformedHeader { name, expected: "printable ASCII".into() })
+    match std::str::from_utf8(value) {
+        Ok(text) if printable => Ok(text),
+        _ => Err(VerifyError::MalformedHeader { name, expected: "printable ASCII".into() }),
+    }
 }
 
 impl Headers for http::HeaderMap {}

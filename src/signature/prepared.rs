@@ -195,7 +195,10 @@ impl PreparedSignature {
                 Ok(value)
             }
         };
-        let others = self.others.iter().map(other).collect::<Result<_, _>>()?;
+        let others = match self.others.is_empty() {
+            true => Vec::new(),
+            false => self.others.iter().map(other).collect::<Result<_, _>>()?,
+        };
         Ok(Delivered { time, id, others })
     }
 

@@ -5,9 +5,11 @@
 //! the provider has added an enum value.
 
 mod error_limit;
+mod formats;
 mod invalid;
 mod strict_json;
 mod tree;
+mod unique;
 mod validator;
 mod violation;
 
@@ -110,7 +112,7 @@ impl Parameter {
         let check = |parsed: &Parsed<'_>| validators.check(parsed, |_| false);
         match strict_json::parse(text.as_bytes(), check) {
             Ok(checked) if !is_text => checked,
-            _ => check(&Parsed { tree: Tree::String(text.into()), written: HashMap::new() }),
+            _ => check(&Parsed { text: b"", tree: Tree::String(text.into()), written: HashMap::new() }),
         }
     }
 }

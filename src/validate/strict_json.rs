@@ -4,7 +4,7 @@
 //! and parsers differ. Both are errors here. A number that only has more digits than a double is not an error.
 
 use std::borrow::Cow;
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -14,7 +14,7 @@ use serde::Deserializer;
 use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Number, Value};
 
-use super::tree::{Member, Members, Tree};
+use super::tree::{Members, Tree};
 use crate::json::error::{OUT_OF_RANGE, column, message, whole, without_mark};
 
 /// Whether another crate has enabled `serde_json/arbitrary_precision`. The result of validation must not depend on it.
@@ -41,6 +41,7 @@ impl NotJson {
 }
 
 pub(super) struct Parsed<'a> {
+    pub text: &'a [u8],
     pub tree: Tree<'a>,
     /// The text of numbers as written, by the number that replaces them in the tree.
     pub written: HashMap<String, String>,
@@ -50,27 +51,28 @@ pub(super) struct Parsed<'a> {
 pub(super) fn parse<T>(json: &[u8], check: impl FnOnce(&Parsed<'_>) -> T) -> Result<T, NotJson> {
     let text = without_mark(json);
     let found = FoundNumbers::default();
+    let reader = Reader { found: &found, names_first: false };
     let not_json = |error| NotJson::new(json, &error);
-    let tree = Reader::new(&found, false).parse(text).map_err(|error| {
+    let tree = reader.parse(text).map_err(|error| {
         if !error.is_data() {
             return not_json(error);
         }
         // A second pass finds the position of the name; the error's own position is after the object.
-        let named = Reader::new(&found, true).parse(text);
+        let named = Reader { names_first: true, ..reader }.parse(text);
         NotJson { message: DUPLICATE.to_owned(), ..not_json(named.err().unwrap_or(error)) }
     })?;
     let mut written = HashMap::new();
     if !(*ARBITRARY_PRECISION || found.tiny.get() || found.doubles.get() && may_have_long_numbers(text)) {
-        return Ok(check(&Parsed { tree, written }));
+        return Ok(check(&Parsed { text, tree, written }));
     }
     let at = |(line, at)| NotJson { line, column: column(json, line, at), message: OUT_OF_RANGE.to_owned() };
-    let text = with_doubles(text, &mut written).map_err(at)?;
+    let exchanged = with_doubles(text, &mut written).map_err(at)?;
     if !*ARBITRARY_PRECISION && written.is_empty() {
-        return Ok(check(&Parsed { tree, written }));
+        return Ok(check(&Parsed { text, tree, written }));
     }
     // With that feature, the visitor gets numbers in a form that only serde_json itself can read.
-    let value: Value = serde_json::from_slice(&text).map_err(not_json)?;
-    Ok(check(&Parsed { tree: Tree::from(&value), written }))
+    let value: Value = serde_json::from_slice(&exchanged).map_err(not_json)?;
+    Ok(check(&Parsed { text, tree: Tree::from(&value), written }))
 }
 
 const DUPLICATE: &str = "the object has two members of this name";
@@ -83,25 +85,20 @@ struct FoundNumbers {
     tiny: Cell<bool>,
 }
 
-/// The number of members for which there is room from the start.
-const ROOM: usize = 16;
+/// The number of members for which an object has room from the first one on.
+const ROOM: usize = 8;
 
 /// A visitor that returns a value as serde_json's own would.
-struct Reader<'f, 'a> {
+#[derive(Clone, Copy)]
+struct Reader<'f> {
     found: &'f FoundNumbers,
     /// Whether to check for a duplicate name before its value is read, which is slower.
     names_first: bool,
-    /// The members that were read of the objects that have not ended.
-    members: RefCell<Vec<Member<'a>>>,
 }
 
-impl<'f, 'a> Reader<'f, 'a> {
-    fn new(found: &'f FoundNumbers, names_first: bool) -> Self {
-        Self { found, names_first, members: RefCell::new(Vec::with_capacity(ROOM)) }
-    }
-
+impl Reader<'_> {
     /// The only error of the data, and not of the syntax, is a duplicate name.
-    fn parse(&self, json: &'a [u8]) -> serde_json::Result<Tree<'a>> {
+    fn parse(self, json: &[u8]) -> serde_json::Result<Tree<'_>> {
         // If the whole text is UTF-8, its strings need not be checked one by one.
         match str::from_utf8(json) {
             Ok(text) => whole(self, serde_json::Deserializer::from_str(text)),
@@ -110,7 +107,7 @@ impl<'f, 'a> Reader<'f, 'a> {
     }
 }
 
-impl<'de> DeserializeSeed<'de> for &Reader<'_, 'de> {
+impl<'de> DeserializeSeed<'de> for Reader<'_> {
     type Value = Tree<'de>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Tree<'de>, D::Error> {
@@ -118,7 +115,7 @@ impl<'de> DeserializeSeed<'de> for &Reader<'_, 'de> {
     }
 }
 
-impl<'de> Visitor<'de> for &Reader<'_, 'de> {
+impl<'de> Visitor<'de> for Reader<'_> {
     type Value = Tree<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -166,16 +163,17 @@ impl<'de> Visitor<'de> for &Reader<'_, 'de> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Tree<'de>, A::Error> {
-        let start = self.members.borrow().len();
-        let mut names = HashSet::new();
+        let (mut members, mut names) = (Vec::new(), HashSet::new());
         while let Some(name) = map.next_key_seed(Name)? {
             if self.names_first && !names.insert(name.clone()) {
                 return Err(A::Error::custom(DUPLICATE));
             }
             let value = map.next_value_seed(self)?;
-            self.members.borrow_mut().push((name, value));
+            if members.is_empty() {
+                members.reserve(ROOM);
+            }
+            members.push((name, value));
         }
-        let members = self.members.borrow_mut().drain(start..).collect();
         Members::new(members).map(Tree::Object).ok_or_else(|| A::Error::custom(DUPLICATE))
     }
 }
@@ -294,15 +292,23 @@ fn like(number: &str) -> Result<Option<Value>, OutOfRange> {
 }
 
 /// A number in the form `0.DIGITS` times a power of ten.
-struct Digits {
+pub(super) struct Digits {
     negative: bool,
     /// The digits without zeros at either end.
     digits: String,
     exponent: i64,
 }
 
+impl fmt::Display for Digits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { negative, digits, exponent } = self;
+        // Zero has no sign.
+        write!(f, "{}0.{digits}e{exponent}", if *negative && !digits.is_empty() { "-" } else { "" })
+    }
+}
+
 impl Digits {
-    fn of(number: &str) -> Option<Self> {
+    pub(super) fn of(number: &str) -> Option<Self> {
         let (digits, exponent) = number.split_once(['e', 'E']).unwrap_or((number, "0"));
         let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
         let all = format!("{}{fraction}", whole.trim_start_matches('-'));

@@ -20,13 +20,13 @@ pub(super) enum Tree<'a> {
 }
 
 /// The members of an object. If they are many, they are sorted by name.
-pub(super) struct Members<'a>(Box<[Member<'a>]>);
+pub(super) struct Members<'a>(Vec<Member<'a>>);
 
-pub(super) type Member<'a> = (Cow<'a, str>, Tree<'a>);
+type Member<'a> = (Cow<'a, str>, Tree<'a>);
 
 impl<'a> Members<'a> {
     /// Returns `None` if two members have the same name.
-    pub(super) fn new(mut members: Box<[Member<'a>]>) -> Option<Self> {
+    pub(super) fn new(mut members: Vec<Member<'a>>) -> Option<Self> {
         if members.len() > SMALL {
             members.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
             let is_unique = members.windows(2).all(|pair| !matches!(pair, [(one, _), (other, _)] if one == other));
@@ -68,7 +68,7 @@ impl<'a> From<&'a Value> for Tree<'a> {
             Value::Object(members) => {
                 let members = members.iter().map(|(name, value)| (name.into(), Self::from(value)));
                 // The names of a map are different. A map with `preserve_order` is not sorted.
-                let mut members: Box<[Member<'_>]> = members.collect();
+                let mut members: Vec<Member<'_>> = members.collect();
                 members.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
                 Self::Object(Members(members))
             }

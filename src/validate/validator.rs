@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::collections::HashSet;
+use std::hash::{BuildHasher as _, RandomState};
 use std::sync::OnceLock;
 
 use jsonschema::json::Json;
@@ -9,9 +10,11 @@ use jsonschema::{Draft, Validator};
 use serde_json::Value;
 
 use super::error_limit::{Limited, LimitedValue};
+use super::formats::FORMATS;
 use super::invalid::Invalid;
 use super::strict_json::Parsed;
 use super::tree::Borrowed;
+use super::unique::is_unique;
 use super::violation::{MAX_VIOLATIONS, Violation, Violations};
 
 /// A prepared schema.
@@ -45,40 +48,26 @@ impl Validators {
         let wanted = Cell::new(2 * (MAX_VIOLATIONS + 1));
         let errors = which.iter_errors(LimitedValue { value, wanted: &wanted });
         let mut seen = HashSet::new();
-        let mut errors =
-            errors.map(|error| Violation::new(&error, value, &parsed.written, &lists)).filter(|violation| {
-                seen.insert((violation.pointer.clone(), violation.keyword.clone(), violation.message.clone()))
-            });
-        let found = errors.by_ref().take(MAX_VIOLATIONS).collect();
+        // Different numbers may be the same double.
+        let is_unique = |violation: &Violation| {
+            violation.keyword == "uniqueItems" && is_unique(parsed.text, &violation.pointer) == Some(true)
+        };
+        let errors = errors.map(|error| Violation::new(&error, value, &parsed.written, &lists));
+        // Hashes take less room than texts; that two of them are equal by chance is less likely than a fault of the machine.
+        let hash = RandomState::new();
+        let mut errors = errors.filter(|violation| !is_unique(violation)).filter(|violation| {
+            seen.insert(hash.hash_one((&violation.pointer, &violation.keyword, &violation.message)))
+        });
+        let found: Vec<_> = errors.by_ref().take(MAX_VIOLATIONS).collect();
         let truncated = errors.next().is_some() || wanted.get() == 0;
-        Err(Invalid::Violations(Violations::new(found, truncated)))
+        if found.is_empty() { Ok(()) } else { Err(Invalid::Violations(Violations::new(found, truncated))) }
     }
 }
 
 fn prepare<F: Json>(options: Options<F>, schema: &Value) -> Result<Validator<F>, Invalid> {
-    options
-        .with_draft(Draft::Draft7)
-        .should_validate_formats(true)
-        .with_format("uuid", is_uuid)
-        .with_format("local-date-time", is_local_date_time)
-        .with_format("http-date", |text: &str| crate::wire::date::http_date(text).is_some())
-        .build(schema)
-        .map_err(|error| Invalid::Schema(error.to_string()))
+    let options = options.with_draft(Draft::Draft7).should_validate_formats(true);
+    let with_formats = FORMATS.iter().fold(options, |options, (name, is_valid)| options.with_format(*name, is_valid));
+    with_formats.build(schema).map_err(|error| Invalid::Schema(error.to_string()))
 }
 
 type Options<F> = jsonschema::ValidationOptions<'static, std::sync::Arc<dyn jsonschema::Retrieve>, F>;
-
-/// Whether a text is a UUID in RFC 4122's form with hyphens, a format that draft-07 does not define.
-fn is_uuid(text: &str) -> bool {
-    text.len() == 36 && uuid::Uuid::try_parse(text).is_ok()
-}
-
-/// Whether a text is like `2020-07-31T10:30:00`, with or without a fraction of a second.
-fn is_local_date_time(text: &str) -> bool {
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
-    // jiff accepts more of ISO 8601: no seconds, no separators, years of six digits, zones.
-    whole.len() == 19
-        && whole.parse::<jiff::civil::DateTime>().is_ok_and(|time| time.to_string() == whole)
-        && !fraction.is_empty()
-        && fraction.bytes().all(|digit| digit.is_ascii_digit())
-}

@@ -87,7 +87,8 @@ pub struct Violation {
     /// What is wrong. The message does not contain the value, which may be a customer's data.
     pub message: String,
     message_with_value: String,
-    shown_pointer: String,
+    /// The pointer as it may be shown, if that differs.
+    shown_pointer: Option<String>,
 }
 
 impl Violation {
@@ -98,23 +99,35 @@ impl Violation {
         written: &HashMap<String, String>,
         lists: &impl Fn(&str) -> bool,
     ) -> Self {
-        let pointer = error.instance_path().to_string();
+        let pointer = error.instance_path().as_str().to_owned();
         let instance = error.instance();
         let written = instance.as_number().and_then(|number| written.get(&number.to_string()));
         let value = written.map_or_else(|| bounded(instance), bounded);
         Self {
             keyword: error.kind().keyword().to_owned(),
-            message: error.masked().to_string(),
-            message_with_value: error.masked_with(value).to_string(),
+            message: with_room(error.masked()),
+            message_with_value: with_room(error.masked_with(value)),
             shown_pointer: shown(&pointer, whole, lists),
             pointer,
         }
+    }
+
+    fn shown_pointer(&self) -> &str {
+        self.shown_pointer.as_deref().unwrap_or(&self.pointer)
     }
 
     /// Returns the message with the value, or with the beginning of a long value.
     pub fn message_with_value(&self) -> &str {
         &self.message_with_value
     }
+}
+
+/// The text of a message. Most messages fit the room, so that the text does not have to grow.
+fn with_room(message: impl fmt::Display) -> String {
+    let mut text = String::with_capacity(64);
+    // Writing to a text does not fail.
+    let _ = write!(text, "{message}");
+    text
 }
 
 /// The value's JSON, truncated if it is long.
@@ -128,28 +141,32 @@ fn bounded(value: &impl fmt::Display) -> String {
             if room < text.len() { Err(fmt::Error) } else { Ok(()) }
         }
     }
-    let mut text = Bounded(String::new());
+    let mut text = Bounded(String::with_capacity(32));
     let complete = write!(text, "{value}").is_ok();
     text.0 + if complete { "" } else { "…" }
 }
 
-/// A pointer as it may be shown.
-fn shown(pointer: &str, root: &Value, lists: &impl Fn(&str) -> bool) -> String {
+/// A pointer as it may be shown; `None` if all of it may be.
+fn shown(pointer: &str, root: &Value, lists: &impl Fn(&str) -> bool) -> Option<String> {
     let mut at = Some(root);
-    let mut shown = String::new();
+    let mut is_shown = Vec::new();
     for name in pointer::names(pointer) {
-        let is_shown = matches!(at, Some(Value::Array(_))) || lists(&name);
-        let token = pointer::token(&name);
-        shown.push('/');
-        shown.push_str(if is_shown { &token } else { "*" });
-        at = at.and_then(|value| value.pointer(&format!("/{token}")));
+        let (is_index, next) = match at {
+            Some(Value::Array(items)) => (true, name.parse().ok().and_then(|index: usize| items.get(index))),
+            Some(Value::Object(members)) => (false, members.get(&*name)),
+            _ => (false, None),
+        };
+        is_shown.push(is_index || lists(&name));
+        at = next;
     }
-    shown
+    let tokens = pointer.split('/').skip(1).zip(&is_shown);
+    let shown = || tokens.flat_map(|(token, is_shown)| ["/", if *is_shown { token } else { "*" }]).collect();
+    is_shown.contains(&false).then(shown)
 }
 
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let place = if self.shown_pointer.is_empty() { "the root" } else { &self.shown_pointer };
+        let place = if self.pointer.is_empty() { "the root" } else { self.shown_pointer() };
         write!(f, "{place}: {} ({})", self.message, self.keyword)
     }
 }
@@ -157,7 +174,7 @@ impl fmt::Display for Violation {
 impl fmt::Debug for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Violation")
-            .field("pointer", &self.shown_pointer)
+            .field("pointer", &self.shown_pointer())
             .field("keyword", &self.keyword)
             .field("message", &self.message)
             .finish_non_exhaustive()

@@ -145,6 +145,12 @@ def email_length(payload, ours):
     return any(MAILBOX.fullmatch(text) and not is_email(text) for text in payload.strings("email"))
 
 
+@rule(PEERS, "valid", "Quoted names with spaces, and labels such as `xn--a` that IDNA refuses, are refused.")
+def email_refused(payload, ours):
+    texts = payload.strings("email") if ours == "invalid" else ()
+    return any(is_email(text) and re.match(r'".*[ \t].*"@|.*@(.*\.)?..--', text) for text in texts)
+
+
 @rule(["ajv"], "invalid", "It refuses `mailto:` and `a:?b`, which RFC 3986 allows.")
 def uri_empty_path(payload, ours):
     return any(re.match(r"[A-Za-z][A-Za-z0-9+.-]*:([?#].*)?$", text) for text in payload.strings("uri"))

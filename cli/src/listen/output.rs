@@ -9,6 +9,9 @@ use tokio::sync::Notify;
 /// Standard output without a buffer, so that no part of a failed event is written later.
 pub struct Output {
     output: WholeLines<File>,
+    /// Whether writing never waits for a program that reads: to a file, and to the null device.
+    #[cfg(unix)]
+    is_always_ready: bool,
     reader_gone: Arc<Notify>,
 }
 
@@ -18,13 +21,21 @@ impl Output {
         let output = standard_output()?;
         #[cfg(unix)]
         watch(output.try_clone()?, Arc::clone(reader_gone))?;
-        Ok(Self { output: WholeLines::new(output), reader_gone: Arc::clone(reader_gone) })
+        Ok(Self {
+            #[cfg(unix)]
+            is_always_ready: output.metadata()?.is_file() || is_null(&output)?,
+            output: WholeLines::new(output),
+            reader_gone: Arc::clone(reader_gone),
+        })
     }
 
     /// Whether a short line can be written without blocking.
     #[cfg(unix)]
     pub fn is_ready(&self) -> bool {
         use rustix::event::{PollFd, PollFlags, Timespec, poll};
+        if self.is_always_ready {
+            return true;
+        }
         let mut output = [PollFd::new(&self.output.output, PollFlags::OUT)];
         matches!(poll(&mut output, Some(&Timespec::default())), Ok(1))
     }
@@ -77,14 +88,11 @@ impl<W: Write> WholeLines<W> {
 #[cfg(unix)]
 fn standard_output() -> io::Result<File> {
     use std::os::fd::AsFd as _;
-    use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 
     use rustix::fs::{OFlags, fcntl_getfl};
 
     let output = File::from(io::stdout().as_fd().try_clone_to_owned()?);
-    let metadata = output.metadata()?;
-    let nothing = metadata.file_type().is_char_device() && std::fs::metadata("/dev/null")?.rdev() == metadata.rdev();
-    if nothing {
+    if is_null(&output)? {
         // If standard output was closed, the standard library has opened the null device instead, for reading as well.
         if fcntl_getfl(&output)?.contains(OFlags::RDWR) {
             return Err(io::Error::other(
@@ -94,6 +102,14 @@ fn standard_output() -> io::Result<File> {
         tracing::warn!("standard output is /dev/null: every event is acknowledged and lost");
     }
     Ok(output)
+}
+
+#[cfg(unix)]
+fn is_null(output: &File) -> io::Result<bool> {
+    use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
+
+    let metadata = output.metadata()?;
+    Ok(metadata.file_type().is_char_device() && std::fs::metadata("/dev/null")?.rdev() == metadata.rdev())
 }
 
 #[cfg(not(unix))]
