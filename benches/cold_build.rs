@@ -97,6 +97,8 @@ fn cargo(folder: &Path, arguments: &[&str]) {
             command.env_remove(name);
         }
     }
+    // A cache of compiled crates would make the second build warm.
+    command.env_remove("RUSTC_WRAPPER").env_remove("RUSTC_WORKSPACE_WRAPPER");
     command.env("CARGO_PROFILE_RELEASE_STRIP", "symbols").stdout(Stdio::null()).stderr(Stdio::null());
     let status = command.current_dir(folder).args(arguments).status().expect("cargo");
     assert!(status.success(), "cargo {} fails in {}", arguments.join(" "), folder.display());

@@ -1,7 +1,7 @@
 //! Compares strict validation with the necessary calls, as ratios from one run.
 //!
 //! `cargo bench --bench validate`. The other side parses the same bytes, and asks a validator that was prepared beforehand and
-//! knows the same formats; it parses an HTTP date and does not look at its form.
+//! knows the formats of draft-07 and HTTP dates, whose form it does not look at.
 
 mod table;
 
@@ -52,7 +52,7 @@ fn violations(table: &mut Table) {
     let by_calls = || {
         let value = parsed(black_box(json.as_bytes()));
         let errors = validator.iter_errors(&value);
-        errors.map(|error| black_box((error.instance_path().to_string(), error.to_string()))).count()
+        errors.map(|error| (error.instance_path().to_string(), error.to_string())).collect::<Vec<_>>().len()
     };
     assert!(ours() == MAX_VIOLATIONS && by_calls() == MAX_VIOLATIONS);
     let mut best = (f64::INFINITY, f64::INFINITY);

@@ -32,12 +32,16 @@ impl Table {
     /// Adds a row: `goal` and `limit` of the ratio of ours to the other side, both in the same unit.
     pub fn row(&mut self, work: &str, goal: f64, limit: f64, (ours, other): (f64, f64), unit: &str, compared: &str) {
         let ratio = ours / other;
-        let mark = if ratio > limit { " **missed**" } else { "" };
+        let mark = match () {
+            () if ratio <= goal => "",
+            () if ratio <= limit => ", above the goal",
+            () => ", **above the limit**",
+        };
         let digits = if other < 100.0 { 2 } else { 0 };
         println!(
             "| {work} | {ratio:.2}{mark} | {goal:.2} | {limit:.2} | {ours:.digits$} {unit} | {compared}, {other:.digits$} {unit} |"
         );
-        self.is_missed |= ratio > limit;
+        self.is_missed |= mark.contains("limit");
     }
 
     /// Adds a row without a goal.

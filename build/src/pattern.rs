@@ -26,6 +26,8 @@ pub fn code(pattern: &str) -> Option<TokenStream> {
     let parts = parts(pattern)?;
     let parts = parts.iter().map(|Part { ranges, min, max }| {
         let ranges = ranges.iter().map(|(from, to)| quote!((#from, #to)));
+        // The largest number depends on the machine for which the code is compiled.
+        let max = if *max == usize::MAX { quote!(usize::MAX) } else { quote!(#max) };
         quote!((&[#(#ranges),*], #min, #max))
     });
     Some(quote!(::pos_webhooks::private::Pattern(&[#(#parts),*])))
@@ -96,16 +98,27 @@ fn repetitions(rest: &mut Peekable<Chars<'_>>) -> Option<(usize, usize)> {
         Some('+') => (1, usize::MAX),
         Some('{') => {
             rest.next();
-            let inside: String = rest.by_ref().take_while(|c| *c != '}').collect();
+            let mut inside = String::new();
+            loop {
+                match rest.next()? {
+                    '}' => break,
+                    other => inside.push(other),
+                }
+            }
             let (min, max) = inside.split_once(',').unwrap_or((&inside, &inside));
-            let max = if max.is_empty() { usize::MAX } else { max.parse().ok()? };
-            return if rest.peek() == Some(&'?') { None } else { Some((min.parse().ok()?, max)) };
+            let max = if max.is_empty() { usize::MAX } else { number(max)? };
+            return if rest.peek() == Some(&'?') { None } else { Some((number(min)?, max)) };
         }
         _ => return Some((1, 1)),
     };
     rest.next();
     // A question mark after it would make it take as little as possible.
     if rest.peek() == Some(&'?') { None } else { Some((min, max)) }
+}
+
+/// A number of digits only.
+fn number(text: &str) -> Option<usize> {
+    text.parse().ok().filter(|_| text.bytes().all(|digit| digit.is_ascii_digit()))
 }
 
 #[cfg(test)]
@@ -143,6 +156,9 @@ mod tests {
             "^[a-z]+z$",
             "^a?b?a$",
             "^a{2}{3}$",
+            "^a{4$",
+            "^a{+4}$",
+            "^a{,4}$",
             "^[]$",
         ] {
             assert_eq!(parts(pattern), None, "{pattern}");

@@ -24,16 +24,20 @@ fn main() -> ExitCode {
     let mut table = Table::new();
     let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("payments.ndjson");
     payments(&file, count);
-    let (mut best, mut peak) = (f64::INFINITY, 0);
-    for _ in 0..if table::is_measured() { 5 } else { 1 } {
-        let (milliseconds, kib) = validate(&file);
-        (best, peak) = (best.min(milliseconds), peak.max(kib));
-    }
     let schema = dealpos::PROVIDER.json_schema(SCHEMA).expect("a schema");
     let given = serde_json::json!({ "schema": schema, "file": file, "valid": count });
     let work = format!("`validate --ndjson`, {count} DealPOS payments");
-    match peer::AJV_VALIDATE.run(&given.to_string()) {
-        Ok(other) => table.row(&work, 0.2, 0.22, (best, other), "ms", "ajv"),
+    let (mut best, mut peak) = (f64::INFINITY, 0);
+    let mut ajv = Ok::<f64, String>(f64::INFINITY);
+    for _ in 0..if table::is_measured() { 3 } else { 1 } {
+        let (milliseconds, kib) = validate(&file);
+        (best, peak) = (best.min(milliseconds), peak.max(kib));
+        let again = peer::AJV_VALIDATE.run(&given.to_string());
+        ajv = ajv.and_then(|before| Ok(before.min(again?)));
+    }
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    match ajv {
+        Ok(ajv) => table.row(&work, 0.2, 0.22, (best, ajv), "ms", &format!("ajv, on one of {cores} cores")),
         Err(why) => table.skipped(&work, &why),
     }
     let memory = "the peak of its memory";

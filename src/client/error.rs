@@ -49,7 +49,8 @@ pub enum SetupError {
          an HTTP client with TLS to the options"
     )]
     NoTls,
-    /// This crate was compiled with the feature `rustls-no-provider`, and the program has not installed a `CryptoProvider`.
+    /// This crate, or another one that uses reqwest, enables rustls without cryptography, and the program has not installed a
+    /// `CryptoProvider`.
     #[error(
         "no cryptography for TLS is installed: install a `CryptoProvider` of rustls before the first client, or add the feature \
          `rustls` of pos-webhooks"

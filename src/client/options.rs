@@ -81,7 +81,9 @@ impl Options {
         self
     }
 
-    /// Uses your own HTTP client, for example with a proxy, a certificate or a shared connection pool.
+    /// Uses your own HTTP client, for example with a proxy, a certificate or a shared connection pool. Make it with
+    /// [`http_client`](super::http_client()): with the feature `rustls` of this crate, reqwest itself does not have any
+    /// cryptography, and panics unless the program has installed a `CryptoProvider`.
     ///
     /// The settings of this crate's own client then do not apply: [`Options::connect_timeout`], the user agent, that a
     /// server on this machine is called without a proxy, and that redirects are not followed. A client that follows

@@ -6,7 +6,9 @@ use reqwest::{Client, ClientBuilder};
 use super::error::SetupError;
 
 /// Returns a builder for an HTTP client with the TLS of this crate's features, which does not follow redirects. Use it to make
-/// an HTTP client for [`Options::http_client`](super::Options::http_client), for example with a proxy.
+/// an HTTP client for [`Options::http_client`](super::Options::http_client), for example with a proxy. With rustls, the TLS is
+/// complete: settings of the builder such as further certificates or a minimum version have no effect. For those, give the
+/// builder a configuration of your own with `tls_backend_preconfigured`.
 ///
 /// With `rustls`, the cryptography is that of the installed [`CryptoProvider`](https://docs.rs/rustls/0.23/rustls/crypto/struct.CryptoProvider.html)
 /// or else ring; with `rustls-no-provider`, it is that of the installed one. Certificates are checked as the operating system
@@ -20,6 +22,20 @@ use super::error::SetupError;
 pub fn http_client() -> Result<ClientBuilder, SetupError> {
     let builder = Client::builder().redirect(Policy::none());
     with_tls(builder)
+}
+
+/// Builds a client.
+#[cfg(any(feature = "native-tls", feature = "rustls-no-provider"))]
+pub(super) fn build(builder: ClientBuilder) -> Result<Client, SetupError> {
+    builder.build().map_err(SetupError::HttpClient)
+}
+
+/// Builds a client. If another crate enables rustls without cryptography, and the program has not installed any, reqwest
+/// panics.
+#[cfg(not(any(feature = "native-tls", feature = "rustls-no-provider")))]
+pub(super) fn build(builder: ClientBuilder) -> Result<Client, SetupError> {
+    let built = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| builder.build()));
+    built.map_err(|_| SetupError::NoCryptoProvider)?.map_err(SetupError::HttpClient)
 }
 
 #[cfg(feature = "rustls-no-provider")]

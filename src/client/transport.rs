@@ -17,7 +17,7 @@ use super::error::{Error, ErrorKind, SetupError};
 use super::options::Options;
 use super::retries::{Retries, Unfinished};
 use super::server::check_server;
-use super::tls::{has_tls, http_client};
+use super::tls::{build, has_tls, http_client};
 use crate::catalogue::{Operation, Provider, Server};
 use crate::wire::url::is_loopback;
 
@@ -52,7 +52,7 @@ impl Transport {
                     .connect_timeout(options.connect_timeout);
                 // A proxy from the environment is on another machine, and would receive the credentials unencrypted.
                 let builder = if is_loopback(url.as_str()) { builder.no_proxy() } else { builder };
-                builder.build().map_err(SetupError::HttpClient)?
+                build(builder)?
             }
         };
         let base_url = server.trim_end_matches('/');

@@ -174,9 +174,14 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Copying<'_, '_, 'de, D> {
         self.visit(visitor)
     }
 
+    /// The text of a value is not read member by member.
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, _: V) -> Result<V::Value, D::Error> {
+        Err(D::Error::custom("an object is expected"))
+    }
+
     serde::forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct
-        newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
+        seq tuple tuple_struct map struct enum identifier ignored_any
     }
 }
 

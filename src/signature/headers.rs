@@ -23,7 +23,7 @@ pub trait Headers: sealed::Lookup {
     ///
     /// Returns the errors of [`Headers::optional`], and an error if the header is missing.
     fn required(&self, name: &'static str) -> Result<&str, VerifyError> {
-        self.optional(name)?.ok_or_else(|| VerifyError::MissingHeader { name })
+        self.optional(name)?.ok_or(VerifyError::MissingHeader { name })
     }
 
     /// Returns the values of a header that may occur more than once.
@@ -61,7 +61,7 @@ impl Name {
 
     /// The value of a required header; see [`Headers::required`].
     pub(super) fn required<'a>(&self, headers: &'a dyn Headers) -> Result<&'a str, VerifyError> {
-        self.optional(headers)?.ok_or_else(|| VerifyError::MissingHeader { name: self.text })
+        self.optional(headers)?.ok_or(VerifyError::MissingHeader { name: self.text })
     }
 }
 

@@ -9,8 +9,10 @@ use serde_json::{Value, json};
 
 use crate::wire::date::{has_form, http_date};
 
+type Format = (&'static str, fn(&str) -> bool);
+
 /// The formats by name.
-pub(super) const FORMATS: [(&str, fn(&str) -> bool); 7] = [
+pub(super) const FORMATS: [Format; 7] = [
     ("date", is_date),
     ("date-time", is_date_time),
     ("email", is_email),

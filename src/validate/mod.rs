@@ -110,9 +110,10 @@ impl Parameter {
         let is_text = schema.get("type").and_then(Value::as_str) == Some("string") || text.starts_with('\u{feff}');
         let validators = Validators::new(schema)?;
         let check = |parsed: &Parsed<'_>| validators.check(parsed, |_| false);
-        match strict_json::parse(text.as_bytes(), check) {
-            Ok(checked) if !is_text => checked,
-            _ => check(&Parsed { text: b"", tree: Tree::String(text.into()), written: HashMap::new() }),
+        let checked = if is_text { None } else { strict_json::parse(text.as_bytes(), check).ok() };
+        match checked {
+            Some(checked) => checked,
+            None => check(&Parsed { text: b"", tree: Tree::String(text.into()), written: HashMap::new() }),
         }
     }
 }

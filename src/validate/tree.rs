@@ -154,8 +154,12 @@ impl<'a> Node<'a, Borrowed> for &'a Tree<'a> {
     fn equals_value(&self, expected: &Value) -> bool {
         match (self, expected) {
             (Tree::String(value), Value::String(expected)) => value == expected,
-            (Tree::String(_), _) | (_, Value::String(_)) => false,
-            _ => jsonschema::json::cmp::equal(&Value::from(*self), expected),
+            (Tree::Null, Value::Null) => true,
+            (Tree::Bool(value), Value::Bool(expected)) => value == expected,
+            (Tree::Number(_), Value::Number(_))
+            | (Tree::Array(_), Value::Array(_))
+            | (Tree::Object(_), Value::Object(_)) => jsonschema::json::cmp::equal(&Value::from(*self), expected),
+            _ => false,
         }
     }
 

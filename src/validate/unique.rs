@@ -10,8 +10,12 @@ use super::strict_json::Digits;
 use crate::json::canonical::{AllMembers, canonical_as};
 use crate::json::pointer;
 
-/// Whether no two items of the array at a pointer are equal. `None` if that cannot be found out.
-pub(super) fn is_unique(json: &[u8], pointer: &str) -> Option<bool> {
+/// Whether no two items of the array at a pointer are equal. `None` if that cannot be found out, or if more would have to be read
+/// than `room`, which is reduced by what is read.
+pub(super) fn is_unique(json: &[u8], pointer: &str, room: &mut usize) -> Option<bool> {
+    // Every name of the pointer takes another pass over a part of the text.
+    let passes = 1 + pointer::names(pointer).count();
+    *room = room.checked_sub(json.len().checked_mul(passes)?)?;
     let mut at = str::from_utf8(json).ok()?;
     for name in pointer::names(pointer) {
         at = if at.trim_ascii_start().starts_with('[') {

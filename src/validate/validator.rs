@@ -17,6 +17,9 @@ use super::tree::Borrowed;
 use super::unique::is_unique;
 use super::violation::{MAX_VIOLATIONS, Violation, Violations};
 
+/// How many bytes are read to compare items by their numbers as written.
+const UNIQUE: usize = 64 << 20;
+
 /// A prepared schema.
 pub(super) struct Validators {
     /// Checks fast whether a value is valid.
@@ -49,18 +52,31 @@ impl Validators {
         let errors = which.iter_errors(LimitedValue { value, wanted: &wanted });
         let mut seen = HashSet::new();
         // Different numbers may be the same double.
-        let is_unique = |violation: &Violation| {
-            violation.keyword == "uniqueItems" && is_unique(parsed.text, &violation.pointer) == Some(true)
+        let (text, mut room, mut passed) = (parsed.text, UNIQUE, None);
+        let is_violation = |violation: &Violation| {
+            let is_unique =
+                violation.keyword == "uniqueItems" && is_unique(text, &violation.pointer, &mut room) == Some(true);
+            if is_unique {
+                passed.get_or_insert_with(|| violation.clone());
+            }
+            !is_unique
         };
         let errors = errors.map(|error| Violation::new(&error, value, &parsed.written, &lists));
         // Hashes take less room than texts; that two of them are equal by chance is less likely than a fault of the machine.
         let hash = RandomState::new();
-        let mut errors = errors.filter(|violation| !is_unique(violation)).filter(|violation| {
+        let mut errors = errors.filter(is_violation).filter(|violation| {
             seen.insert(hash.hash_one((&violation.pointer, &violation.keyword, &violation.message)))
         });
-        let found: Vec<_> = errors.by_ref().take(MAX_VIOLATIONS).collect();
+        let mut found: Vec<_> = errors.by_ref().take(MAX_VIOLATIONS).collect();
         let truncated = errors.next().is_some() || wanted.get() == 0;
-        if found.is_empty() { Ok(()) } else { Err(Invalid::Violations(Violations::new(found, truncated))) }
+        drop(errors);
+        match passed {
+            Some(_) if found.is_empty() && !truncated => return Ok(()),
+            // What comes after so many items was not looked at.
+            Some(passed) if found.is_empty() => found.push(passed),
+            Some(_) | None => {}
+        }
+        Err(Invalid::Violations(Violations::new(found, truncated)))
     }
 }
 
@@ -71,3 +87,32 @@ fn prepare<F: Json>(options: Options<F>, schema: &Value) -> Result<Validator<F>,
 }
 
 type Options<F> = jsonschema::ValidationOptions<'static, std::sync::Arc<dyn jsonschema::Retrieve>, F>;
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::Validators;
+    use crate::validate::invalid::Invalid;
+    use crate::validate::strict_json;
+
+    fn check(schema: serde_json::Value, json: &str) -> Result<(), Invalid> {
+        let validators = Validators::new(schema).unwrap();
+        strict_json::parse(json.as_bytes(), |parsed| validators.check(parsed, |_| true)).unwrap()
+    }
+
+    /// So many items differ by their numbers as written only that the limit of errors ends the search.
+    #[test]
+    fn what_was_not_looked_at_is_not_valid() {
+        let rows = |count: usize| ["[1.00000000000000000001,1.00000000000000000002]"].repeat(count).join(",");
+        let schema = json!({"properties": {
+            "rows": {"items": {"uniqueItems": true}},
+            "zeta": {"items": {"type": "integer"}},
+        }});
+        let of = |count: usize| format!(r#"{{"rows":[{}],"zeta":["x"]}}"#, rows(count));
+        for count in [1, 25_000] {
+            assert!(check(schema.clone(), &of(count)).is_err(), "{count}");
+        }
+        assert_eq!(check(schema, &format!(r#"{{"rows":[{}]}}"#, rows(10))), Ok(()));
+    }
+}
