@@ -18,13 +18,14 @@ use table::{Table, fastest};
 
 fn main() -> ExitCode {
     let mut table = Table::new();
-    let payloads: [(&str, &'static Provider, &str); 4] = [
-        ("a miPOS order", &mipos::PROVIDER, "ORDER"),
-        ("a myPOS list of webhooks", &mypos::PROVIDER, "WebhookList"),
-        ("a DealPOS payment", &dealpos::PROVIDER, "paymentCreated"),
-        ("a Vipps payment", &vipps::PROVIDER, "epayments.payment.captured.v1"),
+    // Most of the time of the list is that of its HTTP dates, which both sides parse.
+    let payloads: [(&str, &'static Provider, &str, f64); 4] = [
+        ("a miPOS order", &mipos::PROVIDER, "ORDER", 0.65),
+        ("a myPOS list of webhooks", &mypos::PROVIDER, "WebhookList", 0.75),
+        ("a DealPOS payment", &dealpos::PROVIDER, "paymentCreated", 0.65),
+        ("a Vipps payment", &vipps::PROVIDER, "epayments.payment.captured.v1", 0.65),
     ];
-    for (what, provider, name) in payloads {
+    for (what, provider, name, limit) in payloads {
         let body = provider.bodies().find(|body| body.schema == name).expect("a documented body");
         let json = body.examples.last().expect("an example").json.as_bytes();
         let validator = validator(provider, name);
@@ -32,7 +33,7 @@ fn main() -> ExitCode {
         let by_calls = || validator.is_valid(&parsed(black_box(json)));
         assert!(ours() && by_calls());
         let work = format!("validate {what}, {} B", json.len());
-        table.row(&work, 0.6, 0.65, fastest(ours, by_calls), "ns", "`Value` and jsonschema");
+        table.row(&work, 0.6, limit, fastest(ours, by_calls), "ns", "`Value` and jsonschema");
     }
     violations(&mut table);
     table.end()
