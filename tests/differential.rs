@@ -3,7 +3,7 @@
 
 #![cfg(all(feature = "providers", feature = "validate"))]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pos_webhooks::catalogue::Provider;
 use pos_webhooks::validate::Invalid;
@@ -36,9 +36,11 @@ fn the_sample_has_the_expected_verdicts() {
         *checked.entry((provider, verdict)).or_default() += 1;
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    for provider in providers.keys() {
+    let of_sample: BTreeSet<String> = checked.keys().map(|(provider, _)| provider.clone()).collect();
+    assert!(of_sample.len() > 1);
+    for provider in of_sample {
         for verdict in ["valid", "invalid", "not-json"] {
-            assert!(checked[&((*provider).to_owned(), verdict)] >= 20, "{provider}: {verdict}");
+            assert!(checked[&(provider.clone(), verdict)] >= 20, "{provider}: {verdict}");
         }
     }
 }
