@@ -81,7 +81,7 @@ fn class(rest: &mut Peekable<Chars<'_>>) -> Option<Vec<(char, char)>> {
     }
 }
 
-/// One character of ASCII that stands for itself, or is escaped because it would not.
+/// An ASCII character that stands for itself: one without a meaning in patterns, or an escaped punctuation character.
 fn literal(first: char, rest: &mut Peekable<Chars<'_>>) -> Option<char> {
     match first {
         '\\' => rest.next().filter(char::is_ascii_punctuation),

@@ -71,7 +71,7 @@ fn is_time(text: &str) -> bool {
     }
 }
 
-/// The minutes of `08:38`, which has that form; `None` if there is no such time.
+/// The minutes since midnight of a text of the form `08:38`; `None` if there is no such time.
 fn minutes(text: &str) -> Option<i32> {
     let (hours, minutes) = text.split_once(':')?;
     let (hours, minutes) = (hours.parse::<i32>().ok()?, minutes.parse::<i32>().ok()?);
