@@ -10,6 +10,7 @@ mod event;
 mod fidelity;
 mod handshake;
 mod json_schema;
+mod place;
 mod provider;
 mod read;
 mod redelivery;

@@ -1,17 +1,19 @@
 //! Reads the description of a provider.
 
+use super::place::pointer_of;
 use super::provider::Provider;
 use super::schema::RustType;
 
 /// The error for a text that is not the description of a provider.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the description cannot be read: {message}, at {place}; make it with the build of this version of pos-webhooks"
+    "the description cannot be read: {message}{}; make it with the build of this version of pos-webhooks",
+    if pointer.is_empty() { String::new() } else { format!(", at {pointer}") }
 )]
 #[non_exhaustive]
 pub struct DescriptionError {
-    /// Where the text is wrong, such as `events[2].payload`; `.` for the whole text.
-    pub place: String,
+    /// The JSON pointer of the value that is wrong, such as `/events/2/payload`; empty for the whole text.
+    pub pointer: String,
     /// What is wrong, with line and column.
     pub message: String,
 }
@@ -56,10 +58,6 @@ impl Provider {
 }
 
 fn parse(description: &'static str) -> Result<Provider, DescriptionError> {
-    serde_json::from_str(description).map_err(|error| {
-        // Finding the place takes time, so it is done only for an error.
-        let with_place = serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_str(description));
-        let place = with_place.map_or_else(|error| error.path().to_string(), |_: Provider| ".".to_owned());
-        DescriptionError { place, message: error.to_string() }
-    })
+    serde_json::from_str(description)
+        .map_err(|error| DescriptionError { pointer: pointer_of(description, &error), message: error.to_string() })
 }

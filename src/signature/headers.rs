@@ -122,7 +122,11 @@ mod sealed {
         }
 
         fn lookup_prepared(&self, name: &HeaderName) -> HeaderValues<'_> {
-            only(self.get_all(name).iter().map(http::HeaderValue::as_bytes))
+            // Usually no header has several values, and asking for one of them is faster.
+            if self.len() > self.keys_len() {
+                return self.lookup(name.as_str());
+            }
+            self.get(name).map_or(HeaderValues::None, |value| HeaderValues::One(value.as_bytes()))
         }
 
         fn all(&self, name: &str) -> Vec<&[u8]> {
