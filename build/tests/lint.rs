@@ -192,6 +192,95 @@ fn a_document_beyond_a_limit_has_a_finding() {
     assert!(!has(&findings, "schemas.A20.allOf[0]"));
 }
 
+/// Strict validation can use each pattern that does not have a finding.
+#[test]
+fn the_validator_can_use_each_pattern_without_finding() {
+    let parts = [
+        "",
+        "a",
+        ".",
+        "-",
+        "&&",
+        "~~",
+        "\\0",
+        "[]",
+        "[^]",
+        "[\\b]",
+        "\\b",
+        "\\B",
+        "\\d",
+        "\\D",
+        "\\w",
+        "\\s",
+        "\\S",
+        "[^\\s\\d]",
+        "\\p{L}",
+        "\\P{Lu}",
+        "\\p{Script=Greek}",
+        "\\p{L",
+        "\\cA",
+        "\\c1",
+        "\\x41",
+        "\\u0041",
+        "\\u{1F600}",
+        "\\uD83D\\uDE00",
+        "\\uD83D",
+        "\\/",
+        "\\-",
+        "\\.",
+        "\\_",
+        "\\e",
+        "\\a",
+        "\\A",
+        "\\z",
+        "\\Q",
+        "\\v",
+        "\\n",
+        "[[]",
+        "[a&&b]",
+        "[a~~b]",
+        "[a--b]",
+        "[a-]",
+        "[\\]]",
+        "[z-a]",
+        "[\\d-z]",
+        "[[:alpha:]]",
+        "(?:)",
+        "(?<n>a)",
+        "(?P<n>a)",
+        "(?i)",
+        "(?i:a)",
+        "(?#a)",
+        "(|a)",
+        "{",
+        "a{1,}",
+        "a{,2}",
+        "a{2,1}",
+        "a++",
+        "a*?",
+        "a{1}{2}",
+        "^",
+        "$",
+        "é",
+        "\u{1F600}",
+        "#",
+        " ",
+    ];
+    let mut usable = 0;
+    for (first, second) in parts.iter().flat_map(|first| parts.iter().map(move |second| (first, second))) {
+        let pattern = format!("^{first}{second}$");
+        let quoted = serde_json::Value::from(pattern.as_str());
+        let document = format!("components: {{schemas: {{A: {{type: string, pattern: {quoted}}}}}}}");
+        let findings = in_words(&lint("pattern.yaml", &document));
+        if !findings.contains("components.schemas.A.pattern: ") {
+            let options = jsonschema::options().with_pattern_options(jsonschema::PatternOptions::regex());
+            assert!(options.build(&serde_json::json!({ "pattern": pattern })).is_ok(), "{pattern}");
+            usable += 1;
+        }
+    }
+    assert!(usable > 1000, "{usable}");
+}
+
 /// Replaces each value of every bad document by a value of every other kind. Most documents differ from others in one place
 /// only; what they share at the same place is replaced once.
 #[test]

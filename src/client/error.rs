@@ -102,6 +102,9 @@ pub enum ErrorKind<E> {
     /// The connection failed or broke. The operation may have been executed, unless the connection could not be made at
     /// all (`is_connect` of the error).
     Connection(reqwest::Error),
+    /// The server's certificate is not accepted; nothing was sent. It is not trusted, has expired or is that of another host. With
+    /// `native-tls`, this is a [`Connection`](Self::Connection).
+    Certificate(reqwest::Error),
     /// The token source failed, or took longer than [`Options::timeout`](super::Options::timeout); nothing was sent. Where
     /// tokens are fetched for a client id and secret, this is a [`TokenError`].
     Token(BoxError),
@@ -169,7 +172,7 @@ impl<E> Error<E> {
         match &self.kind {
             ErrorKind::Timeout(_) => true,
             ErrorKind::Connection(error) => !error.is_connect(),
-            ErrorKind::Token(_) | ErrorKind::Request(_) => false,
+            ErrorKind::Certificate(_) | ErrorKind::Token(_) | ErrorKind::Request(_) => false,
             ErrorKind::Documented(_)
             | ErrorKind::Undocumented
             | ErrorKind::Undecodable(_)
@@ -190,7 +193,7 @@ impl<E> Error<E> {
             | ErrorKind::Undecodable(_)
             | ErrorKind::TooLarge { .. } => self.answer_is(Answer::is_passing),
             ErrorKind::Token(error) => error.downcast_ref().is_some_and(TokenError::is_retryable),
-            ErrorKind::Request(_) => false,
+            ErrorKind::Certificate(_) | ErrorKind::Request(_) => false,
         }
     }
 }
@@ -208,6 +211,10 @@ impl<E> fmt::Display for Error<E> {
             ErrorKind::TooLarge { limit } => write!(f, "the response is longer than {limit} bytes"),
             ErrorKind::Timeout(_) => f.write_str("the provider did not respond in time"),
             ErrorKind::Connection(_) => f.write_str("the connection failed"),
+            ErrorKind::Certificate(_) => f.write_str(
+                "the certificate of the server is not accepted; it has to be valid for the host, and of an authority that this \
+                 machine trusts",
+            ),
             ErrorKind::Token(_) => f.write_str("the token source failed"),
             ErrorKind::Request(reason) => f.write_str(reason),
         }?;
@@ -235,7 +242,7 @@ impl<E> StdError for Error<E> {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match &self.kind {
             ErrorKind::Undecodable(error) => Some(error),
-            ErrorKind::Timeout(error) | ErrorKind::Connection(error) => Some(error),
+            ErrorKind::Timeout(error) | ErrorKind::Connection(error) | ErrorKind::Certificate(error) => Some(error),
             ErrorKind::Token(error) => Some(&**error),
             ErrorKind::Documented(_) | ErrorKind::Undocumented | ErrorKind::TooLarge { .. } | ErrorKind::Request(_) => {
                 None
@@ -253,6 +260,7 @@ impl<E> fmt::Debug for ErrorKind<E> {
             Self::TooLarge { .. } => "TooLarge { .. }",
             Self::Timeout(_) => "Timeout(..)",
             Self::Connection(_) => "Connection(..)",
+            Self::Certificate(_) => "Certificate(..)",
             Self::Token(_) => "Token(..)",
             Self::Request(_) => "Request(..)",
         })

@@ -75,3 +75,29 @@ fn with_tls(builder: ClientBuilder) -> Result<ClientBuilder, SetupError> {
 pub(super) const fn has_tls() -> bool {
     cfg!(any(feature = "native-tls", feature = "rustls-no-provider"))
 }
+
+/// Whether the certificate of the server is the reason why a connection failed.
+#[cfg(feature = "rustls-no-provider")]
+pub(super) fn is_about_the_certificate(error: &reqwest::Error) -> bool {
+    use std::error::Error;
+    use std::io;
+
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        // The source of an I/O error is not the error that it contains.
+        let mut inner = error;
+        while let Some(contained) = inner.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+            inner = contained;
+        }
+        if matches!(inner.downcast_ref(), Some(rustls::Error::InvalidCertificate(_))) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
+#[cfg(not(feature = "rustls-no-provider"))]
+pub(super) fn is_about_the_certificate(_: &reqwest::Error) -> bool {
+    false
+}

@@ -17,7 +17,7 @@ use super::error::{Error, ErrorKind, SetupError};
 use super::options::Options;
 use super::retries::{Retries, Unfinished};
 use super::server::check_server;
-use super::tls::{build, has_tls, http_client};
+use super::tls::{build, has_tls, http_client, is_about_the_certificate};
 use crate::catalogue::{Operation, Provider, Server};
 use crate::wire::url::is_loopback;
 
@@ -203,6 +203,9 @@ fn not_answered<E>(error: reqwest::Error) -> ErrorKind<E> {
     let error = error.without_url();
     if error.is_builder() {
         return ErrorKind::Request("the arguments do not form a valid request".to_owned());
+    }
+    if is_about_the_certificate(&error) {
+        return ErrorKind::Certificate(error);
     }
     // If connecting took too long, nothing was sent.
     if error.is_timeout() && !error.is_connect() { ErrorKind::Timeout(error) } else { ErrorKind::Connection(error) }

@@ -6,7 +6,7 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::sync::OnceLock;
 
 use jsonschema::json::Json;
-use jsonschema::{Draft, Validator};
+use jsonschema::{Draft, PatternOptions, Validator};
 use serde_json::Value;
 
 use super::error_limit::{Limited, LimitedValue};
@@ -81,6 +81,9 @@ impl Validators {
 }
 
 fn prepare<F: Json>(options: Options<F>, schema: &Value) -> Result<Validator<F>, Invalid> {
+    // The time of this engine is linear in the length of the text. The other one gives up after some time, which would count as
+    // a violation.
+    let options = options.with_pattern_options(PatternOptions::regex());
     let options = options.with_draft(Draft::Draft7).should_validate_formats(true);
     let with_formats = FORMATS.iter().fold(options, |options, (name, is_valid)| options.with_format(*name, is_valid));
     with_formats.build(schema).map_err(|error| Invalid::Schema(error.to_string()))

@@ -67,14 +67,15 @@ fn repetitions(rest: &mut Peekable<Chars<'_>>) -> u64 {
     inside.split(',').filter_map(|number| number.parse().ok()).max().unwrap_or(1).max(1)
 }
 
-/// The look-around or the reference to a group in a valid pattern, for which no engine has a time limit.
+/// The look-around, the word boundary or the reference to a group in a valid pattern, for which validators take very long or
+/// differ.
 pub(super) fn looks_elsewhere(pattern: &str) -> Option<&str> {
     let mut in_class = false;
     let mut rest = pattern;
     while let Some(first) = rest.chars().next() {
         let escaped = rest.strip_prefix('\\').and_then(|rest| rest.chars().next());
         match (first, escaped) {
-            (_, Some(c)) if !in_class && (matches!(c, '1'..='9') || c == 'k') => {
+            (_, Some(c)) if !in_class && matches!(c, '1'..='9' | 'k' | 'b' | 'B') => {
                 return rest.get(..1 + c.len_utf8());
             }
             (_, Some(c)) => {
@@ -94,6 +95,11 @@ pub(super) fn looks_elsewhere(pattern: &str) -> Option<&str> {
         rest = rest.get(first.len_utf8()..).unwrap_or_default();
     }
     None
+}
+
+/// Whether the validator can use a valid pattern, which it translates to the regular expressions of Rust.
+pub(super) fn is_translatable(pattern: &str) -> bool {
+    jsonschema_regex::to_rust_regex(pattern).is_ok_and(|translated| regex_syntax::parse(&translated).is_ok())
 }
 
 #[cfg(test)]

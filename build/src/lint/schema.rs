@@ -68,31 +68,40 @@ pub(super) enum SchemaUse {
 pub(crate) enum PatternProblem {
     /// It is not a regular expression.
     Invalid(String),
-    /// A validator could need much time or memory for it.
-    Expensive(String, &'static str),
+    /// A validator could need much time or memory for it, or cannot read it.
+    Unsupported(String, &'static str),
 }
 
 /// Why a pattern is not supported, if it is not.
 pub(crate) fn pattern_problem(text: &str) -> Option<PatternProblem> {
     let simpler = "write a simpler one";
     if text.matches(['(', '[', '{']).count() > MAX_GROUPS {
-        return Some(PatternProblem::Expensive(format!("the pattern has more than {MAX_GROUPS} parentheses"), simpler));
+        return Some(PatternProblem::Unsupported(
+            format!("the pattern has more than {MAX_GROUPS} parentheses"),
+            simpler,
+        ));
     }
     if text.len() > MAX_PATTERN {
-        return Some(PatternProblem::Expensive(format!("the pattern is longer than {MAX_PATTERN} bytes"), simpler));
+        return Some(PatternProblem::Unsupported(format!("the pattern is longer than {MAX_PATTERN} bytes"), simpler));
     }
     if let Err(error) = regress::Regex::with_flags(text, "u") {
         return Some(PatternProblem::Invalid(format!("the pattern is not a regular expression: {error}")));
     }
     if pattern::cost(text) > MAX_COST {
         let message = "the pattern repeats too much, so validators refuse it for its size".to_owned();
-        return Some(PatternProblem::Expensive(message, "write smaller numbers of repetitions, or `maxLength`"));
+        return Some(PatternProblem::Unsupported(message, "write smaller numbers of repetitions, or `maxLength`"));
     }
-    pattern::looks_elsewhere(text).map(|part| {
-        let message = format!("the pattern has `{part}`, with which some texts would take very long");
-        let help = "write what a text consists of, without look-around and without references to groups";
-        PatternProblem::Expensive(message, help)
-    })
+    if let Some(part) = pattern::looks_elsewhere(text) {
+        let message = format!("the pattern has `{part}`, for which validators take very long or differ");
+        let help = "write what a text consists of, without look-around, word boundaries and references to groups";
+        return Some(PatternProblem::Unsupported(message, help));
+    }
+    if !pattern::is_translatable(text) {
+        let message = "the pattern has a part that strict validation cannot read".to_owned();
+        let help = "write each character as itself or as `\\u0000`, and no empty class such as `[]` or `[^]`";
+        return Some(PatternProblem::Unsupported(message, help));
+    }
+    None
 }
 
 impl<'a> Linter<'a> {
@@ -363,7 +372,7 @@ impl<'a> Linter<'a> {
             None => self.report(&member, format!("the pattern is {}, not a string", member.node.kind()), help),
             Some(text) => match pattern_problem(text) {
                 Some(PatternProblem::Invalid(message)) => self.report(&member, message, help),
-                Some(PatternProblem::Expensive(message, help)) => self.report(&member, message, help),
+                Some(PatternProblem::Unsupported(message, help)) => self.report(&member, message, help),
                 None => {}
             },
         }

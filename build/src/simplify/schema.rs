@@ -203,7 +203,7 @@ impl Simplifier<'_> {
         }
         let pattern = schema.get("pattern").and_then(Node::as_str);
         let is_refused = match pattern.and_then(pattern_problem) {
-            Some(PatternProblem::Expensive(..)) => true,
+            Some(PatternProblem::Unsupported(..)) => true,
             Some(PatternProblem::Invalid(_)) => self.is_plain,
             None => false,
         };
