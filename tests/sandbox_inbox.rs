@@ -63,7 +63,11 @@ async fn every_event_of_every_provider_is_accepted_with_the_documented_answer() 
     }
     let received = inbox(&sandbox).await;
     assert_eq!(received.len(), all().map(|provider| provider.events.len()).sum::<usize>());
-    assert!(received.iter().all(|it| it["outcome"] == "accepted" && it["event"].is_string()), "{received:#?}");
+    let refused: Vec<_> = received.iter().filter(|it| it["outcome"] != "accepted").collect();
+    assert!(refused.is_empty(), "{refused:#?}");
+    let unnamed = received.iter().filter(|it| it["event"].is_null());
+    let paths: Vec<_> = unnamed.map(|it| it["path"].as_str().unwrap_or_default()).collect();
+    assert_eq!(paths, ["/_sandbox/vipps/inbox"; 4], "only the payloads of donations are not documented");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -124,12 +128,12 @@ async fn the_curl_command_sends_exactly_what_was_sent() {
     let attempts = sandbox.deliver("acme", Trigger::new("paid").payload(payload)).await.unwrap();
     assert!(attempts[0].is_acknowledged(), "{attempts:?}");
     let command = get(&sandbox, &format!("/_sandbox/attempts/{}/curl", attempts[0].number)).await;
-    let Ok(output) =
-        Command::new("sh").args(["-c", &format!("{command} --silent --write-out '%{{http_code}}'")]).output()
+    let Ok(output) = Command::new("sh")
+        .args(["-c", &format!("{} --silent --write-out '%{{http_code}}'", command.trim_end())])
+        .output()
     else {
         return;
     };
-    let command = command.trim_end();
     assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
     let received = inbox(&sandbox).await;
     assert_eq!(received.len(), 2, "{received:#?}");

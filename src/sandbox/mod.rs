@@ -3,7 +3,8 @@
 //! A [`Sandbox`] is an HTTP server on a loopback port. Below `/vipps`, `/mypos` and so on, it responds to the
 //! operations that a provider documents, with its state in memory. [`Sandbox::deliver`] sends events to the registered
 //! URLs, signed as the provider signs them. [`Sandbox::fault`] injects faults into responses or deliveries. The page at
-//! [`Sandbox::url`] shows registrations and deliveries.
+//! [`Sandbox::url`] shows registrations and deliveries, and has forms for all of this. [`Sandbox::receive_here`] registers
+//! an inbox in the sandbox itself, for those who do not have a receiver yet.
 //!
 //! The operations are also at the full paths of the documented servers, such as `/webhooks/v1/webhooks`, for programs
 //! in which only the host can be set. If two providers document the same path, only the first of

@@ -57,7 +57,9 @@ async fn faults(State(inner): SharedState) -> Json<Vec<Fault>> {
 }
 
 async fn arm(State(inner): SharedState, headers: HeaderMap, body: Bytes) -> Response {
-    let fields = form(&headers, &body);
+    // `curl -d` sends every body as a form.
+    let is_form = |fields: &Vec<(String, String)>| fields.iter().any(|(name, _)| name == "fault");
+    let fields = form(&headers, &body).filter(is_form);
     let fault = match &fields {
         None => read(&body),
         Some(fields) => from_form(fields),

@@ -102,7 +102,7 @@ pub(super) fn register(provider: &'static Provider) -> Markup {
     let groups = groups(provider);
     let is_chosen = provider.registration.as_ref().is_some_and(|calls| calls.secret == SecretOrigin::Chosen);
     html! {
-        form data-live method="post" action=(format!("/_sandbox/{name}/receive")) {
+        form.receive data-live method="post" action=(format!("/_sandbox/{name}/receive")) {
             button.main { "Receive here" }
             span.hint { "Registers the inbox of the sandbox for all events." }
         }

@@ -267,6 +267,10 @@ function edit(details) {
   });
 }
 
+// The link to the deliveries is in the way where they are in view.
+const jump = document.querySelector(".jump");
+new IntersectionObserver(([log]) => (jump.hidden = log.isIntersecting)).observe(document.getElementById("log"));
+
 document.querySelectorAll("details.editor").forEach(edit);
 setInterval(tick, 1000);
 tick();
