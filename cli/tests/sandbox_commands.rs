@@ -13,8 +13,8 @@ use pos_webhooks::sandbox::{Sandbox, Trigger};
 const ACME: &str = include_str!("../../tests/sandbox/acme.yaml");
 
 static OTHER: LazyLock<&'static Provider> = LazyLock::new(|| {
-    let generated = pos_webhooks_build::generate("acme", "acme.yaml", ACME).unwrap();
-    Provider::read(&generated.description).unwrap()
+    let description = pos_webhooks_build::describe("acme", "acme.yaml", ACME);
+    Provider::read(&description.unwrap_or_else(|findings| panic!("{} findings", findings.len()))).unwrap()
 });
 
 #[tokio::test(flavor = "multi_thread")]
