@@ -1,7 +1,13 @@
 //! JSON pointers (RFC 6901) and their tokens.
 
 use std::borrow::Cow;
+#[cfg(feature = "sandbox")]
+use std::collections::HashMap;
+#[cfg(feature = "sandbox")]
+use std::ops::Range;
 
+#[cfg(feature = "sandbox")]
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 /// Whether the text is a JSON pointer. The empty text is one: it points to the whole value.
@@ -42,6 +48,23 @@ pub(crate) fn replaced(json: &str, pointer: &str, new: &dyn Fn(&str) -> String) 
         written.push(format!("{}:{value}", Value::from(name)));
     }
     is_found.then(|| format!("{{{}}}", written.join(",")))
+}
+
+/// Where the value that a pointer points to is in the text.
+#[cfg(feature = "sandbox")]
+pub(crate) fn span(json: &str, pointer: &str) -> Option<Range<usize>> {
+    let mut value: &RawValue = serde_json::from_str(json).ok()?;
+    for name in names(pointer) {
+        value = if value.get().starts_with('[') {
+            let items: Vec<&RawValue> = serde_json::from_str(value.get()).ok()?;
+            *items.get(name.parse::<usize>().ok()?)?
+        } else {
+            let mut members: HashMap<String, &RawValue> = serde_json::from_str(value.get()).ok()?;
+            members.remove(&*name)?
+        };
+    }
+    let start = value.get().as_ptr().addr().checked_sub(json.as_ptr().addr())?;
+    Some(start..start + value.get().len())
 }
 
 /// Removes the member that a pointer points to. With a token `*`, that is the whole list.

@@ -17,6 +17,8 @@ pub struct Attempt {
     pub provider: &'static str,
     /// The name of the event.
     pub event: &'static str,
+    /// The number of the delivery among all deliveries of the sandbox, counted from 1. All attempts at a delivery have it.
+    pub delivery: u64,
     /// The id of the registration.
     pub registration: String,
     /// The URL to which the delivery was sent.
@@ -35,6 +37,9 @@ pub struct Attempt {
     /// How long the provider waits before the next attempt; `None` if it does not make another one.
     #[serde(rename = "retry_in_seconds", serialize_with = "seconds")]
     pub retry_in: Option<Duration>,
+    /// The time of the next attempt in UTC, in RFC 3339 form; `None` if the sandbox does not make another one. With a
+    /// [`time_scale`](super::Trigger::time_scale), it is earlier than `retry_in` after this attempt.
+    pub next_at: Option<Time>,
     /// The faults that were applied to the attempt.
     pub faults: Vec<DeliveryFault>,
     /// The request that was sent, or was to be sent.
@@ -45,6 +50,9 @@ pub struct Attempt {
     /// is documented for its status; `None` if there is neither. Only the status determines whether the delivery is
     /// acknowledged.
     pub note: Option<String>,
+    /// Whether the body is the documented example, and not a payload of the caller.
+    #[serde(skip)]
+    pub(super) is_example: bool,
 }
 
 impl Attempt {

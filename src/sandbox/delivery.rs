@@ -1,5 +1,7 @@
 //! One delivery to one registration.
 
+use std::time::Duration;
+
 use super::registration::Registration;
 use super::turns::Turn;
 use crate::catalogue::{Event, Provider};
@@ -7,6 +9,8 @@ use crate::catalogue::{Event, Provider};
 /// One delivery to one registration.
 #[derive(Clone)]
 pub(super) struct Delivery {
+    /// The number among all deliveries.
+    pub(super) number: u64,
     pub(super) provider: &'static Provider,
     pub(super) registration: Registration,
     pub(super) event: &'static Event,
@@ -20,6 +24,25 @@ pub(super) struct Delivery {
     /// Holds back later deliveries about the same thing.
     #[expect(dead_code, reason = "it is dropped with the delivery")]
     pub(super) turn: Option<Turn>,
+}
+
+impl Delivery {
+    /// Whether an attempt with this number is the last one that is asked for.
+    pub(super) fn ends_with(&self, attempt: u32) -> bool {
+        self.max_attempts.is_some_and(|most| attempt >= most)
+    }
+}
+
+impl Pace {
+    /// How long the sandbox waits for an attempt that the provider makes after this time.
+    pub(super) fn waits(self, documented: Duration) -> Duration {
+        match self {
+            Self::Reported { scale } => {
+                Duration::try_from_secs_f64(documented.as_secs_f64() / scale).unwrap_or(Duration::MAX)
+            }
+            Self::InBackground => documented,
+        }
+    }
 }
 
 /// When a delivery that failed is tried again.

@@ -14,6 +14,7 @@ use super::delivery::{Delivery, Pace};
 use super::error::DeliverError;
 use super::fault::{DeliveryFault, FaultScope, latency};
 use super::half_sent::{Ending, broken_off};
+use super::registration::Registration;
 use super::state::Inner;
 use super::target::target;
 use super::trigger::Trigger;
@@ -74,12 +75,25 @@ impl Inner {
         let addressees =
             self.state().backends.find(provider).map(|backend| backend.addressees(event.name, given.as_ref()));
         for registration in addressees.unwrap_or_default() {
-            let (id, body) = (self.new_delivery(provider, event, &body), body.clone());
-            let delivery =
-                Delivery { provider, registration, event, id, body, is_example, pace, max_attempts, turn: None };
-            self.dispatch(delivery, &mut attempts).await;
+            let delivery = self.new_delivery(provider, registration, event, body.clone(), is_example);
+            self.dispatch(Delivery { pace, max_attempts, ..delivery }, &mut attempts).await;
         }
         Ok(attempts)
+    }
+
+    /// Delivers what an attempt delivered to the same registration once more. `None` if the log does not have such an
+    /// attempt, or if the registration was deleted.
+    pub async fn deliver_again(self: &Arc<Self>, number: u64) -> Option<Vec<Attempt>> {
+        let attempt = self.state().log.iter().find(|attempt| attempt.number == number).cloned()?;
+        let provider = self.provider(attempt.provider).ok()?;
+        let registered = self.registrations(provider);
+        let registration = registered.into_iter().find(|known| known.id == attempt.registration)?;
+        let event = provider.event(attempt.event)?;
+        let body = if attempt.is_example { example_of(event) } else { attempt.request.body };
+        let delivery = self.new_delivery(provider, registration, event, body, attempt.is_example);
+        let mut attempts = Vec::new();
+        self.dispatch(delivery, &mut attempts).await;
+        Some(attempts)
     }
 
     /// Delivers the example of an event to one registration, once.
@@ -87,11 +101,8 @@ impl Inner {
         let Test { registration, event } = test;
         let mut attempts = Vec::new();
         if registration.active {
-            let (body, pace) = (example_of(event), Pace::Reported { scale: 1.0 });
-            let id = self.new_delivery(provider, event, &body);
-            let (is_example, max_attempts) = (true, Some(1));
-            let delivery =
-                Delivery { provider, registration, event, id, body, is_example, pace, max_attempts, turn: None };
+            let delivery = self.new_delivery(provider, registration, event, example_of(event), true);
+            let delivery = Delivery { pace: Pace::Reported { scale: 1.0 }, max_attempts: Some(1), ..delivery };
             self.dispatch(delivery, &mut attempts).await;
         }
         attempts
@@ -150,13 +161,25 @@ impl Inner {
         });
     }
 
-    /// Takes note of a delivery, and returns its id.
-    fn new_delivery(&self, provider: &'static Provider, event: &Event, body: &str) -> String {
+    /// Takes note of a delivery, which is retried in the background.
+    fn new_delivery(
+        &self,
+        provider: &'static Provider,
+        registration: Registration,
+        event: &'static Event,
+        body: String,
+        is_example: bool,
+    ) -> Delivery {
         let note = |backend: &mut Backend| {
-            backend.delivered(event.name, body);
+            backend.delivered(event.name, &body);
             backend.delivery_id()
         };
-        self.state().backends.find(provider).map(note).unwrap_or_default()
+        let mut state = self.state();
+        state.deliveries += 1;
+        let number = state.deliveries;
+        let id = state.backends.find(provider).map(note).unwrap_or_default();
+        let (pace, max_attempts, turn) = (Pace::InBackground, None, None);
+        Delivery { number, provider, registration, event, id, body, is_example, pace, max_attempts, turn }
     }
 
     async fn run(self: &Arc<Self>, delivery: Delivery, faults: &[DeliveryFault], attempts: &mut Vec<Attempt>) {
@@ -182,12 +205,12 @@ impl Inner {
     ) {
         loop {
             let attempt = self.attempt(&delivery, number, passed, faults).await;
-            let wait = attempt.retry_in.filter(|_| delivery.max_attempts.is_none_or(|most| number < most));
+            let wait = attempt.retry_in.filter(|_| !delivery.ends_with(number));
             attempts.push(attempt);
             let Some(wait) = wait else { return };
             (number, passed) = (number + 1, passed + wait);
             match delivery.pace {
-                Pace::Reported { scale } => self.wait(&delivery, wait, scale).await,
+                Pace::Reported { .. } => self.wait(&delivery, wait).await,
                 Pace::InBackground => return self.go_on(number, passed, wait, delivery),
             }
             if self.is_removed(&delivery) {
@@ -243,8 +266,13 @@ impl Inner {
         let notes = filtered.then(|| UNFILTERED.to_owned()).into_iter().chain(difference);
         let sent = outcome.as_ref().err().is_none_or(|failure| failure.sent);
         let is_over = !sent || self.removes(delivery, status);
+        let retry_in =
+            provider.redelivery.as_ref().filter(|_| !is_over).and_then(|it| retry_in(it, status, number, passed));
+        let wait = retry_in.filter(|_| !delivery.ends_with(number)).map(|wait| delivery.pace.waits(wait));
+        let next_at = wait.and_then(|wait| jiff::Timestamp::now().checked_add(wait).ok());
         let attempt = Attempt {
             number: 0,
+            delivery: delivery.number,
             provider: provider.name,
             event: event.name,
             registration: registration.id.clone(),
@@ -253,16 +281,14 @@ impl Inner {
             at: format!("{at:.3}").into(),
             duration: begun.elapsed(),
             status: status.map(|status| status.as_u16()),
-            retry_in: provider
-                .redelivery
-                .as_ref()
-                .filter(|_| !is_over)
-                .and_then(|it| retry_in(it, status, number, passed)),
+            retry_in,
+            next_at: next_at.map(|at| format!("{at:.3}").into()),
             faults,
             request,
             error: outcome.as_ref().err().map(|failure| failure.reason.clone()),
             answer: outcome.ok().map(|(_, headers, body)| body.into_message(&headers)),
             note: notes.reduce(|notes, note| format!("{notes}; {note}")),
+            is_example: delivery.is_example,
         };
         self.record(attempt)
     }
@@ -270,7 +296,7 @@ impl Inner {
     fn prepare(&self, delivery: &Delivery, faults: &[DeliveryFault], at: jiff::Timestamp) -> Result<Prepared, String> {
         let Delivery { provider, registration, event, id, body, is_example, .. } = delivery;
         let mut url = target(&registration.url)?;
-        if !self.anywhere && !is_loopback(&registration.url) {
+        if !self.anywhere && !is_loopback(&registration.url) && !self.is_own(&registration.url) {
             return Err(format!(
                 "not sent: {} is not this machine, and the sandbox delivers to loopback only, so that no test reaches \
                 another party's server; `deliver_anywhere` allows it",
@@ -365,7 +391,7 @@ fn sent_at(example: &str, provider: &Provider, event: &Event, at: jiff::Timestam
 }
 
 /// The body of the event's documented example.
-fn example_of(event: &Event) -> String {
+pub(super) fn example_of(event: &Event) -> String {
     let example = event.payload.examples.iter().min_by_key(|example| example.origin);
     example.map_or_else(String::new, |example| example.json.to_owned())
 }

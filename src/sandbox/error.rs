@@ -65,6 +65,17 @@ pub enum RegisterError {
     /// The receiver does not answer the provider's handshake as documented.
     #[error("the URL is not registered: {0}")]
     Handshake(String),
+    /// A call of the provider's own operation did not succeed.
+    #[error("`{operation}` was refused: {reason}")]
+    Call {
+        /// The `operationId`.
+        operation: &'static str,
+        /// What the operation responded.
+        reason: String,
+    },
+    /// The provider does not have this registration.
+    #[error("there is no registration with the id `{0}`")]
+    Registration(String),
 }
 
 /// The error of asking the sandbox for a delivery.

@@ -267,13 +267,15 @@ pub enum FaultError {
 
 /// A fault that is active.
 pub(super) struct Armed {
+    /// Counted from 1.
+    pub id: u64,
     fault: Fault,
     random: Random,
 }
 
 impl Armed {
-    pub fn new(fault: Fault, random: Random) -> Self {
-        Self { fault, random }
+    pub fn new(id: u64, fault: Fault, random: Random) -> Self {
+        Self { id, fault, random }
     }
 
     pub fn has_more(&self) -> bool {

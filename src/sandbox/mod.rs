@@ -3,7 +3,8 @@
 //! A [`Sandbox`] is an HTTP server on a loopback port. Below `/vipps`, `/mypos` and so on, it responds to the
 //! operations that a provider documents, with its state in memory. [`Sandbox::deliver`] sends events to the registered
 //! URLs, signed as the provider signs them. [`Sandbox::fault`] injects faults into responses or deliveries. The page at
-//! [`Sandbox::url`] shows registrations and deliveries.
+//! [`Sandbox::url`] shows registrations and deliveries, and has forms for all of this. [`Sandbox::receive_here`] registers
+//! an inbox in the sandbox itself, for those who do not have a receiver yet.
 //!
 //! The operations are also at the full paths of the documented servers, such as `/webhooks/v1/webhooks`, for programs
 //! in which only the host can be set. If two providers document the same path, only the first of
@@ -106,6 +107,7 @@ mod error;
 mod fault;
 mod half_sent;
 mod handshake;
+mod inbox;
 mod management;
 mod page;
 mod random;
@@ -115,6 +117,7 @@ mod state;
 mod target;
 mod trigger;
 mod turns;
+mod webhooks;
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -127,6 +130,7 @@ use rand::RngExt as _;
 use tokio::sync::watch;
 
 use self::backends::Backends;
+use self::inbox::Inbox;
 use self::state::{Inner, State};
 use self::turns::Turns;
 
@@ -138,7 +142,7 @@ pub use self::registration::Registration;
 pub use self::trigger::Trigger;
 
 use crate::catalogue::Provider;
-use crate::client::{AnyClient, Options, SetupError, http_client};
+use crate::client::{AnyClient, SetupError, http_client};
 
 /// The simulated providers. They run until this value is dropped.
 ///
@@ -288,6 +292,9 @@ impl Builder {
                 turns: Turns::default(),
                 log: VecDeque::new(),
                 attempts: 0,
+                deliveries: 0,
+                cleared: 0,
+                inbox: Inbox::default(),
             }),
             changes: watch::Sender::new(0),
             over: watch::Sender::new(false),
@@ -371,7 +378,7 @@ impl Sandbox {
     /// Returns an error if the HTTP client cannot be built.
     pub fn client<C: TypedClient>(&self) -> Result<C, ClientError> {
         let account = self.inner.account(C::provider().name)?;
-        Ok(C::with_account(account, self.options())?)
+        Ok(C::with_account(account, self.inner.options())?)
     }
 
     /// Constructs a client for any provider, for operations that are chosen at run time.
@@ -380,15 +387,7 @@ impl Sandbox {
     ///
     /// Returns an error if the sandbox does not have this provider, or if the HTTP client cannot be built.
     pub fn any_client(&self, provider: &str) -> Result<AnyClient, ClientError> {
-        let (account, provider) = (self.inner.account(provider)?, self.inner.provider(provider)?);
-        let headers = provider.constant_headers().into_iter();
-        let headers = headers.filter_map(|header| Some((header.name, account.header(header.name)?)));
-        Ok(AnyClient::new(provider, &account.base_url, account.token(), headers, self.options())?)
-    }
-
-    /// Options that do not use the proxy that the environment may name.
-    fn options(&self) -> Options {
-        Options::default().http_client(self.inner.http.clone())
+        self.inner.any_client(provider)
     }
 
     /// Registers a URL for events that the provider's operation for registrations does not register, as in the back office of
@@ -402,6 +401,37 @@ impl Sandbox {
     /// nothing can be delivered to the URL, or if the receiver does not answer the provider's handshake.
     pub async fn register(&self, provider: &str, url: &str, events: &[&str]) -> Result<Registration, RegisterError> {
         self.inner.register(provider, url, events).await
+    }
+
+    /// Registers the inbox of the sandbox for all events of a provider: with the operations of the provider where they are
+    /// documented, and as in its back office otherwise. Returns the registrations of the inbox. Events that it receives
+    /// already are not registered once more.
+    ///
+    /// The inbox is a receiver that verifies a delivery with the secret of its registration, validates it strictly, decodes
+    /// it, and answers as documented. A body that an event asks for is the documented example. The last 200 requests are
+    /// shown on the page and are at `/_sandbox/inbox`.
+    ///
+    /// ```
+    /// # #[cfg(feature = "vipps")] {
+    /// use pos_webhooks::sandbox::Sandbox;
+    /// use pos_webhooks::vipps::EventName;
+    ///
+    /// # tokio::runtime::Runtime::new()?.block_on(async {
+    /// let sandbox = Sandbox::start().await?;
+    /// sandbox.receive_here("vipps").await?;
+    /// let attempts = sandbox.deliver("vipps", EventName::EpaymentsPaymentCapturedV1.to_string()).await?;
+    /// assert!(attempts[0].is_acknowledged());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the sandbox does not have this provider, or if an operation refuses a registration.
+    pub async fn receive_here(&self, provider: &str) -> Result<Vec<Registration>, RegisterError> {
+        self.inner.receive_here(provider).await
     }
 
     /// Returns the registrations with a provider, oldest first.

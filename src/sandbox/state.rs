@@ -11,6 +11,7 @@ use super::backends::Backends;
 use super::delivery::Delivery;
 use super::error::{RegisterError, UnknownProvider};
 use super::fault::{AnswerFault, Armed, DeliveryFault, Fault, FaultError, FaultScope};
+use super::inbox::Inbox;
 use super::random::Random;
 use super::registration::Registration;
 use super::target::target;
@@ -103,6 +104,11 @@ impl Inner {
         Ok(registered)
     }
 
+    /// Whether a URL is one of the sandbox itself.
+    pub(super) fn is_own(&self, url: &str) -> bool {
+        url.strip_prefix(&self.url).is_some_and(|path| path.starts_with('/'))
+    }
+
     pub(super) fn log(&self) -> Vec<Attempt> {
         self.state().log.iter().cloned().collect()
     }
@@ -112,7 +118,8 @@ impl Inner {
         let mut state = self.state();
         state.armed += 1;
         let random = Random::new(self.seed, &format!("fault {}", state.armed));
-        state.faults.push(Armed::new(fault, random));
+        let id = state.armed;
+        state.faults.push(Armed::new(id, fault, random));
         drop(state);
         self.changed();
         Ok(())
@@ -149,6 +156,11 @@ pub(super) struct State {
     pub(super) log: VecDeque<Attempt>,
     /// The number of attempts so far.
     pub(super) attempts: u64,
+    /// The number of deliveries so far.
+    pub(super) deliveries: u64,
+    /// The number of the last delivery that the page does not show any more.
+    pub(super) cleared: u64,
+    pub(super) inbox: Inbox,
 }
 
 impl State {

@@ -87,8 +87,8 @@ impl Inner {
     }
 
     /// Waits before another attempt, as much faster as the pace says.
-    pub(super) async fn wait(&self, delivery: &Delivery, wait: Duration, scale: f64) {
-        let waited = Duration::try_from_secs_f64(wait.as_secs_f64() / scale).unwrap_or(Duration::MAX);
+    pub(super) async fn wait(&self, delivery: &Delivery, wait: Duration) {
+        let waited = delivery.pace.waits(wait);
         tokio::time::sleep(waited).await;
         let key = (delivery.provider.name, delivery.registration.id.clone());
         if let Some(silence) = self.state().turns.silences.get_mut(&key) {

@@ -177,6 +177,21 @@ impl Backend {
         stored.map(|stored| stored.registration.clone()).collect()
     }
 
+    /// Whether an operation of the provider that manages registrations created this one.
+    pub fn is_by_call(&self, id: &str) -> bool {
+        self.stored.iter().any(|stored| stored.by_call && stored.registration.id == id)
+    }
+
+    /// A secret that a caller could choose.
+    pub fn chosen_secret(&mut self) -> Secret {
+        self.make_secret()
+    }
+
+    /// The access tokens that were issued and have not expired, with the time that is left.
+    pub fn issued_tokens(&self) -> impl Iterator<Item = (&Secret, Option<Duration>)> {
+        self.tokens.valid()
+    }
+
     /// Removes a registration, as the provider does of its own accord.
     pub fn remove(&mut self, id: &str) {
         self.stored.retain(|stored| stored.registration.id != id);

@@ -40,6 +40,12 @@ impl Backend {
         Some(registration)
     }
 
+    /// The registrations that are stored, and those whose receivers have not answered yet.
+    pub fn all_registrations(&self) -> Vec<Registration> {
+        let pending = self.pending.iter().map(|pending| &pending.stored);
+        self.stored.iter().chain(pending).map(|stored| stored.registration.clone()).collect()
+    }
+
     /// Stores a registration whose receiver has answered, or forgets one whose receiver has not.
     pub fn settle(&mut self, id: &str, is_answered: bool) {
         let Some(position) = self.pending.iter().position(|pending| pending.stored.registration.id == id) else {

@@ -64,6 +64,13 @@ impl Tokens {
         self.given.iter().any(|given| given.token.expose() == token && is_valid(given))
     }
 
+    /// The tokens that have not expired, with the time that is left; `None` if that is too long to be represented.
+    pub(super) fn valid(&self) -> impl Iterator<Item = (&Secret, Option<Duration>)> {
+        let now = Instant::now();
+        let valid = self.given.iter().filter(move |given| given.expires.is_none_or(|at| now < at));
+        valid.map(move |given| (&given.token, given.expires.map(|at| at.duration_since(now))))
+    }
+
     pub(super) fn revoke(&mut self, token: &str) {
         self.given.retain(|given| given.token.expose() != token);
     }

@@ -1,6 +1,12 @@
-//! The sandbox's page: registrations, a button for each event, and the attempts at deliveries.
+//! The sandbox's page: registrations, a button for each event, and the deliveries.
 //!
 //! The page works with forms alone. The script updates it and keeps the keyboard focus.
+
+mod attempt;
+mod deliveries;
+mod events;
+mod faults;
+mod registrations;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,21 +21,17 @@ use axum::{Json, Router};
 use maud::{DOCTYPE, Markup, html};
 use serde::{Deserialize, Serialize};
 
+use self::deliveries::View;
 use crate::catalogue::Provider;
 use crate::sandbox::account::Account;
-use crate::sandbox::attempt::{Attempt, Message};
-use crate::sandbox::registration::Registration;
 use crate::sandbox::state::Inner;
 
 /// How long a request for changes waits for one.
 const NEWS: Duration = Duration::from_secs(20);
 
-/// The maximum number of events that are shown without a click.
-const FEW: usize = 3;
-
 pub(super) fn routes() -> Router<Arc<Inner>> {
     Router::new()
-        .route("/", get(async |State(inner): State<Arc<Inner>>| page(&inner)))
+        .route("/", get(async |State(inner): State<Arc<Inner>>, Query(view): Query<View>| page(&inner, &view)))
         .route("/_sandbox/page.css", get(async || asset("text/css; charset=utf-8", include_str!("style.css"))))
         .route("/_sandbox/page.js", get(async || asset("text/javascript; charset=utf-8", include_str!("script.js"))))
         .route("/_sandbox/news", get(news))
@@ -39,9 +41,8 @@ fn asset(media_type: &'static str, text: &'static str) -> Response {
     ([(CONTENT_TYPE, media_type)], text).into_response()
 }
 
-fn page(inner: &Inner) -> Response {
+fn page(inner: &Inner, view: &View) -> Response {
     let version = *inner.changes.borrow();
-    let log = inner.log();
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -75,14 +76,13 @@ fn page(inner: &Inner) -> Response {
                         }
                     }
                     section #log aria-labelledby="log-title" {
-                        h2 #log-title { "Deliveries" }
-                        div #faults data-part="faults" { (faults(inner)) }
-                        p #nothing hidden[!log.is_empty()] { "No deliveries yet. Register a webhook, then press the button of an event." }
-                        ol #attempts role="log" data-last=(log.last().map_or(0, |attempt| attempt.number)) {
-                            @for attempt in log.iter().rev() { (self::attempt(attempt)) }
-                        }
+                        (deliveries::deliveries(inner, view))
+                        div.heading { h2 { "Faults" } }
+                        div #faults data-part="faults" { (faults::faults(inner)) }
+                        (faults::form(inner))
                     }
                 }
+                a.jump href="#log" { "Deliveries" }
             }
         }
     };
@@ -98,76 +98,60 @@ fn provider(inner: &Inner, account: &Account, provider: &'static Provider) -> Ma
         article #(name) aria-labelledby=(format!("{name}-title")) {
             h2 id=(format!("{name}-title")) { (provider.title) }
             @if provider.registration.is_none() {
-                p.hint { "Webhooks are set up in the provider's back office. Use the form below instead." }
+                p.hint { "Webhooks are set up in the provider's back office. The forms below take its place." }
             }
             @if !provider.operations.is_empty() {
                 dl { dt { "Base URL" } dd { code { (account.base_url) } } }
             }
-            details {
-                summary { "Credentials" }
-                dl {
-                    @for (credential, secret) in &account.credentials {
-                        dt { (credential) }
-                        dd { code { (secret.expose()) } }
+            @if !account.credentials.is_empty() {
+                details {
+                    summary { "Credentials" }
+                    dl {
+                        @for (credential, secret) in &account.credentials {
+                            dt { (credential) }
+                            dd { code { (secret.expose()) } }
+                        }
                     }
+                    div data-part=(format!("{name}-tokens")) { (tokens(inner, provider)) }
                 }
             }
-            h3 { "Registered" }
-            div data-part=(name) { (registrations(&inner.registrations(provider))) }
-            @if provider.events.iter().any(|event| !provider.registers(event.name)) { (back_office(provider)) }
-            h3 { "Deliver" }
-            form.deliver method="post" action=(format!("/_sandbox/{name}/deliver")) {
-                div.events {
-                    @for event in provider.events {
-                        button name="event" value=(event.name) title=(event.summary) { (event.name) }
-                    }
-                }
-                details {
-                    summary { "Payload other than the example" }
-                    label for=(format!("{name}-payload")) { "Payload (JSON)" }
-                    textarea id=(format!("{name}-payload")) name="payload" rows="5" spellcheck="false" {}
-                }
+            @if !provider.events.is_empty() {
+                h3 { "Registered" }
+                div data-part=(name) { (registrations::registrations(inner, provider)) }
+                (registrations::register(provider))
+                h3 { "Deliver" }
+                (events::events(provider))
             }
         }
     }
 }
 
-fn back_office(provider: &Provider) -> Markup {
-    let field = format!("{}-url", provider.name);
-    let events = match provider.registration {
-        None => "all events",
-        Some(_) => "the events that the webhooks of the client do not get",
+/// The access tokens that were issued, by their last characters, and when they expire.
+fn tokens(inner: &Inner, provider: &'static Provider) -> Markup {
+    /// How many characters of a token are shown.
+    const SHOWN: usize = 6;
+    let issued: Vec<(String, Option<jiff::Timestamp>)> = {
+        let mut state = inner.state();
+        let backend = state.backends.find(provider).ok();
+        let tokens = backend.into_iter().flat_map(|backend| backend.issued_tokens());
+        let token = |(token, left): (&crate::Secret, Option<Duration>)| {
+            let token = token.expose();
+            let end = token.char_indices().rev().nth(SHOWN - 1).and_then(|(at, _)| token.get(at..));
+            let expires = left.and_then(|left| jiff::Timestamp::now().checked_add(left).ok());
+            (end.unwrap_or_default().to_owned(), expires)
+        };
+        tokens.map(token).collect()
     };
     html! {
-        form.register method="post" action=(format!("/_sandbox/{}/registrations", provider.name)) {
-            label for=(field) { "URL to register for " (events) }
-            div.row {
-                input id=(field) name="url" type="url" required placeholder="http://127.0.0.1:8000/hooks";
-                button { "Register" }
-            }
-        }
-    }
-}
-
-fn registrations(registrations: &[Registration]) -> Markup {
-    html! {
-        @if registrations.is_empty() {
-            p.hint { "No webhooks yet." }
-        } @else {
-            ul.registrations {
-                @for Registration { id, url, events, active, secret } in registrations {
+        @if !issued.is_empty() {
+            p { "Issued access tokens:" }
+            ul {
+                @for (end, expires) in &issued {
                     li {
-                        code { (url) }
-                        @if !active { " " span.off { "not active" } }
-                        details {
-                            summary {
-                                @if events.len() > FEW { (events.len()) " events" } @else { (events.join(", ")) }
-                            }
-                            dl {
-                                @if id != url { dt { "Id" } dd { code { (id) } } }
-                                dt { "Secret" } dd { code { (secret.expose()) } }
-                                dt { "Events" } dd { (events.join(", ")) }
-                            }
+                        code { "…" (end) }
+                        @if let Some(at) = expires {
+                            @let at = format!("{at:.0}");
+                            ", expires " time data-next=(at) { "at " (at) }
                         }
                     }
                 }
@@ -176,69 +160,26 @@ fn registrations(registrations: &[Registration]) -> Markup {
     }
 }
 
-fn faults(inner: &Inner) -> Markup {
-    let faults: Vec<_> = inner.state().faults.iter().filter_map(|it| serde_json::to_string(it.fault()).ok()).collect();
-    html! {
-        @if !faults.is_empty() {
-            form method="post" action="/_sandbox/faults/clear" {
-                p { "Active faults:" }
-                ul { @for fault in &faults { li { code { (fault) } } } }
-                button { "Clear all faults" }
-            }
-        }
-    }
-}
-
-fn attempt(attempt: &Attempt) -> Markup {
-    let outcome = match attempt.status {
-        Some(status) => status.to_string(),
-        None if attempt.request.headers.is_empty() => "not sent".to_owned(),
-        None => "no response".to_owned(),
-    };
-    let kind = if attempt.is_acknowledged() { "good" } else { "bad" };
-    html! {
-        li data-number=(attempt.number) {
-            details {
-                summary {
-                    span class=(format!("outcome {kind}")) { (outcome) } " "
-                    strong { (attempt.event) } " "
-                    span.where {
-                        (attempt.provider)
-                        @if attempt.attempt > 1 { ", attempt " (attempt.attempt) }
-                        ", " (attempt.duration.as_millis()) " ms"
-                        @if !attempt.faults.is_empty() { ", with a fault" }
-                    }
-                }
-                p { "To " code { (attempt.url) } " at " time { (attempt.at) } "." }
-                @if let Some(error) = &attempt.error { p.bad { (error) } }
-                @if let Some(wait) = attempt.retry_in { p { "The provider tries again after " (wait.as_secs()) " s." } }
-                @if !attempt.faults.is_empty() {
-                    p { "Faults: " code { (serde_json::to_string(&attempt.faults).unwrap_or_default()) } }
-                }
-                h3 { "Request" }
-                (message(&attempt.request))
-                @if let Some(answer) = &attempt.answer { h3 { "Response" } (message(answer)) }
-                @if let Some(note) = &attempt.note { p { "Note: " (note) } }
-            }
-        }
-    }
-}
-
-fn message(message: &Message) -> Markup {
-    html! {
-        pre tabindex="0" {
-            @for (name, value) in &message.headers { (name) ": " (value) "\n" }
-            "\n" (message.body)
-            @if message.omitted_bytes > 0 { "\n(" (message.omitted_bytes) " bytes more)" }
-        }
-    }
-}
-
-/// What a page already shows.
+/// What a page already shows, and which deliveries it shows.
 #[derive(Deserialize)]
 struct ShownAlready {
     version: u64,
     attempt: u64,
+    #[serde(default)]
+    provider: String,
+    #[serde(default)]
+    event: String,
+    #[serde(default)]
+    result: String,
+    show: Option<usize>,
+}
+
+/// A delivery that changed.
+#[derive(Serialize)]
+struct Change {
+    number: u64,
+    /// The row; `None` if it is not shown.
+    row: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -248,9 +189,11 @@ struct News {
     version: u64,
     /// The newest attempt.
     last: u64,
-    /// Attempts that the page does not show, newest first.
-    attempts: String,
-    parts: BTreeMap<&'static str, String>,
+    /// The last delivery of those that are not shown any more.
+    cleared: u64,
+    /// The deliveries with attempts that the page does not show, newest first.
+    deliveries: Vec<Change>,
+    parts: BTreeMap<String, String>,
 }
 
 /// Waits until there is a change that the page does not show.
@@ -263,17 +206,28 @@ async fn news(State(inner): State<Arc<Inner>>, Query(seen): Query<ShownAlready>)
         () = tokio::time::sleep(NEWS) => return StatusCode::NO_CONTENT.into_response(),
     }
     let version = *inner.changes.borrow();
-    let log = inner.log();
-    let new = log.iter().rev().take_while(|attempt| attempt.number > seen.attempt);
-    let registered =
-        inner.providers.iter().map(|provider| (provider.name, registrations(&inner.registrations(provider))));
-    let parts = registered.chain([("faults", faults(&inner))]);
+    let ShownAlready { attempt, provider, event, result, show, .. } = seen;
+    let view = View { provider, event, result, show };
+    let shown = view.shown(&inner, attempt);
+    let changed = shown
+        .rows
+        .iter()
+        .map(|row| Change { number: row.number, row: Some(deliveries::row(&inner, row).into_string()) });
+    let gone = shown.gone.iter().map(|number| Change { number: *number, row: None });
+    let mut parts = BTreeMap::new();
+    parts.insert("faults".to_owned(), faults::faults(&inner).into_string());
+    parts.insert("more".to_owned(), deliveries::more(&view, shown.more).into_string());
+    for provider in inner.providers.iter().copied() {
+        parts.insert(provider.name.to_owned(), registrations::registrations(&inner, provider).into_string());
+        parts.insert(format!("{}-tokens", provider.name), tokens(&inner, provider).into_string());
+    }
     Json(News {
         seed: inner.seed.to_string(),
         version,
-        last: log.last().map_or(0, |attempt| attempt.number),
-        attempts: new.map(|new| attempt(new).into_string()).collect(),
-        parts: parts.map(|(name, part)| (name, part.into_string())).collect(),
+        last: shown.last,
+        cleared: shown.cleared,
+        deliveries: changed.chain(gone).collect(),
+        parts,
     })
     .into_response()
 }

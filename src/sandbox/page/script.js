@@ -1,11 +1,61 @@
 "use strict";
 
 const status = document.getElementById("status");
-const attempts = document.getElementById("attempts");
+const deliveries = document.getElementById("deliveries");
+const limit = Number(deliveries.dataset.limit);
 
 /// Says what came of it; read out where the page is listened to.
 function say(text) {
   status.textContent = text;
+}
+
+function row(number) {
+  return deliveries.querySelector(`:scope > [data-number="${number}"]`);
+}
+
+/// The summaries and buttons of a part of the page, by which what was opened and what had the focus is found again.
+function places(part) {
+  return [...part.querySelectorAll("summary, button, input, a")];
+}
+
+/// Replaces the content of an element. What was opened stays open, and the focus stays where it was.
+function replace(element, html) {
+  const opened = [...element.querySelectorAll("details[open][id]")].map((it) => it.id);
+  const active = document.activeElement;
+  const focused = element.contains(active) ? [active.closest("[id]")?.id, places(element).indexOf(active)] : null;
+  element.innerHTML = html;
+  for (const id of opened) {
+    const details = document.getElementById(id);
+    if (details) {
+      details.open = true;
+    }
+  }
+  if (focused) {
+    places(element)[focused[1]]?.focus();
+  }
+}
+
+/// Shows a delivery that is new or has another attempt.
+function showDelivery({ number, row: html }) {
+  const known = row(number);
+  if (html === null) {
+    known?.remove();
+    return;
+  }
+  const template = document.createElement("template");
+  template.innerHTML = html;
+  const fresh = template.content.firstElementChild;
+  if (known) {
+    fresh.querySelector("details").open = known.querySelector("details").open;
+    const focused = known.contains(document.activeElement);
+    known.replaceWith(fresh);
+    if (focused) {
+      fresh.querySelector("summary").focus();
+    }
+    return;
+  }
+  const next = [...deliveries.children].find((it) => Number(it.dataset.number) < number);
+  deliveries.insertBefore(fresh, next ?? null);
 }
 
 /// Shows what is new, and leaves alone what is not: the focus and what was opened stay.
@@ -15,26 +65,40 @@ function show(news) {
     return;
   }
   document.body.dataset.version = news.version;
-  attempts.dataset.last = news.last;
-  attempts.insertAdjacentHTML("afterbegin", news.attempts);
-  document.getElementById("nothing").hidden = attempts.childElementCount > 0;
+  deliveries.dataset.last = news.last;
+  news.deliveries.forEach(showDelivery);
+  for (const it of [...deliveries.children]) {
+    if (Number(it.dataset.number) <= news.cleared) {
+      it.remove();
+    }
+  }
+  while (deliveries.childElementCount > limit) {
+    deliveries.lastElementChild.remove();
+  }
+  document.getElementById("nothing").hidden = deliveries.childElementCount > 0;
   for (const [name, part] of Object.entries(news.parts)) {
     const place = document.querySelector(`[data-part="${name}"]`);
-    if (place.shown !== part) {
-      place.innerHTML = part;
+    if (place && place.shown !== part) {
+      replace(place, part);
       place.shown = part;
     }
   }
+  tick();
 }
 
 async function follow() {
+  const view = new URLSearchParams(location.search);
   for (;;) {
     try {
-      const seen = new URLSearchParams({ version: document.body.dataset.version, attempt: attempts.dataset.last });
+      const seen = new URLSearchParams(view);
+      seen.set("version", document.body.dataset.version);
+      seen.set("attempt", deliveries.dataset.last);
       const answer = await fetch(`/_sandbox/news?${seen}`);
       if (answer.status === 200) {
         show(await answer.json());
       }
+      // Many changes at once are shown together.
+      await new Promise((resolve) => setTimeout(resolve, 50));
     } catch {
       say("The sandbox does not respond.");
       await new Promise((resolve) => setTimeout(resolve, 2000));
@@ -42,41 +106,172 @@ async function follow() {
   }
 }
 
-/// JSON with the payload as it was typed, so that its numbers stay as they are.
-function delivery(form, event) {
-  const payload = form.elements.payload.value.trim();
-  return payload ? `{"event": ${JSON.stringify(event)}, "payload": ${payload}}` : JSON.stringify({ event });
+/// The time until something happens, in its two largest units.
+function span(seconds) {
+  const units = [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]];
+  const first = units.findIndex(([, size]) => seconds >= size);
+  if (first < 0) {
+    return "now";
+  }
+  let rest = seconds;
+  const parts = units.slice(first, first + 2).map(([unit, size]) => {
+    const count = Math.floor(rest / size);
+    rest -= count * size;
+    return count > 0 ? `${count} ${unit}` : "";
+  });
+  return `in ${parts.filter(Boolean).join(" ")}`;
 }
 
-async function deliver(form, button) {
-  const event = button.value;
-  button.setAttribute("aria-busy", "true");
-  say(`${event} is being delivered.`);
-  try {
-    const answer = await fetch(form.action, {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: delivery(form, event),
-    });
-    const result = await answer.json();
-    if (!answer.ok) {
-      say(result.error);
-    } else if (result.length === 0) {
-      say(`${event} was not delivered: nothing is registered for it, or it is held back.`);
-    } else {
-      say(`${event}: ${result.map((attempt) => attempt.status ?? attempt.error).join(", ")}.`);
+/// Counts down to what happens next.
+function tick() {
+  for (const time of document.querySelectorAll("time[data-next]")) {
+    const text = span(Math.round((Date.parse(time.dataset.next) - Date.now()) / 1000));
+    if (time.textContent !== text) {
+      time.textContent = text;
     }
-  } catch {
-    say("The sandbox does not respond.");
+  }
+}
+
+async function ask(url, options) {
+  const answer = await fetch(url, options);
+  const result = await answer.json();
+  return answer.ok ? result : Promise.reject(new Error(result.error));
+}
+
+/// Does what a button asks for, and says what came of it.
+async function act(button, action) {
+  button.setAttribute("aria-busy", "true");
+  try {
+    say(await action());
+  } catch (error) {
+    say(error instanceof TypeError ? "The sandbox does not respond." : error.message);
   }
   button.removeAttribute("aria-busy");
 }
 
-document.addEventListener("submit", (submit) => {
-  if (submit.target.matches("form.deliver") && submit.submitter) {
-    submit.preventDefault();
-    deliver(submit.target, submit.submitter);
+/// JSON with the payload as it was typed, so that its numbers stay as they are.
+function delivery(form, event) {
+  const payload = form.elements.payload?.value.trim();
+  return payload ? `{"event": ${JSON.stringify(event)}, "payload": ${payload}}` : JSON.stringify({ event });
+}
+
+async function deliver(form, button) {
+  const event = button.value || form.elements.event.value;
+  say(`${event} is being delivered.`);
+  const headers = { "content-type": "application/json" };
+  const result = await ask(form.action, { method: "POST", headers, body: delivery(form, event) });
+  if (result.length === 0) {
+    return `${event} was not delivered: nothing is registered for it, or it is held back.`;
+  }
+  return `${event}: ${result.map((attempt) => attempt.status ?? attempt.error).join(", ")}.`;
+}
+
+async function submit(form, button) {
+  const body = new URLSearchParams(new FormData(form, button));
+  const result = await ask(form.action, { method: "POST", headers: { accept: "application/json" }, body });
+  return result.message;
+}
+
+async function copy(link) {
+  const answer = await fetch(link.href);
+  const text = await answer.text();
+  try {
+    await navigator.clipboard.writeText(text);
+    return "The command is copied.";
+  } catch {
+    location.assign(link.href);
+    return "";
+  }
+}
+
+document.addEventListener("submit", (event) => {
+  const { target: form, submitter: button } = event;
+  const action = form.matches("form.deliver") ? deliver : form.matches("form[data-live]") ? submit : null;
+  if (action && button) {
+    event.preventDefault();
+    act(button, () => action(form, button));
   }
 });
 
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("a[data-copy]");
+  if (link) {
+    event.preventDefault();
+    act(link, () => copy(link));
+  }
+});
+
+/// The editor of payloads: the example of the event, and the violations while one types.
+function edit(details) {
+  const form = details.querySelector("form");
+  const { event, payload } = form.elements;
+  const place = details.querySelector(".check");
+  const base = `/_sandbox/${details.dataset.provider}`;
+  const named = () => `event=${encodeURIComponent(event.value)}`;
+  let waiting;
+  let asked = 0;
+
+  async function load() {
+    const answer = await fetch(`${base}/example?${named()}`);
+    payload.value = await answer.text();
+    await check();
+  }
+
+  async function check() {
+    asked += 1;
+    const number = asked;
+    const body = payload.value;
+    if (!body.trim()) {
+      place.textContent = "";
+      return;
+    }
+    const { violations } = await ask(`${base}/check?${named()}`, { method: "POST", body });
+    // An answer to what was typed before is too late.
+    if (number === asked) {
+      list(violations);
+    }
+  }
+
+  function list(violations) {
+    place.replaceChildren();
+    payload.setAttribute("aria-invalid", String(violations.length > 0));
+    if (violations.length === 0) {
+      place.textContent = "The payload matches the specification.";
+      return;
+    }
+    const items = document.createElement("ul");
+    for (const { pointer, message, line, start, end } of violations) {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.textContent = `Line ${line}${pointer ? `, ${pointer}` : ""}: ${message}`;
+      button.addEventListener("click", () => {
+        payload.focus();
+        payload.setSelectionRange(start, end);
+      });
+      items.appendChild(document.createElement("li")).append(button);
+    }
+    place.append(items);
+  }
+
+  const reset = details.querySelector("[data-reset]");
+  reset.hidden = false;
+  reset.addEventListener("click", () => act(reset, async () => {
+    await load();
+    return `The payload is the example of ${event.value}.`;
+  }));
+  details.addEventListener("toggle", () => details.open && !payload.value && load());
+  event.addEventListener("change", load);
+  payload.addEventListener("input", () => {
+    clearTimeout(waiting);
+    waiting = setTimeout(check, 200);
+  });
+}
+
+// The link to the deliveries is in the way where they are in view.
+const jump = document.querySelector(".jump");
+new IntersectionObserver(([log]) => (jump.hidden = log.isIntersecting)).observe(document.getElementById("log"));
+
+document.querySelectorAll("details.editor").forEach(edit);
+setInterval(tick, 1000);
+tick();
 follow();

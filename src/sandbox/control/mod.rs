@@ -1,23 +1,30 @@
 //! `/_sandbox`: the endpoints by which tests in any language control the sandbox. Requests are JSON or forms of the
 //! page; responses are JSON.
 
+mod deliveries;
+mod events;
+mod faults;
+mod webhooks;
+
 use std::sync::Arc;
 
 use axum::Json;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Path, Request, State};
-use axum::http::header::{CONTENT_TYPE, HOST, HeaderMap, LOCATION};
+use axum::http::header::{ACCEPT, CONTENT_TYPE, HOST, HeaderMap, LOCATION};
 use axum::http::{StatusCode, Uri};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Value};
 
+pub(super) use self::deliveries::is_verifiable;
+pub(super) use self::faults::OFFERED;
 use super::attempt::Attempt;
-use super::error::{DeliverError, RegisterError};
-use super::fault::Fault;
+use super::error::DeliverError;
 use super::state::{self, Inner};
 use super::trigger::Trigger;
 use crate::Json as AnyJson;
@@ -75,9 +82,10 @@ pub(super) fn routes() -> Router<Arc<Inner>> {
         .route("/_sandbox/log", get(async |State(inner): SharedState| Json(Log::of(&inner))))
         .route("/_sandbox/{provider}/registrations", get(registrations).post(register))
         .route("/_sandbox/{provider}/deliver", post(deliver))
-        .route("/_sandbox/faults", get(faults).post(arm).delete(clear))
-        // A form cannot send DELETE.
-        .route("/_sandbox/faults/clear", post(async |shared: SharedState| (clear(shared).await, back("log")).1))
+        .merge(deliveries::routes())
+        .merge(events::routes())
+        .merge(faults::routes())
+        .merge(webhooks::routes())
         .fallback(unknown)
         .layer(middleware::from_fn(same_site))
 }
@@ -87,23 +95,6 @@ async fn registrations(State(inner): SharedState, Path(name): Path<String>) -> R
         Ok(provider) => Json(inner.registrations(provider)).into_response(),
         Err(error) => refuse(StatusCode::NOT_FOUND, &error),
     }
-}
-
-async fn faults(State(inner): SharedState) -> Json<Vec<Fault>> {
-    Json(inner.state().faults.iter().map(|armed| armed.fault().clone()).collect())
-}
-
-async fn arm(State(inner): SharedState, body: Bytes) -> Response {
-    let armed = read(&body).and_then(|fault| inner.arm(fault).map_err(|error| error.to_string()));
-    match armed {
-        Ok(()) => StatusCode::NO_CONTENT.into_response(),
-        Err(reason) => refuse(StatusCode::BAD_REQUEST, &reason),
-    }
-}
-
-async fn clear(State(inner): SharedState) -> StatusCode {
-    inner.clear_faults();
-    StatusCode::NO_CONTENT
 }
 
 /// Refuses requests from other sites that are open in a browser.
@@ -175,9 +166,7 @@ async fn register(State(inner): SharedState, Path(name): Path<String>, headers: 
     match inner.register(&name, &url, &events).await {
         Ok(_) if form.is_some() => back(&name),
         Ok(registration) => (StatusCode::CREATED, Json(registration)).into_response(),
-        Err(error @ RegisterError::Provider(_)) => refuse(StatusCode::NOT_FOUND, &error),
-        Err(error @ RegisterError::ByCalls(_)) => refuse(StatusCode::CONFLICT, &error),
-        Err(error) => refuse(StatusCode::BAD_REQUEST, &error),
+        Err(error) => webhooks::refuse_registration(&error),
     }
 }
 
@@ -207,6 +196,36 @@ fn from_form(fields: &[(String, String)]) -> Result<Trigger, String> {
         Some(Ok(payload)) => Ok(trigger.payload(payload)),
         Some(Err(error)) => Err(format!("the payload: {}", crate::json::error::message(&error))),
     }
+}
+
+/// A request as JSON, or as the fields of a form. A member that occurs as several fields is `events`.
+fn asked<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T, String> {
+    let Some(fields) = form(headers, body) else { return read(body) };
+    let mut members = Map::new();
+    for (name, value) in fields {
+        if name == "events" {
+            let list = members.entry(name).or_insert_with(|| Value::Array(Vec::new()));
+            list.as_array_mut().into_iter().for_each(|list| list.push(value.as_str().into()));
+        } else {
+            members.insert(name, value.into());
+        }
+    }
+    serde_json::from_value(Value::Object(members)).map_err(|error| error.to_string())
+}
+
+#[derive(Serialize)]
+struct Message<'a> {
+    message: &'a str,
+}
+
+/// The response to an action that succeeded: a message for a program or the script of the page, and the part of the page
+/// that changed for a form.
+fn answered(headers: &HeaderMap, part: &str, message: &str) -> Response {
+    let has = |name, text: &str| {
+        headers.get(name).and_then(|value| value.to_str().ok()).is_some_and(|value| value.starts_with(text))
+    };
+    let is_form = has(CONTENT_TYPE, "application/x-www-form-urlencoded") && !has(ACCEPT, "application/json");
+    if is_form { back(part) } else { Json(Message { message }).into_response() }
 }
 
 /// Redirects to the part of the page that changed.
