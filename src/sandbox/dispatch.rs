@@ -19,6 +19,7 @@ use super::state::Inner;
 use super::target::target;
 use super::trigger::Trigger;
 use super::turns::Line;
+use crate::Secret;
 use crate::catalogue::{Event, EventNamePlace, Provider, Redelivery, UnknownName};
 use crate::json::pointer::replaced;
 use crate::wire::url::is_loopback;
@@ -49,36 +50,49 @@ impl Inner {
     /// Delivers an event to every matching registration, one after the other.
     pub async fn deliver(self: &Arc<Self>, provider: &str, trigger: Trigger) -> Result<Vec<Attempt>, DeliverError> {
         let provider = self.provider(provider)?;
-        let Trigger { event, payload, time_scale, max_attempts } = trigger;
-        let event = provider.event(&event).ok_or_else(|| {
-            let known = provider.events.iter().map(|event| event.name).collect();
-            DeliverError::Event(UnknownName { provider: provider.name, name: event, known })
-        })?;
-        if time_scale.is_some_and(|scale| !(scale.is_finite() && scale > 0.0)) {
-            return Err(DeliverError::TimeScale);
-        }
-        if max_attempts == Some(0) {
-            return Err(DeliverError::NoAttempt);
-        }
+        let event = wanted(provider, &trigger)?;
+        let payload = trigger.payload.as_ref();
+        let given: Option<Value> = payload.and_then(|payload| serde_json::from_str(payload.as_str()).ok());
+        let addressees =
+            self.state().backends.find(provider).map(|backend| backend.addressees(event.name, given.as_ref()));
+        Ok(self.deliver_to(provider, event, &trigger, addressees.unwrap_or_default()).await)
+    }
+
+    /// Delivers an event to a URL that is not registered.
+    pub async fn deliver_unregistered(
+        self: &Arc<Self>,
+        provider: &str,
+        url: &str,
+        secret: Secret,
+        trigger: Trigger,
+    ) -> Result<Vec<Attempt>, DeliverError> {
+        let provider = self.provider(provider)?;
+        let event = wanted(provider, &trigger)?;
+        let (id, events) = (url.to_owned(), vec![event.name.to_owned()]);
+        let registration = Registration { url: id.clone(), id, events, active: true, secret };
+        Ok(self.deliver_to(provider, event, &trigger, vec![registration]).await)
+    }
+
+    async fn deliver_to(
+        self: &Arc<Self>,
+        provider: &'static Provider,
+        event: &'static Event,
+        trigger: &Trigger,
+        addressees: Vec<Registration>,
+    ) -> Vec<Attempt> {
+        let Trigger { event: _, payload, time_scale, max_attempts } = trigger;
         let pace = match (time_scale, max_attempts) {
-            (Some(scale), _) => Pace::Reported { scale },
+            (Some(scale), _) => Pace::Reported { scale: *scale },
             (None, Some(_)) => Pace::Reported { scale: 1.0 },
             (None, None) => Pace::InBackground,
         };
-        let is_example = payload.is_none();
-        let given: Option<Value> = payload.as_ref().and_then(|payload| serde_json::from_str(payload.as_str()).ok());
-        let body = match payload {
-            Some(payload) => payload.as_str().to_owned(),
-            None => example_of(event),
-        };
+        let body = payload.as_ref().map_or_else(|| example_of(event), |payload| payload.as_str().to_owned());
         let mut attempts = Vec::new();
-        let addressees =
-            self.state().backends.find(provider).map(|backend| backend.addressees(event.name, given.as_ref()));
-        for registration in addressees.unwrap_or_default() {
-            let delivery = self.new_delivery(provider, registration, event, body.clone(), is_example);
-            self.dispatch(Delivery { pace, max_attempts, ..delivery }, &mut attempts).await;
+        for registration in addressees {
+            let delivery = self.new_delivery(provider, registration, event, body.clone(), payload.is_none());
+            self.dispatch(Delivery { pace, max_attempts: *max_attempts, ..delivery }, &mut attempts).await;
         }
-        Ok(attempts)
+        attempts
     }
 
     /// Delivers what an attempt delivered to the same registration once more. `None` if the log does not have such an
@@ -345,6 +359,21 @@ impl Inner {
         }
         Ok((status, headers, body))
     }
+}
+
+/// The event of a trigger whose settings are valid.
+fn wanted(provider: &'static Provider, trigger: &Trigger) -> Result<&'static Event, DeliverError> {
+    let event = provider.event(&trigger.event).ok_or_else(|| {
+        let known = provider.events.iter().map(|event| event.name).collect();
+        DeliverError::Event(UnknownName { provider: provider.name, name: trigger.event.clone(), known })
+    })?;
+    if trigger.time_scale.is_some_and(|scale| !(scale.is_finite() && scale > 0.0)) {
+        return Err(DeliverError::TimeScale);
+    }
+    if trigger.max_attempts == Some(0) {
+        return Err(DeliverError::NoAttempt);
+    }
+    Ok(event)
 }
 
 #[derive(Default)]

@@ -4,6 +4,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Path, Request, State};
@@ -14,6 +15,7 @@ use jiff::Timestamp;
 use reqwest::Url;
 use serde::Serialize;
 
+use super::attempt::milliseconds;
 use super::management::MAX_BODY;
 use super::registration::Registration;
 use super::state::Inner;
@@ -42,28 +44,40 @@ pub(super) struct Inbox {
     count: u64,
 }
 
-/// A request, and what the receiver made of it.
+/// A request to the inbox, and what the receiver made of it.
 #[derive(Clone, Debug, Serialize)]
-pub(super) struct Received {
-    /// Counted from 1.
+#[non_exhaustive]
+pub struct Received {
+    /// The number of the request among all requests, counted from 1.
     pub number: u64,
+    /// The provider's module.
     pub provider: &'static str,
-    /// The time in UTC, in RFC 3339 form.
+    /// The time of the request in UTC, in RFC 3339 form.
     pub at: Time,
+    /// How long the receiver took.
+    #[serde(rename = "milliseconds", serialize_with = "milliseconds")]
+    pub duration: Duration,
+    /// The path of the request.
     pub path: String,
     /// The name of the event, as far as it is known.
     pub event: Option<String>,
+    /// The idempotency key of the event, if it has one and was accepted.
+    pub idempotency_key: Option<String>,
+    /// What the receiver made of the request.
     pub outcome: Outcome,
     /// The reason of a refusal; empty if there is none.
     pub reason: String,
+    /// The status of the response.
     pub status: u16,
+    /// The body of the request.
     pub body: String,
 }
 
-/// What the receiver made of a request.
+/// What the receiver of the inbox made of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Outcome {
+#[non_exhaustive]
+pub enum Outcome {
     /// The delivery was verified, validated and decoded.
     Accepted,
     /// The request was a handshake, which was answered.
@@ -77,6 +91,7 @@ pub(super) enum Outcome {
 }
 
 impl Outcome {
+    /// Returns whether the receiver refused the request.
     pub fn is_refusal(self) -> bool {
         !matches!(self, Self::Accepted | Self::Handshake)
     }
@@ -116,6 +131,7 @@ impl CustomVerification for Unverified {
 /// What the receiver answers, and why.
 struct Reply {
     event: Option<String>,
+    idempotency_key: Option<String>,
     outcome: Outcome,
     reason: String,
     response: Response,
@@ -124,7 +140,7 @@ struct Reply {
 impl Reply {
     fn refusal(event: Option<&str>, outcome: Outcome, status: StatusCode, reason: String) -> Self {
         let response = (status, reason.clone()).into_response();
-        Self { event: event.map(str::to_owned), outcome, reason, response }
+        Self { event: event.map(str::to_owned), idempotency_key: None, outcome, reason, response }
     }
 }
 
@@ -202,6 +218,20 @@ impl Inner {
         }
     }
 
+    /// Waits for requests after the one of this number.
+    pub(super) async fn received_after(&self, number: u64) -> Vec<Received> {
+        let mut changes = self.changes.subscribe();
+        loop {
+            changes.borrow_and_update();
+            let state = self.state();
+            let new: Vec<_> = state.inbox.received.iter().filter(|it| it.number > number).cloned().collect();
+            drop(state);
+            if !new.is_empty() || changes.changed().await.is_err() {
+                return new;
+            }
+        }
+    }
+
     /// What the receiver of the inbox answers.
     fn receive(&self, provider: &'static Provider, head: &request::Parts, body: &Bytes) -> Reply {
         let path = head.uri.path();
@@ -237,7 +267,8 @@ fn receive_with(provider: &'static Provider, receiver: &AnyReceiver, request: &a
         Ok(None) => {}
         Ok(Some(answer)) => {
             let response = axum::http::Response::<String>::from(answer).map(Body::from);
-            return Reply { event: None, outcome: Outcome::Handshake, reason: String::new(), response };
+            let (outcome, reason) = (Outcome::Handshake, String::new());
+            return Reply { event: None, idempotency_key: None, outcome, reason, response };
         }
         Err(error) => return Reply::refusal(None, Outcome::NotVerified, error.status(), error.to_string()),
     }
@@ -265,7 +296,8 @@ fn receive_with(provider: &'static Provider, receiver: &AnyReceiver, request: &a
                 answer.body = example.json.into();
             }
             let (outcome, reason) = (Outcome::Accepted, String::new());
-            Reply { event: arrived.name, outcome, reason, response: axum::http::Response::<Body>::from(answer) }
+            let response = axum::http::Response::<Body>::from(answer);
+            Reply { event: arrived.name, idempotency_key: arrived.idempotency_key, outcome, reason, response }
         }
     }
 }
@@ -296,7 +328,8 @@ pub(super) async fn receive(
     let Ok(body) = to_bytes(body, MAX_BODY).await else {
         return (StatusCode::PAYLOAD_TOO_LARGE, format!("the body is longer than {MAX_BODY} bytes")).into_response();
     };
-    let Reply { event, outcome, reason, mut response } = inner.receive(provider, &head, &body);
+    let begun = Instant::now();
+    let Reply { event, idempotency_key, outcome, reason, mut response } = inner.receive(provider, &head, &body);
     // The reason of a refusal quotes what was sent, and is not a page.
     if outcome.is_refusal() {
         let text = axum::http::HeaderValue::from_static("text/plain; charset=utf-8");
@@ -306,8 +339,10 @@ pub(super) async fn receive(
         number: 0,
         provider: provider.name,
         at: format!("{:.3}", Timestamp::now()).into(),
+        duration: begun.elapsed(),
         path: head.uri.path().to_owned(),
         event,
+        idempotency_key,
         outcome,
         reason,
         status: response.status().as_u16(),

@@ -138,9 +138,11 @@ pub use self::account::{Account, TypedClient};
 pub use self::attempt::{Attempt, Message};
 pub use self::error::{ClientError, DeliverError, RegisterError, StartError, UnknownProvider};
 pub use self::fault::{AnswerFault, DeliveryFault, Fault, FaultError};
+pub use self::inbox::{Outcome, Received};
 pub use self::registration::Registration;
 pub use self::trigger::Trigger;
 
+use crate::Secret;
 use crate::catalogue::Provider;
 use crate::client::{AnyClient, SetupError, http_client};
 
@@ -403,6 +405,17 @@ impl Sandbox {
         self.inner.register(provider, url, events).await
     }
 
+    /// Registers a URL for all events of a provider: with the operations of the provider where they are documented, and as in its
+    /// back office otherwise. Returns the registrations of the URL.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the sandbox does not have this provider, if nothing can be delivered to the URL, if an operation
+    /// refuses a registration, or if the receiver does not answer the provider's handshake.
+    pub async fn register_for_all(&self, provider: &str, url: &str) -> Result<Vec<Registration>, RegisterError> {
+        self.inner.register_for_all(provider, url).await
+    }
+
     /// Registers the inbox of the sandbox for all events of a provider: with the operations of the provider where they are
     /// documented, and as in its back office otherwise. Returns the registrations of the inbox. Events that it receives
     /// already are not registered once more.
@@ -434,6 +447,12 @@ impl Sandbox {
         self.inner.receive_here(provider).await
     }
 
+    /// Waits until the inbox has received a request after the one of this number, and returns all such requests, oldest first. The
+    /// first request has the number 1. Only the last 200 requests are kept.
+    pub async fn received_after(&self, number: u64) -> Vec<Received> {
+        self.inner.received_after(number).await
+    }
+
     /// Returns the registrations with a provider, oldest first.
     ///
     /// # Errors
@@ -453,6 +472,23 @@ impl Sandbox {
     /// receiver that cannot be reached or that refuses the delivery is not an error; see [`Attempt`].
     pub async fn deliver(&self, provider: &str, trigger: impl Into<Trigger>) -> Result<Vec<Attempt>, DeliverError> {
         self.inner.deliver(provider, trigger.into()).await
+    }
+
+    /// Delivers an event to a URL that is not registered, with the signature of this secret, as the provider would deliver it to a
+    /// registration with both. Everything else is as in [`Sandbox::deliver`].
+    ///
+    /// # Errors
+    ///
+    /// Returns the errors of [`Sandbox::deliver`]. That nothing can be delivered to the URL is the
+    /// [`error`](Attempt::error) of the attempt.
+    pub async fn deliver_to(
+        &self,
+        provider: &str,
+        url: &str,
+        secret: impl Into<Secret>,
+        trigger: impl Into<Trigger>,
+    ) -> Result<Vec<Attempt>, DeliverError> {
+        self.inner.deliver_unregistered(provider, url, secret.into(), trigger.into()).await
     }
 
     /// Returns the last 1000 attempts at deliveries, oldest first, including background retries. The number of the

@@ -64,6 +64,14 @@ impl Inner {
         Ok(at_inbox())
     }
 
+    /// Registers a URL for all events.
+    pub(super) async fn register_for_all(&self, name: &str, url: &str) -> Result<Vec<Registration>, RegisterError> {
+        let provider = self.provider(name)?;
+        let secret = self.state().backends.find(provider).ok().map(|backend| backend.chosen_secret());
+        self.register_by_calls(name, url, &[], secret.as_ref()).await?;
+        Ok(self.registrations(provider).into_iter().filter(|known| known.url == url).collect())
+    }
+
     /// Registers a URL for these events; for all events if there are none.
     pub(super) async fn register_by_calls(
         &self,
