@@ -14,10 +14,10 @@ fn main() {
     features.sort();
     println!("cargo:rustc-env=POS_WEBHOOKS_FEATURES={}", features.join(", "));
     // A packager can set the variable, which the program then reads by itself.
-    if env::var_os(COMMIT).is_none() {
-        if let Some(commit) = packaged().or_else(checked_out) {
-            println!("cargo:rustc-env={COMMIT}={commit}");
-        }
+    if env::var_os(COMMIT).is_none()
+        && let Some(commit) = packaged().or_else(checked_out)
+    {
+        println!("cargo:rustc-env={COMMIT}={commit}");
     }
 }
 

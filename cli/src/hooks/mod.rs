@@ -61,7 +61,7 @@ Examples:
   pos-webhooks hooks vipps rotate 497f6eca-6276-4993-bfeb-53cbbbba6f08 --save-secret new-secret.txt
       Registers the same URL and events once more, with a new secret.
   pos-webhooks hooks mypos update 6217960c-2a2e-4188-9025-af11abf47d5e --is-active 0
-  pos-webhooks hooks mypos list --base-url http://127.0.0.1:4010/mypos --format json
+  pos-webhooks hooks mypos list --sandbox http://127.0.0.1:4010 --format json
       Calls a sandbox that was started with `pos-webhooks sandbox --listen 127.0.0.1:4010`.
 
 Exit status:

@@ -264,6 +264,7 @@ impl Listener {
         };
         match within(limit, self.journal.write(idempotency_key.clone(), line)).await {
             Ok(Ok(Written::New)) => {
+                tracing::debug!(event, milliseconds = since.elapsed().as_millis() as u64, "written");
                 if let Shown::Beside(terminal) = &self.shown {
                     terminal.show(&summary(idempotency_key.as_deref()));
                 }

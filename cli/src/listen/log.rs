@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use anstream::{AutoStream, ColorChoice};
 use clap::ValueEnum;
+use tracing::Level;
 use tracing_subscriber::fmt::MakeWriter;
 
 use super::output::WholeLines;
@@ -58,11 +59,12 @@ enum ToWriter {
     Flush(SyncSender<()>),
 }
 
-/// Starts the log.
-pub fn start(format: LogFormat) -> io::Result<(Flush, Dropped)> {
+/// Starts the log, with the lines of this level and of more important ones.
+pub fn start(format: LogFormat, level: Level) -> io::Result<(Flush, Dropped)> {
     let (writer, flush) = LineWriter::start("log", io::stderr())?;
     let dropped = writer.dropped.clone();
     let log = tracing_subscriber::fmt().with_writer(writer).with_target(false).log_internal_errors(false);
+    let log = log.with_max_level(level);
     match format {
         LogFormat::Human => log.with_ansi(AutoStream::choice(&io::stderr()) != ColorChoice::Never).init(),
         LogFormat::Json => log.json().flatten_event(true).init(),

@@ -196,6 +196,14 @@ pub struct Arguments {
     /// Format of the log
     #[arg(long, value_enum, default_value_t = log::LogFormat::Human)]
     log_format: log::LogFormat,
+
+    /// Log only warnings and errors
+    #[arg(long, short, conflicts_with = "verbose")]
+    quiet: bool,
+
+    /// Log every event that is written, with its name and how long the delivery took
+    #[arg(long, short)]
+    verbose: bool,
 }
 
 /// The reason why the program ends.
@@ -206,7 +214,13 @@ enum End {
 }
 
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
-    let (_flushed, log_dropped) = log::start(arguments.log_format).map_err(|error| unusable("the log", &error))?;
+    let level = match (arguments.quiet, arguments.verbose) {
+        (true, _) => tracing::Level::WARN,
+        (false, true) => tracing::Level::DEBUG,
+        (false, false) => tracing::Level::INFO,
+    };
+    let (_flushed, log_dropped) =
+        log::start(arguments.log_format, level).map_err(|error| unusable("the log", &error))?;
     let runtime = tokio::runtime::Runtime::new().map_err(|error| unusable("the runtime", &error))?;
     // This comes first, because without a handler, a signal to reopen the file would end the program.
     let signals = runtime.block_on(async { Signals::new() }).map_err(|error| unusable("the signals", &error))?;
