@@ -78,7 +78,7 @@ fn all_stands_for_every_event() {
 fn a_glob_without_a_match_and_an_empty_name_are_errors_before_anything_is_sent() {
     let shell = shell("no match");
     for (value, expected) in [
-        ("epayment.*", "no event of vipps matches `epayment.*`; "),
+        ("epayment.*", "--events: no event of vipps matches `epayment.*`; "),
         ("epayments.[", "not a glob: "),
         ("", "a value is required for '--events <EVENTS>'"),
         (",", "a value is required for '--events <EVENTS>'"),

@@ -124,7 +124,7 @@ pub enum Format {
 pub struct Member {
     pub name: String,
     /// The name of the option without its hyphens.
-    option: String,
+    pub option: String,
     pub kind: MemberKind,
     pub list: bool,
     required: bool,
@@ -245,7 +245,7 @@ impl Member {
         let action = if self.list { ArgAction::Append } else { ArgAction::Set };
         let arg =
             Arg::new(self.id()).long(option.to_owned()).value_name(value_name).value_parser(parser).action(action);
-        let arg = if self.events { event_names::values(arg) } else { arg };
+        let arg = if self.events { event_names::values(arg, &self.choices) } else { arg };
         described(arg, &self.description, &notes.join(" ")).required(self.required).allow_negative_numbers(true)
     }
 }
@@ -431,7 +431,7 @@ fn events(verb: Verb, calls: &SubscriptionCalls) -> Arg {
         }
         None => "",
     };
-    let arg = event_names::values(Arg::new(EVENTS).long(EVENTS_OPTION).value_name("EVENT"));
+    let arg = event_names::values(Arg::new(EVENTS).long(EVENTS_OPTION).value_name("EVENT"), &[]);
     described(arg, first, &format!("{}{known}", event_names::NOTE)).required(verb == Verb::Subscribe)
 }
 

@@ -1,14 +1,14 @@
 //! The values of `--events`: names separated by commas, globs, and `all`.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 
-use clap::builder::{NonEmptyStringValueParser, TypedValueParser as _, ValueParser};
-use clap::{Arg, ArgAction};
+use clap::builder::{NonEmptyStringValueParser, PossibleValue, PossibleValuesParser, TypedValueParser, ValueParser};
+use clap::{Arg, ArgAction, Command};
 use glob::Pattern;
 use pos_webhooks::catalogue::Provider;
 
 use super::commands::Member;
-use crate::report::Plain;
 use crate::stop::Stop;
 use crate::{options, suggest};
 
@@ -18,13 +18,36 @@ pub const NOTE: &str =
 
 const ALL: &str = "all";
 
-/// The argument, which takes names, globs and `all`.
-pub fn values(arg: Arg) -> Arg {
-    let parser = NonEmptyStringValueParser::new().try_map(|text| match pattern(&text) {
-        Some(Err(error)) => Err(format!("not a glob: {error}")),
-        _ => Ok(text),
-    });
+/// The argument, which takes names, globs and `all`. `choices` are all names, if the list is closed.
+pub fn values(arg: Arg, choices: &[String]) -> Arg {
+    let parser = EventParser { choices: choices.to_vec() };
     arg.value_delimiter(',').action(ArgAction::Append).value_parser(ValueParser::new(parser))
+}
+
+/// Parses one value. The help and the shell offer the choices, beside which there are globs and `all`.
+#[derive(Clone)]
+struct EventParser {
+    choices: Vec<String>,
+}
+
+impl TypedValueParser for EventParser {
+    type Value = String;
+
+    fn parse_ref(&self, command: &Command, arg: Option<&Arg>, value: &OsStr) -> Result<String, clap::Error> {
+        if !self.choices.is_empty() && value.to_str().is_none_or(|text| pattern(text).is_none()) {
+            return PossibleValuesParser::new(self.choices.clone()).parse_ref(command, arg, value);
+        }
+        let glob = |text: String| match pattern(&text) {
+            Some(Err(error)) => Err(format!("not a glob: {error}")),
+            _ => Ok(text),
+        };
+        NonEmptyStringValueParser::new().try_map(glob).parse_ref(command, arg, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        let choices = self.choices.iter().cloned().map(PossibleValue::new);
+        (!self.choices.is_empty()).then(|| Box::new(choices) as Box<dyn Iterator<Item = _>>)
+    }
 }
 
 /// The pattern of a glob or `all`; `None` for a name.
@@ -64,17 +87,12 @@ pub fn registrable(provider: &'static Provider) -> Vec<&'static str> {
     own.map(|event| event.name).filter(|name| provider.registers(name)).collect()
 }
 
-/// The names that these values of a member select. If the member has a list of choices, another name is an error.
+/// The names that these values of a member select.
 pub fn of(provider: &'static Provider, member: &Member, values: &[String]) -> Result<Vec<String>, Stop> {
-    let own = registrable(provider);
-    let choices: Vec<&str> = member.choices.iter().map(String::as_str).collect();
-    let known = if choices.is_empty() { own } else { choices.clone() };
-    let names = selected(provider, values, &known).map_err(Stop::Usage)?;
-    match names.iter().find(|name| !choices.is_empty() && !choices.contains(&name.as_str())) {
-        None => Ok(names),
-        Some(unknown) => {
-            let instead = suggest::instead(choices, unknown, &options::schemas(provider));
-            Err(Stop::Usage(format!("{} does not have an event `{}`; {instead}", provider.name, Plain(unknown))))
-        }
-    }
+    let known = match member.choices.as_slice() {
+        [] => registrable(provider),
+        choices => choices.iter().map(String::as_str).collect(),
+    };
+    let wrong = |message| Stop::Usage(format!("--{}: {message}", member.option));
+    selected(provider, values, &known).map_err(wrong)
 }
