@@ -8,12 +8,13 @@ use pos_webhooks::Secret;
 use pos_webhooks::catalogue::{Operation, Parameter, Provider, Security};
 
 use crate::console::print;
-use crate::credentials::{Credentials, Proof, is_secret};
+use crate::credentials::{Proof, is_secret};
 use crate::hooks::{self, AnswerReader, AnswerTree, Call, Common, Format, Schema};
 use crate::input;
-use crate::options::{self, closest};
+use crate::options;
 use crate::report::reasons;
 use crate::stop::Stop;
+use crate::{account, providers, suggest};
 
 /// Call any operation of a provider by its name
 ///
@@ -102,16 +103,19 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
         return Err(hooks::without_operations(provider));
     }
     let Some(name) = name else { return list(provider, common.format) };
-    options::check_value::<Arguments>("operation", name, provider.operations.iter().map(|operation| operation.id));
+    let operations = provider.operations.iter().map(|operation| operation.id);
+    let all = format!("pos-webhooks call {}{}", provider.name, providers::option_of(provider));
+    options::check_value::<Arguments>("operation", name, operations, &all);
     let Some(operation) = provider.operation(name) else { return list(provider, common.format) };
     let parameter_files: Vec<_> = parameter_files.iter().map(|(_, file)| PathBuf::from(file)).collect();
     input::standard_input_once(common.target.credentials_file.iter().chain(&parameter_files).chain(body))?;
 
-    let server = common.target.server(provider)?;
     let proof = if operation.security == Security::Credential { Proof::Any } else { Proof::None };
-    let credentials = Credentials::read(provider, &common.target, proof)?;
-    let mut hidden = credentials.secrets().to_vec();
-    let parameters = arguments.parameters_of(operation, &mut hidden)?;
+    let mut hidden = Vec::new();
+    let parameters = arguments.parameters_of(operation, &mut hidden);
+    let account = account::read(provider, &common.target, proof);
+    let ((server, credentials), parameters) = Stop::both(account, parameters)?;
+    hidden.extend_from_slice(credentials.secrets());
     let body = arguments.body_of(operation, &mut hidden)?;
     let once = hooks::tells_secret_once(provider, operation);
     if once && !common.show_secrets {
@@ -192,7 +196,7 @@ impl Arguments {
         let given = self.parameters.iter().map(|given| (given, false));
         for ((name, value), in_file) in given.chain(self.parameter_files.iter().map(|given| (given, true))) {
             let Some(place) = places.iter().find(|place| place.name.eq_ignore_ascii_case(name)) else {
-                return wrong(unknown(operation, name, &places));
+                return wrong(unknown(self.provider, operation, name, &places));
             };
             let name = place.name;
             if place.secret && !in_file {
@@ -250,12 +254,17 @@ impl Arguments {
 }
 
 /// The message for a parameter that an operation does not have.
-fn unknown(operation: &Operation, name: &str, places: &[Place]) -> String {
-    let names: Vec<_> = places.iter().map(|place| place.name).collect();
-    let known = match (closest(names.iter().copied(), name), names.as_slice()) {
-        (Some(closest), _) => format!("did you mean `{closest}`?"),
-        (None, []) => "it does not have parameters".to_owned(),
-        (None, names) => format!("it has: {}", names.join(", ")),
+fn unknown(provider: &Provider, operation: &Operation, name: &str, places: &[Place]) -> String {
+    let instead = match places {
+        [] => "it does not have parameters".to_owned(),
+        _ => {
+            let names = places.iter().map(|place| place.name);
+            suggest::instead(
+                names,
+                name,
+                &format!("pos-webhooks spec {}{}", provider.name, providers::option_of(provider)),
+            )
+        }
     };
-    format!("`{}` does not have a parameter `{name}`; {known}", operation.id)
+    format!("`{}` does not have a parameter `{name}`; {instead}", operation.id)
 }

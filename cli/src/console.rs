@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::Command;
 use clap::error::ErrorKind as Misuse;
 
-use crate::help;
+use crate::{help, suggest};
 
 /// Writes a result. If standard output is closed, the status does not change: a refusal must not become a success.
 pub fn print(text: &str, status: ExitCode) -> io::Result<ExitCode> {
@@ -33,8 +33,9 @@ pub fn warn(message: Arguments<'_>) {
     let _ = writeln!(io::stderr(), "{text}");
 }
 
-/// Wraps an error, if it is printed to a terminal.
+/// Puts the suggestions of an error before its list, and wraps it if it is printed to a terminal.
 pub fn fitted(error: clap::Error) -> clap::Error {
+    let error = suggest::before_list(error, None);
     if !(error.use_stderr() && io::stderr().is_terminal()) {
         return error;
     }
@@ -46,6 +47,7 @@ pub fn fitted(error: clap::Error) -> clap::Error {
     }
 }
 
-fn raw(kind: Misuse, message: impl std::fmt::Display) -> clap::Error {
+/// An error with this message.
+pub fn raw(kind: Misuse, message: impl std::fmt::Display) -> clap::Error {
     clap::Error::raw(kind, message).with_cmd(&Command::new(env!("CARGO_PKG_NAME")))
 }

@@ -61,7 +61,7 @@ impl CredentialField {
 
     /// The environment variable of the credential.
     pub fn variable(&self, provider: &Provider) -> String {
-        format!("POS_WEBHOOKS_{}_{}", provider.name, self.name).to_ascii_uppercase()
+        variable(provider, &self.name)
     }
 
     /// Whether a token is requested with it.
@@ -86,6 +86,21 @@ impl CredentialField {
             FieldKind::Client(credential) => credential.secret,
             FieldKind::Header(header) => is_secret(header),
         }
+    }
+}
+
+/// The environment variable of a provider's setting.
+pub fn variable(provider: &Provider, name: &str) -> String {
+    format!("POS_WEBHOOKS_{}_{name}", provider.name).to_ascii_uppercase()
+}
+
+/// The value of a provider's setting in the environment.
+pub fn from_environment(provider: &Provider, name: &str) -> Result<Option<String>, Stop> {
+    let variable = variable(provider, name);
+    match env::var(&variable) {
+        Ok(value) => Ok(Some(value)),
+        Err(env::VarError::NotPresent) => Ok(None),
+        Err(env::VarError::NotUnicode(_)) => Err(Stop::Input(format!("{variable} is not text in UTF-8"))),
     }
 }
 
@@ -132,31 +147,51 @@ pub struct Credentials {
 impl Credentials {
     /// Reads the credentials from the file alone, if there is one, so that those of another account are not mixed in.
     pub fn read(provider: &'static Provider, target: &Target, proof: Proof) -> Result<Self, Stop> {
-        let file = target.credentials_file.as_deref();
-        let grant = grant(provider, target.grant.as_deref())?;
         let known = CredentialField::all(provider);
+        let file = target.credentials_file.as_deref();
         let values = match file {
             Some(file) => from_file(provider, &known, file)?,
-            None => from_environment(provider, &known)?,
+            None => {
+                let mut values = BTreeMap::new();
+                for credential in &known {
+                    let value = from_environment(provider, &credential.name)?;
+                    values.extend(value.map(|value| (credential.name.clone(), Secret::from(value))));
+                }
+                values
+            }
         };
+        Self::of(provider, target, proof, values, file.map(|file| file.display().to_string()))
+    }
+
+    /// Reads the credentials that the sandbox at this address has issued.
+    pub fn of_sandbox(
+        provider: &'static Provider,
+        target: &Target,
+        proof: Proof,
+        values: BTreeMap<String, Secret>,
+        url: &str,
+    ) -> Result<Self, Stop> {
+        Self::of(provider, target, proof, values, Some(format!("the sandbox at {}", Plain(url))))
+    }
+
+    /// Reads these values. Without an origin, they are from the environment.
+    fn of(
+        provider: &'static Provider,
+        target: &Target,
+        proof: Proof,
+        values: BTreeMap<String, Secret>,
+        origin: Option<String>,
+    ) -> Result<Self, Stop> {
+        let known = CredentialField::all(provider);
+        let grant = grant(provider, target.grant.as_deref())?;
         let values = values.into_iter().filter_map(|(name, value)| {
             let value = input::without_mark(value.expose());
             (!value.is_empty()).then(|| (name, Secret::from(value)))
         });
         let values: BTreeMap<_, _> = values.collect();
-        let origin = |credential: &CredentialField| match file {
-            Some(file) => file.display().to_string(),
-            None => credential.variable(provider),
-        };
+        let origin = |credential: &CredentialField| origin.clone().unwrap_or_else(|| credential.variable(provider));
         let value = |credential: &CredentialField| values.get(&credential.name);
-        let missing = |credential: &CredentialField, instead: &str| {
-            let name = &credential.name;
-            Stop::Usage(format!(
-                "{} requires `{name}`: set {}, or give --credentials-file a file with {{\"{name}\": \"…\"}}{instead}",
-                provider.name,
-                credential.variable(provider),
-            ))
-        };
+        let (mut missing, mut instead) = (Vec::new(), String::new());
         let client = grant.map_or(&[][..], |grant| grant.credentials).iter();
         let client = client.filter_map(|it| known.iter().find(|known| known.is_of_client() && known.name == it.name));
         let client: Vec<_> = client.collect();
@@ -169,11 +204,9 @@ impl Credentials {
                 let field = client.first().ok_or_else(|| {
                     Stop::Usage(format!("{} does not document an operation that issues tokens", provider.name))
                 })?;
-                let pair = |credential: &&CredentialField| match value(credential) {
-                    Some(value) => Ok((credential.name.clone(), value.clone())),
-                    None => Err(missing(credential, "")),
-                };
-                let values: Vec<_> = client.iter().map(pair).collect::<Result<_, _>>()?;
+                missing.extend(client.iter().copied().filter(|credential| value(credential).is_none()));
+                let pair = |credential: &&CredentialField| Some((credential.name.clone(), value(credential)?.clone()));
+                let values: Vec<_> = client.iter().filter_map(pair).collect();
                 let token = match grant.and_then(|grant| grant.name) {
                     Some(name) => Token::from_client_with_grant(name, values),
                     None => Token::from_client(values),
@@ -182,11 +215,11 @@ impl Credentials {
             }
             (_, Some(field)) if matches!(field.kind, FieldKind::Token { required: true }) => {
                 let names: Vec<_> = client.iter().map(|credential| format!("`{}`", credential.name)).collect();
-                let instead = match names.as_slice() {
-                    [] => String::new(),
-                    names => format!("; or give {} to request a token", names.join(", ")),
-                };
-                return Err(missing(field, &instead));
+                if !names.is_empty() {
+                    instead = format!("; or give {} to request a token", names.join(", "));
+                }
+                missing.push(field);
+                (Token::fixed(""), String::new())
             }
             (_, field) => (Token::fixed(""), field.map(origin).unwrap_or_default()),
         };
@@ -194,7 +227,7 @@ impl Credentials {
         for credential in &known {
             let FieldKind::Header(header) = credential.kind else { continue };
             match value(credential) {
-                None if header.required => return Err(missing(credential, "")),
+                None if header.required => missing.push(credential),
                 None => {}
                 Some(value) => {
                     if let Err(invalid) = header.validate(value.expose()) {
@@ -205,6 +238,22 @@ impl Credentials {
                     headers.push((header.name, value.clone()));
                 }
             }
+        }
+        if !missing.is_empty() {
+            let name = provider.name;
+            let all = |shown: &dyn Fn(&CredentialField) -> String, before: &str| {
+                let shown: Vec<_> = missing.iter().map(|credential| shown(credential)).collect();
+                match shown.as_slice() {
+                    [others @ .., last] if !others.is_empty() => format!("{}{before}{last}", others.join(", ")),
+                    shown => shown.concat(),
+                }
+            };
+            let names = all(&|credential| format!("`{}`", credential.name), " and ");
+            let variables = all(&|credential| credential.variable(provider), " and ");
+            let members = all(&|credential| format!("\"{}\": \"…\"", credential.name), ", ");
+            return Err(Stop::Usage(format!(
+                "{name} requires {names}: set {variables}, or give --credentials-file a file with {{{members}}}{instead}"
+            )));
         }
         let secret = known.iter().filter(|credential| credential.is_secret()).filter_map(&value).cloned().collect();
         Ok(Self { token, headers, secret, token_origin })
@@ -218,19 +267,6 @@ impl Credentials {
     pub fn hide(&mut self, secret: Secret) {
         self.secret.push(secret);
     }
-}
-
-fn from_environment(provider: &Provider, known: &[CredentialField]) -> Result<BTreeMap<String, Secret>, Stop> {
-    let mut values = BTreeMap::new();
-    for credential in known {
-        let variable = credential.variable(provider);
-        match env::var(&variable) {
-            Ok(value) => _ = values.insert(credential.name.clone(), Secret::from(value)),
-            Err(env::VarError::NotPresent) => {}
-            Err(env::VarError::NotUnicode(_)) => return Err(Stop::Input(format!("{variable} is not text in UTF-8"))),
-        }
-    }
-    Ok(values)
 }
 
 fn from_file(provider: &Provider, known: &[CredentialField], file: &Path) -> Result<BTreeMap<String, Secret>, Stop> {

@@ -1,6 +1,7 @@
 //! Fits help texts to the terminal. clap wraps lines as well, but does not support columns and commands.
 
 use std::env;
+use std::sync::OnceLock;
 
 use clap::Command;
 use textwrap::core::Word;
@@ -16,7 +17,17 @@ const TOGETHER: usize = NARROWEST - 8;
 /// The width if the output is not a terminal.
 const DEFAULT: usize = 100;
 
+static GIVEN: OnceLock<usize> = OnceLock::new();
+
+/// Sets the width of texts that are not for this terminal. Only the first call has an effect.
+pub fn set_width(width: usize) {
+    GIVEN.get_or_init(|| width);
+}
+
 pub fn width() -> usize {
+    if let Some(width) = GIVEN.get() {
+        return *width;
+    }
     let given = || env::var("COLUMNS").ok()?.parse().ok();
     let terminal = terminal_size::terminal_size().map(|(width, _)| width.0.into());
     terminal.or_else(given).unwrap_or(DEFAULT).max(NARROWEST)

@@ -5,9 +5,10 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use http::header::HOST;
+use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use http::{HeaderName, HeaderValue};
 use pos_webhooks::Secret;
+use serde_json::{Map, Value};
 
 use crate::stop::Stop;
 
@@ -88,7 +89,63 @@ pub fn without_mark(text: &str) -> &str {
 }
 
 pub fn head(file: &Path) -> Result<Head, Stop> {
-    parse_head(&read(file, HEADERS_BYTES)?).map_err(|(line, what)| unusable(file, format_args!("line {line}: {what}")))
+    let text = read(file, HEADERS_BYTES)?;
+    let is_json = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&text).trim_ascii_start().starts_with(b"{");
+    let head = if is_json { parse_json_head(&text) } else { parse_head(&text) };
+    head.map_err(|(line, what)| unusable(file, format_args!("line {line}: {what}")))
+}
+
+/// Reads a whole request: a request line or not, the headers, a blank line, and the body.
+pub fn request(file: &Path) -> Result<(Head, Vec<u8>), Stop> {
+    let bytes = read(file, HEADERS_BYTES + PAYLOAD_BYTES)?;
+    let (head, body) = split_request(&bytes)
+        .ok_or_else(|| unusable(file, "there is no blank line between the headers and the body"))?;
+    let head = parse_head(head).map_err(|(line, what)| unusable(file, format_args!("line {line}: {what}")))?;
+    let body = body_of(&head, body);
+    Ok((head, body))
+}
+
+fn split_request(request: &[u8]) -> Option<(&[u8], &[u8])> {
+    let mut start = 0;
+    for line in request.split_inclusive(|byte| *byte == b'\n') {
+        let end = start + line.len();
+        if start > 0 && matches!(line, b"\n" | b"\r\n") {
+            return Some((request.get(..start)?, request.get(end..)?));
+        }
+        start = end;
+    }
+    None
+}
+
+/// The body as the headers frame it. Bytes after its end, such as a newline of an editor, are not a part of it. If the
+/// bytes are not framed in this way, the body is what there is.
+fn body_of(head: &Head, bytes: &[u8]) -> Vec<u8> {
+    let is_chunked = head.values(TRANSFER_ENCODING.as_str()).any(|value| value.eq_ignore_ascii_case(b"chunked"));
+    if let Some(body) = is_chunked.then(|| dechunked(bytes)).flatten() {
+        return body;
+    }
+    let length = head.values(CONTENT_LENGTH.as_str()).next().and_then(|value| std::str::from_utf8(value).ok());
+    let length = length.and_then(|length| length.parse().ok()).unwrap_or(bytes.len());
+    bytes.get(..length).unwrap_or(bytes).to_vec()
+}
+
+/// The body of chunks; `None` if the bytes are not complete chunks.
+fn dechunked(mut bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut body = Vec::new();
+    loop {
+        let end = bytes.windows(2).position(|pair| pair == b"\r\n")?;
+        let (size, rest) = bytes.split_at_checked(end)?;
+        // Extensions follow a semicolon.
+        let size = std::str::from_utf8(size).ok()?.split(';').next()?.trim();
+        let size = usize::from_str_radix(size, 16).ok()?;
+        let rest = rest.strip_prefix(b"\r\n")?;
+        if size == 0 {
+            return Some(body);
+        }
+        let (chunk, rest) = rest.split_at_checked(size)?;
+        body.extend(chunk);
+        bytes = rest.strip_prefix(b"\r\n")?;
+    }
 }
 
 fn read(file: &Path, most: u64) -> Result<Vec<u8>, Stop> {
@@ -155,6 +212,34 @@ fn parse_head(text: &[u8]) -> Result<Head, (usize, &'static str)> {
     let host = authority.filter(|_| head.values(HOST.as_str()).next().is_none());
     head.headers.extend(host.map(|host| (HOST.as_str().to_owned(), host)));
     Ok(head)
+}
+
+/// Parses an object with a member for each header, whose value is a text or a list of texts.
+fn parse_json_head(text: &[u8]) -> Result<Head, (usize, &'static str)> {
+    const EXPECTED: &str = "not a JSON object whose members are the headers, as texts or lists of texts";
+    let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
+    let members: Map<String, Value> = serde_json::from_slice(text).map_err(|error| (error.line(), EXPECTED))?;
+    let (mut lines, mut values) = (Vec::new(), Vec::new());
+    for (name, value) in &members {
+        match value {
+            Value::Array(items) => values.extend(items.iter().map(|item| (name, item))),
+            value => values.push((name, value)),
+        }
+    }
+    for (name, value) in values {
+        let value = match value {
+            Value::Null => continue,
+            Value::String(text) => text.clone(),
+            Value::Number(_) | Value::Bool(_) => value.to_string(),
+            Value::Array(_) | Value::Object(_) => return Err((1, EXPECTED)),
+        };
+        if value.contains(['\r', '\n']) || name.contains(['\r', '\n']) {
+            return Err((1, "a line break in the name or the value of a header"));
+        }
+        lines.push(format!("{name}: {value}\n"));
+    }
+    // The error of a line would have a number that the file does not have.
+    parse_head(lines.concat().as_bytes()).map_err(|_| (1, "a member that is not the name and the value of a header"))
 }
 
 /// Parses a line such as `:path: /hooks`, and returns the name without the colon in front.

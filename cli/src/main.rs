@@ -2,8 +2,11 @@
 
 #![forbid(unsafe_code)]
 
+mod account;
 mod call;
 mod changes;
+mod color;
+mod completions;
 mod console;
 mod credentials;
 mod decode;
@@ -17,6 +20,7 @@ mod json_text;
 mod lines;
 mod lint;
 mod listen;
+mod man;
 mod options;
 mod providers;
 mod report;
@@ -24,11 +28,13 @@ mod sandbox;
 mod show;
 mod sign;
 mod stop;
+mod suggest;
 mod target;
 mod token;
 mod validate;
 mod verification;
 mod verify;
+mod version;
 
 use std::io::{self, ErrorKind};
 use std::process::ExitCode;
@@ -41,6 +47,9 @@ use providers::Given;
 use report::Plain;
 use stop::{Stop, UNUSABLE};
 
+/// The name of the program.
+const NAME: &str = "pos-webhooks";
+
 /// Manage, receive, verify, validate and look up the webhooks of point-of-sale and payment providers
 ///
 /// Every provider is described by one OpenAPI document. This program manages webhooks at the providers and receives
@@ -50,7 +59,7 @@ use stop::{Stop, UNUSABLE};
 /// Secrets are read from files, and tokens from files or the environment, never from the command line.
 #[derive(Parser)]
 #[command(
-    name = "pos-webhooks",
+    name = NAME,
     version,
     arg_required_else_help = true,
     after_help = "\
@@ -99,14 +108,19 @@ enum Command {
     Token(token::Arguments),
     Lint(lint::Arguments),
     Init(init::Arguments),
+    Completions(completions::Arguments),
+    Man(man::Arguments),
 }
 
 fn command() -> clap::Command {
-    Cli::command().arg(providers::option())
+    Cli::command().long_version(version::long()).args([providers::option(), color::option()])
 }
 
 fn main() -> ExitCode {
     let given = Given::new();
+    if let Some(choice) = given.color() {
+        color::choose(choice);
+    }
     if let Err(problems) = given.read() {
         let problems = problems.iter().map(|problem| format!("\n{}", Plain(problem))).collect::<String>();
         complain(format_args!("the specifications of --spec or POS_WEBHOOKS_SPECS cannot be used{problems}"));
@@ -114,7 +128,8 @@ fn main() -> ExitCode {
             return ExitCode::from(UNUSABLE);
         }
     }
-    let matches = help::laid_out(command()).try_get_matches().unwrap_or_else(|error| fitted(error).exit());
+    let matches = help::laid_out(command()).try_get_matches();
+    let matches = matches.unwrap_or_else(|error| fitted(account::with_missing(error, command())).exit());
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| fitted(error.format(&mut command())).exit());
     let done = match cli.command {
         Command::Demo(arguments) => explained("demo", demo::run(&arguments)),
@@ -132,6 +147,8 @@ fn main() -> ExitCode {
         Command::Hooks(arguments) => explained(&arguments.path(), hooks::run(&arguments)),
         Command::Lint(arguments) => explained("lint", lint::run(&arguments, &given)),
         Command::Init(arguments) => explained("init", init::run(&arguments, &given)),
+        Command::Completions(arguments) => completions::run(&arguments),
+        Command::Man(arguments) => explained("man", man::run(&arguments)),
     };
     match done {
         Ok(status) => status,

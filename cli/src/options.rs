@@ -11,7 +11,7 @@ use clap::{Args, Command};
 use jiff::Timestamp;
 use pos_webhooks::catalogue::Provider;
 
-use crate::{console, providers};
+use crate::{console, providers, suggest};
 
 /// A provider by its name.
 pub fn provider() -> impl TypedValueParser<Value = &'static Provider> {
@@ -21,15 +21,15 @@ pub fn provider() -> impl TypedValueParser<Value = &'static Provider> {
     })
 }
 
-/// Ends the program if the value of an argument is not among `known`. clap suggests similar values, but does not know
-/// them when it parses the arguments, since they depend on the provider.
-pub fn check_value<A: Args>(argument: &str, value: &str, known: impl IntoIterator<Item = impl Into<Str>>) {
+/// Ends the program if the value of an argument is not among `known`. clap does not know them when it parses the arguments,
+/// since they depend on the provider. `list` is the command that lists them.
+pub fn check_value<A: Args>(argument: &str, value: &str, known: impl IntoIterator<Item = impl Into<Str>>, list: &str) {
     let mut command = A::augment_args(Command::new(""));
     command.build();
     let argument = command.get_arguments().find(|it| it.get_id() == argument);
     let known = PossibleValuesParser::new(known.into_iter().map(PossibleValue::new));
     if let Err(error) = known.parse_ref(&command, argument, OsStr::new(value)) {
-        console::fitted(error).exit();
+        console::fitted(suggest::before_list(error, Some(list))).exit();
     }
 }
 
@@ -52,26 +52,20 @@ pub fn time(text: &str) -> Result<Timestamp, &'static str> {
     text.parse().map_err(|_| "a time in RFC 3339 is expected, such as 2026-11-21T12:00:00Z")
 }
 
-/// The minimum similarity of a suggested name.
-const SIMILAR: f64 = 0.8;
-
-/// The most similar one of these names, if any is similar.
-pub fn closest<'a>(names: impl Iterator<Item = &'a str>, wrong: &str) -> Option<&'a str> {
-    let wrong = wrong.to_lowercase();
-    let similarity = |name: &str| strsim::jaro_winkler(&name.to_lowercase(), &wrong);
-    let closest = names.max_by(|one, other| similarity(one).total_cmp(&similarity(other)));
-    closest.filter(|name| similarity(name) >= SIMILAR)
-}
-
 /// The message for an event that the specification of its provider does not list; `None` if it lists the event.
 pub fn unknown_event(provider: &Provider, event: &str) -> Option<String> {
     let names = || provider.events.iter().map(|event| event.name);
     if names().any(|name| name == event) {
         return None;
     }
-    let suggestion = match closest(names(), event) {
+    let suggestion = match suggest::closest(names(), event) {
         Some(name) => format!("did you mean {name:?}?"),
-        None => format!("`pos-webhooks schema {}` lists them", provider.name),
+        None => format!("`{}` lists them", schemas(provider)),
     };
     Some(format!("{event:?} is not an event that the specification of {} lists; {suggestion}", provider.name))
+}
+
+/// The command that lists the events and schemas of a provider.
+pub fn schemas(provider: &Provider) -> String {
+    format!("pos-webhooks schema {}{}", provider.name, providers::option_of(provider))
 }

@@ -15,6 +15,7 @@ use pos_webhooks::catalogue::Provider;
 use pos_webhooks::sandbox::{Builder, Sandbox};
 use pos_webhooks_build::{Finding, Severity, names};
 
+use crate::color;
 use crate::console::warn;
 use crate::input;
 use crate::stop::Stop;
@@ -42,7 +43,7 @@ pub fn option_of(provider: &Provider) -> String {
 }
 
 /// A word for a shell.
-fn quoted(word: &str) -> String {
+pub fn quoted(word: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./+,:@%".contains(c);
     if word.chars().all(is_plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
 }
@@ -74,7 +75,7 @@ pub fn option() -> Arg {
         )
 }
 
-/// The documents that the arguments and the environment name, before the other arguments are parsed.
+/// The values of global options, and the documents that the environment names, before the other arguments are parsed.
 pub struct Given {
     /// The first argument that is not a global option.
     command: Option<OsString>,
@@ -82,6 +83,8 @@ pub struct Given {
     asks_for_help: bool,
     options: Vec<PathBuf>,
     environment: Vec<PathBuf>,
+    /// The value of `--color`.
+    color: Option<OsString>,
 }
 
 impl Given {
@@ -91,17 +94,18 @@ impl Given {
     }
 
     fn parse(arguments: impl IntoIterator<Item = OsString>, environment: Vec<PathBuf>) -> Self {
-        let mut given = Self { command: None, asks_for_help: false, options: Vec::new(), environment };
+        let mut given = Self { command: None, asks_for_help: false, options: Vec::new(), environment, color: None };
         given.environment.retain(|path| !path.as_os_str().is_empty());
         let mut arguments = arguments.into_iter();
         while let Some(argument) = arguments.next() {
-            let value = argument.to_str().and_then(|text| text.strip_prefix(OPTION)?.strip_prefix('='));
+            let text = argument.to_str().unwrap_or_default();
+            let (name, value) = text.split_once('=').map_or((text, None), |(name, value)| (name, Some(value.into())));
             if argument == "--" {
                 break;
-            } else if argument == OPTION {
-                given.options.extend(arguments.next().map(PathBuf::from));
-            } else if let Some(value) = value {
-                given.options.push(value.into());
+            } else if name == OPTION {
+                given.options.extend(value.or_else(|| arguments.next()).map(PathBuf::from));
+            } else if name == color::OPTION {
+                given.color = value.or_else(|| arguments.next());
             } else if ["--help", "-h", "--version", "-V"].iter().any(|option| argument == *option) {
                 given.asks_for_help = true;
             } else if given.command.is_none() && !argument.as_encoded_bytes().starts_with(b"-") {
@@ -109,6 +113,11 @@ impl Given {
             }
         }
         given
+    }
+
+    /// The value of `--color`, which is not checked.
+    pub fn color(&self) -> Option<&OsStr> {
+        self.color.as_deref()
     }
 
     /// Whether `--spec` is among the arguments.
@@ -313,6 +322,8 @@ mod tests {
         );
         assert_eq!(given(&["lint", "--", "--spec", "a.yaml"]), found("lint", &[]));
         assert_eq!(given(&["--spec=", "lint", "--spec"]), found("lint", &[""]));
+        assert_eq!(given(&["--color", "never", "demo", "--spec", "a.yaml"]), found("demo", &["a.yaml"]));
+        assert_eq!(given(&["--color=never", "demo", "--spec=a=b.yaml"]), found("demo", &["a=b.yaml"]));
         assert_eq!(given(&["--spectrum", "a.yaml"]), found("a.yaml", &[]));
         assert_eq!(given(&["--version"]), (None, Vec::new()));
     }

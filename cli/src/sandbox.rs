@@ -14,8 +14,9 @@ use crate::{options, providers};
 /// Simulate all providers on this machine, as they are documented
 ///
 /// Prints one line of JSON for each provider: `base_url` replaces the documented server, and `credentials` has the
-/// credentials for a client or a receiver. The documented paths are at the address itself as well, for programs in
-/// which only the host can be set. The sandbox runs until it is interrupted, and does not store its state.
+/// credentials for a client or a receiver. `hooks`, `call` and `token` read both from the address in --sandbox. The
+/// documented paths are at the address itself as well, for programs in which only the host can be set. The sandbox runs
+/// until it is interrupted, and does not store its state.
 ///
 /// The page at the address without a path shows registrations and deliveries, and has buttons to deliver events.
 /// Scripts can use `/_sandbox/PROVIDER/deliver`, `/_sandbox/PROVIDER/registrations`, `/_sandbox/faults` and

@@ -14,7 +14,8 @@ use crate::console::{print, warn};
 use crate::fidelity::Entry;
 use crate::help;
 use crate::json_text::indented;
-use crate::options::{check_value, provider};
+use crate::options::{self, check_value, provider};
+use crate::providers;
 
 /// List events and schemas, or print one JSON Schema
 ///
@@ -92,7 +93,9 @@ enum ListFormat {
     Json,
 }
 
-/// Print example payloads, requests or responses
+/// List the bodies with examples, or print example payloads, requests or responses
+///
+/// Without NAME, prints the name of every body that has examples, with the number of its examples and its schema.
 ///
 /// Every example has an origin: `documented` by the provider, `observed` in its traffic, or `constructed` in the
 /// documented form. On a terminal, the origin is shown with the example; otherwise only the JSON is printed.
@@ -113,17 +116,17 @@ pub struct ExampleArguments {
     ///
     /// `paymentCreated` is the payload of an event, and `paymentCreated.200` the response to its delivery;
     /// `create_webhook` is the request of an operation, and `create_webhook.409` a response to it; the name of a schema
-    /// selects every body of that schema. For an unknown name, the error lists the known ones.
-    name: String,
+    /// selects every body of that schema.
+    name: Option<String>,
 
     /// Print only the example of this name; the formats `human` and `json` show the names
-    #[arg(long, value_name = "EXAMPLE")]
+    #[arg(long, value_name = "EXAMPLE", requires = "name")]
     example: Option<String>,
 
     /// Format of the examples
     ///
     /// The default on a terminal is `human`. Otherwise, the default is the first example alone, in the format `raw`.
-    #[arg(long, value_enum)]
+    #[arg(long, value_enum, requires = "name")]
     format: Option<ExampleFormat>,
 }
 
@@ -154,7 +157,7 @@ pub fn schema(SchemaArguments { provider, name }: &SchemaArguments) -> io::Resul
         }
         return print(&list, ExitCode::SUCCESS);
     };
-    check_value::<SchemaArguments>("name", name, schemas.iter().map(|schema| schema.name));
+    check_value::<SchemaArguments>("name", name, schemas.iter().map(|schema| schema.name), &options::schemas(provider));
     let schema = provider.json_schema(name).map_err(io::Error::other)?;
     print(&format!("{schema:#}\n"), ExitCode::SUCCESS)
 }
@@ -182,14 +185,23 @@ pub fn spec(arguments: &SpecArguments) -> io::Result<ExitCode> {
 
 pub fn example(ExampleArguments { provider, name, example, format }: &ExampleArguments) -> io::Result<ExitCode> {
     let bodies = bodies(provider);
+    let Some(name) = name else {
+        let width = bodies.iter().map(|(place, _)| place.len()).max().unwrap_or_default();
+        let line = |(place, body): &(String, &Body)| {
+            let (count, s) = (body.examples.len(), if body.examples.len() == 1 { "" } else { "s" });
+            format!("{place:width$}  {count} example{s:1}  {}\n", body.schema)
+        };
+        return print(&bodies.iter().map(line).collect::<String>(), ExitCode::SUCCESS);
+    };
     let known: BTreeSet<_> = bodies.iter().flat_map(|(place, body)| [place.clone(), body.schema.to_owned()]).collect();
-    check_value::<ExampleArguments>("name", name, known);
+    let list = format!("pos-webhooks example {}{}", provider.name, providers::option_of(provider));
+    check_value::<ExampleArguments>("name", name, known, &list);
     let bodies = bodies.iter().filter(|(place, body)| place == name || body.schema == name);
     let mut examples: Vec<_> =
         bodies.flat_map(|(place, body)| body.examples.iter().map(move |example| (place, *body, example))).collect();
     if let Some(wanted) = example {
         let known: BTreeSet<_> = examples.iter().map(|(_, _, example)| example.name).collect();
-        check_value::<ExampleArguments>("example", wanted, known);
+        check_value::<ExampleArguments>("example", wanted, known, &format!("{list} {name} --format human"));
         examples.retain(|(_, _, example)| example.name == wanted);
     }
     let format = format.unwrap_or_else(|| {

@@ -15,6 +15,15 @@ pub enum Stop {
 }
 
 impl Stop {
+    /// Both results, or the errors of both, so that one run reports all that is missing.
+    pub fn both<A, B>(one: Result<A, Self>, other: Result<B, Self>) -> Result<(A, B), Self> {
+        match (one, other) {
+            (Ok(one), Ok(other)) => Ok((one, other)),
+            (Err(Self::Usage(one)), Err(Self::Usage(other))) => Err(Self::Usage(format!("{one}\n{other}"))),
+            (Err(stop), _) | (_, Err(stop)) => Err(stop),
+        }
+    }
+
     pub fn message(self) -> String {
         match self {
             Self::Usage(message) | Self::Input(message) => message,

@@ -5,14 +5,22 @@ use std::path::PathBuf;
 use clap::Args;
 use pos_webhooks::catalogue::{Provider, Server};
 
-use crate::providers;
 use crate::report::Plain;
 use crate::stop::Stop;
+use crate::{credentials, providers};
+
+/// The name of the base URL in the environment.
+pub const BASE_URL: &str = "base_url";
 
 // The options of every command that calls a provider. A doc comment would become the description of the command.
 #[derive(Args)]
 pub struct Target {
-    /// Server to call instead of the provider's production server, such as one of `pos-webhooks sandbox`
+    /// Call the sandbox at this address, which `pos-webhooks sandbox` has started, with its credentials
+    #[arg(long, value_name = "URL", conflicts_with_all = ["base_url", "test", "server", "credentials_file"])]
+    pub sandbox: Option<String>,
+
+    /// Server to call instead of the provider's production server; by default POS_WEBHOOKS_PROVIDER_BASE_URL of the
+    /// environment, such as POS_WEBHOOKS_VIPPS_BASE_URL
     #[arg(long, value_name = "URL", conflicts_with = "test")]
     base_url: Option<String>,
 
@@ -39,11 +47,12 @@ pub struct Target {
 impl Target {
     /// The options that select the same server and credentials in another command, each after a space.
     pub fn options(&self) -> String {
-        let mut options = match (&self.base_url, &self.server) {
-            (Some(url), _) => format!(" --base-url {}", Plain(url)),
-            (None, Some(name)) => format!(" --server {}", Plain(name)),
-            (None, None) if self.test => " --test".to_owned(),
-            (None, None) => String::new(),
+        let mut options = match (&self.sandbox, &self.base_url, &self.server) {
+            (Some(url), _, _) => format!(" --sandbox {}", Plain(url)),
+            (None, Some(url), _) => format!(" --base-url {}", Plain(url)),
+            (None, None, Some(name)) => format!(" --server {}", Plain(name)),
+            (None, None, None) if self.test => " --test".to_owned(),
+            (None, None, None) => String::new(),
         };
         if let Some(name) = &self.grant {
             options += &format!(" --grant {}", Plain(name));
@@ -57,6 +66,12 @@ impl Target {
     pub fn server(&self, provider: &Provider) -> Result<String, Stop> {
         if let Some(url) = &self.base_url {
             return Ok(url.clone());
+        }
+        if self.server.is_none() && !self.test {
+            match credentials::from_environment(provider, BASE_URL)? {
+                Some(url) if !url.trim().is_empty() => return Ok(url.trim().to_owned()),
+                _ => {}
+            }
         }
         let found = match (&self.server, self.test) {
             (Some(name), _) => provider.servers.iter().find(|server| server.name == name),

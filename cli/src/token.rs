@@ -10,12 +10,12 @@ use pos_webhooks::client::{AnyClient, Options, TokenError};
 use serde_json::json;
 
 use crate::console::complain;
-use crate::credentials::{CredentialField, Credentials, Proof};
+use crate::credentials::{CredentialField, Proof};
 use crate::hooks::Format;
 use crate::report::{Plain, with_causes};
 use crate::stop::Stop;
 use crate::target::Target;
-use crate::{options, providers};
+use crate::{account, options, providers};
 
 /// Request an access token with a client id and a client secret
 ///
@@ -72,8 +72,7 @@ Credentials, from the environment or by their names in the file of --credentials
 
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
     let Arguments { provider, target, format, show_secrets } = arguments;
-    let credentials = Credentials::read(provider, target, Proof::Client)?;
-    let server = target.server(provider)?;
+    let (server, credentials) = account::read(provider, target, Proof::Client)?;
     let headers = credentials.headers.iter().cloned();
     let client = AnyClient::new(provider, &server, credentials.token.clone(), headers, Options::default());
     let client = client.map_err(|error| Stop::Usage(with_causes(&error)))?;

@@ -123,7 +123,8 @@ struct Run<'a> {
 
 pub fn run(arguments: &Arguments) -> io::Result<ExitCode> {
     let Arguments { provider, name, files, format, show_values, .. } = arguments;
-    options::check_value::<Arguments>("name", name, provider.schemas.iter().map(|schema| schema.name));
+    let names = provider.schemas.iter().map(|schema| schema.name);
+    options::check_value::<Arguments>("name", name, names, &options::schemas(provider));
     // The first use prepares the schema, which shows whether the schema can be used.
     if let Err(error @ (Invalid::UnknownName(_) | Invalid::Schema(_))) = provider.validate(name, b"null") {
         complain(format_args!("{error}"));

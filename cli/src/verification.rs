@@ -1,16 +1,19 @@
 //! Verifies a captured delivery: with each secret, with the signed text, and with possible changes of the delivery.
 
+use std::fmt;
+use std::time::Duration;
+
 use http::Uri;
 use http::header::HOST;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use pos_webhooks::Secret;
 use pos_webhooks::catalogue::{FormPart, Part, Provider, Signature, Verification};
 use pos_webhooks::verify::{ReceiverError, Verifier, VerifyError};
 use serde_json::Value;
 
 use crate::input::Head;
-use crate::providers;
 use crate::stop::Stop;
+use crate::{options, providers};
 
 /// A captured delivery, and the values for its verification beside the secrets.
 #[derive(Clone, Copy)]
@@ -46,6 +49,25 @@ impl Captured<'_> {
         let verifier =
             self.verifier(secret).map_err(|error| NotVerified::Usage(usage(self.provider, self.event, &error)))?;
         Ok(verifier.verify(&self.head.headers, self.body, self.at)?)
+    }
+
+    /// How long before the time of verification the delivery was signed; `None` if its time is not signed, or if it does not
+    /// pass with the secret.
+    pub fn age(&self, secret: &Secret) -> Option<SignedDuration> {
+        self.description().filter(|signature| signature.signs_time())?;
+        // Without a window, the error says how far the time is away.
+        let verifier = self.verifier(secret).ok()?.replay_window(Duration::ZERO);
+        match verifier.verify(&self.head.headers, self.body, self.at) {
+            Ok(()) => Some(SignedDuration::ZERO),
+            Err(VerifyError::Stale { by }) => SignedDuration::try_from(by).ok(),
+            Err(VerifyError::Future { by }) => SignedDuration::try_from(by).ok().map(|by| -by),
+            Err(_) => None,
+        }
+    }
+
+    /// The replay window, if there is one.
+    pub fn window(&self) -> Option<Duration> {
+        self.description()?.window()
     }
 
     fn verifier(&self, secret: &Secret) -> Result<Verifier, ReceiverError> {
@@ -157,6 +179,31 @@ pub enum SignedText {
     Unknown(String),
 }
 
+impl SignedText {
+    /// The text for a program, in which `<the body>` stands for the body; `None` if no text is signed, or it is not known.
+    pub fn json(&self) -> Option<&str> {
+        match self {
+            Self::Body => Some("<the body>"),
+            Self::Text(text) => Some(text),
+            Self::Nothing | Self::Unknown(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for SignedText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Body => f.write_str("the body as it is, with nothing before or after it\n"),
+            Self::Nothing => f.write_str("none; only the key is compared\n"),
+            Self::Unknown(why) => writeln!(f, "not known, because {why}"),
+            Self::Text(signed) => {
+                f.write_str("these lines, with escapes\n")?;
+                signed.split_inclusive('\n').try_for_each(|line| writeln!(f, "  {line:?}"))
+            }
+        }
+    }
+}
+
 /// The steps of verification, in order. A delivery that fails at a later step is closer to a genuine one.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum VerificationStep {
@@ -232,8 +279,8 @@ pub fn usage(provider: &'static Provider, event: Option<&str>, error: &ReceiverE
         ReceiverError::NothingSigned(reason) => not_signed(provider, event, reason),
         ReceiverError::Custom => without_proof(provider, event),
         ReceiverError::NoEvent => {
-            let names: Vec<_> = provider.events.iter().map(|event| event.name).collect();
-            format!("a delivery of {name} does not name its event; give --event: {}", names.join(", "))
+            let list = options::schemas(provider);
+            format!("a delivery of {name} does not name its event; give --event with one that `{list}` lists")
         }
         error => error.to_string(),
     }

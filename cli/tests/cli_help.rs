@@ -133,7 +133,9 @@ fn prepare(folder: &Path) {
     let _ = fs::remove_file(folder.join("acme.yaml"));
     let url = "https://shop.example/hooks/vipps";
     let vipps = sign(&["vipps", "--url", url, "--at", "2026-11-21T12:00:00Z"]);
-    write("headers.txt", &format!("{vipps}{}", sign(&["mypos", "--event", "pos.payment.completed"])));
+    let mypos = sign(&["mypos", "--event", "pos.payment.completed"]);
+    write("headers.txt", &format!("{vipps}{mypos}"));
+    write("request.http", &format!("POST /hooks/mypos HTTP/1.1\n{mypos}\n{payment}"));
 
     let program = |name: &str, script: &str| {
         let file = bin.join(name);
@@ -144,6 +146,7 @@ fn prepare(folder: &Path) {
     program("curl", "cat captured.json");
     program("jq", "cat");
     program("less", "cat");
+    program("man", "cat");
     // What waits for others, or calls a provider, only reads its arguments.
     let scripts = format!(
         "case $1 in listen | sandbox | hooks | call | token) exec {BINARY} \"$@\" --help ;; esac\nexec {BINARY} \"$@\""
@@ -240,6 +243,10 @@ fn every_error_has_one_form() {
         (2, vec!["lint", "missing.yaml"]),
         (2, vec!["init", "Acme"]),
         (2, vec!["init", "acme", "--output", "other.yaml"]),
+        (2, vec!["completions", "csh"]),
+        (2, vec!["man", "nothing"]),
+        (2, vec!["man", "--directory", "broken.json"]),
+        (2, vec!["schema", "vipps", "--color", "sometimes"]),
         (2, vec!["schema", "vipps", "--spec", "missing.yaml"]),
         (2, vec!["schema", "vipps", "--spec", "broken.json"]),
     ];
@@ -272,6 +279,8 @@ fn every_error_has_one_form() {
             &["sandbox"],
             &["lint", "broken.json"],
             &["init", "acme", "--output", "-"],
+            &["completions", "bash"],
+            &["man"],
         ] {
             let mut command = command_in(call);
             command.stdout(fs::OpenOptions::new().write(true).open("/dev/full").unwrap());
@@ -348,6 +357,8 @@ mod terminal {
             ("call mypos", 0, None),
             ("lint shop.yaml", 0, None),
             ("init acme", 0, None),
+            ("completions bash", 0, None),
+            ("man verify", 0, None),
         ];
         fs::write(folder.join("client.json"), r#"{"client_id":"i","client_secret":"s"}"#).unwrap();
         fs::write(folder.join("token.json"), r#"{"token":"t"}"#).unwrap();
@@ -384,7 +395,7 @@ mod terminal {
         for call in [
             "sandbox --seed x",
             "decode mypos body.json",
-            "schema vipps nothing",
+            "schema vipps epayments.payment.captured.v9",
             "decode vipps --url https://shop.example --event epayments.payment.unknown.v1 captured.json",
             &format!("{verify} orders.ndjson"),
         ] {

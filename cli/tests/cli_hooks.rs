@@ -1017,7 +1017,8 @@ mod subscriptions {
         assert_eq!((done.status, done.out.as_str()), (1, ""));
         let names: Vec<_> = pos_webhooks::mypos::PROVIDER.events.iter().map(|event| event.name).collect();
         let expected = format!(
-            "error: the account does not have the event `pos.payment.complete`, and nothing was changed; it has: {}\n",
+            "error: the account does not have the event `pos.payment.complete`, and nothing was changed; did you mean \
+             `{COMPLETED}`? It has: {}\n",
             names.join(", ")
         );
         assert_eq!(done.err, expected);
@@ -1039,7 +1040,9 @@ mod subscriptions {
         let sent: Vec<_> = sent.iter().map(|request| String::from_utf8_lossy(&request.body).into_owned()).collect();
         assert!(sent[0].contains("event_id=id-3") && sent[1].contains("event_id=id-2"), "{sent:?}");
         let done = at.run("mypos", &create(&["pos.tip"]));
-        assert!(done.err.ends_with("it has: pos.tip.given, pos.payment.completed, pos.tip.returned\n"), "{}", done.err);
+        let expected = "did you mean `pos.tip.given` or `pos.tip.returned`? It has: pos.tip.given, pos.payment.completed, \
+                        pos.tip.returned\n";
+        assert!(done.err.ends_with(expected), "{}", done.err);
     }
 
     #[test]
@@ -1142,7 +1145,7 @@ mod errors {
         let done = shell.run("mipos", &["create", "--url", "https://a.test"]);
         assert_eq!((done.status, done.out.as_str()), (1, ""));
         assert!(
-            done.err.contains("409 Conflict") && done.err.contains(r#"["This webhook already exists"]"#),
+            done.err.contains("409 Conflict") && done.err.contains("\nmessage  This webhook already exists\n"),
             "{}",
             done.err
         );

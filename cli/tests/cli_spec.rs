@@ -218,7 +218,9 @@ fn its_webhooks_are_managed_and_delivered() {
     let create = ["create", "--save-secret", "secret.txt", "--target", r#"{"url": "http://127.0.0.1:9/hooks"}"#];
     let refused = ends(2, hooks(&[&create[..], &["--event-types", "nothing"]].concat()));
     assert!(refused.contains("[possible values: transfer.settled, till.closed]"), "{refused}");
-    let created = out(hooks(&[&create[..], &["--event-types", "till.closed"]].concat()));
+    let refused = ends(2, hooks(&[&create[..], &["--event-types", "nothing.*"]].concat()));
+    assert!(refused.contains("--event-types: no event of acme matches `nothing.*`; it has: "), "{refused}");
+    let created = out(hooks(&[&create[..], &["--event-types", "till.*"]].concat()));
     assert!(created.contains("http://127.0.0.1:9/hooks"), "{created}");
     let listed: Value = serde_json::from_str(&out(hooks(&["list", "--format", "json"]))).unwrap();
     assert_eq!(listed["data"][0]["event_types"], json!(["till.closed"]), "{listed}");

@@ -143,7 +143,9 @@ fn credentials_that_are_missing_are_named() {
     command.env("POS_WEBHOOKS_VIPPS_TOKEN", "a token that is not looked at");
     let done = shell.done(command);
     assert_eq!(done.status, 2);
-    assert!(done.err.contains("vipps requires `client_id`: set POS_WEBHOOKS_VIPPS_CLIENT_ID"), "{}", done.err);
+    let expected = "vipps requires `client_id` and `client_secret`: set POS_WEBHOOKS_VIPPS_CLIENT_ID and \
+                    POS_WEBHOOKS_VIPPS_CLIENT_SECRET, or ";
+    assert!(done.err.contains(expected), "{}", done.err);
     let done = run(&["token", "dealpos"]);
     assert_eq!(done.status, 2);
     assert!(done.err.contains("dealpos"), "{}", done.err);

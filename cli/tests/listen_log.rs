@@ -188,3 +188,41 @@ fn it_runs_on_a_terminal_with_colours_as_the_environment_asks() {
         assert_eq!((text.contains("WARN"), text.contains(coloured)), (true, expected), "{text}");
     }
 }
+
+#[test]
+fn quiet_and_verbose_choose_the_lines() {
+    let folder = Folder::new("levels");
+    let log = |options: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pos-webhooks"));
+        command.args(["listen", "dealpos", "--listen", "127.0.0.1:0", "--log-format", "json", "--event", "nothing"]);
+        command.args(["--secret-file", &folder.file("secret"), "--append", &folder.file("events")]).args(options);
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+        let mut errors = BufReader::new(child.stderr.take().unwrap());
+        let mut text = String::new();
+        // The quiet log does not have the address.
+        if !options.contains(&"--quiet") {
+            let address = loop {
+                let start = text.len();
+                assert!(errors.read_line(&mut text).unwrap() > 0, "{text}");
+                if let Some(address) = self::address(&text[start..]) {
+                    break address;
+                }
+            };
+            assert_eq!(deliver(&address, &payment(options.len())), StatusCode::OK);
+        } else {
+            errors.read_line(&mut text).unwrap();
+        }
+        end(child);
+        errors.read_to_string(&mut text).unwrap();
+        text
+    };
+    let levels = |text: &str| -> std::collections::BTreeSet<String> {
+        let level =
+            |line| serde_json::from_str::<serde_json::Value>(line).unwrap()["level"].as_str().unwrap().to_owned();
+        text.lines().map(level).collect()
+    };
+    assert_eq!(levels(&log(&["--quiet"])), ["WARN".to_owned()].into());
+    assert_eq!(levels(&log(&[])), ["INFO".to_owned(), "WARN".to_owned()].into());
+    let verbose = log(&["-v"]);
+    assert!(verbose.contains("\"message\":\"written\",\"event\":\"nothing\",\"milliseconds\":"), "{verbose}");
+}

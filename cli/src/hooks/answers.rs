@@ -1,13 +1,16 @@
 //! Formats responses for people and programs, with secrets masked.
 
 use std::collections::BTreeMap;
+use std::io::{self, IsTerminal as _};
 
-use comfy_table::{Table, presets};
+use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width, presets};
 use pos_webhooks::{Json, Secret};
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
+use textwrap::core::display_width;
 
 use super::schema::SchemaPlace;
+use crate::help;
 use crate::report::Plain;
 
 const MASK: &str = "***";
@@ -195,7 +198,17 @@ impl AnswerTree {
                 Plain(&self.json()).to_string()
             }
             Self::Text(text) => Plain(text).to_string(),
-            other => Plain(&other.json()).to_string(),
+            Self::Plain(_) => Plain(&self.json()).to_string(),
+            Self::List(items) => {
+                let items: Vec<_> = items.iter().map(Self::cell).collect();
+                items.join(if self.is_table() { "; " } else { ", " })
+            }
+            Self::Object(members) => {
+                let members = members.iter().filter(|(_, value)| !matches!(value, Self::Null));
+                let members: Vec<_> =
+                    members.map(|(name, value)| format!("{}: {}", Plain(name), value.cell())).collect();
+                members.join(", ")
+            }
         }
     }
 
@@ -215,7 +228,8 @@ fn object(members: &[(String, AnswerTree)], first: &[&str]) -> String {
     let (tables, lines): (Vec<_>, Vec<_>) = members.into_iter().partition(|(_, value)| value.is_table());
     let mut text = String::new();
     if !lines.is_empty() {
-        text += &aligned(None, lines.iter().map(|(name, value)| vec![Plain(name).to_string(), value.cell()]));
+        let rows = lines.iter().map(|(name, value)| vec![Plain(name).to_string(), value.cell()]).collect();
+        text += &Aligned { header: None, rows }.text(None);
     }
     for (name, table) in tables {
         let AnswerTree::List(items) = table else { continue };
@@ -244,7 +258,7 @@ fn list(items: &[AnswerTree], first: &[&str]) -> Option<String> {
     }
     let mut columns: Vec<_> = columns.into_iter().collect();
     columns.sort_by_key(|(name, nested)| order(first, name, *nested));
-    let header = columns.iter().map(|(name, _)| Plain(name).to_string().to_uppercase()).collect();
+    let header: Vec<_> = columns.iter().map(|(name, _)| Plain(name).to_string().to_uppercase()).collect();
     let rows = items.iter().map(|item| {
         let cell = |name: &str| match item {
             AnswerTree::Object(members) => {
@@ -255,7 +269,14 @@ fn list(items: &[AnswerTree], first: &[&str]) -> Option<String> {
         };
         columns.iter().map(|(name, _)| cell(name)).collect()
     });
-    Some(aligned(Some(header), rows))
+    let rows: Vec<Vec<String>> = rows.collect();
+    let table = Aligned { header: Some(header), rows };
+    let width = io::stdout().is_terminal().then(help::width);
+    if width.is_some_and(|width| table.narrowest() > width) {
+        let records = items.iter().map(|item| item.human(first).unwrap_or_default());
+        return Some(records.collect::<Vec<_>>().join("\n"));
+    }
+    Some(table.text(width))
 }
 
 /// The members that identify a webhook come first. Nested values come last, because they are long.
@@ -263,14 +284,51 @@ fn order(first: &[&str], name: &str, nested: bool) -> (usize, bool) {
     (first.iter().position(|known| *known == name).unwrap_or(first.len()), nested)
 }
 
-/// The table is never wrapped: an id or a URL in two pieces cannot be copied.
-fn aligned(header: Option<Vec<String>>, rows: impl Iterator<Item = Vec<String>>) -> String {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING);
-    if let Some(header) = header {
-        table.set_header(header);
+/// A table whose words are never split: a part of an id or a URL cannot be copied.
+struct Aligned {
+    header: Option<Vec<String>>,
+    rows: Vec<Vec<String>>,
+}
+
+impl Aligned {
+    /// The spaces after a column.
+    const GAP: u16 = 2;
+
+    /// The longest word of each column.
+    fn words(&self) -> Vec<usize> {
+        let mut longest = Vec::new();
+        for row in self.header.iter().chain(&self.rows) {
+            longest.resize(row.len().max(longest.len()), 0);
+            for (longest, cell) in longest.iter_mut().zip(row) {
+                let words = cell.split_whitespace().map(display_width);
+                *longest = words.max().unwrap_or_default().max(*longest);
+            }
+        }
+        longest
     }
-    table.add_rows(rows);
-    table.column_iter_mut().for_each(|column| _ = column.set_padding((0, 2)));
-    format!("{}\n", table.trim_fmt())
+
+    /// The width without a split word.
+    fn narrowest(&self) -> usize {
+        self.words().iter().map(|word| word + usize::from(Self::GAP)).sum()
+    }
+
+    /// The lines, which are wrapped between words at this width, if there is one.
+    fn text(self, width: Option<usize>) -> String {
+        let words = self.words();
+        let mut table = Table::new();
+        table.load_style(presets::NOTHING);
+        if let Some(header) = self.header {
+            table.set_header(header);
+        }
+        table.add_rows(self.rows);
+        table.column_iter_mut().for_each(|column| _ = column.set_padding((0, Self::GAP)));
+        if let Some(width) = width.and_then(|width| u16::try_from(width).ok()) {
+            table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
+            for (column, word) in table.column_iter_mut().zip(words) {
+                let least = u16::try_from(word).unwrap_or(u16::MAX).saturating_add(Self::GAP);
+                column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(least)));
+            }
+        }
+        format!("{}\n", table.trim_fmt())
+    }
 }

@@ -10,8 +10,8 @@ use pos_webhooks::catalogue::{
 };
 use serde_json::Value;
 
-use super::rotate;
 use super::schema::{Schema, SchemaPlace};
+use super::{event_names, rotate};
 use crate::credentials::CredentialField;
 use crate::report::reasons;
 use crate::target::{Target, has_several_others, is_production, test_server};
@@ -63,9 +63,14 @@ impl Verb {
 
     /// The operation of this verb.
     pub fn operation(self, provider: &'static Provider) -> Option<&'static Operation> {
+        provider.operation(self.call(provider)?.operation)
+    }
+
+    /// The operation of this verb, and where it has its values.
+    fn call(self, provider: &'static Provider) -> Option<&'static RegistrationCall> {
         let documented = provider.registration.as_ref()?;
         let subscriptions = documented.subscriptions.as_ref();
-        let call = match self {
+        match self {
             Self::List => documented.list.as_ref(),
             Self::Get => documented.get.as_ref(),
             Self::Create => Some(&documented.create),
@@ -75,8 +80,7 @@ impl Verb {
             Self::Subscriptions => subscriptions?.list.as_ref(),
             Self::Subscribe => Some(&subscriptions?.create),
             Self::Unsubscribe => subscriptions?.delete.as_ref(),
-        };
-        provider.operation(call?.operation)
+        }
     }
 
     /// The verbs of a provider.
@@ -120,12 +124,14 @@ pub enum Format {
 pub struct Member {
     pub name: String,
     /// The name of the option without its hyphens.
-    option: String,
+    pub option: String,
     pub kind: MemberKind,
     pub list: bool,
     required: bool,
     description: String,
-    choices: Vec<String>,
+    /// Whether these are the names of the registration's events.
+    pub events: bool,
+    pub choices: Vec<String>,
     /// The bounds of an integer.
     bounds: RangeInclusive<i64>,
     /// A documented value of JSON, or an item of a list.
@@ -156,7 +162,9 @@ impl Member {
         let examples: Vec<Value> = examples.filter_map(|example| serde_json::from_str(example.json).ok()).collect();
         let mut members: Vec<_> = names.map(|name| Self::new(name, &root, &examples)).collect();
         let mut taken = own_options(provider, verb);
+        let events = verb.call(provider).and_then(|call| call.request.get(&Role::Events)?.strip_prefix('/'));
         for member in &mut members {
+            member.events = member.list && member.kind == MemberKind::Text && events == Some(&member.name);
             member.option = free_option(&mut taken, &member.option, "body");
         }
         members.sort_by_key(|member| !member.required);
@@ -185,7 +193,18 @@ impl Member {
             examples.iter().find_map(|example| if list { example.get(name)?.get(0) } else { example.get(name) });
         let (example, required) = (example.map(Value::to_string), object.requires(name));
         let option = if kind == MemberKind::Secret { format!("{}-file", kebab(name)) } else { kebab(name) };
-        Self { name: name.to_owned(), option, kind, list, required, description, choices, bounds, example }
+        Self {
+            name: name.to_owned(),
+            option,
+            kind,
+            list,
+            required,
+            description,
+            events: false,
+            choices,
+            bounds,
+            example,
+        }
     }
 
     pub fn id(&self) -> String {
@@ -215,7 +234,9 @@ impl Member {
             _ => option.to_uppercase().replace('-', "_"),
         };
         let mut notes = Vec::new();
-        if self.list {
+        if self.events {
+            notes.push(event_names::NOTE);
+        } else if self.list {
             notes.push("Can be given several times.");
         }
         if self.kind == MemberKind::Secret {
@@ -224,18 +245,21 @@ impl Member {
         let action = if self.list { ArgAction::Append } else { ArgAction::Set };
         let arg =
             Arg::new(self.id()).long(option.to_owned()).value_name(value_name).value_parser(parser).action(action);
+        let arg = if self.events { event_names::values(arg, &self.choices) } else { arg };
         described(arg, &self.description, &notes.join(" ")).required(self.required).allow_negative_numbers(true)
     }
 }
 
 /// The options of every call, which a member or a parameter of the same name must not replace.
-const OWN_OPTIONS: [&str; 12] = [
+const OWN_OPTIONS: [&str; 14] = [
     "base-url",
+    "color",
     "credentials-file",
     "format",
     "grant",
     "help",
     "raw",
+    "sandbox",
     "save-secret",
     "server",
     "show-secrets",
@@ -407,8 +431,8 @@ fn events(verb: Verb, calls: &SubscriptionCalls) -> Arg {
         }
         None => "",
     };
-    let arg = Arg::new(EVENTS).long(EVENTS_OPTION).value_name("EVENT").action(ArgAction::Append);
-    described(arg, first, &format!("Can be given several times.{known}")).required(verb == Verb::Subscribe)
+    let arg = event_names::values(Arg::new(EVENTS).long(EVENTS_OPTION).value_name("EVENT"), &[]);
+    described(arg, first, &format!("{}{known}", event_names::NOTE)).required(verb == Verb::Subscribe)
 }
 
 /// The request that lists the events of the account.

@@ -2,7 +2,9 @@
 
 mod answers;
 mod commands;
+mod event_names;
 mod kept;
+mod next;
 mod rotate;
 mod schema;
 mod subscribe;
@@ -34,7 +36,7 @@ use crate::console::{complain, warn};
 use crate::credentials::{Credentials, Proof};
 use crate::report::{Plain, with_causes};
 use crate::stop::Stop;
-use crate::{input, json_text, providers};
+use crate::{account, input, json_text, options, providers, suggest};
 
 const ABOUT: &str = "List, create, change and delete webhooks at the providers";
 
@@ -59,7 +61,7 @@ Examples:
   pos-webhooks hooks vipps rotate 497f6eca-6276-4993-bfeb-53cbbbba6f08 --save-secret new-secret.txt
       Registers the same URL and events once more, with a new secret.
   pos-webhooks hooks mypos update 6217960c-2a2e-4188-9025-af11abf47d5e --is-active 0
-  pos-webhooks hooks mypos list --base-url http://127.0.0.1:4010/mypos --format json
+  pos-webhooks hooks mypos list --sandbox http://127.0.0.1:4010 --format json
       Calls a sandbox that was started with `pos-webhooks sandbox --listen 127.0.0.1:4010`.
 
 Exit status:
@@ -154,10 +156,16 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
     let secret_files = secret_files.filter_map(|member| matches.get_many::<PathBuf>(&member.id())).flatten();
     input::standard_input_once(common.target.credentials_file.iter().chain(secret_files))?;
 
-    let server = common.target.server(provider)?;
-    let credentials = Credentials::read(provider, &common.target, Proof::Any)?;
+    let (server, credentials) = account::read(provider, &common.target, Proof::Any)?;
     let mut hidden = credentials.secrets().to_vec();
-    let object = object_of(&members, matches, &mut hidden)?;
+    let object = object_of(provider, &members, matches, &mut hidden)?;
+    for name in members.iter().filter(|member| member.events).flat_map(|member| listed(&object, &member.name)) {
+        // A new name is possible, and one that is similar to a documented one is more likely a mistake.
+        let similar = suggest::closest(provider.events.iter().map(|event| event.name), name);
+        if let Some(unknown) = options::unknown_event(provider, name).filter(|_| similar.is_some()) {
+            note(&common, unknown);
+        }
+    }
     // `subscribe` sends the rest of its body for each event.
     let body = match &operation.request {
         Some(body) if verb != Verb::Subscribe => validated(provider, body, Value::Object(object.clone()).to_string())?,
@@ -181,10 +189,14 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
     };
     check_output(once && save.is_none())?;
     let runtime = runtime()?;
+    let secret = save.as_ref().map(|file| file.path.clone()).or_else(|| secret_file(&members, matches));
+    let next = next::step(&call, secret.as_deref()).filter(|_| verb == Verb::Create);
     let Some(calls) = commands::subscriptions(provider).filter(|_| matches!(verb, Verb::Create | Verb::Subscribe))
     else {
         let done = call.send(&runtime, &client);
-        return finish(&call, &common, done, once, save);
+        let status = finish(&call, &common, done, once, save)?;
+        next.filter(|_| status == ExitCode::SUCCESS).iter().for_each(|step| next::print(&common, step));
+        return Ok(status);
     };
     let names: Vec<String> = matches.get_many(commands::EVENTS).into_iter().flatten().cloned().collect();
     let mut subscriber = Subscriber { calls, common: &common, runtime, client, has_shown: false };
@@ -203,27 +215,36 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
     let created = done.is_ok();
     let id = done.as_ref().ok().and_then(|answer| subscribe::created_id(provider, answer));
     let status = finish(&call, &common, done, once, save)?;
-    match id {
+    let status = match id {
         _ if !created && status == ExitCode::SUCCESS && !names.is_empty() => {
             note(&common, "the response is not as documented, so the webhook is not subscribed to any event");
-            Ok(ExitCode::FAILURE)
+            ExitCode::FAILURE
         }
-        _ if !created => Ok(status),
+        _ if !created => status,
         id if names.is_empty() => {
             subscriber.suggest(provider, id.as_deref());
-            Ok(status)
+            status
         }
         Some(id) => {
             subscriber.has_shown = true;
             let subscribed = subscriber.subscribe(&mut call, &id, &events, &Map::new())?;
-            Ok(if status == ExitCode::SUCCESS { subscribed } else { status })
+            if status == ExitCode::SUCCESS { subscribed } else { status }
         }
         None => {
             note(&common, "the response does not have the id of the webhook, so it is not subscribed to any event");
             subscriber.suggest(provider, None);
-            Ok(ExitCode::FAILURE)
+            ExitCode::FAILURE
         }
-    }
+    };
+    next.filter(|_| created && status == ExitCode::SUCCESS).iter().for_each(|step| next::print(&common, step));
+    Ok(status)
+}
+
+/// The file that the secret of the registration is read from, if there is a single one.
+fn secret_file(members: &[Member], matches: &ArgMatches) -> Option<PathBuf> {
+    let mut secrets = members.iter().filter(|member| member.kind == MemberKind::Secret);
+    let secret = secrets.next().filter(|_| secrets.next().is_none())?;
+    matches.get_one::<PathBuf>(&secret.id()).filter(|file| file.as_os_str() != "-").cloned()
 }
 
 /// Refuses a call whose response has a secret that would be lost.
@@ -257,7 +278,12 @@ pub struct Call {
 }
 
 /// The members of the body from the options. Secrets in it are added to `hidden`.
-fn object_of(members: &[Member], matches: &ArgMatches, hidden: &mut Vec<Secret>) -> Result<Map<String, Value>, Stop> {
+fn object_of(
+    provider: &'static Provider,
+    members: &[Member],
+    matches: &ArgMatches,
+    hidden: &mut Vec<Secret>,
+) -> Result<Map<String, Value>, Stop> {
     let mut object = Map::new();
     for member in members {
         let mut values = Vec::new();
@@ -271,6 +297,9 @@ fn object_of(members: &[Member], matches: &ArgMatches, hidden: &mut Vec<Secret>)
                 values.push(Value::from(secret.expose()));
                 hidden.push(secret);
             }
+        } else if member.events {
+            let given: Vec<String> = matches.get_many(&member.id()).into_iter().flatten().cloned().collect();
+            values.extend(event_names::of(provider, member, &given)?.into_iter().map(Value::from));
         } else {
             values.extend(matches.get_many::<Value>(&member.id()).into_iter().flatten().cloned());
         }
@@ -281,6 +310,11 @@ fn object_of(members: &[Member], matches: &ArgMatches, hidden: &mut Vec<Secret>)
         object.insert(member.name.clone(), value);
     }
     Ok(object)
+}
+
+/// The texts in the list of this name.
+fn listed<'a>(object: &'a Map<String, Value>, name: &str) -> impl Iterator<Item = &'a str> {
+    object.get(name).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
 }
 
 /// The text of a body, validated against the specification.

@@ -14,11 +14,11 @@ use serde_json::{Value, json};
 use super::commands::{self, Verb};
 use super::kept::SecretFile;
 use crate::console::complain;
-use crate::credentials::{Credentials, Proof};
-use crate::input;
+use crate::credentials::Proof;
 use crate::report::{Plain, with_causes};
 use crate::stop::Stop;
 use crate::target::Target;
+use crate::{account, input};
 
 pub const NAME: &str = "rotate";
 
@@ -122,8 +122,7 @@ pub fn run(provider: &'static Provider, matches: &ArgMatches) -> Result<ExitCode
     }
     let arguments = Arguments::from_arg_matches(matches).map_err(|error| Stop::Usage(error.to_string()))?;
     input::standard_input_once(arguments.target.credentials_file.iter())?;
-    let server = arguments.target.server(provider)?;
-    let credentials = Credentials::read(provider, &arguments.target, Proof::Any)?;
+    let (server, credentials) = account::read(provider, &arguments.target, Proof::Any)?;
     let client = AnyClient::new(provider, &server, credentials.token, credentials.headers, Options::default());
     let client = client.map_err(|error| Stop::Usage(with_causes(&error)))?;
     let file = arguments.save_secret.as_deref().map(SecretFile::create).transpose()?;

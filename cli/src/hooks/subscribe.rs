@@ -1,6 +1,5 @@
 //! Subscribes registrations to events, at a provider that documents operations for it.
 
-use std::collections::BTreeSet;
 use std::io::{self, Write as _};
 use std::mem;
 use std::process::ExitCode;
@@ -11,9 +10,10 @@ use serde_json::{Map, Value};
 use tokio::runtime::Runtime;
 
 use super::commands::{Common, Format};
-use super::{Call, finish, note, refuse, validated};
+use super::{Call, event_names, finish, note, refuse, validated};
 use crate::report::Plain;
 use crate::stop::Stop;
+use crate::suggest;
 
 /// The maximum number of pages of events that are read.
 const PAGES: usize = 100;
@@ -39,13 +39,13 @@ impl Subscriber<'_> {
     /// The events with these names in the account's list, or the result of the command if there is none of a name. A name
     /// that the specification does not have is looked for all the same.
     pub fn events(&mut self, call: &mut Call, names: &[String]) -> Result<Vec<Values>, Result<ExitCode, Stop>> {
-        let mut once = BTreeSet::new();
-        let names: Vec<&String> = names.iter().filter(|name| once.insert(*name)).collect();
         if names.is_empty() {
             return Ok(Vec::new());
         }
         let Some(documented) = &self.calls.events else {
-            return Ok(names.into_iter().map(|name| Values::from([(Role::Event, name.as_str().into())])).collect());
+            let known = event_names::registrable(call.provider);
+            let names = event_names::selected(call.provider, names, &known).map_err(|wrong| Err(Stop::Usage(wrong)))?;
+            return Ok(names.into_iter().map(|name| Values::from([(Role::Event, name.into())])).collect());
         };
         let found = |listed: &[Values], name: &str| {
             listed.iter().find(|event| text(event, Role::Event).as_deref() == Some(name)).cloned()
@@ -67,24 +67,31 @@ impl Subscriber<'_> {
                     listed.push(event);
                 }
             }
-            let is_complete = names.iter().all(|name| found(&listed, name).is_some());
+            let is_complete =
+                !event_names::has_pattern(names) && names.iter().all(|name| found(&listed, name).is_some());
             if is_complete || documented.page.is_none() || listed.len() == before {
                 break;
             }
         }
-        let (known, unknown): (Vec<_>, Vec<_>) = names.into_iter().partition(|name| found(&listed, name).is_some());
-        if !unknown.is_empty() {
-            let unknown: Vec<_> = unknown.iter().map(|name| format!("`{}`", Plain(name))).collect();
-            let listed: Vec<_> = listed.iter().filter_map(|event| text(event, Role::Event)).collect();
-            let listed: Vec<_> = listed.iter().map(|name| Plain(name).to_string()).collect();
-            let message = format!(
-                "the account does not have the event {}, and nothing was changed; it has: {}",
-                unknown.join(", "),
-                listed.join(", ")
-            );
-            refuse(call, self.common, &message);
-            return Err(Ok(ExitCode::FAILURE));
-        }
+        let of_account: Vec<_> = listed.iter().filter_map(|event| text(event, Role::Event)).collect();
+        let of_account: Vec<_> = of_account.iter().map(String::as_str).collect();
+        let selected = event_names::selected(call.provider, names, &of_account).and_then(|names| {
+            let list = format!("pos-webhooks hooks {} events{}", call.provider.name, self.common.target.options());
+            let unknown = names.iter().filter(|name| !of_account.contains(&name.as_str())).map(|name| {
+                let instead = suggest::instead(of_account.iter().copied(), name, &list);
+                let name = Plain(name);
+                format!("the account does not have the event `{name}`, and nothing was changed; {instead}")
+            });
+            let unknown: Vec<_> = unknown.collect();
+            if unknown.is_empty() { Ok(names) } else { Err(unknown.join("\n")) }
+        });
+        let known = match selected {
+            Ok(known) => known,
+            Err(message) => {
+                refuse(call, self.common, &message);
+                return Err(Ok(ExitCode::FAILURE));
+            }
+        };
         for name in known.iter().filter(|name| call.provider.event(name).is_none()) {
             let name = Plain(name);
             note(

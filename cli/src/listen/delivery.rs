@@ -24,6 +24,7 @@ use super::journal::{Journal, Written};
 use super::log::Dropped;
 use super::metrics::{self, Metrics, Outcome};
 use super::server::{Malformed, Reply, Serve};
+use super::terminal::{EventSummary, Shown};
 use crate::verification::VerificationStep;
 
 /// How long an event may wait to be written if the provider does not document how long it waits for a response.
@@ -50,6 +51,7 @@ pub struct Listener {
     pub log_dropped: Dropped,
     pub max_bytes: usize,
     pub strict: bool,
+    pub shown: Shown,
     /// The last time at which an event could not be written.
     pub failed: Mutex<Option<Instant>>,
 }
@@ -152,7 +154,7 @@ impl Serve for Listener {
             }
             (&Method::POST, _) => {
                 let since = Instant::now();
-                let (outcome, reply) = self.deliver(peer, request).await;
+                let (outcome, reply) = self.deliver(peer, request, since).await;
                 self.metrics.count(&outcome, since);
                 reply
             }
@@ -183,7 +185,7 @@ impl Listener {
         failed.is_none_or(|failed| failed.elapsed() > UNHEALTHY)
     }
 
-    async fn deliver(&self, peer: SocketAddr, request: Request<Incoming>) -> (Outcome, Reply) {
+    async fn deliver(&self, peer: SocketAddr, request: Request<Incoming>, since: Instant) -> (Outcome, Reply) {
         let (head, body) = request.into_parts();
         let (body, read) = match body::read(body, self.max_bytes).await {
             Ok(body) => (body, Ok(())),
@@ -196,7 +198,7 @@ impl Listener {
             Err(refused) => return self.refused(&refused, peer, &request),
         }
         match self.take(&request) {
-            Ok((genuine, line)) => self.keep(genuine, line).await,
+            Ok((genuine, line)) => self.keep(genuine, line, request.body(), since).await,
             Err(refused) => self.refused(&refused, peer, &request),
         }
     }
@@ -241,13 +243,33 @@ impl Listener {
         }
     }
 
-    /// Writes an event unless it was written before, and acknowledges it.
-    async fn keep(&self, genuine: Genuine, line: Vec<u8>) -> (Outcome, Reply) {
+    /// Writes an event unless it was written before, shows it, and acknowledges it.
+    async fn keep(&self, genuine: Genuine, line: Vec<u8>, body: &[u8], since: Instant) -> (Outcome, Reply) {
         let Genuine { event, idempotency_key, acknowledgement, .. } = genuine;
         let limit = acknowledgement.within.unwrap_or(WRITE);
         let acknowledgement = self.answers.complete(event.as_deref(), acknowledgement);
-        match within(limit, self.journal.write(idempotency_key, line)).await {
-            Ok(Ok(Written::New)) => (Outcome::Accepted, acknowledgement.into()),
+        let summary = |key: Option<&str>| {
+            EventSummary {
+                provider: self.provider,
+                event: event.as_deref(),
+                idempotency_key: key,
+                body,
+                after: since.elapsed(),
+            }
+            .to_bytes()
+        };
+        let line = match self.shown {
+            Shown::Instead => summary(idempotency_key.as_deref()),
+            Shown::No | Shown::Beside(_) => line,
+        };
+        match within(limit, self.journal.write(idempotency_key.clone(), line)).await {
+            Ok(Ok(Written::New)) => {
+                tracing::debug!(event, milliseconds = since.elapsed().as_millis() as u64, "written");
+                if let Shown::Beside(terminal) = &self.shown {
+                    terminal.show(&summary(idempotency_key.as_deref()));
+                }
+                (Outcome::Accepted, acknowledgement.into())
+            }
             Ok(Ok(Written::Duplicate)) => {
                 tracing::info!(event, "acknowledged but not written: the event was written before");
                 (Outcome::Duplicate, acknowledgement.into())

@@ -1,4 +1,4 @@
-//! The log on standard error. A line that cannot be written is dropped and counted, so that the log never blocks a
+//! The log on standard error, and lines beside the events. A line that cannot be written is dropped and counted, so that the log never blocks a
 //! request or a thread, and never makes one fail.
 
 use std::io::{self, Write};
@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use anstream::{AutoStream, ColorChoice};
 use clap::ValueEnum;
+use tracing::Level;
 use tracing_subscriber::fmt::MakeWriter;
 
 use super::output::WholeLines;
@@ -58,23 +59,21 @@ enum ToWriter {
     Flush(SyncSender<()>),
 }
 
-/// Starts the log.
-pub fn start(format: LogFormat) -> io::Result<(Flush, Dropped)> {
-    let (sender, messages) = sync_channel(WAITING);
-    let dropped = Dropped::default();
-    let failed = dropped.clone();
-    std::thread::Builder::new().name("log".to_owned()).spawn(move || write(&messages, &failed))?;
-    let writer = LogWriter { sender: sender.clone(), dropped: dropped.clone() };
+/// Starts the log, with the lines of this level and of more important ones.
+pub fn start(format: LogFormat, level: Level) -> io::Result<(Flush, Dropped)> {
+    let (writer, flush) = LineWriter::start("log", io::stderr())?;
+    let dropped = writer.dropped.clone();
     let log = tracing_subscriber::fmt().with_writer(writer).with_target(false).log_internal_errors(false);
+    let log = log.with_max_level(level);
     match format {
         LogFormat::Human => log.with_ansi(AutoStream::choice(&io::stderr()) != ColorChoice::Never).init(),
         LogFormat::Json => log.json().flatten_event(true).init(),
     }
-    Ok((Flush(sender), dropped))
+    Ok((flush, dropped))
 }
 
-fn write(messages: &Receiver<ToWriter>, failed: &Dropped) {
-    let mut output = WholeLines::new(io::stderr());
+fn write(messages: &Receiver<ToWriter>, output: impl Write, failed: &Dropped) {
+    let mut output = WholeLines::new(output);
     for message in messages {
         match message {
             ToWriter::Line(line) => {
@@ -89,12 +88,30 @@ fn write(messages: &Receiver<ToWriter>, failed: &Dropped) {
 
 /// Accepts whole lines, and never blocks.
 #[derive(Clone)]
-struct LogWriter {
+pub struct LineWriter {
     sender: SyncSender<ToWriter>,
     dropped: Dropped,
 }
 
-impl<'a> MakeWriter<'a> for LogWriter {
+impl LineWriter {
+    /// Starts the thread that writes to the output.
+    pub fn start(thread: &str, output: impl Write + Send + 'static) -> io::Result<(Self, Flush)> {
+        let (sender, messages) = sync_channel(WAITING);
+        let dropped = Dropped::default();
+        let failed = dropped.clone();
+        std::thread::Builder::new().name(thread.to_owned()).spawn(move || write(&messages, output, &failed))?;
+        Ok((Self { sender: sender.clone(), dropped }, Flush(sender)))
+    }
+
+    /// Writes a line, or drops it.
+    pub fn show(&self, line: &[u8]) {
+        if self.sender.try_send(ToWriter::Line(line.to_vec())).is_err() {
+            self.dropped.add();
+        }
+    }
+}
+
+impl<'a> MakeWriter<'a> for LineWriter {
     type Writer = Self;
 
     fn make_writer(&'a self) -> Self {
@@ -102,11 +119,9 @@ impl<'a> MakeWriter<'a> for LogWriter {
     }
 }
 
-impl Write for LogWriter {
+impl Write for LineWriter {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        if self.sender.try_send(ToWriter::Line(line.to_vec())).is_err() {
-            self.dropped.add();
-        }
+        self.show(line);
         Ok(line.len())
     }
 

@@ -9,6 +9,7 @@ mod log;
 mod metrics;
 mod output;
 mod server;
+mod terminal;
 
 use std::io;
 use std::net::SocketAddr;
@@ -34,6 +35,10 @@ use journal::Journal;
 use metrics::Metrics;
 
 /// Receive deliveries and write every event as one line of JSON
+///
+/// On a terminal, standard output has a short line for each event instead: the time in UTC, the provider, the event, the
+/// beginning of its idempotency key, whether the payload matches the specification or else the number of violations, and how
+/// long the delivery took in milliseconds. With --append, the JSON is in the file. Without, pipe the output to see it.
 ///
 /// Verifies and decodes a provider's deliveries, and writes one JSON object per event, one per line, with the members
 /// received_at (in UTC), provider, event, known, idempotency_key and payload. The event is null if neither the delivery
@@ -191,6 +196,14 @@ pub struct Arguments {
     /// Format of the log
     #[arg(long, value_enum, default_value_t = log::LogFormat::Human)]
     log_format: log::LogFormat,
+
+    /// Log only warnings and errors
+    #[arg(long, short, conflicts_with = "verbose")]
+    quiet: bool,
+
+    /// Log every event that is written, with its name and how long the delivery took
+    #[arg(long, short)]
+    verbose: bool,
 }
 
 /// The reason why the program ends.
@@ -201,7 +214,13 @@ enum End {
 }
 
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
-    let (_flushed, log_dropped) = log::start(arguments.log_format).map_err(|error| unusable("the log", &error))?;
+    let level = match (arguments.quiet, arguments.verbose) {
+        (true, _) => tracing::Level::WARN,
+        (false, true) => tracing::Level::DEBUG,
+        (false, false) => tracing::Level::INFO,
+    };
+    let (_flushed, log_dropped) =
+        log::start(arguments.log_format, level).map_err(|error| unusable("the log", &error))?;
     let runtime = tokio::runtime::Runtime::new().map_err(|error| unusable("the runtime", &error))?;
     // This comes first, because without a handler, a signal to reopen the file would end the program.
     let signals = runtime.block_on(async { Signals::new() }).map_err(|error| unusable("the signals", &error))?;
@@ -250,6 +269,8 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
         }
         None => (Journal::output(arguments.window).map_err(|error| unusable("standard output", &error))?, None),
     };
+    let (shown, _flushed_terminal) =
+        terminal::Shown::new(arguments.append.is_some()).map_err(|error| unusable("the terminal", &error))?;
     let listener = Listener {
         provider,
         receiver,
@@ -260,6 +281,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
         log_dropped,
         max_bytes: arguments.max_bytes,
         strict: arguments.strict,
+        shown,
         failed: Mutex::default(),
     };
     let served = runtime.block_on(serve(arguments, listener, signals));
@@ -279,7 +301,8 @@ fn any_sends_a_token() -> bool {
     providers::all().iter().any(|provider| sends_a_token(provider))
 }
 
-fn sends_a_token(provider: &Provider) -> bool {
+/// Whether the provider sends a token when it checks a URL.
+pub fn sends_a_token(provider: &Provider) -> bool {
     provider.handshake.is_some_and(|handshake| handshake.token.is_some())
 }
 
@@ -288,7 +311,7 @@ fn unusable(what: impl std::fmt::Display, error: &io::Error) -> Stop {
 }
 
 /// Whether each delivery of this event names it, so that the option has no effect.
-fn names_its_event(provider: &'static Provider, event: &str) -> bool {
+pub fn names_its_event(provider: &'static Provider, event: &str) -> bool {
     provider.event_name == Some(EventNamePlace::Body)
         && provider.event(event).is_some_and(|event| !event.when.is_empty())
 }

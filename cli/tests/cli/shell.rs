@@ -43,6 +43,7 @@ impl Shell {
     }
 
     /// A command that calls the sandbox, without credentials.
+    #[allow(dead_code, reason = "not every test needs it")]
     pub fn command(&self, provider: &str, arguments: &[&str]) -> Command {
         let mut command = command(&[arguments, &["--base-url", self.base_url(provider)]].concat());
         command.current_dir(&self.directory);

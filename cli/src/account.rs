@@ -1,0 +1,100 @@
+//! The server and the credentials of a call: those of the options and the environment, or those of a sandbox.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use clap::{Command, FromArgMatches as _};
+use pos_webhooks::Secret;
+use pos_webhooks::catalogue::Provider;
+use pos_webhooks::client::http_client;
+use serde::Deserialize;
+
+use crate::credentials::{Credentials, Proof};
+use crate::report::{Plain, with_causes};
+use crate::stop::Stop;
+use crate::target::Target;
+use crate::{console, hooks, providers, suggest};
+
+/// How long a sandbox may take to respond.
+const SANDBOX_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The address of the server and the credentials. An error has everything that is missing.
+pub fn read(provider: &'static Provider, target: &Target, proof: Proof) -> Result<(String, Credentials), Stop> {
+    match &target.sandbox {
+        None => Stop::both(target.server(provider), Credentials::read(provider, target, proof)),
+        Some(url) => {
+            let account = simulated(provider, url)?;
+            let credentials = Credentials::of_sandbox(provider, target, proof, account.credentials, url)?;
+            Ok((account.base_url, credentials))
+        }
+    }
+}
+
+/// What a sandbox says of a provider.
+#[derive(Deserialize)]
+struct Account {
+    provider: String,
+    base_url: String,
+    credentials: BTreeMap<String, Secret>,
+}
+
+fn simulated(provider: &Provider, url: &str) -> Result<Account, Stop> {
+    let shown = Plain(url);
+    let mut accounts = reqwest::Url::parse(url)
+        .map_err(|error| Stop::Usage(format!("--sandbox: {error}; give an address such as http://127.0.0.1:4010")))?;
+    accounts.set_path("/_sandbox");
+    accounts.set_query(None);
+    let unusable = |why: &str| {
+        Stop::Input(format!("the sandbox at {shown} {why}; `pos-webhooks sandbox --listen ADDRESS` starts one"))
+    };
+    let failed = |error: reqwest::Error| unusable(&format!("cannot be used: {}", with_causes(&error.without_url())));
+    let is_local = matches!(accounts.host_str(), Some("127.0.0.1" | "localhost" | "[::1]"));
+    let client = http_client().map_err(|error| Stop::Input(with_causes(&error)))?.timeout(SANDBOX_TIMEOUT);
+    let client = if is_local { client.no_proxy() } else { client }.build().map_err(failed)?;
+    let body = hooks::runtime()?.block_on(async {
+        let response = client.get(accounts).send().await?.error_for_status()?;
+        response.bytes().await
+    });
+    let body = body.map_err(failed)?;
+    // serde's own message could quote a credential.
+    let accounts: Vec<Account> =
+        serde_json::from_slice(&body).map_err(|_| unusable("does not respond with its accounts"))?;
+    let names: Vec<_> = accounts.iter().map(|account| account.provider.clone()).collect();
+    accounts.into_iter().find(|account| account.provider == provider.name).ok_or_else(|| {
+        let instead = suggest::instead(names.iter().map(String::as_str), provider.name, "pos-webhooks sandbox --help");
+        let option = providers::option_of(provider);
+        Stop::Input(format!(
+            "the sandbox at {shown} does not simulate {}; {instead}; `pos-webhooks sandbox{option}` simulates it",
+            provider.name
+        ))
+    })
+}
+
+/// Adds the missing credentials to an error about missing options, so that one run reports all that is missing. `command`
+/// is the whole command line.
+pub fn with_missing(error: clap::Error, command: Command) -> clap::Error {
+    if error.kind() != clap::error::ErrorKind::MissingRequiredArgument {
+        return error;
+    }
+    let Some(missing) = missing(command) else { return error };
+    let text = error.render().to_string();
+    let Some((options, usage)) = text.strip_prefix("error: ").and_then(|text| text.split_once("\n\nUsage: ")) else {
+        return error;
+    };
+    console::raw(error.kind(), format_args!("{options}\n\n{missing}\n\nUsage: {usage}"))
+}
+
+/// The message about the credentials that the command of `hooks` does not have.
+fn missing(command: Command) -> Option<String> {
+    let matches = command.ignore_errors(true).try_get_matches().ok()?;
+    let (name, matches) = matches.subcommand().filter(|(name, _)| *name == "hooks")?.1.subcommand()?;
+    let provider = providers::all().iter().copied().find(|provider| provider.name == name)?;
+    let (_, matches) = matches.subcommand()?;
+    // Some commands only report what to use instead.
+    matches.try_contains_id("credentials_file").ok()?;
+    let target = Target::from_arg_matches(matches).ok().filter(|target| target.sandbox.is_none())?;
+    match Stop::both(target.server(provider), Credentials::read(provider, &target, Proof::Any)) {
+        Err(Stop::Usage(missing)) => Some(missing),
+        _ => None,
+    }
+}

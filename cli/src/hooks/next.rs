@@ -1,0 +1,55 @@
+//! The next step after a registration: where its secret is, and the command that receives its events.
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::path::Path;
+
+use pos_webhooks::catalogue::{Role, SecretOrigin, Verification};
+use serde_json::Value;
+
+use super::Call;
+use super::commands::{Common, Format};
+use crate::providers::{self, quoted};
+use crate::{listen, verification};
+
+/// Prints the next step. If standard output is for a program, the step is for the people at standard error, if any.
+pub fn print(common: &Common, step: &str) {
+    // The response was printed, and the webhook exists, so a failure to write this does not matter.
+    let _ = match common.format {
+        Format::Human => io::stdout().write_all(step.as_bytes()),
+        Format::Json if io::stderr().is_terminal() => io::stderr().write_all(step.as_bytes()),
+        Format::Json => Ok(()),
+    };
+}
+
+/// Where the secret of a new registration is, and the command that receives its events. `secret` is the file of the secret.
+pub fn step(call: &Call, secret: Option<&Path>) -> Option<String> {
+    let provider = call.provider;
+    let documented = provider.registration.as_ref()?;
+    let create = &documented.create;
+    let body = serde_json::from_str::<Value>(&call.body).unwrap_or_default();
+    let value = |role| body.pointer(create.request.get(&role)?)?.as_str();
+    let event = value(Role::Event).filter(|event| !listen::names_its_event(provider, event));
+    let file = secret.map(|file| file.display().to_string());
+    let (place, proof) = match (provider.verification_of(event)?, documented.secret, &file) {
+        (Verification::Custom(_), ..) => return None,
+        (Verification::None(_), ..) => ("Deliveries are not signed.".to_owned(), " --accept-unsigned".to_owned()),
+        (_, SecretOrigin::Account, _) => {
+            ("The secret is that of the account; save it to a file.".to_owned(), " --secret-file FILE".to_owned())
+        }
+        (_, _, Some(file)) => (format!("The secret is in {file}."), format!(" --secret-file {}", quoted(file))),
+        (_, _, None) => {
+            ("The secret is in the response; save it to a file.".to_owned(), " --secret-file FILE".to_owned())
+        }
+    };
+    let mut command = format!("pos-webhooks listen {}{}{proof}", provider.name, providers::option_of(provider));
+    if let Some(url) = value(Role::Url).filter(|_| verification::needs_url(provider, None)) {
+        command += &format!(" --url {}", quoted(url));
+    }
+    if let Some(event) = event {
+        command += &format!(" --event {}", quoted(event));
+    }
+    if listen::sends_a_token(provider) {
+        command += " --verify-token-file FILE";
+    }
+    Some(format!("\n{place} To receive the events:\n  {command}\n"))
+}

@@ -1,0 +1,48 @@
+//! `--version` says what the program was built from, and `-V` only its version.
+
+#[path = "cli/run.rs"]
+mod run;
+
+use std::fs;
+use std::process::Command;
+
+use pos_webhooks::PROVIDERS;
+
+use crate::run::{command, directory, feed, run};
+
+const SHORT: &str = concat!("pos-webhooks ", env!("CARGO_PKG_VERSION"));
+
+#[test]
+fn the_short_form_is_one_line() {
+    let done = run(&["-V"]);
+    assert_eq!((done.status, done.out), (0, format!("{SHORT}\n")));
+}
+
+#[test]
+fn the_long_form_has_the_commit_and_the_features() {
+    let text = run(&["--version"]).out;
+    assert_eq!(text.lines().next(), Some(SHORT));
+    let git = Command::new("git").args(["rev-parse", "HEAD"]).output();
+    let is_checkout = Command::new("git").args(["ls-files", "--error-unmatch", "build.rs"]).output();
+    if let (Ok(git), true) = (git, is_checkout.is_ok_and(|output| output.status.success())) {
+        let commit = String::from_utf8(git.stdout).unwrap();
+        assert!(text.contains(&format!("\ncommit:   {commit}")), "{commit}: {text}");
+    }
+    assert!(!cfg!(feature = "providers") || text.contains("\nfeatures: default, providers\n"), "{text}");
+}
+
+#[test]
+fn the_long_form_has_each_document_with_its_dates() {
+    let text = run(&["--version"]).out;
+    for provider in PROVIDERS.iter() {
+        let line = text.lines().find(|line| line.trim_start().starts_with(provider.name)).unwrap();
+        assert!(line.contains(provider.title) && line.contains(&format!("version {}", provider.version)), "{line}");
+        let dates = provider.sources.iter().filter_map(|source| source.date.or(source.read));
+        assert!(dates.max().is_none_or(|newest| line.contains(newest)), "{line}");
+    }
+    let folder = directory("version");
+    fs::write(folder.join("acme.yaml"), run(&["init", "acme", "--output", "-"]).out).unwrap();
+    let mut command = command(&["--version", "--spec", "acme.yaml"]);
+    command.current_dir(&folder);
+    assert!(feed(command, b"").out.contains("\n  acme "));
+}
