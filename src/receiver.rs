@@ -1,6 +1,7 @@
 //! Receives any event of any provider. The typed receivers are built on this.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -25,13 +26,13 @@ pub struct Registered<'a> {
 
 /// Receives the deliveries of a registration with any provider, without a Rust type for their payloads.
 ///
-/// `Debug` does not show secrets.
+/// It is cheap to clone. `Debug` does not show secrets.
 #[derive(Clone, Debug)]
 pub struct AnyReceiver {
     provider: &'static Provider,
     /// `None` if every delivery is accepted as genuine.
     verifier: Option<Verifier>,
-    event: Option<String>,
+    event: Option<Arc<str>>,
     /// The token that a handshake has to contain.
     verify_token: Option<Secrets>,
 }
@@ -120,7 +121,12 @@ impl AnyReceiver {
 
     #[doc(hidden)]
     pub fn unchecked(provider: &'static Provider, verifier: Option<Verifier>, event: Option<&str>) -> Self {
-        Self { provider, verifier, event: event.map(str::to_owned), verify_token: None }
+        Self { provider, verifier, event: event.map(Arc::from), verify_token: None }
+    }
+
+    /// Returns the provider whose deliveries are received.
+    pub fn provider(&self) -> &'static Provider {
+        self.provider
     }
 
     /// Treats every delivery as this event, except those whose payload or header identifies another one. Deliveries are
@@ -129,7 +135,7 @@ impl AnyReceiver {
     #[must_use]
     pub fn for_event(mut self, event: &str) -> Self {
         if self.provider.event_name != Some(EventNamePlace::Route) {
-            self.event = Some(event.to_owned());
+            self.event = Some(event.into());
         }
         self
     }
@@ -309,6 +315,12 @@ impl AnyReceiver {
             error,
             acknowledgement: acknowledgement(self.provider, event),
         }))
+    }
+}
+
+impl AsRef<AnyReceiver> for AnyReceiver {
+    fn as_ref(&self) -> &AnyReceiver {
+        self
     }
 }
 
