@@ -119,7 +119,7 @@ pub struct Receipt {
 
 /// Why a request does not reach the handler. As a response, it has a [status](Refusal::status) and no body, unless it answers a
 /// handshake. The text of the error is for your own logs.
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refusal {
     /// The request is the provider's handshake, which is genuine, and this is the answer.
@@ -140,6 +140,15 @@ pub enum Refusal {
     /// The delivery is genuine, but its payload cannot be decoded.
     #[error(transparent)]
     Decode(Box<Undecodable>),
+}
+
+impl Receipt {
+    /// Returns a span for what you do with the delivery, with the fields `provider`, `event` and `key`.
+    #[cfg(feature = "tracing")]
+    pub fn span(&self) -> tracing::Span {
+        let (event, key) = (self.event.as_deref(), self.idempotency_key.as_deref());
+        tracing::info_span!("delivery", provider = self.provider, event, key)
+    }
 }
 
 impl Refusal {

@@ -9,6 +9,7 @@ use crate::catalogue::{EventNamePlace, Provider, Verification};
 use crate::events::{Acknowledgement, acknowledgement, idempotency_key, identify};
 use crate::handshake::{Asked, HandshakeAnswer, HandshakeError, is_challenge};
 use crate::json::error::DecodeError;
+use crate::provider_event::ProviderEvent;
 use crate::signature::{Headers, ReceiverError, Secrets, ToSign, Verifier, VerifyError};
 use crate::values::Secret;
 
@@ -287,7 +288,20 @@ impl AnyReceiver {
     /// Verifies a delivery, and decodes it: with a function of the body that may not be able to, or else with a function of the
     /// event's name (empty if it is not known) and the body.
     #[doc(hidden)]
-    pub fn receive_as<B: AsRef<[u8]>, E>(
+    pub fn receive_as<B: AsRef<[u8]>, E: ProviderEvent>(
+        &self,
+        request: &http::Request<B>,
+        now: Timestamp,
+        at_once: impl FnOnce(&[u8]) -> Option<E>,
+        decode: impl FnOnce(&str, &[u8]) -> Result<E, DecodeError>,
+    ) -> Result<E, ReceiveError> {
+        let received = self.received(request, now, at_once, decode);
+        #[cfg(feature = "tracing")]
+        self.trace(&received, request.body().as_ref());
+        received
+    }
+
+    fn received<B: AsRef<[u8]>, E>(
         &self,
         request: &http::Request<B>,
         now: Timestamp,
@@ -305,6 +319,27 @@ impl AnyReceiver {
                 decode(name, body).map_err(|error| self.undecodable(name, error))
             }
             Err(error) => Err(self.undecodable(self.event.as_deref().unwrap_or_default(), error)),
+        }
+    }
+
+    /// Logs a delivery, without anything of its payload.
+    #[cfg(feature = "tracing")]
+    fn trace<E: ProviderEvent>(&self, received: &Result<E, ReceiveError>, body: &[u8]) {
+        let provider = self.provider.name;
+        let key = |event: Option<&str>| idempotency_key(self.provider, event.unwrap_or_default(), body);
+        match received {
+            Ok(event) if tracing::enabled!(tracing::Level::INFO) => {
+                let event = event.event_name();
+                let key = key(event.as_deref());
+                tracing::info!(provider, event = event.as_deref(), key = key.as_deref(), "received a delivery");
+            }
+            Ok(_) => {}
+            Err(ReceiveError::Verify(error)) => tracing::warn!(provider, %error, "refused a delivery"),
+            Err(ReceiveError::Decode(undecodable)) => {
+                let event = undecodable.event.as_deref();
+                let (key, error) = (key(event), &undecodable.error);
+                tracing::error!(provider, event, key = key.as_deref(), %error, "received a delivery that cannot be decoded");
+            }
         }
     }
 
