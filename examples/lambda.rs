@@ -1,51 +1,37 @@
 //! Receives the deliveries of Vipps MobilePay in an AWS Lambda function, behind a function URL, API Gateway or a load balancer.
 //! The registered URL and its secrets are in the environment variables `VIPPS_WEBHOOK_URL` and `VIPPS_WEBHOOK_SECRETS`.
 
-use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 
-use lambda_http::http::StatusCode;
-use lambda_http::{Body, Error, Request, Response, run, service_fn};
+use lambda_http::{Body, Error, Request, Response, http::StatusCode, run, service_fn};
 use pos_webhooks::verify::ReceiveError;
 use pos_webhooks::vipps::{Event, Receiver};
 
-/// Stands for your database: the memory of a function is lost at any time, and is not shared.
-#[derive(Default)]
-pub struct Inbox {
-    keys: HashSet<String>,
-    pub payloads: Vec<Vec<u8>>,
-    /// The bookings that events have caused.
-    pub bookings: Vec<Event>,
-}
+/// Keys, bodies and events. It stands for a table of your database: the memory of a function is lost at any time.
+pub type Inbox = Mutex<Vec<(Option<String>, Body, Option<Event>)>>;
 
-pub fn deliver(receiver: &Receiver, inbox: &Mutex<Inbox>, request: Request) -> Response<Body> {
+/// Returns the response to a delivery. A load balancer passes the body as text or encoded, and it is signed as it was sent.
+pub fn deliver(receiver: &Receiver, inbox: &Inbox, request: Request) -> Result<Response<Body>, Error> {
     let (event, acknowledgement) = match receiver.receive(&request) {
-        Ok(event) => (Some((event.idempotency_key(request.body()), event.clone())), event.acknowledgement()),
+        Ok(event) => (Some(event.clone()), event.acknowledgement()),
         // Genuine, but not as documented: store it for later, and acknowledge it, since a redelivery would be the same.
         Err(ReceiveError::Decode(undecodable)) => (None, undecodable.acknowledgement),
         // The response does not tell the sender why.
-        Err(_) => return refused(),
+        Err(_) => return Ok(Response::builder().status(StatusCode::UNAUTHORIZED).body(Body::Empty)?),
     };
-    let (key, event) = event.unzip();
     let mut inbox = inbox.lock().unwrap_or_else(PoisonError::into_inner);
-    // Act on an event only once, in the transaction that stores it, before you acknowledge it.
-    if key.flatten().is_none_or(|key| inbox.keys.insert(key)) {
-        inbox.payloads.push(request.into_body().to_vec());
-        inbox.bookings.extend(event);
+    // Act on an event only once: here, in the transaction that stores it. An error means that it is delivered again.
+    let key = event.as_ref().and_then(|event| event.idempotency_key(request.body()));
+    if key.is_none() || inbox.iter().all(|(known, ..)| *known != key) {
+        inbox.push((key, request.into_body(), event));
     }
-    acknowledgement.into()
-}
-
-fn refused() -> Response<Body> {
-    let mut response = Response::default();
-    *response.status_mut() = StatusCode::UNAUTHORIZED;
-    response
+    Ok(acknowledgement.into())
 }
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
     let secrets = std::env::var("VIPPS_WEBHOOK_SECRETS")?;
     let receiver = Receiver::new(&std::env::var("VIPPS_WEBHOOK_URL")?, secrets.split(','))?;
-    let inbox = Mutex::default();
-    run(service_fn(async |request| Ok::<_, Error>(deliver(&receiver, &inbox, request)))).await
+    let inbox = Inbox::default();
+    run(service_fn(async |request| deliver(&receiver, &inbox, request))).await
 }
