@@ -1,10 +1,10 @@
 //! Deliveries as arguments of axum's handlers.
 //!
 //! [`Verified`] is an extractor: the handler runs for genuine deliveries only, and other requests are refused before it. The
-//! receiver comes from the router's state, or from a part of it by [`FromRef`].
+//! receiver is the router's state, or a part of it by [`FromRef`], which axum derives.
 //!
 //! ```
-//! # #[cfg(all(feature = "vipps", feature = "sandbox"))] {
+//! # #[cfg(feature = "vipps")] {
 //! use axum::Router;
 //! use axum::routing::post;
 //! use pos_webhooks::Acknowledgement;
@@ -49,6 +49,13 @@
 //! A program that stores the bodies of deliveries does not depend on that. Its handler takes
 //! `Verified<Result<Event, Undecodable>>`, with [`Undecodable`]: it gets every genuine delivery with its receipt, can store
 //! `receipt.body`, and acknowledges it.
+//!
+//! # Acting on an event once
+//!
+//! A provider may deliver an event again, also while your program still works on it. Insert [`Receipt::idempotency_key`] into a
+//! table where the provider and the key are unique, in the transaction that acts on the event, and act on it only if the row is
+//! new. Acknowledge it after the commit. The example `postgres` does so with `INSERT ... ON CONFLICT DO NOTHING`, which waits
+//! for another transaction with the same key. An event without a key is always new.
 //!
 //! # Large bodies
 //!

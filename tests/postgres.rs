@@ -1,7 +1,7 @@
 //! The example for PostgreSQL books a payment once, also if it is delivered several times at the same moment. The database is
 //! one of the test's own; without PostgreSQL's programs, the test only says so.
 
-#![cfg(all(feature = "axum", feature = "vipps"))]
+#![cfg(all(unix, feature = "axum", feature = "vipps"))]
 
 mod http;
 #[allow(dead_code, reason = "the example's main")]
@@ -9,8 +9,8 @@ mod http;
 mod postgres_example;
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Barrier};
 use std::thread;
@@ -55,8 +55,13 @@ impl Cluster {
     }
 
     fn run(&self, program: &str, arguments: &[&str]) {
+        let mut command = self.command(program, arguments);
+        assert!(command.status().unwrap().success(), "{command:?}");
+    }
+
+    fn command(&self, program: &str, arguments: &[&str]) -> Command {
         let program = self.programs.join(program);
-        let is_root = fs::metadata("/proc/self").is_ok_and(|it| std::os::unix::fs::MetadataExt::uid(&it) == 0);
+        let is_root = fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0);
         let mut command = if is_root {
             let mut command = Command::new("runuser");
             command.args(["--user", "nobody", "--"]).arg(program);
@@ -64,15 +69,15 @@ impl Cluster {
         } else {
             Command::new(program)
         };
-        let command = command.args(arguments).current_dir(&self.folder).stdout(Stdio::null());
-        assert!(command.status().unwrap().success(), "{command:?}");
+        command.args(arguments).current_dir(&self.folder).stdout(Stdio::null());
+        command
     }
 }
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        self.run("pg_ctl", &["stop", "--wait", "--mode=immediate", "--pgdata", &self.data()]);
-        let _ = fs::remove_dir_all(Path::new(&self.folder));
+        let _ = self.command("pg_ctl", &["stop", "--wait", "--mode=immediate", "--pgdata", &self.data()]).status();
+        let _ = fs::remove_dir_all(&self.folder);
     }
 }
 
