@@ -43,12 +43,12 @@
 //! # Deliveries that cannot be decoded
 //!
 //! A provider may change its payloads. A genuine delivery that does not decode must not be lost, so [`Verified`] refuses it with
-//! status 500: the provider keeps the event and delivers it again, which leaves time for an update of your program. What a
-//! provider does, and for how long, is in [`Provider::redelivery`](crate::catalogue::Provider::redelivery).
+//! status 500: a provider that delivers again keeps the event, which leaves time for an update of your program. Whether and for
+//! how long a provider does so is in [`Provider::redelivery`](crate::catalogue::Provider::redelivery).
 //!
 //! A program that stores the bodies of deliveries does not depend on that. Its handler takes
-//! `Verified<Result<Event, Undecodable>>`, with [`Undecodable`]: it gets every genuine delivery with its receipt, can store
-//! `receipt.body`, and acknowledges it.
+//! `Verified<Result<Event, Undecodable>>`, with [`Undecodable`]: it gets every genuine delivery with its receipt, stores
+//! `receipt.body`, and acknowledges the delivery.
 //!
 //! # Acting on an event once
 //!

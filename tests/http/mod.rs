@@ -5,14 +5,12 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
-use std::sync::mpsc;
-use std::thread;
 
 /// Serves a router until the test ends. `make` runs in the runtime that serves.
 #[cfg(feature = "axum")]
 pub fn serve<F: Future<Output = axum::Router>>(make: impl FnOnce() -> F + Send + 'static) -> SocketAddr {
-    let (sender, address) = mpsc::channel();
-    thread::spawn(move || {
+    let (sender, address) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
         tokio::runtime::Runtime::new().unwrap().block_on(async move {
             let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
             let router = make().await;
