@@ -37,6 +37,8 @@
 // Generated code, which may be in another crate, refers to this one by its name.
 extern crate self as pos_webhooks;
 
+#[cfg(feature = "axum")]
+pub mod axum;
 pub mod catalogue;
 #[cfg(feature = "client")]
 pub mod client;
@@ -50,6 +52,7 @@ mod include;
 mod pattern;
 #[doc(hidden)]
 pub mod private;
+mod provider_event;
 mod receiver;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
@@ -64,6 +67,7 @@ mod wire;
 pub use client::AnyError;
 pub use events::{Acknowledgement, UnknownEvent};
 pub use json::error::DecodeError;
+pub use provider_event::ProviderEvent;
 pub use receiver::{AnyEvent, AnyReceiver, Registered};
 pub use values::{Json, Number, NumberError, Secret, Time, TimeError};
 

@@ -1,6 +1,7 @@
 //! Receives any event of any provider. The typed receivers are built on this.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -8,6 +9,7 @@ use crate::catalogue::{EventNamePlace, Provider, Verification};
 use crate::events::{Acknowledgement, acknowledgement, idempotency_key, identify};
 use crate::handshake::{Asked, HandshakeAnswer, HandshakeError, is_challenge};
 use crate::json::error::DecodeError;
+use crate::provider_event::ProviderEvent;
 use crate::signature::{Headers, ReceiverError, Secrets, ToSign, Verifier, VerifyError};
 use crate::values::Secret;
 
@@ -25,13 +27,13 @@ pub struct Registered<'a> {
 
 /// Receives the deliveries of a registration with any provider, without a Rust type for their payloads.
 ///
-/// `Debug` does not show secrets.
+/// It is cheap to clone. `Debug` does not show secrets.
 #[derive(Clone, Debug)]
 pub struct AnyReceiver {
     provider: &'static Provider,
     /// `None` if every delivery is accepted as genuine.
     verifier: Option<Verifier>,
-    event: Option<String>,
+    event: Option<Arc<str>>,
     /// The token that a handshake has to contain.
     verify_token: Option<Secrets>,
 }
@@ -120,7 +122,12 @@ impl AnyReceiver {
 
     #[doc(hidden)]
     pub fn unchecked(provider: &'static Provider, verifier: Option<Verifier>, event: Option<&str>) -> Self {
-        Self { provider, verifier, event: event.map(str::to_owned), verify_token: None }
+        Self { provider, verifier, event: event.map(Arc::from), verify_token: None }
+    }
+
+    /// Returns the provider whose deliveries are received.
+    pub fn provider(&self) -> &'static Provider {
+        self.provider
     }
 
     /// Treats every delivery as this event, except those whose payload or header identifies another one. Deliveries are
@@ -129,7 +136,7 @@ impl AnyReceiver {
     #[must_use]
     pub fn for_event(mut self, event: &str) -> Self {
         if self.provider.event_name != Some(EventNamePlace::Route) {
-            self.event = Some(event.to_owned());
+            self.event = Some(event.into());
         }
         self
     }
@@ -281,7 +288,20 @@ impl AnyReceiver {
     /// Verifies a delivery, and decodes it: with a function of the body that may not be able to, or else with a function of the
     /// event's name (empty if it is not known) and the body.
     #[doc(hidden)]
-    pub fn receive_as<B: AsRef<[u8]>, E>(
+    pub fn receive_as<B: AsRef<[u8]>, E: ProviderEvent>(
+        &self,
+        request: &http::Request<B>,
+        now: Timestamp,
+        at_once: impl FnOnce(&[u8]) -> Option<E>,
+        decode: impl FnOnce(&str, &[u8]) -> Result<E, DecodeError>,
+    ) -> Result<E, ReceiveError> {
+        let received = self.received(request, now, at_once, decode);
+        #[cfg(feature = "tracing")]
+        self.trace(&received, request.body().as_ref());
+        received
+    }
+
+    fn received<B: AsRef<[u8]>, E>(
         &self,
         request: &http::Request<B>,
         now: Timestamp,
@@ -302,6 +322,27 @@ impl AnyReceiver {
         }
     }
 
+    /// Logs a delivery, without anything of its payload.
+    #[cfg(feature = "tracing")]
+    fn trace<E: ProviderEvent>(&self, received: &Result<E, ReceiveError>, body: &[u8]) {
+        let provider = self.provider.name;
+        let key = |event: Option<&str>| idempotency_key(self.provider, event.unwrap_or_default(), body);
+        match received {
+            Ok(event) if tracing::enabled!(tracing::Level::INFO) => {
+                let event = event.event_name();
+                let key = key(event.as_deref());
+                tracing::info!(provider, event = event.as_deref(), key = key.as_deref(), "received a delivery");
+            }
+            Ok(_) => {}
+            Err(ReceiveError::Verify(error)) => tracing::warn!(provider, %error, "refused a delivery"),
+            Err(ReceiveError::Decode(undecodable)) => {
+                let event = undecodable.event.as_deref();
+                let (key, error) = (key(event), &undecodable.error);
+                tracing::error!(provider, event, key = key.as_deref(), %error, "received a delivery that cannot be decoded");
+            }
+        }
+    }
+
     #[cold]
     fn undecodable(&self, event: &str, error: DecodeError) -> ReceiveError {
         ReceiveError::Decode(Box::new(Undecodable {
@@ -309,6 +350,12 @@ impl AnyReceiver {
             error,
             acknowledgement: acknowledgement(self.provider, event),
         }))
+    }
+}
+
+impl AsRef<AnyReceiver> for AnyReceiver {
+    fn as_ref(&self) -> &AnyReceiver {
+        self
     }
 }
 

@@ -1,57 +1,53 @@
-//! The examples for axum and actix-web receive a provider's deliveries over a real socket, and refuse other requests.
+//! The examples for axum and actix-web receive a provider's deliveries over a real socket, and that for AWS Lambda as a load
+//! balancer or a function URL passes them. They refuse other requests.
 
 #![cfg(all(feature = "dealpos", feature = "vipps"))]
 
 #[allow(dead_code, reason = "the example's main")]
 #[path = "../examples/actix.rs"]
 mod actix;
+#[cfg(feature = "axum")]
 #[allow(dead_code, reason = "the example's main")]
 #[path = "../examples/axum.rs"]
 mod axum_example;
+mod http;
+#[allow(dead_code, reason = "the example's main")]
+#[path = "../examples/lambda.rs"]
+mod lambda;
 
-use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex, mpsc};
+use std::net::TcpListener;
 use std::thread;
+
+use base64::Engine as _;
+use http::post;
 
 use pos_webhooks::verify::Timestamp;
 use pos_webhooks::{dealpos, vipps};
 
 const URL: &str = "https://shop.example/hooks/vipps";
 
-/// Sends one request unchanged, and returns the status and the body of the response.
-fn post(address: SocketAddr, path: &str, headers: &[(&str, String)], body: &[u8]) -> (u16, String) {
-    let mut request = format!("POST {path} HTTP/1.1\r\nConnection: close\r\nContent-Length: {}\r\n", body.len());
-    if !headers.iter().any(|(name, _)| *name == "Host") {
-        request.push_str("Host: shop.example\r\n");
+#[cfg(feature = "axum")]
+fn describe(event: &vipps::Event) -> String {
+    match event {
+        vipps::Event::EpaymentsPaymentCapturedV1(payment) => {
+            let vipps::models::Amount { value, currency, .. } = &payment.amount;
+            format!("{}: captured {value} of the smallest unit of {currency}", payment.reference)
+        }
+        vipps::Event::Unknown(_) => "an unknown event".to_owned(),
+        other => other.name().to_string(),
     }
-    headers.iter().for_each(|(name, value)| request.push_str(&format!("{name}: {value}\r\n")));
-    let mut stream = TcpStream::connect(address).unwrap();
-    // A server that refuses a body closes the connection before it has read all of it.
-    let _ = stream.write_all(&[request.as_bytes(), b"\r\n", body].concat());
-    let mut answer = Vec::new();
-    let _ = stream.read_to_end(&mut answer);
-    let answer = String::from_utf8(answer).unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
 }
 
+#[cfg(feature = "axum")]
 #[test]
 fn axum_receives_vipps() {
     let receiver = vipps::Receiver::new(URL, ["old", "secret"]).unwrap();
-    let shop = Arc::new(axum_example::Shop { receiver, inbox: Mutex::default() });
-    let (sender, address) = mpsc::channel();
+    let shop = axum_example::Shop { receiver, inbox: Default::default() };
     let router = axum_example::router(shop.clone());
-    thread::spawn(move || {
-        tokio::runtime::Runtime::new().unwrap().block_on(async move {
-            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-            sender.send(listener.local_addr().unwrap()).unwrap();
-            axum::serve(listener, router).await.unwrap();
-        });
-    });
-    let address = address.recv().unwrap();
-    let stored = || shop.inbox.lock().unwrap().payloads.len();
-    let bookings = || shop.inbox.lock().unwrap().bookings.clone();
+    let address = http::serve(|| std::future::ready(router));
+    let stored = || shop.inbox.lock().unwrap().len();
+    let bookings =
+        || shop.inbox.lock().unwrap().iter().filter_map(|(.., event)| event.as_ref().map(describe)).collect::<Vec<_>>();
     let sign = |body: &str, at| vipps::sign(URL, &"secret".into(), body.as_bytes(), at).unwrap();
     let deliver = |headers: &[_], body: &str| post(address, "/hooks/vipps", headers, body.as_bytes());
 
@@ -95,16 +91,16 @@ fn axum_receives_vipps() {
 #[test]
 fn actix_receives_dealpos() {
     let receiver = dealpos::Receiver::with_key("key").unwrap();
-    let shop = actix_web::web::Data::new(actix::Shop { receiver, inbox: Mutex::default() });
+    let shop = actix_web::web::Data::new((receiver, actix::Inbox::default()));
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let serving = shop.clone();
     thread::spawn(move || {
-        let app = move || actix_web::App::new().configure(actix::routes(serving.clone()));
+        let app = move || actix_web::App::new().configure(|config| actix::routes(config, serving.clone()));
         let server = actix_web::HttpServer::new(app).workers(1).listen(listener).unwrap();
         actix_web::rt::System::new().block_on(server.run()).unwrap();
     });
-    let stored = || shop.inbox.lock().unwrap().payloads.len();
+    let stored = || shop.1.lock().unwrap().len();
     let key = |key: &str| [("X-API-Key", key.to_owned())];
     let deliver = |headers: &[_], event: &str, body: &str| {
         post(address, &format!("/hooks/dealpos/{event}"), headers, body.as_bytes())
@@ -116,7 +112,13 @@ fn actix_receives_dealpos() {
         assert_eq!((status, answer.as_str()), (200, r#"{"status":"success"}"#));
     }
     assert_eq!(stored(), 1, "once");
-    let bookings = || shop.inbox.lock().unwrap().bookings.clone();
+    let describe = |event: &dealpos::Event| match event {
+        // An amount is an exact decimal, as it was written.
+        dealpos::Event::PaymentCreated(payment) => format!("{}: paid {}", payment.number, payment.amount),
+        other => other.name().to_string(),
+    };
+    let bookings =
+        || shop.1.lock().unwrap().iter().filter_map(|(.., event)| event.as_ref().map(describe)).collect::<Vec<_>>();
     assert_eq!(bookings(), ["2020.07.0001: paid 100000"], "acted on once");
     let bearer = [("Authorization", "Bearer key".to_owned())];
     for _ in 0..2 {
@@ -139,4 +141,52 @@ fn actix_receives_dealpos() {
     }
     assert_eq!(deliver(&key("key"), "paymentDeleted", &" ".repeat(1024 * 1024)).0, 413);
     assert_eq!(stored(), 6);
+}
+
+/// A request as a function URL and API Gateway pass it to a function. Bodies that may be binary are encoded.
+fn event_of_lambda(headers: &[(&str, String)], body: &str, encoded: bool) -> lambda_http::Request {
+    let headers: serde_json::Map<_, _> =
+        headers.iter().map(|(name, value)| (name.to_lowercase(), value.as_str().into())).collect();
+    let body = if encoded { base64::prelude::BASE64_STANDARD.encode(body) } else { body.to_owned() };
+    let event = serde_json::json!({
+        "version": "2.0", "routeKey": "$default", "rawPath": "/hooks/vipps", "rawQueryString": "", "headers": headers,
+        "requestContext": {
+            "accountId": "a", "apiId": "b", "domainName": "b.lambda-url.eu-north-1.on.aws", "domainPrefix": "b",
+            "http": {
+                "method": "POST", "path": "/hooks/vipps", "protocol": "HTTP/1.1", "sourceIp": "192.0.2.1", "userAgent": "vipps"
+            },
+            "requestId": "c", "routeKey": "$default", "stage": "$default", "time": "01/Jan/2026:00:00:00 +0000",
+            "timeEpoch": 1_767_225_600_000_i64
+        },
+        "body": body, "isBase64Encoded": encoded
+    });
+    lambda_http::request::from_str(&event.to_string()).unwrap()
+}
+
+#[test]
+fn lambda_receives_vipps() {
+    let receiver = vipps::Receiver::new(URL, ["secret"]).unwrap();
+    let inbox = lambda::Inbox::default();
+    let deliver = |headers: &[_], body: &str, encoded| {
+        let response = lambda::deliver(&receiver, &inbox, event_of_lambda(headers, body, encoded)).unwrap();
+        (response.status().as_u16(), response.into_body().to_vec())
+    };
+    let sign = |body: &str| vipps::sign(URL, &"secret".into(), body.as_bytes(), Timestamp::now()).unwrap();
+    let stored = || inbox.lock().unwrap().len();
+
+    let example = vipps::EventName::EpaymentsPaymentCapturedV1.examples()[0].json;
+    for encoded in [false, true] {
+        assert_eq!(deliver(&sign(example), example, encoded), (200, Vec::new()));
+        let inbox = inbox.lock().unwrap();
+        let [(Some(_), body, Some(vipps::Event::EpaymentsPaymentCapturedV1(_)))] = &inbox[..] else {
+            panic!("{inbox:?}")
+        };
+        assert_eq!(body.to_vec(), example.as_bytes(), "once, as received");
+    }
+    assert_eq!(deliver(&sign("["), "[", true), (200, Vec::new()), "cannot be decoded");
+    assert!(matches!(inbox.lock().unwrap()[1..], [(None, _, None)]));
+
+    assert_eq!(deliver(&[], example, false), (401, Vec::new()), "not signed");
+    assert_eq!(deliver(&sign("{}"), example, true), (401, Vec::new()), "another body");
+    assert_eq!(stored(), 2);
 }

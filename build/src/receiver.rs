@@ -25,7 +25,7 @@ pub fn receiver(spec: &Spec) -> TokenStream {
     let naming = naming(spec, place);
     let decoding = decoding(spec, place);
     let at_once = match place {
-        EventNamePlace::Body => quote!(Self::decode_at_once),
+        EventNamePlace::Body => quote!(Receiver::decode_at_once),
         _ => quote!(|_| None),
     };
     let signatures = verification.signatures().iter().enumerate();
@@ -61,7 +61,30 @@ pub fn receiver(spec: &Spec) -> TokenStream {
                 &self,
                 request: &::pos_webhooks::private::http::Request<B>,
             ) -> Result<Event, ::pos_webhooks::verify::ReceiveError> {
-                self.0.receive_as(request, #now, #at_once, |name, body| Event::decode(&EventName::from(name), body))
+                <Event as ::pos_webhooks::ProviderEvent>::receive(self, request, #now)
+            }
+        }
+
+        impl AsRef<::pos_webhooks::AnyReceiver> for Receiver {
+            fn as_ref(&self) -> &::pos_webhooks::AnyReceiver {
+                &self.0
+            }
+        }
+
+        impl ::pos_webhooks::ProviderEvent for Event {
+            type Receiver = Receiver;
+
+            fn receive<B: AsRef<[u8]>>(
+                receiver: &Receiver,
+                request: &::pos_webhooks::private::http::Request<B>,
+                now: ::pos_webhooks::verify::Timestamp,
+            ) -> Result<Self, ::pos_webhooks::verify::ReceiveError> {
+                let decode = |name: &str, body: &[u8]| Event::decode(&EventName::from(name), body);
+                receiver.0.receive_as(request, now, #at_once, decode)
+            }
+
+            fn event_name(&self) -> Option<String> {
+                Some(self.name().as_str().to_owned()).filter(|name| !name.is_empty())
             }
         }
 
@@ -154,7 +177,7 @@ fn doc(spec: &Spec, verification: &Verification, place: &EventNamePlace) -> Stri
         }
     }
     add(
-        "`Debug` does not show secrets.\n\n[`Event::acknowledgement`] describes how long the provider waits for the response, \
+        "It is cheap to clone. `Debug` does not show secrets.\n\n[`Event::acknowledgement`] describes how long the provider waits for the response, \
         and when it delivers again.",
     );
     doc

@@ -1,6 +1,7 @@
 //! Secrets as keys, prepared once. A delivery passes with any of them, so that secrets can be rotated.
 
 use std::fmt;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -191,7 +192,7 @@ pub(super) fn sendable(secret: &Secret) -> Result<&str, ReceiverError> {
 
 /// Secrets that deliveries carry as they are.
 #[derive(Clone)]
-pub(crate) struct Secrets(Vec<Secret>);
+pub(crate) struct Secrets(Arc<[Secret]>);
 
 impl fmt::Debug for Secrets {
     /// Does not show the secrets.
@@ -202,7 +203,7 @@ impl fmt::Debug for Secrets {
 
 impl Secrets {
     pub(crate) fn new(secrets: impl IntoIterator<Item = Secret>) -> Result<Self, ReceiverError> {
-        let secrets: Vec<_> = secrets.into_iter().collect();
+        let secrets: Arc<[_]> = secrets.into_iter().collect();
         secrets.iter().try_for_each(|secret| sendable(secret).map(drop))?;
         if secrets.is_empty() { Err(ReceiverError::NoSecret) } else { Ok(Self(secrets)) }
     }

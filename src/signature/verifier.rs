@@ -23,7 +23,7 @@ pub struct Verifier(Method);
 
 #[derive(Clone)]
 enum Method {
-    Signature(Box<SignatureVerifier>),
+    Signature(Arc<SignatureVerifier>),
     Keys { places: &'static [KeyPlace], check: KeyCheck },
     Custom(Arc<dyn CustomVerification>),
 }
@@ -77,7 +77,7 @@ impl Verifier {
         if keys.is_empty() {
             return Err(ReceiverError::NoSecret);
         }
-        Ok(Self(Method::Signature(Box::new(SignatureVerifier { prepared, keys, window: signature.window() }))))
+        Ok(Self(Method::Signature(Arc::new(SignatureVerifier { prepared, keys, window: signature.window() }))))
     }
 
     /// Constructs a verifier for deliveries that carry a key or a token, which your own code accepts or refuses. Use this for
@@ -117,6 +117,7 @@ impl Verifier {
 
     fn within(mut self, window: Option<Duration>) -> Self {
         if let Method::Signature(signed) = &mut self.0 {
+            let signed = Arc::make_mut(signed);
             signed.window = window;
             signed.prepared.reads_time |= signed.prepared.signature.signs_time();
         }
