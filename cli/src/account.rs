@@ -38,19 +38,30 @@ struct Account {
     credentials: BTreeMap<String, Secret>,
 }
 
+/// The address of a sandbox.
+pub fn sandbox_url(url: &str) -> Result<reqwest::Url, Stop> {
+    let mut parsed = reqwest::Url::parse(url)
+        .map_err(|error| Stop::Usage(format!("--sandbox: {error}; give an address such as http://127.0.0.1:4010")))?;
+    parsed.set_query(None);
+    Ok(parsed)
+}
+
+/// A client that does not use a proxy for this machine.
+pub fn local(url: &reqwest::Url) -> Result<reqwest::ClientBuilder, Stop> {
+    let client = http_client().map_err(|error| Stop::Input(with_causes(&error)))?;
+    let is_local = matches!(url.host_str(), Some("127.0.0.1" | "localhost" | "[::1]"));
+    Ok(if is_local { client.no_proxy() } else { client })
+}
+
 fn simulated(provider: &Provider, url: &str) -> Result<Account, Stop> {
     let shown = Plain(url);
-    let mut accounts = reqwest::Url::parse(url)
-        .map_err(|error| Stop::Usage(format!("--sandbox: {error}; give an address such as http://127.0.0.1:4010")))?;
+    let mut accounts = sandbox_url(url)?;
     accounts.set_path("/_sandbox");
-    accounts.set_query(None);
     let unusable = |why: &str| {
         Stop::Input(format!("the sandbox at {shown} {why}; `pos-webhooks sandbox --listen ADDRESS` starts one"))
     };
     let failed = |error: reqwest::Error| unusable(&format!("cannot be used: {}", with_causes(&error.without_url())));
-    let is_local = matches!(accounts.host_str(), Some("127.0.0.1" | "localhost" | "[::1]"));
-    let client = http_client().map_err(|error| Stop::Input(with_causes(&error)))?.timeout(SANDBOX_TIMEOUT);
-    let client = if is_local { client.no_proxy() } else { client }.build().map_err(failed)?;
+    let client = local(&accounts)?.timeout(SANDBOX_TIMEOUT).build().map_err(failed)?;
     let body = hooks::runtime()?.block_on(async {
         let response = client.get(accounts).send().await?.error_for_status()?;
         response.bytes().await

@@ -31,6 +31,8 @@ mod stop;
 mod suggest;
 mod target;
 mod token;
+mod trigger;
+mod try_out;
 mod validate;
 mod verification;
 mod verify;
@@ -94,6 +96,8 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Demo(demo::Arguments),
+    Try(try_out::Arguments),
+    Trigger(trigger::Arguments),
     Verify(verify::Arguments),
     Sign(sign::Arguments),
     Decode(decode::Arguments),
@@ -133,6 +137,8 @@ fn main() -> ExitCode {
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| fitted(error.format(&mut command())).exit());
     let done = match cli.command {
         Command::Demo(arguments) => explained("demo", demo::run(&arguments)),
+        Command::Try(arguments) => explained("try", try_out::run(&arguments)),
+        Command::Trigger(arguments) => explained("trigger", trigger::run(&arguments)),
         Command::Verify(arguments) => explained("verify", verify::run(&arguments)),
         Command::Sign(arguments) => explained("sign", sign::run(&arguments)),
         Command::Decode(arguments) => explained("decode", decode::run(&arguments)),

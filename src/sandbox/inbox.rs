@@ -109,6 +109,11 @@ impl Inbox {
         }
     }
 
+    /// The kept requests after the one of this number, oldest first.
+    pub fn after(&self, number: u64) -> Vec<Received> {
+        self.received.iter().filter(|received| received.number > number).cloned().collect()
+    }
+
     /// The kept requests, newest first.
     pub fn newest(&self) -> impl Iterator<Item = &Received> {
         self.received.iter().rev()
@@ -215,20 +220,6 @@ impl Inner {
                 at(parent)
             }
             _ => found,
-        }
-    }
-
-    /// Waits for requests after the one of this number.
-    pub(super) async fn received_after(&self, number: u64) -> Vec<Received> {
-        let mut changes = self.changes.subscribe();
-        loop {
-            changes.borrow_and_update();
-            let state = self.state();
-            let new: Vec<_> = state.inbox.received.iter().filter(|it| it.number > number).cloned().collect();
-            drop(state);
-            if !new.is_empty() || changes.changed().await.is_err() {
-                return new;
-            }
         }
     }
 

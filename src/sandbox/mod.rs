@@ -450,7 +450,14 @@ impl Sandbox {
     /// Waits until the inbox has received a request after the one of this number, and returns all such requests, oldest first. The
     /// first request has the number 1. Only the last 200 requests are kept.
     pub async fn received_after(&self, number: u64) -> Vec<Received> {
-        self.inner.received_after(number).await
+        self.inner.news(|state| state.inbox.after(number)).await
+    }
+
+    /// Waits until there is an attempt at a delivery after the one of this number ([`Attempt::number`]), and returns all such
+    /// attempts that [`Sandbox::log`] has, oldest first.
+    pub async fn attempts_after(&self, number: u64) -> Vec<Attempt> {
+        let after = |attempt: &&Attempt| attempt.number > number;
+        self.inner.news(|state| state.log.iter().filter(after).cloned().collect()).await
     }
 
     /// Returns the registrations with a provider, oldest first.

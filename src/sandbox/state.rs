@@ -65,6 +65,18 @@ impl Inner {
         self.changes.send_modify(|count| *count += 1);
     }
 
+    /// Waits until there is something that `new` returns.
+    pub(super) async fn news<T>(&self, new: impl Fn(&State) -> Vec<T>) -> Vec<T> {
+        let mut changes = self.changes.subscribe();
+        loop {
+            changes.borrow_and_update();
+            let found = new(&self.state());
+            if !found.is_empty() || changes.changed().await.is_err() {
+                return found;
+            }
+        }
+    }
+
     pub(super) fn registrations(&self, provider: &'static Provider) -> Vec<Registration> {
         self.state().backends.find(provider).map(|backend| backend.registrations()).unwrap_or_default()
     }

@@ -1,0 +1,267 @@
+//! `pos-webhooks try`: a sandbox, a registered receiver and the page, in one process.
+
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::process::ExitCode;
+
+use clap::Args;
+use pos_webhooks::catalogue::{Event, Provider};
+use pos_webhooks::sandbox::{Attempt, Builder, Outcome, Received, Registration, Sandbox, StartError, Trigger};
+use serde_json::Value;
+
+use crate::console::warn;
+use crate::providers::{self, quoted};
+use crate::report::{Plain, with_causes};
+use crate::stop::Stop;
+use crate::trigger::SANDBOX;
+use crate::{options, suggest};
+
+/// The port of [`SANDBOX`].
+const PORT: u16 = 4010;
+
+/// The number of characters of an idempotency key that are shown.
+const KEY: usize = 8;
+
+/// Receive a first event from a simulated provider, without credentials
+///
+/// Starts a sandbox with a receiver of its own, registers the receiver for every event of the provider, has the first event
+/// delivered, and prints one line for each delivery that arrives: the time in UTC, the provider, the event, the beginning of its
+/// idempotency key, whether its origin was verified and its payload is valid, and how long that took.
+///
+/// The page at the printed address shows the same, and delivers, changes and refuses events. The sandbox runs until it is
+/// interrupted, and does not store its state.
+#[derive(Args)]
+#[command(after_long_help = "\
+Examples:
+  pos-webhooks try vipps
+      Receives an event, and lists what to do next.
+  pos-webhooks try vipps --forward-to http://localhost:3000/hooks/vipps
+      Delivers every event to your program as well, and prints the secret that it has to verify with.")]
+pub struct Arguments {
+    /// The provider
+    #[arg(value_name = "PROVIDER", value_parser = options::provider())]
+    provider: &'static Provider,
+
+    /// Register this URL as well, so that your own program receives every event, signed as the provider signs it
+    #[arg(long, value_name = "URL")]
+    forward_to: Option<String>,
+
+    /// The event that is delivered first; by default the first one of the specification
+    #[arg(long, value_name = "NAME")]
+    event: Option<String>,
+
+    /// Open the page in the browser
+    #[arg(long)]
+    open: bool,
+
+    /// Address and port to listen on; by default 127.0.0.1:4010, or another port if that one is taken
+    #[arg(long, value_name = "ADDRESS", allow_negative_numbers = true, value_parser = options::address)]
+    listen: Option<SocketAddr>,
+}
+
+pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
+    let provider = arguments.provider;
+    let event = first_event(provider, arguments.event.as_deref())?;
+    let runtime = tokio::runtime::Runtime::new()?;
+    runtime.block_on(async {
+        let sandbox = start(arguments).await.map_err(|error| Stop::Input(with_causes(&error)))?;
+        let unregistered = |what: &str, error: &dyn std::error::Error| {
+            Stop::Input(format!("{what} could not be registered: {}", with_causes(error)))
+        };
+        let here = sandbox.receive_here(provider.name).await;
+        let here = here.map_err(|error| unregistered("the receiver of the sandbox", &error))?;
+        let there = match &arguments.forward_to {
+            None => Vec::new(),
+            Some(url) => {
+                let registered = sandbox.register_for_all(provider.name, url).await;
+                registered.map_err(|error| unregistered(&Plain(url).to_string(), &error))?
+            }
+        };
+        show(&introduction(provider, &sandbox, &here, &there))?;
+        if arguments.open
+            && let Err(error) = open::that_detached(sandbox.url())
+        {
+            warn(format_args!("the page could not be opened: {error}"));
+        }
+        let next = next_steps(arguments, event, &sandbox);
+        let follow = follow(&sandbox, &there, &next);
+        let deliver = async {
+            // An error of an attempt is shown where it is followed.
+            let delivered = sandbox.deliver(provider.name, Trigger::new(event.name)).await;
+            delivered.map_err(|error| Stop::Input(with_causes(&error)))?;
+            std::future::pending::<Result<(), Stop>>().await
+        };
+        tokio::select! {
+            followed = follow => followed?,
+            delivered = deliver => delivered?,
+            interrupted = tokio::signal::ctrl_c() => interrupted?,
+        }
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+fn first_event(provider: &'static Provider, name: Option<&str>) -> Result<&'static Event, Stop> {
+    let Some(name) = name else {
+        let none = || Stop::Input(format!("{} does not describe any events, so nothing is delivered", provider.name));
+        return provider.events.first().ok_or_else(none);
+    };
+    provider.event(name).ok_or_else(|| {
+        let names = provider.events.iter().map(|event| event.name);
+        let list = format!("pos-webhooks schema {}", provider.name);
+        Stop::Usage(format!("--event: there is no event `{}`; {}", Plain(name), suggest::instead(names, name, &list)))
+    })
+}
+
+async fn start(arguments: &Arguments) -> Result<Sandbox, StartError> {
+    let with = |address: SocketAddr| -> Builder {
+        let builder = providers::sandbox().listen(address);
+        // The URL was given in order to receive deliveries.
+        if arguments.forward_to.is_some() { builder.deliver_anywhere() } else { builder }
+    };
+    match arguments.listen {
+        Some(address) => with(address).start().await,
+        None => match with((Ipv4Addr::LOCALHOST, PORT).into()).start().await {
+            Err(StartError::Listen { source, .. }) if source.kind() == io::ErrorKind::AddrInUse => {
+                with((Ipv4Addr::LOCALHOST, 0).into()).start().await
+            }
+            started => started,
+        },
+    }
+}
+
+fn show(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()
+}
+
+fn introduction(provider: &Provider, sandbox: &Sandbox, here: &[Registration], there: &[Registration]) -> String {
+    let events = |registered: &[Registration]| {
+        let names = registered.iter().flat_map(|it| &it.events).collect::<std::collections::BTreeSet<_>>();
+        match names.len() {
+            1 => "1 event".to_owned(),
+            count => format!("{count} events"),
+        }
+    };
+    let mut text = format!("{}\n\nPage      {}\n", provider.title, sandbox.url());
+    let mut add = |name: &str, value: &str| text.extend(format!("{name:10}{value}\n").chars());
+    add("Receiver", &format!("of the sandbox itself, registered for {}", events(here)));
+    if let Some(first) = there.first() {
+        add("Forward", &format!("{}, registered for {}", Plain(&first.url), events(there)));
+        let mut shown: Vec<&str> = Vec::new();
+        for registration in there {
+            let secret = registration.secret.expose();
+            if secret.is_empty() || shown.contains(&secret) {
+                continue;
+            }
+            shown.push(secret);
+            let only = match registration.events.as_slice() {
+                [event] if there.len() > 1 => format!("  for {event}"),
+                _ => String::new(),
+            };
+            add("Secret", &format!("{secret}{only}"));
+        }
+        if shown.is_empty() {
+            add("Secret", "none: deliveries are not signed");
+        }
+    }
+    text.push('\n');
+    text
+}
+
+/// Shows what arrives, and what to do next after the first arrival.
+async fn follow(sandbox: &Sandbox, there: &[Registration], next: &str) -> Result<(), Stop> {
+    let (mut received, mut attempted, mut next) = (0, 0, Some(next));
+    loop {
+        let mut lines = String::new();
+        tokio::select! {
+            new = sandbox.received_after(received) => {
+                received = new.last().map_or(received, |last| last.number);
+                lines.extend(new.iter().filter(|it| it.outcome != Outcome::Handshake).map(arrival));
+            }
+            new = sandbox.attempts_after(attempted) => {
+                attempted = new.last().map_or(attempted, |last| last.number);
+                let is_there = |attempt: &&Attempt| there.iter().any(|it| it.id == attempt.registration);
+                lines.extend(new.iter().filter(is_there).map(forwarded));
+            }
+        }
+        if !lines.is_empty() {
+            lines += next.take().unwrap_or_default();
+            show(&lines)?;
+        }
+    }
+}
+
+/// The time of day of a time in RFC 3339 form.
+fn time_of_day(at: &str) -> &str {
+    at.get(11..19).unwrap_or(at)
+}
+
+/// The line of a delivery that the sandbox's receiver got.
+fn arrival(received: &Received) -> String {
+    let key: String = received.idempotency_key.as_deref().unwrap_or("-").chars().take(KEY).collect();
+    let event = Plain(received.event.as_deref().unwrap_or("-")).to_string();
+    let reason = received.reason.lines().next().unwrap_or_default();
+    let outcome = match received.outcome {
+        Outcome::Accepted => "verified  valid".to_owned(),
+        Outcome::NotValid => format!("verified  not valid: {}", Plain(reason)),
+        _ => format!("refused: {}", Plain(reason)),
+    };
+    let (time, provider) = (time_of_day(received.at.as_str()), received.provider);
+    format!("{time}  {provider}  {event}  {key:KEY$}  {outcome}  {} ms\n", received.duration.as_millis())
+}
+
+/// The line of an attempt at the user's own program.
+fn forwarded(attempt: &Attempt) -> String {
+    let outcome = match (attempt.status, &attempt.error) {
+        (Some(status), _) if attempt.is_acknowledged() => format!("forwarded  {status}"),
+        (Some(status), _) => format!("forwarded  refused with {status}"),
+        (None, error) => format!("forwarded  {}", Plain(error.as_deref().unwrap_or("no response"))),
+    };
+    let mut line = format!("{}  {}  {}  ", time_of_day(attempt.at.as_str()), attempt.provider, attempt.event);
+    let _ = write!(line, "{outcome}  {} ms", attempt.duration.as_millis());
+    if let Some(wait) = attempt.retry_in {
+        let _ = write!(line, "; the next attempt is in {} s", wait.as_secs());
+    }
+    line.push('\n');
+    line
+}
+
+fn next_steps(arguments: &Arguments, event: &Event, sandbox: &Sandbox) -> String {
+    let provider = arguments.provider;
+    let name = format!("{}{}", provider.name, providers::option_of(provider));
+    let at = if sandbox.url() == SANDBOX { String::new() } else { format!(" --sandbox {}", sandbox.url()) };
+    let mut text = "\nNext, in another terminal:\n".to_owned();
+    let mut add = |what: &str, command: String| text.extend(format!("  {what}\n    pos-webhooks {command}\n").chars());
+    let event_name = quoted(event.name);
+    let example = event.payload.examples.iter().min_by_key(|example| example.origin);
+    let payload = example.and_then(|example| serde_json::from_str(example.json).ok());
+    match payload.as_ref().and_then(|payload: &Value| number(payload, String::new())) {
+        Some(pointer) => {
+            let set = quoted(&format!("{pointer}=100"));
+            add("Deliver an event with another value:", format!("trigger {name} {event_name} --set {set}{at}"));
+        }
+        None => add("Deliver an event:", format!("trigger {name} {event_name}{at}")),
+    }
+    add("List the events:", format!("schema {name}"));
+    if provider.registration.as_ref().is_some_and(|registration| registration.list.is_some()) {
+        add("List the webhooks:", format!("hooks {name} list --sandbox {}", sandbox.url()));
+    }
+    if arguments.forward_to.is_none() {
+        add("Deliver to your own program as well:", format!("try {name} --forward-to http://localhost:3000/hooks"));
+    }
+    text.push('\n');
+    text
+}
+
+/// The JSON pointer of the first number in a payload.
+fn number(value: &Value, pointer: String) -> Option<String> {
+    match value {
+        Value::Number(_) => Some(pointer),
+        Value::Object(members) => members.iter().find_map(|(name, member)| {
+            number(member, format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1")))
+        }),
+        _ => None,
+    }
+}
