@@ -87,6 +87,22 @@ async fn requests_from_other_sites_are_refused() {
         let request = http().post(&url).header("sec-fetch-site", site);
         assert_eq!(request.body(r#"{"answer": "reset"}"#).send().await.unwrap().status().as_u16(), status, "{site}");
     }
+    for path in [
+        "vipps/receive",
+        "vipps/register",
+        "vipps/unregister",
+        "mypos/subscribe",
+        "vipps/inbox",
+        "vipps/check?event=user.checked-in.v1",
+        "attempts/1/again",
+        "faults/disarm",
+        "log/clear",
+    ] {
+        for (header, value) in [("sec-fetch-site", "cross-site"), ("host", "a.test")] {
+            let request = http().post(format!("{}/_sandbox/{path}", sandbox.url())).header(header, value);
+            assert_eq!(request.send().await.unwrap().status().as_u16(), 403, "{path} {header}");
+        }
+    }
     // A name of another site that leads to this machine.
     for (host, status) in [("a.test", 403), ("localhost", 200), ("127.0.0.1:1", 200)] {
         for path in ["", "/_sandbox/log"] {

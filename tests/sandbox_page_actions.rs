@@ -179,7 +179,7 @@ async fn the_editor_checks_a_payload_while_one_types() {
     click(&browser, "#vipps-editor summary").await;
     browser.until("document.getElementById('vipps-check').textContent.includes('matches')").await;
     fill(&browser, "#vipps-event", CAPTURED).await;
-    browser.until(&format!("document.getElementById('vipps-payload').value.includes('{CAPTURED}')")).await;
+    browser.until("document.getElementById('vipps-payload').value.includes('CAPTURED')").await;
     browser.until("document.getElementById('vipps-check').textContent.includes('matches')").await;
     let text = "{\n  \"msn\": 1,\n  \"amount\": {\"value\": \"10\"}\n}";
     fill(&browser, "#vipps-payload", text).await;
@@ -229,6 +229,34 @@ async fn faults_are_switched_on_and_off_and_tokens_show_their_expiry() {
     assert_eq!(status.as_u16(), 200);
     let tokens = "document.querySelector('[data-part=vipps-tokens]')?.textContent";
     browser.until(&format!("/expires in (1 h|59 min)/.test({tokens})")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_script_the_forms_do_the_same() {
+    let Some(browser) = Browser::start(false, 390).await else { return };
+    let sandbox = Sandbox::start().await.unwrap();
+    browser.open(sandbox.url()).await;
+    for (button, done) in [
+        ("form[action='/_sandbox/mypos/receive'] button", "document.querySelector('[data-part=mypos] .tag') !== null"),
+        ("#mypos button[value='pos.payment.failed']", "document.querySelectorAll('#deliveries .good').length === 1"),
+        ("#deliveries form[action$='/again'] button", "document.querySelectorAll('#deliveries .good').length === 2"),
+        ("#new-fault button", "document.body.textContent.includes('this fault needs a number')"),
+    ] {
+        click(&browser, button).await;
+        browser.until(done).await;
+    }
+    browser.open(sandbox.url()).await;
+    fill(&browser, "#fault", "delivery/duplicate").await;
+    for (button, done) in [
+        ("#new-fault button", "document.querySelector('.faults') !== null"),
+        (".faults button", "document.querySelector('.faults') === null"),
+        ("form[action='/_sandbox/log/clear'] button", "document.querySelector('#deliveries li') === null"),
+        ("[data-part=mypos] .danger", "document.querySelector('[data-part=mypos] .tag') === null"),
+    ] {
+        click(&browser, button).await;
+        browser.until(done).await;
+    }
+    assert!(sandbox.registrations("mypos").unwrap().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -138,14 +138,14 @@ async function ask(url, options) {
   return answer.ok ? result : Promise.reject(new Error(result.error));
 }
 
+function complain(error) {
+  say(error instanceof TypeError ? "The sandbox does not respond." : error.message);
+}
+
 /// Does what a button asks for, and says what came of it.
 async function act(button, action) {
   button.setAttribute("aria-busy", "true");
-  try {
-    say(await action());
-  } catch (error) {
-    say(error instanceof TypeError ? "The sandbox does not respond." : error.message);
-  }
+  await action().then(say, complain);
   button.removeAttribute("aria-busy");
 }
 
@@ -259,11 +259,15 @@ function edit(details) {
     await load();
     return `The payload is the example of ${event.value}.`;
   }));
-  details.addEventListener("toggle", () => details.open && !payload.value && load());
-  event.addEventListener("change", load);
+  details.addEventListener("toggle", () => {
+    if (details.open && !payload.value) {
+      load().catch(complain);
+    }
+  });
+  event.addEventListener("change", () => load().catch(complain));
   payload.addEventListener("input", () => {
     clearTimeout(waiting);
-    waiting = setTimeout(check, 200);
+    waiting = setTimeout(() => check().catch(complain), 200);
   });
 }
 
