@@ -15,7 +15,7 @@ const LESS: f64 = 0.05;
 const SUGGESTED: usize = 4;
 
 /// A list of at most so many names is shown as a whole.
-const FEW: usize = 8;
+pub const FEW: usize = 8;
 
 /// The similar names, the most similar one first.
 fn similar<'a>(names: impl IntoIterator<Item = &'a str>, wrong: &str) -> Vec<&'a str> {

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::input::Head;
 use crate::stop::Stop;
-use crate::{options, providers};
+use crate::{options, providers, suggest};
 
 /// A captured delivery, and the values for its verification beside the secrets.
 #[derive(Clone, Copy)]
@@ -279,8 +279,12 @@ pub fn usage(provider: &'static Provider, event: Option<&str>, error: &ReceiverE
         ReceiverError::NothingSigned(reason) => not_signed(provider, event, reason),
         ReceiverError::Custom => without_proof(provider, event),
         ReceiverError::NoEvent => {
-            let list = options::schemas(provider);
-            format!("a delivery of {name} does not name its event; give --event with one that `{list}` lists")
+            let names: Vec<_> = provider.events.iter().map(|event| event.name).collect();
+            let known = match names.len() {
+                ..=suggest::FEW => format!("--event: {}", names.join(", ")),
+                _ => format!("--event with one that `{}` lists", options::schemas(provider)),
+            };
+            format!("a delivery of {name} does not name its event; give {known}")
         }
         error => error.to_string(),
     }

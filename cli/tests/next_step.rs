@@ -69,6 +69,15 @@ fn a_secret_that_is_shown_has_to_be_saved() {
 }
 
 #[test]
+fn a_chosen_secret_from_standard_input_has_to_be_saved() {
+    let shell = shell("chosen");
+    let create = ["hooks", "mypos", "create", "--credentials-file", "mypos.json", "--payload-url", "https://a.test"];
+    let done = feed(shell.command("mypos", &[&create[..], &["--secret-file", "-"]].concat()), b"a-secret-of-sixteen");
+    assert!(done.status == 0 && done.out.contains("\nSave the secret to a file. "), "{}{}", done.out, done.err);
+    assert_eq!(next(&done), "pos-webhooks listen mypos --secret-file FILE");
+}
+
+#[test]
 fn a_file_name_is_quoted_for_the_shell() {
     let shell = shell("quoted");
     let create = ["--url", "https://a.test", "--events", "epayments.payment.captured.v1", "--save-secret", "my secret"];

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::Call;
 use super::commands::{Common, Format};
 use crate::providers::{self, quoted};
+use crate::report::Plain;
 use crate::{listen, verification};
 
 /// Prints the next step. If standard output is for a program, the step is for the people at standard error, if any.
@@ -30,16 +31,18 @@ pub fn step(call: &Call, secret: Option<&Path>) -> Option<String> {
     let value = |role| body.pointer(create.request.get(&role)?)?.as_str();
     let event = value(Role::Event).filter(|event| !listen::names_its_event(provider, event));
     let file = secret.map(|file| file.display().to_string());
+    let unsaved = || " --secret-file FILE".to_owned();
     let (place, proof) = match (provider.verification_of(event)?, documented.secret, &file) {
         (Verification::Custom(_), ..) => return None,
         (Verification::None(_), ..) => ("Deliveries are not signed.".to_owned(), " --accept-unsigned".to_owned()),
         (_, SecretOrigin::Account, _) => {
-            ("The secret is that of the account; save it to a file.".to_owned(), " --secret-file FILE".to_owned())
+            ("The secret is that of the account; save it to a file.".to_owned(), unsaved())
         }
-        (_, _, Some(file)) => (format!("The secret is in {file}."), format!(" --secret-file {}", quoted(file))),
-        (_, _, None) => {
-            ("The secret is in the response; save it to a file.".to_owned(), " --secret-file FILE".to_owned())
+        (_, _, Some(file)) => {
+            (format!("The secret is in {}.", Plain(file)), format!(" --secret-file {}", quoted(file)))
         }
+        (_, SecretOrigin::Chosen, None) => ("Save the secret to a file.".to_owned(), unsaved()),
+        (_, _, None) => ("The secret is in the response; save it to a file.".to_owned(), unsaved()),
     };
     let mut command = format!("pos-webhooks listen {}{}{proof}", provider.name, providers::option_of(provider));
     if let Some(url) = value(Role::Url).filter(|_| verification::needs_url(provider, None)) {

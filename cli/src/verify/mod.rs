@@ -24,7 +24,7 @@ use crate::stop::Stop;
 use crate::verification::{self, Captured, NotVerified, VerificationStep};
 use refused::Refused;
 
-/// Verify that a captured delivery comes from its provider, or report why it does not pass
+/// Verify that a captured delivery comes from its provider, or report why it does not
 ///
 /// Give the delivery's headers and its body as they were received, or the whole request in one file. For a verified
 /// delivery, the output has the secret that matches, by its number, what was signed, and its age. For a refused delivery, the output has the step that
