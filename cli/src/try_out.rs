@@ -78,7 +78,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
                 registered.map_err(|error| unregistered(&Plain(url).to_string(), &error))?
             }
         };
-        show(&introduction(provider, &sandbox, &here, &there))?;
+        show(&introduction(arguments, &sandbox, &here, &there))?;
         if arguments.open
             && let Err(error) = open::that_detached(sandbox.url())
         {
@@ -136,7 +136,8 @@ fn show(text: &str) -> io::Result<()> {
     out.flush()
 }
 
-fn introduction(provider: &Provider, sandbox: &Sandbox, here: &[Registration], there: &[Registration]) -> String {
+fn introduction(arguments: &Arguments, sandbox: &Sandbox, here: &[Registration], there: &[Registration]) -> String {
+    let Arguments { provider, forward_to, .. } = arguments;
     let events = |registered: &[Registration]| {
         let names = registered.iter().flat_map(|it| &it.events).collect::<std::collections::BTreeSet<_>>();
         match names.len() {
@@ -147,23 +148,22 @@ fn introduction(provider: &Provider, sandbox: &Sandbox, here: &[Registration], t
     let mut text = format!("{}\n\nPage      {}\n", provider.title, sandbox.url());
     let mut add = |name: &str, value: &str| text.extend(format!("{name:10}{value}\n").chars());
     add("Receiver", &format!("of the sandbox itself, registered for {}", events(here)));
-    if let Some(first) = there.first() {
-        add("Forward", &format!("{}, registered for {}", Plain(&first.url), events(there)));
-        let mut shown: Vec<&str> = Vec::new();
-        for registration in there {
-            let secret = registration.secret.expose();
-            if secret.is_empty() || shown.contains(&secret) {
-                continue;
+    if let Some(url) = forward_to.as_ref().filter(|_| !there.is_empty()) {
+        let below = if there.iter().all(|it| it.url == *url) { "" } else { " and URLs below it" };
+        add("Forward", &format!("{}{below}, registered for {}", Plain(url), events(there)));
+        let mut secrets: Vec<(&str, Vec<&str>)> = Vec::new();
+        for event in provider.events {
+            let registration = there.iter().find(|it| it.events.iter().any(|name| name == event.name));
+            let secret = registration.map_or("", |registration| registration.secret.expose());
+            match secrets.iter_mut().find(|(known, _)| *known == secret) {
+                Some((_, events)) => events.push(event.name),
+                None => secrets.push((secret, vec![event.name])),
             }
-            shown.push(secret);
-            let only = match registration.events.as_slice() {
-                [event] if there.len() > 1 => format!("  for {event}"),
-                _ => String::new(),
-            };
-            add("Secret", &format!("{secret}{only}"));
         }
-        if shown.is_empty() {
-            add("Secret", "none: deliveries are not signed");
+        for (secret, events) in &secrets {
+            let of = if secrets.len() == 1 { String::new() } else { format!("  for {}", events.join(", ")) };
+            let secret = if secret.is_empty() { "none: deliveries are not signed" } else { secret };
+            add("Secret", &format!("{secret}{of}"));
         }
     }
     text.push('\n');

@@ -149,7 +149,7 @@ fn prepare(folder: &Path) {
     program("man", "cat");
     // What waits for others, or calls a provider, only reads its arguments.
     let scripts = format!(
-        "case $1 in listen | sandbox | hooks | call | token) exec {BINARY} \"$@\" --help ;; esac\nexec {BINARY} \"$@\""
+        "case $1 in listen | sandbox | try | trigger | hooks | call | token) exec {BINARY} \"$@\" --help ;; esac\nexec {BINARY} \"$@\""
     );
     program("pos-webhooks", &scripts);
 }
@@ -222,6 +222,16 @@ fn every_error_has_one_form() {
         (2, vec!["example", "dealpos", "nothing"]),
         (2, vec!["example", "dealpos", "paymentCreated", "--example", "nothing"]),
         (2, vec!["sandbox", "--listen", &address]),
+        (2, vec!["try", "nobody"]),
+        (2, vec!["try", "vipps", "--event", "nothing"]),
+        (2, vec!["try", "vipps", "--listen", &address]),
+        (2, vec!["try", "vipps", "--listen", "127.0.0.1:0", "--forward-to", "nowhere"]),
+        (2, vec!["trigger", "vipps", "nothing"]),
+        (2, vec!["trigger", "vipps", "epayments.payment.captured.v1", "--set", "amount"]),
+        (2, vec!["trigger", "vipps", "epayments.payment.captured.v1", "--payload", "missing"]),
+        (2, vec!["trigger", "vipps", "epayments.payment.captured.v1", "--to", &closed]),
+        (2, vec!["trigger", "vipps", "epayments.payment.captured.v1", "--sandbox", &closed]),
+        (2, vec!["trigger", "vipps", "epayments.payment.captured.v1", "--sandbox", "nowhere"]),
         (2, vec!["sandbox", "--listen", "nowhere"]),
         (2, vec!["hooks", "nobody"]),
         (2, vec!["hooks", "dealpos", "list"]),
@@ -277,6 +287,8 @@ fn every_error_has_one_form() {
             &["spec", "dealpos"],
             &["example", "dealpos", "paymentCreated", "--format", "raw"],
             &["sandbox"],
+            &["try", "dealpos", "--listen", "127.0.0.1:0"],
+            &["trigger", "dealpos", "paymentCreated", "--to", &closed, "--secret-file", "secret.txt"],
             &["lint", "broken.json"],
             &["init", "acme", "--output", "-"],
             &["completions", "bash"],
@@ -346,6 +358,8 @@ mod terminal {
             ("spec mypos", 0, None),
             ("example mipos create_webhook.409", 0, None),
             ("sandbox", 130, Some("\"provider\":\"vipps\"")),
+            ("try vipps --listen 127.0.0.1:0", 0, Some("in another terminal")),
+            ("trigger vipps epayments.payment.captured.v1 --to http://127.0.0.1:9 --secret-file secret.txt", 1, None),
             ("hooks vipps list --base-url http://127.0.0.1:9 --credentials-file token.json", 1, None),
             (
                 "hooks vipps delete 497f6eca-6276-4993-bfeb-53cbbbba6f08 --base-url http://127.0.0.1:9 --credentials-file token.json",

@@ -24,6 +24,7 @@ use crate::events::acknowledgement;
 use crate::receiver::{AnyReceiver, Registered};
 use crate::validate::Invalid;
 use crate::verify::{CustomVerification, Headers, ReceiveError, ReceiverError, Verifier, VerifyError};
+use crate::wire::url::is_loopback;
 use crate::{Secret, Time};
 
 /// The maximum number of requests that are kept.
@@ -147,6 +148,14 @@ impl Reply {
         let response = (status, reason.clone()).into_response();
         Self { event: event.map(str::to_owned), idempotency_key: None, outcome, reason, response }
     }
+}
+
+/// Whether a URL is that of an inbox of a sandbox.
+pub(super) fn is_inbox(url: &str) -> bool {
+    Url::parse(url).is_ok_and(|url| {
+        let mut segments = url.path_segments().into_iter().flatten();
+        is_loopback(url.as_str()) && segments.next() == Some("_sandbox") && segments.nth(1) == Some("inbox")
+    })
 }
 
 impl Inner {

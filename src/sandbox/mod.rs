@@ -406,7 +406,8 @@ impl Sandbox {
     }
 
     /// Registers a URL for all events of a provider: with the operations of the provider where they are documented, and as in its
-    /// back office otherwise. Returns the registrations of the URL.
+    /// back office otherwise. Returns the registrations. If a registration is for one event, its URL has one more segment with the
+    /// name of the event.
     ///
     /// # Errors
     ///

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::error::{ClientError, RegisterError};
 use super::registration::Registration;
 use super::state::Inner;
+use super::target::target;
 use crate::Secret;
 use crate::catalogue::{
     EventNamePlace, EventRegistration, Operation, Provider, RegistrationCall, Role, SecretOrigin, UnknownName, Values,
@@ -41,35 +42,55 @@ impl Inner {
         let missing = provider.events.iter().map(|event| event.name).filter(is_missing);
         let (registrable, others): (Vec<_>, Vec<_>) = missing.partition(|name| provider.registers(name));
         let base = self.inbox_url(provider);
+        let subscribed = known.iter().find(|known| is_subscribed(provider) && self.is_by_call(provider, &known.id));
+        match subscribed {
+            Some(subscribed) => {
+                self.subscribe(provider.name, &subscribed.id, &registrable).await?;
+                self.register_below(provider, &base, &[], &others).await?;
+            }
+            None => self.register_below(provider, &base, &registrable, &others).await?,
+        }
+        Ok(at_inbox())
+    }
+
+    /// Registers a URL, and those below it where a registration is for one event, for events that the operation for registrations
+    /// registers and for others.
+    async fn register_below(
+        &self,
+        provider: &'static Provider,
+        base: &str,
+        registrable: &[&'static str],
+        others: &[&'static str],
+    ) -> Result<(), RegisterError> {
         if takes_one_event(provider) {
             for event in registrable {
-                self.create(provider, &below(&base, event), &[event], None).await?;
+                self.create(provider, &below(base, event), &[event], None).await?;
             }
-        } else if let Some(subscribed) =
-            known.iter().find(|known| is_subscribed(provider) && self.is_by_call(provider, &known.id))
-        {
-            self.subscribe(provider.name, &subscribed.id, &registrable).await?;
         } else if !registrable.is_empty() {
             let secret = self.state().backends.find(provider).ok().map(|backend| backend.chosen_secret());
-            self.create(provider, &base, &registrable, secret.as_ref()).await?;
+            self.create(provider, base, registrable, secret.as_ref()).await?;
         }
         let is_route = provider.event_name == Some(EventNamePlace::Route);
         if provider.registration.is_none() && !is_route && !others.is_empty() {
-            self.register(name, &base, &others).await?;
+            self.register(provider.name, base, others).await?;
         } else {
             for event in others {
-                self.register_others(provider, &below(&base, event), &[event]).await?;
+                self.register_others(provider, &below(base, event), &[event]).await?;
             }
         }
-        Ok(at_inbox())
+        Ok(())
     }
 
     /// Registers a URL for all events.
     pub(super) async fn register_for_all(&self, name: &str, url: &str) -> Result<Vec<Registration>, RegisterError> {
         let provider = self.provider(name)?;
-        let secret = self.state().backends.find(provider).ok().map(|backend| backend.chosen_secret());
-        self.register_by_calls(name, url, &[], secret.as_ref()).await?;
-        Ok(self.registrations(provider).into_iter().filter(|known| known.url == url).collect())
+        target(url).map_err(RegisterError::Url)?;
+        let events = provider.events.iter().map(|event| event.name);
+        let (registrable, others): (Vec<_>, Vec<_>) = events.partition(|name| provider.registers(name));
+        self.register_below(provider, url, &registrable, &others).await?;
+        let is_for = |known: &Registration| known.events.iter().any(|event| known.url == below(url, event));
+        let registered = self.registrations(provider).into_iter();
+        Ok(registered.filter(|known| known.url == url || is_for(known)).collect())
     }
 
     /// Registers a URL for these events; for all events if there are none.

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::special::{Special, Stored};
 use crate::catalogue::{Role, Values};
 use crate::sandbox::call::{Answer, Broken, Call, Problem, RefusalReason};
+use crate::sandbox::inbox::is_inbox;
 use crate::sandbox::random::Random;
 use crate::sandbox::registration::Registration;
 use crate::vipps::models::{self, ExtraDetail};
@@ -66,6 +67,8 @@ impl Special for Vipps {
                 problem(&format!("events[{index}]"), format!("There is no event type '{event}'."));
             }
             let of_unit = stored.iter().filter(|stored| stored.kept.as_deref() == sales_unit(call));
+            // The inbox does not take the place of a receiver that is tried out beside it.
+            let of_unit = of_unit.filter(|stored| !is_inbox(&stored.registration.url));
             let registered = of_unit.filter(|stored| stored.registration.events.iter().any(|known| known == event));
             let limit = limit(event);
             if registered.count() >= limit {

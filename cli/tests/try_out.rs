@@ -1,0 +1,286 @@
+//! `try` receives a first event of every provider in one command, and `trigger` delivers others, to the sandbox or to a URL.
+
+#[path = "cli/run.rs"]
+mod run;
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::thread;
+
+use pos_webhooks::PROVIDERS;
+use pos_webhooks::catalogue::Verification;
+use run::{command, directory, feed};
+
+const BINARY: &str = env!("CARGO_BIN_EXE_pos-webhooks");
+use serde_json::{Value, json};
+
+/// A running `try`.
+struct Tried {
+    child: Child,
+    out: BufReader<ChildStdout>,
+    /// The lines so far.
+    text: String,
+    url: String,
+}
+
+impl Tried {
+    fn start(arguments: &[&str]) -> Self {
+        let mut command = command(&[&["try"], arguments].concat());
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let out = BufReader::new(child.stdout.take().unwrap());
+        let mut tried = Self { child, out, text: String::new(), url: String::new() };
+        let page = tried.until("Page");
+        tried.url = page.split_whitespace().last().unwrap().to_owned();
+        tried
+    }
+
+    fn on_a_free_port(arguments: &[&str]) -> Self {
+        Self::start(&[arguments, &["--listen", "127.0.0.1:0"]].concat())
+    }
+
+    /// The next line with this text.
+    fn until(&mut self, wanted: &str) -> String {
+        loop {
+            let mut line = String::new();
+            assert!(self.out.read_line(&mut line).unwrap() > 0, "{wanted}: {}", self.text);
+            self.text += &line;
+            if line.contains(wanted) {
+                return line;
+            }
+        }
+    }
+
+    #[cfg(unix)]
+    fn interrupted(mut self) -> (Option<i32>, String) {
+        let interrupt = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status().unwrap();
+        assert!(interrupt.success());
+        let status = self.child.wait().unwrap();
+        self.out.read_to_string(&mut self.text).unwrap();
+        (status.code(), std::mem::take(&mut self.text))
+    }
+}
+
+impl Drop for Tried {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Sends the responses of these statuses to the connections to the returned URL, and returns the requests.
+fn receiver(statuses: &'static [u16]) -> (String, thread::JoinHandle<Vec<String>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/hooks", listener.local_addr().unwrap());
+    let respond = |mut stream: TcpStream, status: &u16| {
+        let mut reader = BufReader::new(stream.try_clone().unwrap());
+        let (mut request, mut length) = (String::new(), 0);
+        loop {
+            let mut line = String::new();
+            reader.read_line(&mut line).unwrap();
+            if let Some(value) = line.to_lowercase().strip_prefix("content-length:") {
+                length = value.trim().parse().unwrap();
+            }
+            request += &line;
+            if line == "\r\n" {
+                break;
+            }
+        }
+        let mut body = vec![0; length];
+        reader.read_exact(&mut body).unwrap();
+        let reply = format!("HTTP/1.1 {status} Status\r\ncontent-length: 9\r\nconnection: close\r\n\r\nmy reason");
+        stream.write_all(reply.as_bytes()).unwrap();
+        request + &String::from_utf8(body).unwrap()
+    };
+    let serve = move || statuses.iter().map(|status| respond(listener.accept().unwrap().0, status)).collect();
+    (url, thread::spawn(serve))
+}
+
+#[test]
+fn each_provider_delivers_a_first_event_that_is_verified_and_valid() {
+    for provider in PROVIDERS.iter() {
+        let mut tried = Tried::on_a_free_port(&[provider.name]);
+        let line = tried.until(provider.events[0].name);
+        assert!(line.contains("  verified  valid  "), "{line}");
+        tried.until("in another terminal");
+        assert!(tried.text.contains(&format!("registered for {} events\n", provider.events.len())), "{}", tried.text);
+    }
+}
+
+#[test]
+fn the_commands_that_are_listed_next_work() {
+    for provider in PROVIDERS.iter() {
+        let mut tried = Tried::on_a_free_port(&[provider.name]);
+        tried.until("Deliver to your own program");
+        let commands = tried.text.lines().filter_map(|line| line.strip_prefix("    pos-webhooks "));
+        let commands: Vec<_> = commands.map(|line| format!("{BINARY} {line}")).collect();
+        assert!(commands.len() >= 2, "{}", tried.text);
+        for command in &commands {
+            let mut shell = Command::new("sh");
+            shell.args(["-c", command]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+            let done = feed(shell, b"");
+            assert_eq!(done.status, 0, "{command}: {}", done.err);
+        }
+        let line = tried.until("  verified  valid  ");
+        assert!(line.contains(provider.events[0].name), "{line}");
+    }
+}
+
+#[test]
+fn a_program_of_ones_own_receives_what_verifies_with_the_printed_secret() {
+    for provider in PROVIDERS.iter() {
+        let folder = directory(&format!("forwarded-{}", provider.name));
+        let event = provider.events[0].name;
+        let (url, requests) = receiver(&[200]);
+        let mut tried = Tried::on_a_free_port(&[provider.name, "--forward-to", &url]);
+        let line = tried.until("forwarded");
+        assert!(line.contains(event) && line.contains("forwarded  200  "), "{line}");
+        fs::write(folder.join("request.http"), requests.join().unwrap().concat()).unwrap();
+        let secret = tried.text.lines().find_map(|line| line.strip_prefix("Secret    ")).unwrap();
+        fs::write(folder.join("secret.txt"), secret.split_whitespace().next().unwrap()).unwrap();
+        let mut arguments = vec!["verify", provider.name, "--secret-file", "secret.txt", "--request", "request.http"];
+        if matches!(&provider.verification, Some(Verification::Signatures(all)) if all.iter().any(|it| it.needs_url()))
+        {
+            arguments.extend(["--url", &url]);
+        }
+        let mut verify = command(&arguments);
+        verify.current_dir(&folder);
+        let done = feed(verify, b"");
+        assert_eq!(done.status, 0, "{}: {}{}", provider.name, done.out, done.err);
+    }
+}
+
+#[test]
+fn a_refusal_of_ones_own_program_is_shown_with_the_next_attempt() {
+    let (url, requests) = receiver(&[503]);
+    let mut tried = Tried::on_a_free_port(&["dealpos", "--forward-to", &url]);
+    let line = tried.until("forwarded");
+    assert!(line.contains("forwarded  refused with 503  ") && line.contains("; the next attempt is in "), "{line}");
+    assert_eq!(requests.join().unwrap().len(), 1);
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_ends_it_with_success() {
+    let mut tried = Tried::on_a_free_port(&["dealpos"]);
+    tried.until("in another terminal");
+    let (status, text) = tried.interrupted();
+    assert_eq!(status, Some(0), "{text}");
+}
+
+#[test]
+fn a_taken_port_is_no_obstacle() {
+    // Another program may have it already.
+    let _taken = TcpListener::bind("127.0.0.1:4010");
+    let mut tried = Tried::start(&["dealpos"]);
+    assert!(!tried.url.ends_with(":4010"), "{}", tried.url);
+    let url = format!("--sandbox {}", tried.url);
+    assert!(tried.until("pos-webhooks trigger").contains(&url));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_page_is_opened_on_request() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let folder = directory("open");
+    let opener = folder.join("xdg-open");
+    let pipe = folder.join("opened");
+    let _ = fs::remove_file(&pipe);
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    fs::write(&opener, format!("#!/bin/sh\necho \"$1\" > '{}'\n", pipe.display())).unwrap();
+    fs::set_permissions(&opener, fs::Permissions::from_mode(0o755)).unwrap();
+    let mut command = command(&["try", "dealpos", "--listen", "127.0.0.1:0", "--open"]);
+    let search = format!("{}:{}", folder.display(), std::env::var("PATH").unwrap());
+    let mut child = command.env("PATH", search).stdout(Stdio::piped()).spawn().unwrap();
+    let opened = fs::read_to_string(&pipe).unwrap();
+    let mut first = String::new();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    while !first.contains("Page") {
+        assert!(out.read_line(&mut first).unwrap() > 0, "{first}");
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(opened.trim(), first.split_whitespace().last().unwrap());
+}
+
+#[test]
+fn a_changed_payload_is_delivered_as_it_is() {
+    let tried = Tried::on_a_free_port(&["vipps"]);
+    let event = "epayments.payment.captured.v1";
+    let trigger = |options: &[&str]| {
+        let all = [&["trigger", "vipps", event, "--sandbox", &tried.url, "--format", "json"], options].concat();
+        let done = feed(command(&all), b"");
+        let attempt: Value = serde_json::from_str(&done.out).unwrap();
+        let body: Value = serde_json::from_str(attempt["request"]["body"].as_str().unwrap()).unwrap();
+        (done.status, done.err, attempt["status"].clone(), body)
+    };
+    let (status, err, answer, body) = trigger(&["--set", "/amount/value=100", "--set", "/new=text"]);
+    assert_eq!((status, err.as_str(), answer), (0, "", json!(200)));
+    assert_eq!((&body["amount"]["value"], &body["new"]), (&json!(100), &json!("text")));
+
+    // The receiver refuses what is not valid, which is sent nevertheless.
+    let (status, err, answer, body) = trigger(&["--set", "/amount/value=a lot"]);
+    assert_eq!((status, answer, &body["amount"]["value"]), (1, json!(400), &json!("a lot")));
+    assert!(
+        err.starts_with("warning: the payload does not match the specification") && err.contains("/amount/value"),
+        "{err}"
+    );
+    assert!(!err.contains("a lot"), "{err}");
+}
+
+#[test]
+fn what_set_cannot_change_is_an_error_that_says_why() {
+    let payload = r#"{"a":{"b":[1]},"c":"text"}"#;
+    for (change, expected) in [
+        ("a=1", "`a=1` is not of the form POINTER=VALUE"),
+        ("/a", "`/a` is not of the form POINTER=VALUE"),
+        ("/x/y=1", "there is nothing at `/x` in the payload"),
+        ("/c/y=1", "`/c` is not an object or an array"),
+        ("/a/b/7=1", "`/a/b` has 1 items, and `7` is not one of them"),
+    ] {
+        let mut command = command(&["trigger", "vipps", "epayments.payment.captured.v1"]);
+        command.args(["--payload", "-", "--set", change, "--sandbox", "http://127.0.0.1:9"]);
+        let done = feed(command, payload.as_bytes());
+        assert_eq!(done.status, 2, "{change}");
+        assert!(done.err.contains(expected), "{change}: {}", done.err);
+    }
+}
+
+#[test]
+fn an_event_is_signed_and_sent_to_a_url_without_a_sandbox() {
+    let folder = directory("to");
+    fs::write(folder.join("secret.txt"), "my secret\n").unwrap();
+    let (url, requests) = receiver(&[200, 401]);
+    let trigger = || {
+        let mut command = command(&["trigger", "vipps", "epayments.payment.captured.v1", "--to", &url]);
+        command.args(["--secret-file", "secret.txt"]).current_dir(&folder);
+        feed(command, b"")
+    };
+    let done = trigger();
+    assert_eq!((done.status, done.err.as_str()), (0, ""));
+    assert!(done.out.starts_with("200 in ") && done.out.ends_with(&format!(" ms from {url}\n")), "{}", done.out);
+    let done = trigger();
+    assert_eq!(done.status, 1);
+    assert!(done.out.starts_with("refused with 401 in ") && done.out.contains("\n  my reason\n"), "{}", done.out);
+    for request in requests.join().unwrap() {
+        fs::write(folder.join("request.http"), request).unwrap();
+        let mut verify = command(&["verify", "vipps", "--secret-file", "secret.txt", "--url", &url]);
+        verify.args(["--request", "request.http"]).current_dir(&folder);
+        let done = feed(verify, b"");
+        assert_eq!(done.status, 0, "{}{}", done.out, done.err);
+    }
+}
+
+#[test]
+fn an_event_without_a_registration_is_an_error() {
+    let tried = Tried::on_a_free_port(&["vipps"]);
+    let done = feed(command(&["trigger", "dealpos", "paymentCreated", "--sandbox", &tried.url]), b"");
+    assert_eq!(done.status, 2);
+    assert!(
+        done.err.contains("no registration in the sandbox") && done.err.contains("`pos-webhooks try dealpos`"),
+        "{}",
+        done.err
+    );
+}
