@@ -26,7 +26,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! The README describes how to regenerate the code after a change of a document, and how to add a provider.
+//! `docs/own-provider.md` describes how to regenerate the code after a change of a document, and how to add a provider.
 
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
@@ -73,7 +73,21 @@ pub use values::{Json, Number, NumberError, Secret, Time, TimeError};
 
 include_providers!();
 
-/// The README's code, compiled and run as documentation.
+/// The code of the README and of the pages beside it, compiled and run as documentation.
 #[cfg(all(doctest, feature = "sandbox", feature = "providers"))]
-#[doc = include_str!("../README.md")]
-mod readme {}
+mod pages {
+    #[doc = include_str!("../README.md")]
+    mod readme {}
+    #[doc = include_str!("../docs/clients.md")]
+    mod clients {}
+    #[doc = include_str!("../docs/extensions.md")]
+    mod extensions {}
+    #[doc = include_str!("../docs/own-provider.md")]
+    mod own_provider {}
+    #[doc = include_str!("../docs/receiving.md")]
+    mod receiving {}
+    #[doc = include_str!("../docs/sandbox.md")]
+    mod sandbox {}
+    #[doc = include_str!("../docs/validation.md")]
+    mod validation {}
+}

@@ -57,22 +57,23 @@ fn differences(provider: &Provider) -> String {
 
 #[cfg(all(feature = "mipos", feature = "mypos", feature = "dealpos", feature = "vipps"))]
 #[test]
-fn the_readme_has_the_differences_of_the_specifications() {
-    const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
+fn the_documentation_has_the_differences_of_the_specifications() {
+    const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/differences.md");
     let (begin, end) = ("<!-- the differences of the specifications -->\n", "\n<!-- end of the differences -->");
-    let readme = std::fs::read_to_string(FILE).unwrap();
-    let (before, rest) = readme.split_once(begin).expect("the comment before the tables");
+    let readme = include_str!("../README.md");
+    let page = std::fs::read_to_string(FILE).unwrap();
+    let (before, rest) = page.split_once(begin).expect("the comment before the tables");
     let (_, after) = rest.split_once(end).expect("the comment after the tables");
     // Of the providers that the README lists.
-    let listed = PROVIDERS.iter().filter(|provider| before.contains(&format!("| `{}` |", provider.name)));
+    let listed = PROVIDERS.iter().filter(|provider| readme.contains(&format!("| `{}` |", provider.name)));
     let tables: String = listed.map(|provider| differences(provider)).collect();
     let expected = format!("{before}{begin}{tables}{end}{after}");
     if std::env::var_os("INSTA_UPDATE").is_some_and(|update| update == "always") {
         std::fs::write(FILE, expected).unwrap();
     } else {
         assert!(
-            readme == expected,
-            "the tables of README.md are not those of the specifications; to write them anew: INSTA_UPDATE=always cargo test --test catalogue"
+            page == expected,
+            "the tables of docs/differences.md are not those of the specifications; to write them anew: INSTA_UPDATE=always cargo test --test catalogue"
         );
     }
 }

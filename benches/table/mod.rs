@@ -1,4 +1,4 @@
-//! The rows of the table in the README: each compares two sides that were measured in turn in one run.
+//! The rows of the table in docs/speed.md: each compares two sides that were measured in turn in one run.
 //!
 //! A row has a goal, and a limit above which the benchmark ends with an error: the goal and the noise of the measurement or,
 //! where the goal cannot be reached, what is reached and the noise.

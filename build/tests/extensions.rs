@@ -359,9 +359,10 @@ fn prose_and_data_of_redeliveries_have_the_same_numbers() {
 }
 
 #[test]
-fn the_readme_has_the_numbers_of_the_data() {
+fn the_documentation_has_the_numbers_of_the_data() {
     let readme = fs::read_to_string(root().join("README.md")).expect("the README");
-    let (_, table) = readme.split_once("| provider | waits for | delivers again |").expect("the table");
+    let page = fs::read_to_string(root().join("docs/receiving.md")).expect("the page");
+    let (_, table) = page.split_once("| provider | waits for | delivers again |").expect("the table");
     let rows = table.lines().skip(2).take_while(|line| line.starts_with('|'));
     let rows: Vec<Vec<&str>> = rows.map(|row| row.split('|').map(str::trim).collect()).collect();
     // Only the providers that the README lists.
@@ -377,11 +378,10 @@ fn the_readme_has_the_numbers_of_the_data() {
     }
 }
 
-/// The README lists the placeholders that the build supports.
 #[test]
-fn the_readme_lists_every_placeholder() {
-    let readme = fs::read_to_string(root().join("README.md")).expect("the README");
+fn the_documentation_lists_every_placeholder() {
+    let page = fs::read_to_string(root().join("docs/extensions.md")).expect("the page");
     for (name, _) in signature::PLACEHOLDERS {
-        assert!(readme.contains(&format!("`{{{name}}}`")), "{name}");
+        assert!(page.contains(&format!("`{{{name}}}`")), "{name}");
     }
 }

@@ -66,6 +66,8 @@ const NAME: &str = "pos-webhooks";
     arg_required_else_help = true,
     after_help = "\
 Examples:
+  pos-webhooks try vipps
+      Receives a first event from a simulated provider, without credentials.
   pos-webhooks demo
       Shows the whole life cycle of a webhook with every provider, on this machine.
   pos-webhooks verify mypos --secret-file secret.txt --headers headers.txt body.json
@@ -84,8 +86,8 @@ Exit status:
   0  Success. For `verify`, the delivery is genuine; for `validate`, every payload is valid; for `lint`,
      there are no findings.
   1  A step of `demo` failed, `verify` refused the delivery, `decode` could not decode the payload,
-     `validate` found an invalid payload, `lint` has findings, or the request of `hooks`, `call` or
-     `token` failed.
+     `validate` found an invalid payload, `lint` has findings, a receiver did not acknowledge the event of
+     `trigger`, or the request of `hooks`, `call` or `token` failed.
   2  Wrong usage, or an input could not be read, or the output could not be written."
 )]
 struct Cli {

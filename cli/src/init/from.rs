@@ -12,8 +12,8 @@ use crate::stop::Stop;
 /// What the comments mean, above the document.
 const HEAD: &str = "\
 ## The comments with two number signs were added by `pos-webhooks init`. They explain the lines below them: to use those,
-## remove their `# `, and replace what they say by what the documentation of the provider says. The README of pos-webhooks
-## describes all extensions, whose names begin with `x-`. `pos-webhooks lint` checks the document after each change.
+## remove their `# `, and replace what they say by what the documentation of the provider says. The file docs/extensions.md of
+## pos-webhooks describes all extensions, whose names begin with `x-`. `pos-webhooks lint` checks the document after each change.
 ";
 
 const EVENT_NAME: &str = "\
