@@ -46,7 +46,7 @@ fn differences(provider: &Provider) -> String {
     let heading = "| where | the documents | the specification |\n| --- | --- | --- |";
     let documents = provider.sources.iter().filter_map(|source| Some(format!("[{}]({})", source.key?, source.url?)));
     let documents = documents.collect::<Vec<_>>().join(",\n");
-    let mut table = format!("\n### {}\n\nDocuments:\n{documents}\n\n{heading}\n", provider.title);
+    let mut table = format!("\n## {}\n\nDocuments:\n{documents}\n\n{heading}\n", provider.title);
     for Difference { at, sources, documents, specification, .. } in provider.differences {
         let (at, sources) = (at.join("`, `"), sources.join(", "));
         let (documents, specification) = (cell(documents), cell(specification));

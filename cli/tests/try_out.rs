@@ -129,7 +129,8 @@ fn the_commands_that_are_listed_next_work() {
 
 #[test]
 fn a_program_of_ones_own_receives_what_verifies_with_the_printed_secret() {
-    for provider in PROVIDERS.iter() {
+    // The receiver of this test does not answer a handshake.
+    for provider in PROVIDERS.iter().filter(|provider| provider.handshake.is_none()) {
         let folder = directory(&format!("forwarded-{}", provider.name));
         let event = provider.events[0].name;
         let (url, requests) = receiver(&[200]);
