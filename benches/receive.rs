@@ -37,7 +37,8 @@ fn main() -> ExitCode {
 }
 
 fn verify(table: &mut Table) {
-    for (size, length, goal) in [("300 B", 300, 1.10), ("10 KiB", 10 * 1024, 1.05)] {
+    // The bare calls read one value of each header, and take any bytes in it.
+    for (size, length, goal, limit) in [("300 B", 300, 1.10, 1.20), ("10 KiB", 10 * 1024, 1.05, 1.10)] {
         let body = vec![b'x'; length];
         let now = Timestamp::now();
         let headers = map(vipps::sign(URL, &SECRET.into(), &body, now).expect("a signature"));
@@ -49,7 +50,7 @@ fn verify(table: &mut Table) {
             || verified_by_hand(&prepare(black_box(SECRET)), black_box(&headers), black_box(&body), now).is_some();
         assert!(ours() && by_hand() && with_set_up());
         let work = format!("verify a Vipps delivery, {size}");
-        table.row(&work, goal, goal + 0.05, fastest(ours, by_hand), "ns", "the bare calls, keys prepared");
+        table.row(&work, goal, limit, fastest(ours, by_hand), "ns", "the bare calls, keys prepared");
         table.row(&work, 1.05, 1.10, fastest(ours, with_set_up), "ns", "the bare calls, with key set-up");
     }
 }

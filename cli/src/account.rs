@@ -18,6 +18,9 @@ use crate::{console, hooks, providers, suggest};
 /// How long a sandbox may take to respond.
 const SANDBOX_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// The maximum number of bytes of the accounts of a sandbox.
+const MAX_ACCOUNTS: usize = 1 << 20;
+
 /// The address of the server and the credentials. An error has everything that is missing.
 pub fn read(provider: &'static Provider, target: &Target, proof: Proof) -> Result<(String, Credentials), Stop> {
     match &target.sandbox {
@@ -32,7 +35,7 @@ pub fn read(provider: &'static Provider, target: &Target, proof: Proof) -> Resul
 
 /// What a sandbox says of a provider.
 #[derive(Deserialize)]
-struct Account {
+pub struct Account {
     provider: String,
     base_url: String,
     credentials: BTreeMap<String, Secret>,
@@ -42,7 +45,15 @@ struct Account {
 pub fn sandbox_url(url: &str) -> Result<reqwest::Url, Stop> {
     let mut parsed = reqwest::Url::parse(url)
         .map_err(|error| Stop::Usage(format!("--sandbox: {error}; give an address such as http://127.0.0.1:4010")))?;
-    parsed.set_query(None);
+    if !parsed.username().is_empty() || parsed.password().is_some() || parsed.query().is_some() {
+        return Err(Stop::Usage("--sandbox: leave out the user and the query of the address".to_owned()));
+    }
+    if !matches!(parsed.scheme(), "http" | "https") {
+        return Err(Stop::Usage(
+            "--sandbox: the address begins with http://, such as http://127.0.0.1:4010".to_owned(),
+        ));
+    }
+    parsed.set_path("/");
     Ok(parsed)
 }
 
@@ -53,7 +64,20 @@ pub fn local(url: &reqwest::Url) -> Result<reqwest::ClientBuilder, Stop> {
     Ok(if is_local { client.no_proxy() } else { client })
 }
 
-fn simulated(provider: &Provider, url: &str) -> Result<Account, Stop> {
+/// The body of a response; `None` if it is longer.
+pub async fn limited(mut response: reqwest::Response, most: usize) -> reqwest::Result<Option<Vec<u8>>> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await? {
+        if body.len() + chunk.len() > most {
+            return Ok(None);
+        }
+        body.extend(&chunk);
+    }
+    Ok(Some(body))
+}
+
+/// The account of a provider at a sandbox.
+pub fn simulated(provider: &Provider, url: &str) -> Result<Account, Stop> {
     let shown = Plain(url);
     let mut accounts = sandbox_url(url)?;
     accounts.set_path("/_sandbox");
@@ -64,9 +88,9 @@ fn simulated(provider: &Provider, url: &str) -> Result<Account, Stop> {
     let client = local(&accounts)?.timeout(SANDBOX_TIMEOUT).build().map_err(failed)?;
     let body = hooks::runtime()?.block_on(async {
         let response = client.get(accounts).send().await?.error_for_status()?;
-        response.bytes().await
+        limited(response, MAX_ACCOUNTS).await
     });
-    let body = body.map_err(failed)?;
+    let body = body.map_err(failed)?.ok_or_else(|| unusable("does not respond with its accounts"))?;
     // serde's own message could quote a credential.
     let accounts: Vec<Account> =
         serde_json::from_slice(&body).map_err(|_| unusable("does not respond with its accounts"))?;

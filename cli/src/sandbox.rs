@@ -18,9 +18,9 @@ use crate::{options, providers};
 /// documented paths are at the address itself as well, for programs in which only the host can be set. The sandbox runs
 /// until it is interrupted, and does not store its state.
 ///
-/// The page at the address without a path shows registrations and deliveries, and has buttons to deliver events.
-/// Scripts can use `/_sandbox/PROVIDER/deliver`, `/_sandbox/PROVIDER/registrations`, `/_sandbox/faults` and
-/// `/_sandbox/log`.
+/// The page at the address without a path registers webhooks, delivers events, and shows each delivery. Scripts can use
+/// `/_sandbox/PROVIDER/receive`, `/_sandbox/PROVIDER/deliver`, `/_sandbox/PROVIDER/registrations`, `/_sandbox/faults` and
+/// `/_sandbox/log`. `try` starts a sandbox with a registered receiver.
 #[derive(Args)]
 #[command(after_long_help = "\
 Examples:

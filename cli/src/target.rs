@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use pos_webhooks::catalogue::{Provider, Server};
 
-use crate::report::Plain;
+use crate::providers::quoted;
 use crate::stop::Stop;
 use crate::{credentials, providers};
 
@@ -48,17 +48,17 @@ impl Target {
     /// The options that select the same server and credentials in another command, each after a space.
     pub fn options(&self) -> String {
         let mut options = match (&self.sandbox, &self.base_url, &self.server) {
-            (Some(url), _, _) => format!(" --sandbox {}", Plain(url)),
-            (None, Some(url), _) => format!(" --base-url {}", Plain(url)),
-            (None, None, Some(name)) => format!(" --server {}", Plain(name)),
+            (Some(url), _, _) => format!(" --sandbox {}", quoted(url)),
+            (None, Some(url), _) => format!(" --base-url {}", quoted(url)),
+            (None, None, Some(name)) => format!(" --server {}", quoted(name)),
             (None, None, None) if self.test => " --test".to_owned(),
             (None, None, None) => String::new(),
         };
         if let Some(name) = &self.grant {
-            options += &format!(" --grant {}", Plain(name));
+            options += &format!(" --grant {}", quoted(name));
         }
         if let Some(file) = self.credentials_file.as_ref().map(|file| file.display().to_string()) {
-            options += &format!(" --credentials-file {}", Plain(&file));
+            options += &format!(" --credentials-file {}", quoted(&file));
         }
         options
     }

@@ -3,26 +3,32 @@
 use std::env;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use http::header::CONTENT_TYPE;
 use pos_webhooks::catalogue::{Event, Provider, Verification};
-use pos_webhooks::sandbox::Trigger;
+use pos_webhooks::sandbox::{Attempt, Trigger};
 use pos_webhooks::{Json, Secret};
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::account::{local, sandbox_url};
-use crate::console::{print, warn};
+use crate::console::{complain, print, warn};
 use crate::report::{Plain, with_causes};
 use crate::stop::Stop;
-use crate::{hooks, input, options, providers};
+use crate::{account, hooks, input, options, providers};
 
 /// The address at which `try` starts a sandbox.
 pub const SANDBOX: &str = "http://127.0.0.1:4010";
 
 const VARIABLE: &str = "POS_WEBHOOKS_SANDBOX";
+
+/// How long a sandbox may take to deliver an event, which is many times what a provider waits for a receiver.
+const DELIVERY_TIMEOUT: Duration = Duration::from_secs(300);
+
+/// The maximum number of bytes of the attempts.
+const MAX_ATTEMPTS: usize = 64 << 20;
 
 /// How many characters of a response are shown.
 const SHOWN: usize = 500;
@@ -68,7 +74,9 @@ pub struct Arguments {
     #[arg(long, value_name = "URL", conflicts_with = "to")]
     sandbox: Option<String>,
 
-    /// Sign and send the event to this URL, without a sandbox
+    /// Sign and send the event to this registered URL, without a sandbox
+    ///
+    /// If the provider adds the name of the event to the path, so does this.
     #[arg(long, value_name = "URL")]
     to: Option<String>,
 
@@ -112,21 +120,25 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
     let event = provider.event(event).ok_or_else(|| {
         Stop::Usage(options::unknown_event(provider, event).unwrap_or_else(|| format!("there is no event {event:?}")))
     })?;
+    if arguments.secret_file.is_some() && to.is_none() {
+        return Err(Stop::Usage(
+            "--secret-file is for --to; a sandbox signs with the secrets of its registrations".to_owned(),
+        ));
+    }
     input::standard_input_once(payload.iter().chain(&arguments.secret_file))?;
     let payload = changed(provider, event, arguments)?;
     let attempts = match to {
         Some(url) => sent(provider, event, url, secret(arguments, event)?, payload)?,
         None => {
-            let url =
-                arguments.sandbox.clone().or_else(|| env::var(VARIABLE).ok()).unwrap_or_else(|| SANDBOX.to_owned());
+            let named = env::var(VARIABLE).ok().filter(|url| !url.trim().is_empty());
+            let url = arguments.sandbox.clone().or(named).unwrap_or_else(|| SANDBOX.to_owned());
             let attempts = delivered_by(&url, provider, event, payload)?;
             if attempts.is_empty() {
-                return Err(Stop::Input(format!(
-                    "no registration in the sandbox at {} is for {}; `pos-webhooks try {}` makes one, and so does the page there",
-                    Plain(&url),
-                    event.name,
-                    provider.name
-                )));
+                complain(format_args!(
+                    "no registration in the sandbox is for {}; `pos-webhooks try {}` makes one, and so does the page of the sandbox",
+                    event.name, provider.name
+                ));
+                return Ok(ExitCode::FAILURE);
             }
             attempts
         }
@@ -158,14 +170,10 @@ fn changed(provider: &'static Provider, event: &'static Event, arguments: &Argum
             text.map_err(|_| Stop::Input(format!("{}: the payload is not UTF-8", file.display())))?
         }
     };
-    let text = if arguments.set.is_empty() {
-        input::without_mark(&given).to_owned()
-    } else {
-        let mut value: Value = serde_json::from_str(input::without_mark(&given))
-            .map_err(|error| Stop::Input(format!("the payload is not JSON, so --set cannot change it: {error}")))?;
-        arguments.set.iter().try_for_each(|change| set(&mut value, change)).map_err(Stop::Usage)?;
-        value.to_string()
-    };
+    let json = input::without_mark(&given).parse();
+    let json: Json = json.map_err(|error| Stop::Input(format!("the payload is not JSON: {error}")))?;
+    let text =
+        arguments.set.iter().try_fold(json.to_string(), |json, change| set(&json, change)).map_err(Stop::Usage)?;
     if let Err(invalid) = provider.validate(event.name, text.as_bytes()) {
         warn(format_args!("the payload does not match the specification, and is sent as it is:\n{invalid}"));
     }
@@ -173,35 +181,55 @@ fn changed(provider: &'static Provider, event: &'static Event, arguments: &Argum
     Ok(Some(json))
 }
 
-/// Sets a member of the payload.
-fn set(payload: &mut Value, change: &str) -> Result<(), String> {
+/// The payload with another value at one place. Everything else stays as it is written.
+fn set(payload: &str, change: &str) -> Result<String, String> {
     let (pointer, value) = change.split_once('=').filter(|(pointer, _)| pointer.starts_with('/')).ok_or_else(|| {
         format!("--set: `{}` is not of the form POINTER=VALUE, such as `/amount/value=100`", Plain(change))
     })?;
-    let value = serde_json::from_str(value).unwrap_or_else(|_| Value::from(value));
-    if let Some(place) = payload.pointer_mut(pointer) {
-        *place = value;
-        return Ok(());
-    }
-    let (parent, token) = pointer.rsplit_once('/').unwrap_or_default();
-    match payload.pointer_mut(parent) {
-        Some(Value::Object(members)) => {
-            members.insert(token.replace("~1", "/").replace("~0", "~"), value);
-            Ok(())
+    let value = value.parse::<Json>().map_or_else(|_| Value::from(value).to_string(), |json| json.to_string());
+    let tokens: Vec<_> = pointer.split('/').skip(1).map(|token| token.replace("~1", "/").replace("~0", "~")).collect();
+    set_at(payload, &tokens, &value).map_err(|(left, what)| {
+        let at = tokens.iter().take(tokens.len() - left).map(|token| format!("/{token}")).collect::<String>();
+        format!("--set: {}", what.replace("PLACE", &format!("`{}`", Plain(&at))))
+    })
+}
+
+/// An error has how many tokens were left at the place that it is about.
+fn set_at(json: &str, tokens: &[String], value: &str) -> Result<String, (usize, String)> {
+    let Some((token, rest)) = tokens.split_first() else { return Ok(value.to_owned()) };
+    let nothing = || (rest.len(), "there is nothing at PLACE in the payload".to_owned());
+    if let Some(members) = json.parse::<Json>().ok().and_then(|json| json.members()) {
+        let is_new = members.iter().all(|(name, _)| name != token);
+        if is_new && !rest.is_empty() {
+            return Err(nothing());
         }
-        Some(Value::Array(items)) if token == "-" || token == items.len().to_string() => {
-            items.push(value);
-            Ok(())
+        let mut written = Vec::new();
+        for (name, member) in &members {
+            let member = if name == token { set_at(member.as_str(), rest, value)? } else { member.to_string() };
+            written.push(format!("{}:{member}", Value::from(name.as_str())));
         }
-        Some(Value::Array(items)) => Err(format!(
-            "--set: `{}` has {} items, and `{}` is not one of them",
-            Plain(parent),
-            items.len(),
-            Plain(token)
-        )),
-        Some(_) => Err(format!("--set: `{}` is not an object or an array, so it does not have members", Plain(parent))),
-        None => Err(format!("--set: there is nothing at `{}` in the payload", Plain(parent))),
+        written.extend(is_new.then(|| format!("{}:{value}", Value::from(token.as_str()))));
+        return Ok(format!("{{{}}}", written.join(",")));
     }
+    let Ok(items) = serde_json::from_str::<Vec<&RawValue>>(json) else {
+        return Err((tokens.len(), "PLACE is not an object or an array, so it does not have members".to_owned()));
+    };
+    let index = if token == "-" { Some(items.len()) } else { token.parse().ok().filter(|index| *index <= items.len()) };
+    let Some(index) = index else {
+        return Err((
+            tokens.len(),
+            format!("PLACE has {} items, and `{}` is not one of them", items.len(), Plain(token)),
+        ));
+    };
+    if index == items.len() && !rest.is_empty() {
+        return Err(nothing());
+    }
+    let mut written: Vec<_> = items.iter().map(|item| item.get().to_owned()).collect();
+    match written.get_mut(index) {
+        Some(item) => *item = set_at(item, rest, value)?,
+        None => written.push(value.to_owned()),
+    }
+    Ok(format!("[{}]", written.join(",")))
 }
 
 /// The secret for --to; empty if the provider does not sign the event.
@@ -232,12 +260,31 @@ fn sent(
         None => trigger,
     };
     let unusable = |error: &dyn std::error::Error| Stop::Input(with_causes(error));
-    let attempts = hooks::runtime()?.block_on(async {
+    let mut attempts = hooks::runtime()?.block_on(async {
         let sandbox = providers::sandbox().deliver_anywhere().start().await.map_err(|error| unusable(&error))?;
-        sandbox.deliver_to(provider.name, url, secret, trigger).await.map_err(|error| unusable(&error))
+        sandbox.deliver_to(provider.name, url, secret.clone(), trigger).await.map_err(|error| unusable(&error))
     })?;
+    for attempt in &mut attempts {
+        // Nothing was sent.
+        if let (Some(error), true) = (&attempt.error, attempt.request.headers.is_empty()) {
+            return Err(Stop::Usage(format!("--to: nothing can be delivered: {}", Plain(error))));
+        }
+        mask(attempt, secret.expose());
+    }
     let json = attempts.iter().map(serde_json::value::to_raw_value).collect::<Result<_, _>>();
     json.map_err(|error| unusable(&error))
+}
+
+/// Removes the secret, which some providers send in a header, and some programs return in an error.
+fn mask(attempt: &mut Attempt, secret: &str) {
+    if secret.is_empty() {
+        return;
+    }
+    let messages = [Some(&mut attempt.request), attempt.answer.as_mut()].into_iter().flatten();
+    for message in messages {
+        let texts = message.headers.iter_mut().map(|(_, value)| value).chain([&mut message.body]);
+        texts.for_each(|text| *text = text.replace(secret, "***"));
+    }
 }
 
 #[derive(serde::Serialize)]
@@ -258,30 +305,29 @@ fn delivered_by(
     event: &'static Event,
     payload: Option<Json>,
 ) -> Result<Vec<Box<RawValue>>, Stop> {
-    let shown = Plain(url);
-    let mut deliver = sandbox_url(url)?;
+    // Whether it is a sandbox with this provider is known soon; a receiver may take its time.
+    account::simulated(provider, url)?;
+    let mut deliver = account::sandbox_url(url)?;
     deliver.set_path(&format!("/_sandbox/{}/deliver", provider.name));
     let failed = |error: reqwest::Error| {
-        let cause = with_causes(&error.without_url());
-        Stop::Input(format!(
-            "the sandbox at {shown} cannot be called: {cause}; `pos-webhooks try {}` starts one",
-            provider.name
-        ))
+        Stop::Input(format!("the sandbox cannot be called: {}", with_causes(&error.without_url())))
     };
     let body = serde_json::to_string(&Request { event: event.name, payload });
     let body = body.map_err(|error| Stop::Input(error.to_string()))?;
-    let client = local(&deliver)?.build().map_err(failed)?;
+    let client = account::local(&deliver)?.timeout(DELIVERY_TIMEOUT).build().map_err(failed)?;
     let (status, body) = hooks::runtime()?.block_on(async {
         let request = client.post(deliver).header(CONTENT_TYPE, "application/json").body(body);
         let response = request.send().await.map_err(failed)?;
-        Ok::<_, Stop>((response.status(), response.bytes().await.map_err(failed)?))
+        let status = response.status();
+        Ok::<_, Stop>((status, account::limited(response, MAX_ATTEMPTS).await.map_err(failed)?))
     })?;
+    let body = body.ok_or_else(|| Stop::Input(format!("the sandbox responded with more than {MAX_ATTEMPTS} bytes")))?;
     if status.is_success() {
         return serde_json::from_slice(&body)
-            .map_err(|_| Stop::Input(format!("what responds at {shown} is not a sandbox of pos-webhooks")));
+            .map_err(|_| Stop::Input("the response is not that of a sandbox of pos-webhooks".to_owned()));
     }
     let reason = serde_json::from_slice(&body).map_or_else(|_| status.to_string(), |Refusal { error }| error);
-    Err(Stop::Input(format!("the sandbox at {shown} refused: {}", Plain(&reason))))
+    Err(Stop::Input(format!("the sandbox refused: {}", Plain(&reason))))
 }
 
 /// An attempt, for people.

@@ -4,11 +4,13 @@ use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
+use std::sync::mpsc;
 
 use clap::Args;
-use pos_webhooks::catalogue::{Event, Provider};
+use pos_webhooks::catalogue::{Event, Provider, Verification};
 use pos_webhooks::sandbox::{Attempt, Builder, Outcome, Received, Registration, Sandbox, StartError, Trigger};
 use serde_json::Value;
+use tokio::sync::oneshot;
 
 use crate::console::warn;
 use crate::providers::{self, quoted};
@@ -63,9 +65,17 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
     let provider = arguments.provider;
     let event = first_event(provider, arguments.event.as_deref())?;
+    // The client of the registrations does not send its token over a network without TLS.
+    if arguments.listen.is_some_and(|address| !address.ip().is_loopback()) {
+        let instead = "`pos-webhooks sandbox` can be reached by others";
+        return Err(Stop::Usage(format!(
+            "--listen: give an address of this machine, such as 127.0.0.1:4010; {instead}"
+        )));
+    }
     let runtime = tokio::runtime::Runtime::new()?;
     runtime.block_on(async {
         let sandbox = start(arguments).await.map_err(|error| Stop::Input(with_causes(&error)))?;
+        // Not with the URL, which may contain a password.
         let unregistered = |what: &str, error: &dyn std::error::Error| {
             Stop::Input(format!("{what} could not be registered: {}", with_causes(error)))
         };
@@ -75,17 +85,19 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
             None => Vec::new(),
             Some(url) => {
                 let registered = sandbox.register_for_all(provider.name, url).await;
-                registered.map_err(|error| unregistered(&Plain(url).to_string(), &error))?
+                registered.map_err(|error| unregistered("the URL of --forward-to", &error))?
             }
         };
-        show(&introduction(arguments, &sandbox, &here, &there))?;
+        let (screen, written) = screen();
+        // An error is that of the thread, which is waited for below.
+        let _ = screen.send(introduction(arguments, &sandbox, &here, &there));
         if arguments.open
-            && let Err(error) = open::that_detached(sandbox.url())
+            && let Err(error) = open::that_detached(format!("{}/#{}", sandbox.url(), provider.name))
         {
             warn(format_args!("the page could not be opened: {error}"));
         }
         let next = next_steps(arguments, event, &sandbox);
-        let follow = follow(&sandbox, &there, &next);
+        let follow = follow(&sandbox, &there, &next, &screen);
         let deliver = async {
             // An error of an attempt is shown where it is followed.
             let delivered = sandbox.deliver(provider.name, Trigger::new(event.name)).await;
@@ -93,8 +105,9 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
             std::future::pending::<Result<(), Stop>>().await
         };
         tokio::select! {
-            followed = follow => followed?,
+            () = follow => {}
             delivered = deliver => delivered?,
+            error = written => return Err(error.map_or_else(|_| Stop::Input("nothing can be printed".to_owned()), Stop::Output)),
             interrupted = tokio::signal::ctrl_c() => interrupted?,
         }
         Ok(ExitCode::SUCCESS)
@@ -130,10 +143,20 @@ async fn start(arguments: &Arguments) -> Result<Sandbox, StartError> {
     }
 }
 
-fn show(text: &str) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes())?;
-    out.flush()
+/// A thread that prints texts, so that a screen that stands still does not prevent anything else, and its error.
+fn screen() -> (mpsc::Sender<String>, oneshot::Receiver<io::Error>) {
+    let (sender, texts) = mpsc::channel::<String>();
+    let (failed, written) = oneshot::channel();
+    std::thread::spawn(move || {
+        let print = |text: String| {
+            let mut out = io::stdout().lock();
+            out.write_all(text.as_bytes()).and_then(|()| out.flush())
+        };
+        if let Err(error) = texts.into_iter().try_for_each(print) {
+            let _ = failed.send(error);
+        }
+    });
+    (sender, written)
 }
 
 fn introduction(arguments: &Arguments, sandbox: &Sandbox, here: &[Registration], there: &[Registration]) -> String {
@@ -145,7 +168,7 @@ fn introduction(arguments: &Arguments, sandbox: &Sandbox, here: &[Registration],
             count => format!("{count} events"),
         }
     };
-    let mut text = format!("{}\n\nPage      {}\n", provider.title, sandbox.url());
+    let mut text = format!("{}\n\nPage      {}/#{}\n", provider.title, sandbox.url(), provider.name);
     let mut add = |name: &str, value: &str| text.extend(format!("{name:10}{value}\n").chars());
     add("Receiver", &format!("of the sandbox itself, registered for {}", events(here)));
     if let Some(url) = forward_to.as_ref().filter(|_| !there.is_empty()) {
@@ -154,6 +177,8 @@ fn introduction(arguments: &Arguments, sandbox: &Sandbox, here: &[Registration],
         let mut secrets: Vec<(&str, Vec<&str>)> = Vec::new();
         for event in provider.events {
             let registration = there.iter().find(|it| it.events.iter().any(|name| name == event.name));
+            let is_signed = !matches!(provider.verification_of(Some(event.name)), None | Some(Verification::None(_)));
+            let registration = registration.filter(|_| is_signed);
             let secret = registration.map_or("", |registration| registration.secret.expose());
             match secrets.iter_mut().find(|(known, _)| *known == secret) {
                 Some((_, events)) => events.push(event.name),
@@ -171,16 +196,18 @@ fn introduction(arguments: &Arguments, sandbox: &Sandbox, here: &[Registration],
 }
 
 /// Shows what arrives, and what to do next after the first arrival.
-async fn follow(sandbox: &Sandbox, there: &[Registration], next: &str) -> Result<(), Stop> {
+async fn follow(sandbox: &Sandbox, there: &[Registration], next: &str, screen: &mpsc::Sender<String>) {
     let (mut received, mut attempted, mut next) = (0, 0, Some(next));
     loop {
         let mut lines = String::new();
         tokio::select! {
             new = sandbox.received_after(received) => {
+                lines += &gap("deliveries", received, new.first().map(|first| first.number));
                 received = new.last().map_or(received, |last| last.number);
                 lines.extend(new.iter().filter(|it| it.outcome != Outcome::Handshake).map(arrival));
             }
             new = sandbox.attempts_after(attempted) => {
+                lines += &gap("attempts", attempted, new.first().map(|first| first.number));
                 attempted = new.last().map_or(attempted, |last| last.number);
                 let is_there = |attempt: &&Attempt| there.iter().any(|it| it.id == attempt.registration);
                 lines.extend(new.iter().filter(is_there).map(forwarded));
@@ -188,8 +215,16 @@ async fn follow(sandbox: &Sandbox, there: &[Registration], next: &str) -> Result
         }
         if !lines.is_empty() {
             lines += next.take().unwrap_or_default();
-            show(&lines)?;
+            let _ = screen.send(lines);
         }
+    }
+}
+
+/// The line about what the sandbox did not keep, because there was too much of it at once.
+fn gap(what: &str, shown: u64, first: Option<u64>) -> String {
+    match first.map_or(0, |first| first.saturating_sub(shown + 1)) {
+        0 => String::new(),
+        missing => format!("{missing} {what} are not shown, because they came too fast\n"),
     }
 }
 
@@ -205,6 +240,7 @@ fn arrival(received: &Received) -> String {
     let reason = received.reason.lines().next().unwrap_or_default();
     let outcome = match received.outcome {
         Outcome::Accepted => "verified  valid".to_owned(),
+        Outcome::Unsigned => "not signed  valid".to_owned(),
         Outcome::NotValid => format!("verified  not valid: {}", Plain(reason)),
         _ => format!("refused: {}", Plain(reason)),
     };

@@ -57,7 +57,7 @@ fn every_shell_block_of_the_readme_works() {
     let binary = env!("CARGO_BIN_EXE_pos-webhooks");
     let mut tried = command(&["try", "vipps", "--listen", "127.0.0.1:0"]).stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(tried.stdout.take().unwrap()).lines().map(Result::unwrap);
-    let page = lines.find_map(|line| line.strip_prefix("Page").map(|url| url.trim().to_owned())).unwrap();
+    let page = lines.find_map(|line| Some(line.strip_prefix("Page")?.trim().split_once("/#")?.0.to_owned())).unwrap();
     let search = format!("{}:{}", Path::new(binary).parent().unwrap().display(), std::env::var("PATH").unwrap());
     let mut run = Vec::new();
     for block in shell_blocks(include_str!("../../README.md")).filter(|block| !ELSEWHERE.contains(block)) {

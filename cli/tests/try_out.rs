@@ -32,7 +32,8 @@ impl Tried {
         let out = BufReader::new(child.stdout.take().unwrap());
         let mut tried = Self { child, out, text: String::new(), url: String::new() };
         let page = tried.until("Page");
-        tried.url = page.split_whitespace().last().unwrap().to_owned();
+        let page = page.split_whitespace().last().unwrap();
+        tried.url = page.split_once("/#").unwrap().0.to_owned();
         tried
     }
 
@@ -278,10 +279,115 @@ fn an_event_is_signed_and_sent_to_a_url_without_a_sandbox() {
 fn an_event_without_a_registration_is_an_error() {
     let tried = Tried::on_a_free_port(&["vipps"]);
     let done = feed(command(&["trigger", "dealpos", "paymentCreated", "--sandbox", &tried.url]), b"");
-    assert_eq!(done.status, 2);
+    assert_eq!(done.status, 1);
     assert!(
         done.err.contains("no registration in the sandbox") && done.err.contains("`pos-webhooks try dealpos`"),
         "{}",
         done.err
     );
+}
+
+#[test]
+fn an_event_that_is_not_signed_is_not_called_verified() {
+    for provider in PROVIDERS.iter() {
+        let is_unsigned = |name| matches!(provider.verification_of(Some(name)), Some(Verification::None(_)));
+        for event in provider.events.iter().filter(|event| is_unsigned(event.name)) {
+            let mut tried = Tried::on_a_free_port(&[provider.name, "--event", event.name]);
+            let line = tried.until(event.name);
+            assert!(line.contains("  not signed  valid  "), "{line}");
+        }
+    }
+}
+
+#[test]
+fn everything_but_the_changed_member_stays_as_it_is_written() {
+    let (url, requests) = receiver(&[200]);
+    let mut command = command(&["trigger", "mypos", "pos.payment.completed", "--to", &url, "--payload", "-"]);
+    let folder = directory("written");
+    fs::write(folder.join("secret.txt"), "c2VjcmV0").unwrap();
+    command.current_dir(&folder).args(["--secret-file", "secret.txt"]);
+    command.args(["--set", "/z=1.10", "--set", "/list/-=1e400", "--set", "/a~1b=2"]);
+    let done = feed(command, br#"{"big":12345678901234567890123,"price":10.00,"z":1,"z":2,"list":[ 1E5 ]}"#);
+    assert_eq!(done.status, 0, "{}{}", done.out, done.err);
+    let request = requests.join().unwrap().concat();
+    let body = request.split_once("\r\n\r\n").unwrap().1;
+    assert_eq!(body, r#"{"big":12345678901234567890123,"price":10.00,"z":1.10,"z":1.10,"list":[1E5,1e400],"a/b":2}"#);
+}
+
+#[test]
+fn a_secret_that_is_sent_is_not_shown() {
+    let folder = directory("masked");
+    let secret = "a secret of the shop";
+    fs::write(folder.join("secret.txt"), secret).unwrap();
+    for format in ["human", "json"] {
+        let (url, requests) = receiver(&[401]);
+        let mut command = command(&["trigger", "dealpos", "paymentCreated", "--to", &url, "--format", format]);
+        command.args(["--secret-file", "secret.txt"]).current_dir(&folder);
+        let done = feed(command, b"");
+        assert!(requests.join().unwrap().concat().contains(secret));
+        assert!(!done.out.contains(secret) && !done.err.contains(secret), "{}{}", done.out, done.err);
+    }
+}
+
+#[test]
+fn what_is_no_sandbox_is_an_error_without_its_password() {
+    let (url, requests) = receiver(&[200]);
+    let event = ["trigger", "vipps", "epayments.payment.captured.v1", "--sandbox"];
+    let done = feed(command(&[&event[..], &[&url]].concat()), b"");
+    requests.join().unwrap();
+    assert_eq!(done.status, 2);
+    assert!(done.err.contains("does not respond with its accounts"), "{}", done.err);
+    for url in ["http://user:hidden@127.0.0.1:9", "http://127.0.0.1:9/?key=hidden", "ftp://127.0.0.1"] {
+        let done = feed(command(&[&event[..], &[url]].concat()), b"");
+        assert_eq!(done.status, 2);
+        assert!(done.err.starts_with("error: --sandbox: ") && !done.err.contains("hidden"), "{}", done.err);
+    }
+    let done = feed(
+        command(&["try", "vipps", "--listen", "127.0.0.1:0", "--forward-to", "http://user:hidden@127.0.0.1:9/"]),
+        b"",
+    );
+    assert_eq!(done.status, 2);
+    assert!(done.err.contains("--forward-to") && !done.err.contains("hidden"), "{}", done.err);
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_ends_it_although_nothing_reads_what_it_prints() {
+    let tried = Tried::on_a_free_port(&["dealpos"]);
+    // More than a pipe holds.
+    for _ in 0..40 {
+        let lines = (0..40).map(|_| "paymentCreated").map(|event| format!("{{\"event\":\"{event}\"}}"));
+        lines.for_each(|body| drop(post(&tried.url, "/_sandbox/dealpos/deliver", &body, "")));
+    }
+    let interrupt = Command::new("kill").args(["-INT", &tried.child.id().to_string()]).status().unwrap();
+    assert!(interrupt.success());
+    let mut tried = tried;
+    assert_eq!(tried.child.wait().unwrap().code(), Some(0));
+}
+
+/// The head of the response to a request with these further header lines.
+fn post(url: &str, path: &str, body: &str, headers: &str) -> String {
+    let host = url.strip_prefix("http://").unwrap();
+    let mut stream = TcpStream::connect(host).unwrap();
+    let length = body.len();
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n"
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    stream.write_all(body.as_bytes()).unwrap();
+    let mut response = String::new();
+    stream.read_to_string(&mut response).unwrap();
+    response
+}
+
+/// Old browsers send nothing but the origin.
+#[test]
+fn a_page_of_another_site_cannot_use_the_sandbox() {
+    let tried = Tried::on_a_free_port(&["dealpos"]);
+    let body = r#"{"event":"paymentCreated"}"#;
+    let status = |headers: &str| post(&tried.url, "/_sandbox/dealpos/deliver", body, headers)[9..12].to_owned();
+    assert_eq!(status(&format!("origin: {}\r\n", tried.url)), "200");
+    for origin in ["http://shop.example", "https://127.0.0.1", "null", "http://127.0.0.1:1"] {
+        assert_eq!(status(&format!("origin: {origin}\r\n")), "403", "{origin}");
+    }
 }

@@ -68,8 +68,9 @@ impl Inner {
     ) -> Result<Vec<Attempt>, DeliverError> {
         let provider = self.provider(provider)?;
         let event = wanted(provider, &trigger)?;
-        let (id, events) = (url.to_owned(), vec![event.name.to_owned()]);
-        let registration = Registration { url: id.clone(), id, events, active: true, secret };
+        let id = self.state().backends.find(provider).map(|backend| backend.delivery_id()).unwrap_or_default();
+        let (url, events) = (url.to_owned(), vec![event.name.to_owned()]);
+        let registration = Registration { id, url, events, active: true, secret };
         Ok(self.deliver_to(provider, event, &trigger, vec![registration]).await)
     }
 

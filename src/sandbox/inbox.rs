@@ -81,6 +81,8 @@ pub struct Received {
 pub enum Outcome {
     /// The delivery was verified, validated and decoded.
     Accepted,
+    /// The delivery was validated and decoded. It does not have a proof of origin that could be verified.
+    Unsigned,
     /// The request was a handshake, which was answered.
     Handshake,
     /// No registration has the URL.
@@ -94,7 +96,7 @@ pub enum Outcome {
 impl Outcome {
     /// Returns whether the receiver refused the request.
     pub fn is_refusal(self) -> bool {
-        !matches!(self, Self::Accepted | Self::Handshake)
+        !matches!(self, Self::Accepted | Self::Unsigned | Self::Handshake)
     }
 }
 
@@ -245,7 +247,15 @@ impl Inner {
         for registration in self.addressed(provider, path) {
             let event = Self::received_event(provider, &registration, &head.headers, path, body);
             reply = match self.receiver(provider, &registration, event.as_deref()) {
-                Ok(receiver) => receive_with(provider, &receiver, &request),
+                Ok(receiver) => match receive_with(provider, &receiver, &request) {
+                    reply
+                        if reply.outcome == Outcome::Accepted
+                            && !is_proven(provider, &registration, event.as_deref()) =>
+                    {
+                        Reply { outcome: Outcome::Unsigned, ..reply }
+                    }
+                    reply => reply,
+                },
                 Err(error) => Reply::refusal(
                     event.as_deref(),
                     Outcome::NotVerified,
@@ -258,6 +268,14 @@ impl Inner {
             }
         }
         reply
+    }
+}
+
+/// Whether the deliveries of a registration have a proof of origin that the inbox verifies.
+fn is_proven(provider: &'static Provider, registration: &Registration, event: Option<&str>) -> bool {
+    match provider.verification_of(event) {
+        None | Some(Verification::None(_) | Verification::Custom(_)) => false,
+        Some(verification) => verification.optional().is_none() || !registration.secret.expose().is_empty(),
     }
 }
 

@@ -12,7 +12,7 @@ use axum::Json;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Path, Request, State};
-use axum::http::header::{ACCEPT, CONTENT_TYPE, HOST, HeaderMap, LOCATION};
+use axum::http::header::{ACCEPT, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, LOCATION, ORIGIN};
 use axum::http::{StatusCode, Uri};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
@@ -99,17 +99,25 @@ async fn registrations(State(inner): SharedState, Path(name): Path<String>) -> R
 
 /// Refuses requests from other sites that are open in a browser.
 async fn same_site(request: Request, next: Next) -> Response {
-    let site = request.headers().get("sec-fetch-site").map(|site| site.as_bytes());
-    match site {
-        None | Some(b"same-origin" | b"none") => next.run(request).await,
-        Some(_) => refuse(StatusCode::FORBIDDEN, &"the request comes from another site"),
+    match is_of_same_site(request.headers()) {
+        true => next.run(request).await,
+        false => refuse(StatusCode::FORBIDDEN, &"the request comes from another site"),
     }
+}
+
+fn is_of_same_site(headers: &HeaderMap) -> bool {
+    let site = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
+    let (origin, host) = (headers.get(ORIGIN), headers.get(HOST).map(HeaderValue::as_bytes));
+    // Browsers that do not send the first header send the second one with every form.
+    matches!(site, None | Some(b"same-origin" | b"none"))
+        && origin.is_none_or(|origin| origin.as_bytes().strip_prefix(b"http://") == host)
 }
 
 /// Refuses requests for a foreign host name that resolves to this machine (DNS rebinding).
 pub(super) async fn own_host(State(inner): SharedState, request: Request, next: Next) -> Response {
     let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
-    let own = |host| is_loopback(&format!("http://{host}"));
+    let is_host = |c: char| c.is_ascii_alphanumeric() || ".:-_[]".contains(c);
+    let own = |host: &str| host.chars().all(is_host) && is_loopback(&format!("http://{host}"));
     match is_loopback(&inner.url) && !host.is_some_and(own) {
         true => refuse(StatusCode::FORBIDDEN, &"the request is for another host; use the address of the sandbox"),
         false => next.run(request).await,

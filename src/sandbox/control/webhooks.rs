@@ -1,5 +1,7 @@
 //! Registers, subscribes and deletes webhooks with the provider's own operations, and shows what the inbox received.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::Router;
 use axum::body::Bytes;
@@ -8,7 +10,6 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{any, get, post};
 use serde::Deserialize;
-use std::sync::Arc;
 
 use super::{SharedState, answered, asked, refuse};
 use crate::sandbox::error::RegisterError;
