@@ -9,8 +9,10 @@ use std::str::FromStr;
 use clap::builder::{PossibleValue, PossibleValuesParser, Str, TypedValueParser};
 use clap::{Args, Command};
 use jiff::Timestamp;
-use pos_webhooks::catalogue::Provider;
+use pos_webhooks::catalogue::{Event, Provider};
 
+use crate::report::Plain;
+use crate::stop::Stop;
 use crate::{console, providers, suggest};
 
 /// A provider by its name.
@@ -50,6 +52,16 @@ pub fn address(text: &str) -> Result<SocketAddr, &'static str> {
 
 pub fn time(text: &str) -> Result<Timestamp, &'static str> {
     text.parse().map_err(|_| "a time in RFC 3339 is expected, such as 2026-11-21T12:00:00Z")
+}
+
+/// An event that the specification of a provider lists.
+pub fn event(provider: &'static Provider, name: &str) -> Result<&'static Event, Stop> {
+    provider.event(name).ok_or_else(|| {
+        let names = provider.events.iter().map(|event| event.name);
+        let list = format!("pos-webhooks schema {}", provider.name);
+        let instead = suggest::instead(names, name, &list);
+        Stop::Usage(format!("{} does not have the event `{}`; {instead}", provider.name, Plain(name)))
+    })
 }
 
 /// The message for an event that the specification of its provider does not list; `None` if it lists the event.

@@ -49,7 +49,7 @@ Examples:
 
 Exit status:
   0  Every receiver acknowledged the event.
-  1  A receiver did not, or there is no registration for the event.
+  1  A receiver did not acknowledge the event, or no registration is for it.
   2  Wrong usage, or an input could not be read, or the sandbox could not be called.")]
 pub struct Arguments {
     /// The provider that sends the event
@@ -66,7 +66,7 @@ pub struct Arguments {
     #[arg(long, value_name = "POINTER=VALUE")]
     set: Vec<String>,
 
-    /// File with the payload, at most 16 MiB; - is standard input
+    /// File with the payload, at most 16 MiB, or 2 MB by way of a sandbox; - is standard input
     #[arg(long, value_name = "FILE")]
     payload: Option<PathBuf>,
 
@@ -83,7 +83,7 @@ pub struct Arguments {
     /// File with the secret, for --to
     ///
     /// One newline at the end of the file is not part of the secret.
-    #[arg(long, value_name = "FILE", requires = "to")]
+    #[arg(long, value_name = "FILE")]
     secret_file: Option<PathBuf>,
 
     /// Format of the attempts
@@ -117,9 +117,7 @@ struct Answer {
 
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
     let Arguments { provider, event, payload, to, format, .. } = arguments;
-    let event = provider.event(event).ok_or_else(|| {
-        Stop::Usage(options::unknown_event(provider, event).unwrap_or_else(|| format!("there is no event {event:?}")))
-    })?;
+    let event = options::event(provider, event)?;
     if arguments.secret_file.is_some() && to.is_none() {
         return Err(Stop::Usage(
             "--secret-file is for --to; a sandbox signs with the secrets of its registrations".to_owned(),

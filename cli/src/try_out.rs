@@ -13,11 +13,11 @@ use serde_json::Value;
 use tokio::sync::oneshot;
 
 use crate::console::warn;
+use crate::options;
 use crate::providers::{self, quoted};
 use crate::report::{Plain, with_causes};
 use crate::stop::Stop;
 use crate::trigger::SANDBOX;
-use crate::{options, suggest};
 
 /// The port of [`SANDBOX`].
 const PORT: u16 = 4010;
@@ -119,11 +119,7 @@ fn first_event(provider: &'static Provider, name: Option<&str>) -> Result<&'stat
         let none = || Stop::Input(format!("{} does not describe any events, so nothing is delivered", provider.name));
         return provider.events.first().ok_or_else(none);
     };
-    provider.event(name).ok_or_else(|| {
-        let names = provider.events.iter().map(|event| event.name);
-        let list = format!("pos-webhooks schema {}", provider.name);
-        Stop::Usage(format!("--event: there is no event `{}`; {}", Plain(name), suggest::instead(names, name, &list)))
-    })
+    options::event(provider, name)
 }
 
 async fn start(arguments: &Arguments) -> Result<Sandbox, StartError> {
