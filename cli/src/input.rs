@@ -71,6 +71,11 @@ pub fn specification(file: &Path) -> Result<String, Stop> {
     String::from_utf8(read(file, SPECIFICATION_BYTES)?).map_err(|_| unusable(file, "the document is not UTF-8 text"))
 }
 
+pub fn configuration(file: &Path) -> Result<String, Stop> {
+    String::from_utf8(read(file, SPECIFICATION_BYTES)?)
+        .map_err(|_| unusable(file, "the configuration is not UTF-8 text"))
+}
+
 /// Reads a secret, without one newline at the end of the file and without a byte order mark at its beginning.
 pub fn secret(file: &Path) -> Result<Secret, Stop> {
     let text =

@@ -88,11 +88,11 @@ fn deliveries_that_are_not_genuine_are_refused_without_an_explanation() {
     refuse(&vipps::sign(URL, &SECRET.into(), body.as_bytes(), long_ago).unwrap(), body.as_bytes());
     let metrics = listener.get("/metrics");
     for reason in ["missing_header", "content_hash_mismatch", "signature_mismatch", "stale"] {
-        let line = format!("pos_webhooks_refused_total{{reason=\"{reason}\"}} 1\n");
+        let line = format!("pos_webhooks_refused_total{{route=\"vipps\",reason=\"{reason}\"}} 1\n");
         assert!(metrics.body().contains(&line), "{}", metrics.body());
     }
-    assert!(metrics.body().contains("pos_webhooks_latency_seconds_count 4\n"));
-    assert_eq!(listener.get("/healthz").status(), StatusCode::OK);
+    assert!(metrics.body().contains("pos_webhooks_latency_seconds_count{route=\"vipps\"} 4\n"));
+    assert_eq!(listener.get("/readyz").status(), StatusCode::OK);
     assert_eq!(listener.get("/").status(), StatusCode::METHOD_NOT_ALLOWED);
     let log = listener.end();
     assert_eq!(log.matches("\"refused\"").count(), 5, "{log}");
@@ -161,7 +161,7 @@ fn a_redelivery_is_acknowledged_and_written_once() {
     for reference in [1, 1, 2, 1, 3] {
         assert_eq!(listener.deliver(payment(reference).as_bytes()), StatusCode::OK);
     }
-    assert!(listener.get("/metrics").body().contains("pos_webhooks_duplicates_total 2\n"));
+    assert!(listener.get("/metrics").body().contains("pos_webhooks_duplicates_total{route=\"vipps\"} 2\n"));
     listener.end();
     assert_eq!(folder.lines().len(), 3);
 
@@ -203,7 +203,7 @@ fn an_event_that_cannot_be_written_is_requested_again() {
     let written = statuses.iter().filter(|status| **status == StatusCode::OK).count();
     assert!((1..10).contains(&written), "{statuses:?}");
     assert!(statuses[written..].iter().all(|status| *status == StatusCode::SERVICE_UNAVAILABLE), "{statuses:?}");
-    assert_eq!(listener.get("/healthz").status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(listener.get("/readyz").status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(listener.deliver(payment(0).as_bytes()), StatusCode::OK, "known already");
     assert_eq!(folder.lines().len(), written);
     fs::write(folder.file("events"), "").unwrap();

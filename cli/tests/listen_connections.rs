@@ -87,7 +87,9 @@ fn a_refusal_names_event_path_peer_and_step() {
     headers.retain(|(name, _)| *name != mypos::headers::X_MY_POS_SIGNATURE);
     assert_eq!(listener.post("/hooks/mypos", &headers, b"{}").status(), StatusCode::UNAUTHORIZED);
     assert_eq!(listener.get("/hooks/mypos").status(), StatusCode::METHOD_NOT_ALLOWED);
-    assert!(listener.get("/metrics").body().contains("pos_webhooks_refused_total{reason=\"method\"} 1\n"));
+    assert!(
+        listener.get("/metrics").body().contains("pos_webhooks_refused_total{route=\"mypos\",reason=\"method\"} 1\n")
+    );
     let log = listener.end();
     let refused: Vec<serde_json::Value> = log
         .lines()

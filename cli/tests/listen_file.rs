@@ -99,7 +99,7 @@ fn an_event_is_not_acknowledged_where_the_name_cannot_be_written() {
     fs::rename(folder.file("events"), folder.file("events.1")).unwrap();
     fs::create_dir(folder.file("events")).unwrap();
     assert_eq!(listener.deliver(payment(2).as_bytes()), StatusCode::SERVICE_UNAVAILABLE);
-    assert_eq!(listener.get("/healthz").status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(listener.get("/readyz").status(), StatusCode::SERVICE_UNAVAILABLE);
     fs::remove_dir(folder.file("events")).unwrap();
     deliver(&listener, 2);
     listener.end();

@@ -73,9 +73,9 @@ fn a_handshake_is_answered_and_not_written() {
     assert_eq!(folder.lines().len(), 1, "the event");
     let metrics = listener.get("/metrics").into_body();
     for counted in [
-        "pos_webhooks_handshakes_total 1\n",
-        "pos_webhooks_accepted_total 1\n",
-        "pos_webhooks_refused_total{reason=\"handshake\"} 1\n",
+        "pos_webhooks_handshakes_total{route=\"shop\"} 1\n",
+        "pos_webhooks_accepted_total{route=\"shop\"} 1\n",
+        "pos_webhooks_refused_total{route=\"shop\",reason=\"handshake\"} 1\n",
     ] {
         assert!(metrics.contains(counted), "{counted}{metrics}");
     }

@@ -3,6 +3,10 @@
 #[allow(dead_code)]
 #[path = "../src/listen/body.rs"]
 mod body;
+#[allow(dead_code)]
+#[path = "../src/listen/memory.rs"]
+mod memory;
+#[allow(dead_code)]
 #[path = "../src/listen/server.rs"]
 mod server;
 
@@ -13,7 +17,8 @@ use std::time::Duration;
 
 use http::{Request, StatusCode};
 use hyper::body::Incoming;
-use server::{Malformed, Reply, Serve};
+use memory::InFlight;
+use server::{Malformed, Peer, Reply, Serve, Socket};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{oneshot, watch};
@@ -27,8 +32,10 @@ struct Service {
 }
 
 impl Serve for Service {
-    async fn answer(&self, _: SocketAddr, request: Request<Incoming>) -> Reply {
-        let status = body::read(request.into_body(), 100).await.map_or_else(|error| error.status(), |_| StatusCode::OK);
+    async fn answer(&self, _: &Peer, request: Request<Incoming>) -> Reply {
+        let memory = InFlight::new(1 << 20);
+        let body = body::read(request.into_body(), 100, &mut memory.reserve()).await;
+        let status = body.map_or_else(|error| error.status(), |_| StatusCode::OK);
         let held = self.held.lock().unwrap().take();
         if let Some(held) = held {
             let _ = held.await;
@@ -38,7 +45,7 @@ impl Serve for Service {
         reply
     }
 
-    fn malformed(&self, _: SocketAddr, what: Malformed) {
+    fn malformed(&self, _: &Peer, what: Malformed) {
         self.malformed.lock().unwrap().push(what.reason().0);
     }
 }
@@ -53,7 +60,7 @@ struct Running {
 async fn start(service: Service) -> Running {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (address, service, (over, ended)) = (listener.local_addr().unwrap(), Arc::new(service), watch::channel(()));
-    let served = tokio::spawn(server::serve(listener, 10, Arc::clone(&service), ended));
+    let served = tokio::spawn(server::serve(Socket::Tcp(listener), 10, Arc::clone(&service), ended));
     Running { address, service, over, served }
 }
 

@@ -100,7 +100,7 @@ fn a_blocked_standard_error_does_not_block_deliveries() {
             answered += usize::from(line.starts_with("HTTP/1.1 401"));
         }
     }
-    let health = exchange(address.parse().unwrap(), b"GET /healthz HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
+    let health = exchange(address.parse().unwrap(), b"GET /livez HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
     assert_eq!(health.unwrap().status(), StatusCode::OK);
     assert_eq!(deliver(&address, &payment(1)), StatusCode::OK);
     assert!(figure(&address, "log_lines_dropped_total") > 0);
@@ -224,5 +224,8 @@ fn quiet_and_verbose_choose_the_lines() {
     assert_eq!(levels(&log(&["--quiet"])), ["WARN".to_owned()].into());
     assert_eq!(levels(&log(&[])), ["INFO".to_owned(), "WARN".to_owned()].into());
     let verbose = log(&["-v"]);
-    assert!(verbose.contains("\"message\":\"written\",\"event\":\"nothing\",\"milliseconds\":"), "{verbose}");
+    assert!(
+        verbose.contains("\"message\":\"written\",\"route\":\"dealpos\",\"event\":\"nothing\",\"milliseconds\":"),
+        "{verbose}"
+    );
 }

@@ -1,13 +1,14 @@
-//! Reads the bodies of requests, within limits of size and time.
+//! Reads the bodies of requests, within limits of size, memory and time.
 
-use std::error::Error;
 use std::time::Duration;
 
 use http::StatusCode;
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
-use hyper::body::{Bytes, Incoming};
+use http_body_util::BodyExt as _;
+use hyper::body::{Body as _, Bytes, Incoming};
 use tokio::time::error::Elapsed;
 use tokio::time::timeout;
+
+use super::memory::{NoMemory, Reserved};
 
 /// The time limit for receiving a body.
 const TIME: Duration = Duration::from_secs(10);
@@ -17,10 +18,12 @@ const TIME: Duration = Duration::from_secs(10);
 pub enum BodyError {
     #[error("the body was not complete after {} s", TIME.as_secs())]
     Slow,
-    #[error("the body is longer than --max-bytes, {0} bytes")]
+    #[error("the body is longer than the limit, {0} bytes")]
     TooLong(usize),
     #[error("the connection broke before the body was complete: {0}")]
-    Broken(Box<dyn Error + Send + Sync>),
+    Broken(hyper::Error),
+    #[error("the requests in flight need all the memory that they may")]
+    NoMemory,
 }
 
 impl BodyError {
@@ -30,6 +33,7 @@ impl BodyError {
             Self::Slow => "slow_body",
             Self::TooLong(_) => "too_long",
             Self::Broken(_) => "broken_body",
+            Self::NoMemory => "no_memory",
         }
     }
 
@@ -38,17 +42,50 @@ impl BodyError {
             Self::Slow => StatusCode::REQUEST_TIMEOUT,
             Self::TooLong(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Broken(_) => StatusCode::BAD_REQUEST,
+            Self::NoMemory => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 }
 
-pub async fn read(body: Incoming, max_bytes: usize) -> Result<Bytes, BodyError> {
-    match within(TIME, Limited::new(body, max_bytes).collect()).await {
-        Err(_) => Err(BodyError::Slow),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(BodyError::TooLong(max_bytes)),
-        Ok(Err(error)) => Err(BodyError::Broken(error)),
-        Ok(Ok(body)) => Ok(body.to_bytes()),
+impl From<NoMemory> for BodyError {
+    fn from(NoMemory: NoMemory) -> Self {
+        Self::NoMemory
     }
+}
+
+/// Reads a body. Its memory is reserved as it grows: a length that is only announced does not cost anything.
+pub async fn read(body: Incoming, max_bytes: usize, memory: &mut Reserved<'_>) -> Result<Bytes, BodyError> {
+    match within(TIME, collect(body, max_bytes, memory)).await {
+        Err(_) => Err(BodyError::Slow),
+        Ok(read) => read,
+    }
+}
+
+async fn collect(mut body: Incoming, max_bytes: usize, memory: &mut Reserved<'_>) -> Result<Bytes, BodyError> {
+    let announced = body.size_hint().exact().and_then(|length| usize::try_from(length).ok());
+    if announced.is_some_and(|length| length > max_bytes) {
+        return Err(BodyError::TooLong(max_bytes));
+    }
+    let mut whole = Bytes::new();
+    let mut parts = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.map_err(BodyError::Broken)?.into_data() else { continue };
+        let length = whole.len() + parts.len() + data.len();
+        if length > max_bytes {
+            return Err(BodyError::TooLong(max_bytes));
+        }
+        memory.grow(data.len()).await?;
+        // Most bodies arrive in one piece, which is not copied.
+        if whole.is_empty() && parts.is_empty() {
+            whole = data;
+            continue;
+        }
+        if parts.is_empty() {
+            parts.extend_from_slice(&std::mem::take(&mut whole));
+        }
+        parts.extend_from_slice(&data);
+    }
+    Ok(if parts.is_empty() { whole } else { parts.into() })
 }
 
 /// Like `timeout`, but without a timer if the future is ready as soon as the rest of the connection has been handled.

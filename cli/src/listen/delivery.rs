@@ -1,86 +1,39 @@
-//! Handles a delivery: verifies it, decodes it, writes it as a line, and responds.
+//! Handles a delivery of a route: verifies it, decodes it, stores it, and responds.
 
-use std::net::SocketAddr;
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
-use http::header::{ALLOW, CONTENT_TYPE};
+use http::header::ALLOW;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use jiff::Timestamp;
-use pos_webhooks::catalogue::{EventNamePlace, HandshakeMethod, Provider};
+use pos_webhooks::Acknowledgement;
+use pos_webhooks::catalogue::{EventNamePlace, HandshakeMethod};
 use pos_webhooks::validate::Invalid;
 use pos_webhooks::verify::{HandshakeError, ReceiveError, VerifyError};
-use pos_webhooks::{Acknowledgement, AnyReceiver, DecodeError, Json};
-use serde::Serialize;
-use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 
-use super::answer::Answers;
 use super::body::{self, BodyError, within};
-use super::journal::{Journal, Written};
-use super::log::Dropped;
-use super::metrics::{self, Metrics, Outcome};
-use super::server::{Malformed, Reply, Serve};
+use super::memory::InFlight;
+use super::metrics::Outcome;
+use super::plan::Once;
+use super::route::Route;
+use super::server::{Peer, Reply};
+use super::sink::{Event, NotWritten, Payload, Written};
 use super::terminal::{EventSummary, Shown};
 use crate::verification::VerificationStep;
 
 /// How long an event may wait to be written if the provider does not document how long it waits for a response.
 const WRITE: Duration = Duration::from_secs(10);
 
-/// How long GET /healthz reports a failure to write.
-const UNHEALTHY: Duration = Duration::from_secs(10);
-
 /// The maximum length of a path in the log.
-const SHOWN_PATH: usize = 200;
+pub const SHOWN_PATH: usize = 200;
 
-/// The number of brackets from which a payload may be nested too deeply for some programs.
-const NESTED: usize = 100;
-
-/// Receives the deliveries of one registration.
-pub struct Listener {
-    pub provider: &'static Provider,
-    pub receiver: AnyReceiver,
-    /// The event of the registration, if one was given.
-    pub event: Option<String>,
-    pub answers: Answers,
-    pub journal: Journal,
-    pub metrics: Metrics,
-    pub log_dropped: Dropped,
-    pub max_bytes: usize,
-    pub strict: bool,
-    pub shown: Shown,
-    /// The last time at which an event could not be written.
-    pub failed: Mutex<Option<Instant>>,
-}
-
-/// A line of the output.
-#[derive(Serialize)]
-struct EventLine<'a> {
-    received_at: Timestamp,
-    provider: &'a str,
-    event: Option<&'a str>,
-    known: bool,
-    idempotency_key: Option<&'a str>,
-    payload: Option<&'a Json>,
-    /// The body in Base64, if some programs could not read it as JSON.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    body: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<String>,
-}
-
-impl EventLine<'_> {
-    /// JSON on one line, with a newline at the end.
-    fn to_bytes(&self, capacity: usize) -> serde_json::Result<Vec<u8>> {
-        let mut bytes = Vec::with_capacity(capacity);
-        serde_json::to_writer(&mut bytes, self)?;
-        let mut bytes = on_one_line(bytes);
-        bytes.push(b'\n');
-        Ok(bytes)
-    }
+/// What handling a delivery needs beside its route.
+pub struct Surroundings<'a> {
+    pub peer: &'a Peer,
+    pub memory: &'a InFlight,
+    pub shown: &'a Shown,
 }
 
 /// A genuine delivery, whether its payload was decoded or not.
@@ -89,6 +42,7 @@ struct Genuine {
     known: bool,
     idempotency_key: Option<String>,
     acknowledgement: Acknowledgement,
+    payload: Option<Payload>,
     error: Option<String>,
 }
 
@@ -134,60 +88,35 @@ fn other_method(method: &Method) -> Refusal {
     Refusal::new("method", StatusCode::METHOD_NOT_ALLOWED, "method", why)
 }
 
-fn empty(status: StatusCode) -> Reply {
+pub fn empty(status: StatusCode) -> Reply {
     let mut reply = Reply::default();
     *reply.status_mut() = status;
     reply
 }
 
-impl Serve for Listener {
-    async fn answer(&self, peer: SocketAddr, request: Request<Incoming>) -> Reply {
-        match (request.method(), request.uri().path()) {
-            (&Method::GET | &Method::HEAD, "/healthz") => empty(match self.is_healthy() {
-                true => StatusCode::OK,
-                false => StatusCode::SERVICE_UNAVAILABLE,
-            }),
-            (&Method::GET, "/metrics") => {
-                let mut reply = Response::new(Full::from(self.metrics.text(self.log_dropped.count())));
-                reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(metrics::CONTENT_TYPE));
-                reply
+impl Route {
+    /// Responds to a request for this route.
+    pub async fn answer(&self, request: Request<Incoming>, around: &Surroundings<'_>) -> Reply {
+        let since = Instant::now();
+        let (outcome, reply) = if request.method() == Method::POST {
+            self.deliver(request, around, since).await
+        } else {
+            let request = request.map(|_| Bytes::new());
+            match self.handshake(around.peer, &request) {
+                Ok(Some(reply)) => (Outcome::Handshake, reply),
+                Ok(None) => self.refused(&other_method(request.method()), around.peer, &request),
+                Err(refused) => self.refused(&refused, around.peer, &request),
             }
-            (&Method::POST, _) => {
-                let since = Instant::now();
-                let (outcome, reply) = self.deliver(peer, request, since).await;
-                self.metrics.count(&outcome, since);
-                reply
-            }
-            (_, _) => {
-                let request = request.map(|_| Bytes::new());
-                let (outcome, reply) = match self.handshake(peer, &request) {
-                    Ok(Some(reply)) => (Outcome::Handshake, reply),
-                    Ok(None) => self.refused(&other_method(request.method()), peer, &request),
-                    Err(refused) => self.refused(&refused, peer, &request),
-                };
-                self.metrics.count(&outcome, Instant::now());
-                reply
-            }
-        }
+        };
+        self.metrics.count(&outcome, since);
+        reply
     }
 
-    fn malformed(&self, peer: SocketAddr, what: Malformed) {
-        let (reason, why) = what.reason();
-        self.metrics.count_malformed(reason);
-        tracing::warn!(%peer, reason, "received {why}");
-    }
-}
-
-impl Listener {
-    /// Failures count only for some time: if no provider sends deliveries, a recovery could not be noticed.
-    fn is_healthy(&self) -> bool {
-        let failed = *self.failed.lock().unwrap_or_else(PoisonError::into_inner);
-        failed.is_none_or(|failed| failed.elapsed() > UNHEALTHY)
-    }
-
-    async fn deliver(&self, peer: SocketAddr, request: Request<Incoming>, since: Instant) -> (Outcome, Reply) {
+    async fn deliver(&self, request: Request<Incoming>, around: &Surroundings<'_>, since: Instant) -> (Outcome, Reply) {
+        let peer = around.peer;
         let (head, body) = request.into_parts();
-        let (body, read) = match body::read(body, self.max_bytes).await {
+        let mut memory = around.memory.reserve();
+        let (body, read) = match body::read(body, self.max_bytes, &mut memory).await {
             Ok(body) => (body, Ok(())),
             Err(error) => (Bytes::new(), Err(error.into())),
         };
@@ -198,34 +127,36 @@ impl Listener {
             Err(refused) => return self.refused(&refused, peer, &request),
         }
         match self.take(&request) {
-            Ok((genuine, line)) => self.keep(genuine, line, request.body(), since).await,
+            Ok(genuine) => self.keep(genuine, &request, around.shown, since).await,
             Err(refused) => self.refused(&refused, peer, &request),
         }
     }
 
     /// The answer to the request with which the provider checks the URL; `None` for another request. Nothing is written.
-    fn handshake(&self, peer: SocketAddr, request: &Request<Bytes>) -> Result<Option<Reply>, Refusal> {
-        let answer = self.receiver.handshake(request, Timestamp::now()).map_err(|error| match error {
+    fn handshake(&self, peer: &Peer, request: &Request<Bytes>) -> Result<Option<Reply>, Refusal> {
+        let receiver = &self.registration.receiver;
+        let answer = receiver.handshake(request, Timestamp::now()).map_err(|error| match error {
             HandshakeError::Verify(error) => error.into(),
             error => Refusal::new("handshake", error.status(), "handshake", error),
         })?;
         if answer.is_some() {
             let path = request.uri().path();
-            tracing::info!(%peer, method = %request.method(), path, "answered the handshake of the provider");
+            let (route, method) = (&self.name, request.method());
+            tracing::info!(route, %peer, %method, path, "answered the handshake of the provider");
         }
         Ok(answer.map(|answer| Response::<String>::from(answer).map(Full::from)))
     }
 
     /// The methods of deliveries and of the provider's handshake.
     fn allowed(&self) -> &'static str {
-        match self.provider.handshake.map(|handshake| handshake.method) {
+        match self.registration.provider.handshake.map(|handshake| handshake.method) {
             Some(HandshakeMethod::Get) => "GET, POST",
             Some(HandshakeMethod::Head) => "HEAD, POST",
             Some(_) | None => "POST",
         }
     }
 
-    fn refused(&self, refused: &Refusal, peer: SocketAddr, request: &Request<Bytes>) -> (Outcome, Reply) {
+    fn refused(&self, refused: &Refusal, peer: &Peer, request: &Request<Bytes>) -> (Outcome, Reply) {
         self.log_refused(refused, peer, request.uri().path(), self.claimed_event(request));
         let mut reply = empty(refused.status);
         if refused.status == StatusCode::METHOD_NOT_ALLOWED {
@@ -234,67 +165,104 @@ impl Listener {
         (Outcome::Refused(refused.reason), reply)
     }
 
-    /// Verifies and decodes a delivery, and returns it with the line to write.
-    fn take(&self, request: &Request<Bytes>) -> Result<(Genuine, Vec<u8>), Refusal> {
-        let genuine = self.verify(request)?;
-        match self.line(&genuine, request.body()) {
-            Ok(line) => Ok((genuine, line)),
-            Err(refused) => Err(Refusal { event: genuine.event, ..refused }),
+    /// Verifies and decodes a delivery.
+    fn take(&self, request: &Request<Bytes>) -> Result<Genuine, Refusal> {
+        let mut genuine = self.verify(request)?;
+        let body = request.body();
+        let payload = Payload::read(body);
+        if self.strict {
+            let checked = self.check(&genuine, body).and_then(|()| payload.as_ref().map_err(Refusal::not_json));
+            if let Err(refused) = checked {
+                return Err(Refusal { event: genuine.event, ..refused });
+            }
         }
+        genuine.error = genuine.error.or_else(|| payload.as_ref().err().map(ToString::to_string));
+        genuine.payload = payload.ok();
+        if let Some(error) = &genuine.error {
+            let (route, event) = (&self.name, &genuine.event);
+            tracing::warn!(route, event, error, "the delivery is genuine, but not as documented");
+        }
+        if genuine.idempotency_key.is_none() && self.once == Once::Body {
+            genuine.idempotency_key = Some(hex::encode(Sha256::digest(body)));
+        }
+        Ok(genuine)
     }
 
-    /// Writes an event unless it was written before, shows it, and acknowledges it.
-    async fn keep(&self, genuine: Genuine, line: Vec<u8>, body: &[u8], since: Instant) -> (Outcome, Reply) {
-        let Genuine { event, idempotency_key, acknowledgement, .. } = genuine;
+    /// Stores an event unless it was stored before, shows it, and acknowledges it.
+    async fn keep(
+        &self,
+        genuine: Genuine,
+        request: &Request<Bytes>,
+        shown: &Shown,
+        since: Instant,
+    ) -> (Outcome, Reply) {
+        let Genuine { event, idempotency_key, acknowledgement, payload, known, error } = genuine;
+        let Route { name: route, registration, sink, .. } = self;
+        let (event, idempotency_key) = (event.as_deref(), idempotency_key.as_deref());
         let limit = acknowledgement.within.unwrap_or(WRITE);
-        let acknowledgement = self.answers.complete(event.as_deref(), acknowledgement);
-        let summary = |key: Option<&str>| {
-            EventSummary {
-                provider: self.provider,
-                event: event.as_deref(),
-                idempotency_key: key,
-                body,
-                after: since.elapsed(),
-            }
-            .to_bytes()
+        let acknowledgement = registration.answers.complete(event, acknowledgement);
+        let body = request.body();
+        let summary = || {
+            let after = since.elapsed();
+            EventSummary { provider: registration.provider, event, idempotency_key, body, after }.to_bytes()
         };
-        let line = match self.shown {
-            Shown::Instead => summary(idempotency_key.as_deref()),
-            Shown::No | Shown::Beside(_) => line,
+        let instead = (matches!(shown, Shown::Instead) && sink.is_output()).then(summary);
+        let values = registration.kept.iter().filter_map(|name| Some((*name, request.headers().get(*name)?)));
+        let headers: Vec<_> =
+            values.map(|(name, value)| (name, String::from_utf8_lossy(value.as_bytes()).into_owned())).collect();
+        let stored = Event {
+            received_at: Timestamp::now(),
+            route,
+            provider: registration.provider.name,
+            event,
+            known,
+            idempotency_key,
+            headers: &headers,
+            payload: payload.as_ref(),
+            body,
+            error: error.as_deref(),
         };
-        match within(limit, self.journal.write(idempotency_key.clone(), line)).await {
-            Ok(Ok(Written::New)) => {
-                tracing::debug!(event, milliseconds = since.elapsed().as_millis() as u64, "written");
-                if let Shown::Beside(terminal) = &self.shown {
-                    terminal.show(&summary(idempotency_key.as_deref()));
+        let written = within(limit, sink.store(&stored, instead)).await.unwrap_or_else(|_| {
+            sink.failed();
+            Err(NotWritten)
+        });
+        match written {
+            Ok(Written::New) => {
+                tracing::debug!(route, event, milliseconds = since.elapsed().as_millis() as u64, "written");
+                if let Shown::Beside(terminal) = shown {
+                    terminal.show(&summary());
                 }
                 (Outcome::Accepted, acknowledgement.into())
             }
-            Ok(Ok(Written::Duplicate)) => {
-                tracing::info!(event, "acknowledged but not written: the event was written before");
+            Ok(Written::Duplicate) => {
+                tracing::info!(route, event, "acknowledged but not written: the event was written before");
                 (Outcome::Duplicate, acknowledgement.into())
             }
-            Ok(Err(_)) | Err(_) => {
-                *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
-                (Outcome::NotWritten, empty(StatusCode::SERVICE_UNAVAILABLE))
-            }
+            Err(NotWritten) => (Outcome::NotWritten, empty(StatusCode::SERVICE_UNAVAILABLE)),
         }
     }
 
     fn verify(&self, request: &Request<Bytes>) -> Result<Genuine, Refusal> {
-        match self.receiver.receive(request, Timestamp::now()) {
+        match self.registration.receiver.receive(request, Timestamp::now()) {
             Ok(arrived) => Ok(Genuine {
                 event: arrived.name,
                 known: arrived.known,
                 idempotency_key: arrived.idempotency_key,
                 acknowledgement: arrived.acknowledgement,
+                payload: None,
                 error: None,
             }),
             Err(ReceiveError::Decode(undecodable)) => Ok(Genuine {
-                known: self.provider.events.iter().any(|event| Some(event.name) == undecodable.event.as_deref()),
+                known: self
+                    .registration
+                    .provider
+                    .events
+                    .iter()
+                    .any(|event| Some(event.name) == undecodable.event.as_deref()),
                 event: undecodable.event,
                 idempotency_key: None,
                 acknowledgement: undecodable.acknowledgement,
+                payload: None,
                 error: Some(undecodable.error.to_string()),
             }),
             Err(ReceiveError::Verify(error)) => Err(error.into()),
@@ -304,37 +272,12 @@ impl Listener {
         }
     }
 
-    /// The line of an event, with a newline at the end.
-    fn line(&self, genuine: &Genuine, body: &Bytes) -> Result<Vec<u8>, Refusal> {
-        let payload = payload(body);
-        if self.strict {
-            self.check(genuine, body)?;
-            payload.as_ref().map_err(Refusal::not_json)?;
-        }
-        let error = genuine.error.clone().or_else(|| payload.as_ref().err().map(ToString::to_string));
-        if let Some(error) = &error {
-            tracing::warn!(event = genuine.event, error, "the delivery is genuine, but not as documented");
-        }
-        let line = EventLine {
-            received_at: Timestamp::now(),
-            provider: self.provider.name,
-            event: genuine.event.as_deref(),
-            known: genuine.known,
-            idempotency_key: genuine.idempotency_key.as_deref(),
-            payload: payload.as_ref().ok(),
-            body: payload.is_err().then(|| BASE64.encode(body)),
-            error,
-        };
-        // The capacity includes the other members of the line.
-        line.to_bytes(body.len() + 512).map_err(Refusal::not_json)
-    }
-
     /// Validates a payload against the specification.
     fn check(&self, genuine: &Genuine, body: &Bytes) -> Result<(), Refusal> {
         if let Some(error) = &genuine.error {
             return Err(Refusal::undocumented(error));
         }
-        match self.provider.validate(genuine.event.as_deref().unwrap_or_default(), body) {
+        match self.registration.provider.validate(genuine.event.as_deref().unwrap_or_default(), body) {
             // An unknown event does not have a schema.
             Ok(()) | Err(Invalid::UnknownName(_)) => Ok(()),
             Err(Invalid::Violations(found)) => {
@@ -349,65 +292,24 @@ impl Listener {
         }
     }
 
-    fn log_refused(&self, refused: &Refusal, peer: SocketAddr, path: &str, claimed: Option<String>) {
+    fn log_refused(&self, refused: &Refusal, peer: &Peer, path: &str, claimed: Option<String>) {
         let Refusal { reason, step, why, event, .. } = refused;
         let path: String = path.chars().take(SHOWN_PATH).collect();
-        tracing::warn!(reason, step, why, event = event.clone().or(claimed), path, %peer, "refused");
+        let route = &self.name;
+        tracing::warn!(route, reason, step, why, event = event.clone().or(claimed), path, %peer, "refused");
     }
 
     /// The event that an unverified delivery claims to be.
     fn claimed_event(&self, request: &Request<Bytes>) -> Option<String> {
-        if self.event.is_some() {
-            return self.event.clone();
+        if self.registration.event.is_some() {
+            return self.registration.event.clone();
         }
-        let claimed = match self.provider.event_name? {
+        let claimed = match self.registration.provider.event_name? {
             EventNamePlace::Header(name) => request.headers().get(name)?.to_str().ok()?,
             EventNamePlace::LastPathSegment => request.uri().path().trim_end_matches('/').rsplit('/').next()?,
             _ => return None,
         };
         Some(claimed.chars().take(SHOWN_PATH).collect()).filter(|event: &String| !event.is_empty())
-    }
-}
-
-/// A body that every program can read, on one line. Line breaks between the tokens of JSON are replaced by spaces;
-/// inside strings there are none.
-fn payload(body: &[u8]) -> Result<Json, Unreadable> {
-    let payload = Json::try_from(body)?;
-    let text = payload.as_str();
-    // Both are rare, and the check needs a tree of the whole payload.
-    let half_characters = text.contains("\\ud") || text.contains("\\uD");
-    let nested = text.bytes().filter(|byte| matches!(byte, b'[' | b'{')).count() > NESTED;
-    // The payload is one level deeper in its line.
-    if (half_characters || nested) && serde_json::from_str::<Value>(&format!("[{text}]")).is_err() {
-        return Err(Unreadable::BySome);
-    }
-    match text.contains(['\n', '\r']) {
-        true => Ok(Json::try_from(text.replace(['\n', '\r'], " ").as_bytes())?),
-        false => Ok(payload),
-    }
-}
-
-/// The reason why a body is written as bytes.
-#[derive(Debug, thiserror::Error)]
-enum Unreadable {
-    #[error(transparent)]
-    NotJson(#[from] DecodeError),
-    #[error("the body is not JSON that every program can read: it contains a lone surrogate, or is nested too deeply")]
-    BySome,
-}
-
-/// Escapes characters that some programs treat as the end of a line. In JSON, they can only be in strings.
-fn on_one_line(line: Vec<u8>) -> Vec<u8> {
-    if line.is_ascii() {
-        return line;
-    }
-    let ends = [("\u{85}", "\\u0085"), ("\u{2028}", "\\u2028"), ("\u{2029}", "\\u2029")];
-    match String::from_utf8(line) {
-        Ok(text) if ends.iter().any(|(end, _)| text.contains(end)) => {
-            ends.iter().fold(text, |text, (end, escaped)| text.replace(end, escaped)).into_bytes()
-        }
-        Ok(text) => text.into_bytes(),
-        Err(bytes) => bytes.into_bytes(),
     }
 }
 

@@ -12,7 +12,7 @@ use clap::ValueEnum;
 use tracing::Level;
 use tracing_subscriber::fmt::MakeWriter;
 
-use super::output::WholeLines;
+use super::sink::WholeLines;
 
 /// The number of lines that can wait for standard error.
 const WAITING: usize = 4096;
@@ -20,7 +20,7 @@ const WAITING: usize = 4096;
 /// How long the program waits for these lines before it ends.
 const FLUSH: Duration = Duration::from_secs(1);
 
-#[derive(Clone, Copy, ValueEnum)]
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
     /// Text for people
     Human,

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::convert::Infallible;
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -15,7 +16,10 @@ use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
+#[cfg(unix)]
+use tokio::net::UnixListener;
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::time::Instant;
 
@@ -30,6 +34,58 @@ const GRACE: Duration = Duration::from_secs(10);
 
 /// How long to wait if the system has no file descriptor left.
 const OUT_OF_DESCRIPTORS: Duration = Duration::from_millis(50);
+
+/// The size of the buffer of a connection, which is the maximum size of the head of a request.
+const BUFFER: usize = 64 << 10;
+
+/// A socket that accepts connections.
+pub enum Socket {
+    Tcp(TcpListener),
+    #[cfg(unix)]
+    Unix(UnixListener),
+}
+
+/// The other side of a connection.
+#[derive(Clone, Copy, Debug)]
+pub enum Peer {
+    Remote(SocketAddr),
+    /// A process on the same machine, by a unix socket.
+    #[cfg(unix)]
+    Local,
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Remote(address) => address.fmt(f),
+            #[cfg(unix)]
+            Self::Local => f.write_str("local"),
+        }
+    }
+}
+
+/// The bytes of a connection.
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
+
+impl Socket {
+    async fn accept(&self) -> io::Result<(Box<dyn Stream>, Peer)> {
+        match self {
+            Self::Tcp(listener) => {
+                let (stream, peer) = listener.accept().await?;
+                // Responses are short, and waiting to fill a packet would only delay them.
+                let _: io::Result<()> = stream.set_nodelay(true);
+                Ok((Box::new(stream), Peer::Remote(peer)))
+            }
+            #[cfg(unix)]
+            Self::Unix(listener) => {
+                let (stream, _) = listener.accept().await?;
+                Ok((Box::new(stream), Peer::Local))
+            }
+        }
+    }
+}
 
 /// The open connections.
 struct Connections {
@@ -96,10 +152,10 @@ pub type Reply = Response<Full<Bytes>>;
 /// A service that responds to requests.
 pub trait Serve: Send + Sync + 'static {
     /// Responds to a request on a connection from `peer`.
-    fn answer(&self, peer: SocketAddr, request: Request<Incoming>) -> impl Future<Output = Reply> + Send;
+    fn answer(&self, peer: &Peer, request: Request<Incoming>) -> impl Future<Output = Reply> + Send;
 
     /// Reports a connection that ended before a whole request, or that did not send HTTP.
-    fn malformed(&self, peer: SocketAddr, what: Malformed);
+    fn malformed(&self, peer: &Peer, what: Malformed);
 }
 
 /// What a connection sent instead of a request.
@@ -151,7 +207,7 @@ impl Malformed {
 }
 
 /// Serves until `over` changes, then finishes the open requests.
-pub async fn serve<S: Serve>(listener: TcpListener, most: usize, service: Arc<S>, mut over: watch::Receiver<()>) {
+pub async fn serve<S: Serve>(listener: Socket, most: usize, service: Arc<S>, mut over: watch::Receiver<()>) {
     let connections =
         Arc::new(Connections { most: Arc::new(Semaphore::new(most)), began: Instant::now(), open: Mutex::default() });
     // One timer for all connections costs less than one for each.
@@ -188,7 +244,7 @@ pub async fn serve<S: Serve>(listener: TcpListener, most: usize, service: Arc<S>
         connections.open().insert(id, Arc::clone(&connection));
         let (connections, service) = (Arc::clone(&connections), Arc::clone(&service));
         tokio::spawn(async move {
-            converse(stream, peer, &connection, &connections, &*service).await;
+            converse(stream, &peer, &connection, &connections, &*service).await;
             connections.open().remove(&id);
             drop(permit);
         });
@@ -202,14 +258,12 @@ pub async fn serve<S: Serve>(listener: TcpListener, most: usize, service: Arc<S>
 }
 
 async fn converse<S: Serve>(
-    stream: TcpStream,
-    peer: SocketAddr,
+    stream: Box<dyn Stream>,
+    peer: &Peer,
     state: &ConnectionState,
     connections: &Connections,
     service: &S,
 ) {
-    // Responses are short, and waiting to fill a packet would only delay them.
-    let _: io::Result<()> = stream.set_nodelay(true);
     let answer = service_fn(|request| {
         state.idle_since.store(BUSY, Ordering::Relaxed);
         let answer = service.answer(peer, request);
@@ -221,8 +275,11 @@ async fn converse<S: Serve>(
     });
     // A client may close its sending half after the request and wait for the response.
     let mut builder = http1::Builder::new();
-    let mut connection =
-        builder.half_close(true).header_read_timeout(None).serve_connection(TokioIo::new(stream), answer);
+    let mut connection = builder
+        .half_close(true)
+        .max_buf_size(BUFFER)
+        .header_read_timeout(None)
+        .serve_connection(TokioIo::new(stream), answer);
     let malformed = loop {
         tokio::select! {
             biased;

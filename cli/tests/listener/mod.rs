@@ -5,6 +5,7 @@
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
@@ -32,8 +33,15 @@ impl Folder {
     pub fn new(name: &str) -> Self {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("listen-{name}-{}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
-        fs::write(folder.join("secret"), format!("{SECRET}\n")).unwrap();
-        Self(folder)
+        let folder = Self(folder);
+        folder.write_secret("secret", SECRET);
+        folder
+    }
+
+    /// Writes a secret that only the user of the test may read.
+    pub fn write_secret(&self, name: &str, secret: &str) {
+        fs::write(self.file(name), format!("{secret}\n")).unwrap();
+        fs::set_permissions(self.file(name), fs::Permissions::from_mode(0o600)).unwrap();
     }
 
     pub fn file(&self, name: &str) -> String {
@@ -75,6 +83,14 @@ impl Listener {
     pub fn vipps(folder: &Folder, arguments: &[&str]) -> Self {
         let file = folder.file("events");
         Self::start(folder, &[&["vipps", "--url", URL, "--append", &file], arguments].concat())
+    }
+
+    /// Starts it with a configuration, to which a log in JSON and the address of its listener are added.
+    pub fn configured(folder: &Folder, configuration: &str) -> Self {
+        let configuration = format!("listen = \"127.0.0.1:0\"\n{configuration}\n[log]\nformat = \"json\"\n");
+        fs::write(folder.file("listen.toml"), configuration).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pos-webhooks"));
+        Self::spawn(command.args(["listen", "--config", &folder.file("listen.toml")]))
     }
 
     pub fn spawn(command: &mut Command) -> Self {

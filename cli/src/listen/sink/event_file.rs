@@ -2,12 +2,16 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File, Metadata, OpenOptions};
-use std::io::{self, BufRead as _, BufReader, ErrorKind, Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{self, BufRead as _, BufReader, BufWriter, ErrorKind, Read as _, Seek as _, SeekFrom, Write as _};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+
+use super::event::key_of;
 
 /// How many bytes of the newest lines are searched for the keys of events that may be delivered again. The help has the
 /// same number.
@@ -24,6 +28,15 @@ const ROTATION_STEP: Duration = Duration::from_millis(5);
 /// How often a batch is written again if the file was removed or truncated meanwhile.
 const ATTEMPTS: usize = 5;
 
+/// How many bytes are written at once.
+const AT_ONCE: usize = 64 << 10;
+
+/// How long to wait after a rotation that failed.
+const ROTATE_AGAIN: Duration = Duration::from_secs(10);
+
+/// The times in the names of rotated files, in UTC.
+const ROTATED: &str = "%Y%m%dT%H%M%S.%6fZ";
+
 /// The extensions of rotated files that are not searched for keys.
 const UNREADABLE: [&str; 6] = ["gz", "bz2", "xz", "zst", "torn", "tmp"];
 
@@ -32,8 +45,9 @@ const UNREADABLE: [&str; 6] = ["gz", "bz2", "xz", "zst", "torn", "tmp"];
 struct WrittenLine {
     #[serde(rename = "received_at")]
     _received_at: IgnoredAny,
-    #[serde(rename = "provider")]
-    _provider: IgnoredAny,
+    /// Missing in a line of a version without routes, where the route has the name of the provider.
+    route: Option<String>,
+    provider: String,
     idempotency_key: Option<String>,
 }
 
@@ -44,8 +58,31 @@ impl WrittenLine {
     }
 }
 
+/// A file of events, and how it is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileSettings {
+    pub path: PathBuf,
+    /// The number of idempotency keys that are remembered, newest first.
+    pub window: NonZeroUsize,
+    pub rotation: Rotation,
+}
+
+/// When to begin a new file, and how many old ones to keep. By default, never, and all of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rotation {
+    /// Once the file has as many bytes.
+    pub size: Option<u64>,
+    /// Once the first event of the file is so old.
+    pub age: Option<Duration>,
+    pub keep: Option<usize>,
+}
+
 pub struct EventFile {
-    path: PathBuf,
+    settings: FileSettings,
+    /// When the first event of the file was received.
+    began: Option<Timestamp>,
+    /// The last time at which the file could not be rotated.
+    rotation_failed: Option<Instant>,
     file: File,
     /// The length of the part that is on disk.
     length: u64,
@@ -58,7 +95,8 @@ impl EventFile {
     ///
     /// If the last line lacks its newline, the newline is added if the line is complete; otherwise, the line is moved
     /// to a file beside this one. A file whose last line is not an event is refused.
-    pub fn open(path: &Path) -> io::Result<Self> {
+    pub fn open(settings: &FileSettings) -> io::Result<Self> {
+        let path = settings.path.as_path();
         let mut options = OpenOptions::new();
         options.read(true).append(true).create(true);
         private(&mut options);
@@ -68,32 +106,44 @@ impl EventFile {
             return Err(io::Error::other("it is not a regular file, so events in it would not be safe"));
         }
         sync_folder(path)?;
-        let mut file = Self { path: path.to_owned(), file, length: 0, torn: false };
+        let mut file = Self::with(settings.clone(), file);
         file.mend()?;
         file.file.sync_data()?;
+        file.began = file.first_time()?;
         Ok(file)
     }
 
+    fn with(settings: FileSettings, file: File) -> Self {
+        Self { settings, file, began: None, rotation_failed: None, length: 0, torn: false }
+    }
+
+    pub fn change(&mut self, settings: FileSettings) {
+        self.settings = settings;
+    }
+
     /// Appends whole lines. Returns once they are on disk, in the file of that name.
-    pub fn append(&mut self, lines: &[u8]) -> io::Result<()> {
+    pub fn append(&mut self, lines: &[&[u8]]) -> io::Result<()> {
+        let added = lines.iter().map(|line| line.len() as u64).sum::<u64>();
         for _ in 0..ATTEMPTS {
             self.follow_name()?;
             self.settle()?;
+            self.rotate_if_due()?;
             self.torn = true;
-            if let Err(error) = self.file.write_all(lines).and_then(|()| self.file.sync_data()) {
+            if let Err(error) = write_all(&self.file, lines).and_then(|()| self.file.sync_data()) {
                 // The next event tries again.
                 let _ = self.settle();
                 return Err(error);
             }
             self.torn = false;
             let metadata = self.file.metadata()?;
-            let expected = self.length + lines.len() as u64;
+            let expected = self.length + added;
             self.length = metadata.len();
             if self.length < expected {
                 self.warn_shorter();
             }
             // In a file that was renamed meanwhile, the lines are as safe as those before them.
-            if !is_removed(&metadata) && self.length >= lines.len() as u64 {
+            if !is_removed(&metadata) && self.length >= added {
+                self.began.get_or_insert_with(Timestamp::now);
                 return Ok(());
             }
         }
@@ -104,7 +154,7 @@ impl EventFile {
     pub fn follow_name(&mut self) -> io::Result<()> {
         let mut waited = Duration::ZERO;
         loop {
-            match fs::metadata(&self.path) {
+            match fs::metadata(&self.settings.path) {
                 Ok(named) if is_same(&named, &self.file.metadata()?) => return Ok(()),
                 Ok(_) => break,
                 Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
@@ -113,9 +163,72 @@ impl EventFile {
             }
             waited += ROTATION_STEP;
         }
-        *self = Self::open(&self.path)?;
-        tracing::info!(file = %self.path.display(), "reopened: the name is that of another file");
+        *self = Self::open(&self.settings)?;
+        tracing::info!(file = %self.path().display(), "reopened: the name is that of another file");
         Ok(())
+    }
+
+    fn path(&self) -> &Path {
+        &self.settings.path
+    }
+
+    /// Begins a new file if this one is long or old enough. If that is not possible, events are still written to this one.
+    fn rotate_if_due(&mut self) -> io::Result<()> {
+        let Rotation { size, age, .. } = self.settings.rotation;
+        let old = |began: Timestamp| Duration::try_from(Timestamp::now().duration_since(began)).unwrap_or_default();
+        let is_due = size.is_some_and(|size| self.length >= size)
+            || age.zip(self.began).is_some_and(|(age, began)| old(began) >= age);
+        let failed_now = self.rotation_failed.is_some_and(|failed| failed.elapsed() < ROTATE_AGAIN);
+        if !is_due || self.length == 0 || failed_now {
+            return Ok(());
+        }
+        let to = beside(self.path(), &format!("-{}", Timestamp::now().strftime(ROTATED)));
+        // The new name is never that of another file, unless the clock was set back.
+        let renamed = if to.exists() { Err(ErrorKind::AlreadyExists.into()) } else { fs::rename(self.path(), &to) };
+        if let Err(error) = renamed {
+            self.rotation_failed = Some(Instant::now());
+            tracing::error!(file = %self.path().display(), to = %to.display(), %error, "cannot rotate the file");
+            return Ok(());
+        }
+        // This creates the file, and flushes the folder, before the next event is acknowledged.
+        *self = Self::open(&self.settings)?;
+        tracing::info!(file = %self.path().display(), to = %to.display(), "rotated");
+        self.remove_oldest();
+        Ok(())
+    }
+
+    /// Removes the oldest files of earlier rotations if there are too many.
+    fn remove_oldest(&self) {
+        let (Some(keep), Some(name), Some(folder)) =
+            (self.settings.rotation.keep, self.path().file_name(), folder(self.path()))
+        else {
+            return;
+        };
+        let is_rotated = |candidate: &OsString| {
+            let rest = candidate.as_encoded_bytes().strip_prefix(name.as_encoded_bytes());
+            let time = rest.and_then(|rest| std::str::from_utf8(rest.strip_prefix(b"-")?).ok());
+            time.is_some_and(|time| jiff::fmt::strtime::parse(ROTATED, time).is_ok())
+        };
+        let names = fs::read_dir(folder).map(|entries| entries.flatten().map(|entry| entry.file_name()));
+        let mut rotated: Vec<_> = names.into_iter().flatten().filter(is_rotated).collect();
+        rotated.sort_unstable();
+        let excess = rotated.len().saturating_sub(keep);
+        for path in rotated.into_iter().take(excess).map(|name| folder.join(name)) {
+            match fs::remove_file(&path) {
+                Ok(()) => tracing::info!(file = %path.display(), "removed the oldest rotated file"),
+                Err(error) => tracing::warn!(file = %path.display(), %error, "cannot remove the oldest rotated file"),
+            }
+        }
+    }
+
+    /// When the first event of the file was received.
+    fn first_time(&self) -> io::Result<Option<Timestamp>> {
+        /// Longer than any time.
+        const TIME: u64 = 40;
+        let start = BEGINNING.len() as u64;
+        let time = self.read(start, start + TIME)?;
+        let time = time.split(|byte| *byte == b'"').next().and_then(|time| std::str::from_utf8(time).ok());
+        Ok(time.and_then(|time| time.parse().ok()))
     }
 
     /// Removes incompletely written lines, and adapts to changes by other programs. The file is never extended.
@@ -134,7 +247,7 @@ impl EventFile {
         if length < self.length {
             self.warn_shorter();
         } else {
-            tracing::warn!(file = %self.path.display(), "another process writes to the file");
+            tracing::warn!(file = %self.path().display(), "another process writes to the file");
         }
         self.torn = false;
         self.length = length;
@@ -148,7 +261,7 @@ impl EventFile {
 
     fn warn_shorter(&self) {
         tracing::warn!(
-            file = %self.path.display(),
+            file = %self.path().display(),
             "the file has become shorter: another process truncated it, and events that were not copied before are lost"
         );
     }
@@ -170,9 +283,9 @@ impl EventFile {
         if WrittenLine::parse(&last).is_some() {
             self.file.write_all(b"\n")?;
             self.length += 1;
-            tracing::warn!(file = %self.path.display(), "the newline of the last event was missing, and was added");
+            tracing::warn!(file = %self.path().display(), "the newline of the last event was missing, and was added");
         } else if is_torn(&last) {
-            let torn = beside(&self.path, ".torn");
+            let torn = beside(self.path(), ".torn");
             let mut options = OpenOptions::new();
             options.append(true).create(true);
             private(&mut options);
@@ -187,7 +300,7 @@ impl EventFile {
             self.file.set_len(whole)?;
             self.length = whole;
             tracing::warn!(
-                file = %self.path.display(), bytes = last.len(), to = %torn.display(),
+                file = %self.path().display(), bytes = last.len(), to = %torn.display(),
                 "the last line was incomplete, and was moved"
             );
         } else {
@@ -240,16 +353,16 @@ impl EventFile {
             tracing::warn!(%error, "rotated files cannot be listed, so events in them are not recognised when they are delivered again");
             Vec::new()
         });
-        for path in [self.path.clone()].into_iter().chain(rotated) {
+        for path in [self.path().to_owned()].into_iter().chain(rotated) {
             if left == 0 {
                 break;
             }
-            if path != self.path {
+            if path != self.path() {
                 mend_rotated(&path);
             }
             match newest_keys(&path, &mut left) {
                 Ok(keys) => newest_first.push(keys),
-                Err(error) if path == self.path => return Err(error),
+                Err(error) if path == self.path() => return Err(error),
                 Err(error) => tracing::warn!(file = %path.display(), %error, "a rotated file cannot be read"),
             }
         }
@@ -258,7 +371,7 @@ impl EventFile {
 
     /// The files beside this one that have its name and a suffix such as `.1` or `-20261126`, newest first.
     fn rotated(&self) -> io::Result<Vec<PathBuf>> {
-        let (Some(name), Some(folder)) = (self.path.file_name(), folder(&self.path)) else { return Ok(Vec::new()) };
+        let (Some(name), Some(folder)) = (self.path().file_name(), folder(self.path())) else { return Ok(Vec::new()) };
         let mut found = Vec::new();
         for entry in fs::read_dir(folder)? {
             let entry = entry?;
@@ -278,12 +391,36 @@ impl EventFile {
     }
 }
 
+/// Checks whether a file could be opened or created, without doing so.
+pub fn check(path: &Path) -> io::Result<()> {
+    match OpenOptions::new().append(true).open(path) {
+        Ok(file) if file.metadata()?.is_file() => Ok(()),
+        Ok(_) => Err(io::Error::other("it is not a regular file")),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let folder = folder(path).unwrap_or(Path::new("."));
+            #[cfg(unix)]
+            rustix::fs::access(folder, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK)?;
+            folder.metadata().map(drop)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn write_all(file: &File, lines: &[&[u8]]) -> io::Result<()> {
+    // What is in the buffer when an error occurs was not written, and is not written when the buffer is dropped.
+    let mut output = BufWriter::with_capacity(AT_ONCE, file);
+    let written = lines.iter().try_for_each(|line| output.write_all(line)).and_then(|()| output.flush());
+    let _ = output.into_parts();
+    written
+}
+
 /// Makes a rotated file end with a whole line as well: it may have been rotated between a crash and this start. A file
 /// that does not contain events, or that another process writes to, is not changed.
 fn mend_rotated(path: &Path) {
     let opened = OpenOptions::new().read(true).append(true).open(path);
     if let Some(file) = opened.ok().filter(|file| lock(file).is_ok()) {
-        let _ = EventFile { path: path.to_owned(), file, length: 0, torn: false }.mend();
+        let settings = FileSettings { path: path.to_owned(), window: NonZeroUsize::MIN, rotation: Rotation::default() };
+        let _ = EventFile::with(settings, file).mend();
     }
 }
 
@@ -315,7 +452,10 @@ fn newest_keys(path: &Path, left: &mut u64) -> io::Result<Vec<String>> {
     // The first line may be incomplete.
     for line in lines.skip(usize::from(start > 0)) {
         match WrittenLine::parse(&line?) {
-            Some(line) => keys.extend(line.idempotency_key),
+            Some(WrittenLine { route, provider, idempotency_key, .. }) => {
+                let route = route.as_deref().unwrap_or(&provider);
+                keys.extend(idempotency_key.map(|key| key_of(route, &key)));
+            }
             None => foreign += 1,
         }
     }

@@ -2,36 +2,98 @@
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Write};
-use std::sync::Arc;
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::Notify;
+use super::seen::Seen;
+use super::{HasEnded, NotWritten, Written, complain};
+
+/// The number of bytes that a writable pipe accepts at once.
+const AT_ONCE: usize = 4096;
+
+const READER_GONE: &str = "the program that reads standard output has ended, so no more events can be written";
+
+/// How often to retry if another event is being written.
+const CONTENDED: usize = 16;
+
+/// Standard output. The task of each request writes its own line.
+#[derive(Clone)]
+pub struct OutputSink {
+    output: Arc<Mutex<(Output, Seen)>>,
+}
+
+impl OutputSink {
+    pub fn open(window: NonZeroUsize, ended: HasEnded) -> io::Result<Self> {
+        let output = Output::open(ended)?;
+        Ok(Self { output: Arc::new(Mutex::new((output, Seen::new(window)))) })
+    }
+
+    /// Writes a line. Returns once it is in standard output.
+    pub async fn write(&self, key: Option<String>, line: Vec<u8>) -> Result<Written, NotWritten> {
+        for _ in 0..CONTENDED {
+            if let Ok(mut guard) = self.output.try_lock() {
+                let (output, seen) = &mut *guard;
+                if line.len() > AT_ONCE || !output.is_ready() {
+                    break;
+                }
+                return print(output, seen, key.as_deref(), &line);
+            }
+            tokio::task::yield_now().await;
+        }
+        // This may block until the program reads, which must not delay other requests.
+        let output = Arc::clone(&self.output);
+        let write = move || {
+            let (output, seen) = &mut *output.lock().unwrap_or_else(PoisonError::into_inner);
+            print(output, seen, key.as_deref(), &line)
+        };
+        tokio::task::spawn_blocking(write).await.map_err(|_| NotWritten)?
+    }
+
+    pub fn resize(&self, window: NonZeroUsize) {
+        let output = Arc::clone(&self.output);
+        let resize = move || output.lock().unwrap_or_else(PoisonError::into_inner).1.resize(window);
+        drop(tokio::task::spawn_blocking(resize));
+    }
+}
+
+fn print(output: &mut Output, seen: &mut Seen, key: Option<&str>, line: &[u8]) -> Result<Written, NotWritten> {
+    if seen.add(key) == Written::Duplicate {
+        return Ok(Written::Duplicate);
+    }
+    output.write(line).map_err(|error| {
+        complain(1, &error);
+        seen.forget(key);
+        NotWritten
+    })?;
+    Ok(Written::New)
+}
 
 /// Standard output without a buffer, so that no part of a failed event is written later.
-pub struct Output {
+struct Output {
     output: WholeLines<File>,
     /// Whether writing never waits for a program that reads: to a file, and to the null device.
     #[cfg(unix)]
     is_always_ready: bool,
-    reader_gone: Arc<Notify>,
+    ended: HasEnded,
 }
 
 impl Output {
-    /// Opens standard output; fails if it is closed. `reader_gone` is notified once no more events can be written.
-    pub fn open(reader_gone: &Arc<Notify>) -> io::Result<Self> {
+    /// Opens standard output; fails if it is closed. `ended` is told once no more events can be written.
+    fn open(ended: HasEnded) -> io::Result<Self> {
         let output = standard_output()?;
         #[cfg(unix)]
-        watch(output.try_clone()?, Arc::clone(reader_gone))?;
+        watch(output.try_clone()?, ended.clone())?;
         Ok(Self {
             #[cfg(unix)]
             is_always_ready: output.metadata()?.is_file() || is_null(&output)?,
             output: WholeLines::new(output),
-            reader_gone: Arc::clone(reader_gone),
+            ended,
         })
     }
 
     /// Whether a short line can be written without blocking.
     #[cfg(unix)]
-    pub fn is_ready(&self) -> bool {
+    fn is_ready(&self) -> bool {
         use rustix::event::{PollFd, PollFlags, Timespec, poll};
         if self.is_always_ready {
             return true;
@@ -41,14 +103,14 @@ impl Output {
     }
 
     #[cfg(not(unix))]
-    pub fn is_ready(&self) -> bool {
+    fn is_ready(&self) -> bool {
         false
     }
 
-    pub fn write(&mut self, line: &[u8]) -> io::Result<()> {
+    fn write(&mut self, line: &[u8]) -> io::Result<()> {
         let written = self.output.write(line);
         if written.as_ref().is_err_and(|error| error.kind() == ErrorKind::BrokenPipe) {
-            self.reader_gone.notify_one();
+            let _ = self.ended.send(READER_GONE);
         }
         written
     }
@@ -120,14 +182,17 @@ fn standard_output() -> io::Result<File> {
 
 /// Waits until the reader of a pipe, a terminal or a socket is gone, even without deliveries.
 #[cfg(unix)]
-fn watch(output: File, reader_gone: Arc<Notify>) -> io::Result<()> {
+fn watch(output: File, ended: HasEnded) -> io::Result<()> {
     use rustix::event::{PollFd, PollFlags, poll};
     use rustix::io::Errno;
     std::thread::Builder::new().name("output".to_owned()).spawn(move || {
         let mut output = [PollFd::new(&output, PollFlags::empty())];
         loop {
             match poll(&mut output, None) {
-                Ok(_) => return reader_gone.notify_one(),
+                Ok(_) => {
+                    let _ = ended.send(READER_GONE);
+                    return;
+                }
                 Err(Errno::INTR) => continue,
                 Err(_) => return,
             }

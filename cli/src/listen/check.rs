@@ -1,0 +1,54 @@
+//! Reports what a configuration does, without doing it.
+
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use tokio::runtime::Runtime;
+
+use super::plan::{Once, Plan, RoutePlan};
+use super::sink::Sink;
+use crate::stop::{Stop, UNUSABLE};
+use crate::verification;
+
+pub fn run(plan: &Plan, runtime: &Runtime) -> Result<ExitCode, Stop> {
+    let mut text = format!("Listens on {}.\n", plan.address);
+    text += &match &plan.admin {
+        Some(admin) => format!("Health and metrics are at {admin}.\n"),
+        None => "Health and metrics are at the same address.\n".to_owned(),
+    };
+    text += "\nRoutes:\n";
+    for route in &plan.routes {
+        text += &line_of(route);
+    }
+    text += "\nSinks:\n";
+    let mut usable = true;
+    for sink in &plan.sinks {
+        let state = match runtime.block_on(Sink::check(&sink.settings)) {
+            Ok(()) => "can be written".to_owned(),
+            Err(error) => {
+                usable = false;
+                format!("cannot be used: {error}")
+            }
+        };
+        text += &format!("  {}: {}: {state}\n", sink.name, sink.settings);
+    }
+    let mut output = io::stdout().lock();
+    output.write_all(text.as_bytes()).and_then(|()| output.flush()).map_err(Stop::Output)?;
+    Ok(if usable { ExitCode::SUCCESS } else { ExitCode::from(UNUSABLE) })
+}
+
+fn line_of(route: &RoutePlan) -> String {
+    let registration = &route.registration;
+    let (provider, event) = (registration.provider, registration.event.as_deref());
+    let once = match route.once {
+        Once::Key => "",
+        Once::Body => ", an event without a key once by its body",
+    };
+    let strict = if route.strict { ", only payloads as specified" } else { "" };
+    let mut line = format!("  {}: {} of {} to {}{once}{strict}\n", route.name, route.path, provider.name, route.sink);
+    line += &format!("    {}\n", verification::proof(provider, event, None));
+    for warning in &registration.warnings {
+        line += &format!("    Note: {warning}\n");
+    }
+    line
+}

@@ -1,0 +1,54 @@
+//! Reads the table of a sink.
+
+use std::num::NonZeroUsize;
+use std::path::Path;
+
+use super::reader::{Problems, Table, bytes, count, duration, path, text};
+use crate::listen::plan::WINDOW;
+use crate::listen::sink::{FileSettings, Rotation, SinkSettings};
+use crate::report::Plain;
+use crate::suggest;
+
+/// The types of sinks.
+const TYPES: [&str; 2] = ["file", "stdout"];
+
+/// Reads a sink; `None` if its type is missing or not known. Relative files are those of `folder`.
+pub fn read(table: &mut Table<'_, '_>, folder: &Path, problems: &Problems<'_>) -> Option<SinkSettings> {
+    let kind = table.required("type", text)?;
+    match kind.value.as_str() {
+        "file" => Some(file(table, folder, problems)),
+        "stdout" => Some(SinkSettings::Output { window: window(table) }),
+        other => {
+            let instead = suggest::closest(TYPES, other).map(|known| format!("did you mean `{known}`?"));
+            let instead = instead.unwrap_or_else(|| format!("known: {}", TYPES.join(", ")));
+            let name = table.name("type");
+            problems.add(&kind.place, format_args!("{name}: `{}` is not a type of sinks; {instead}", Plain(other)));
+            None
+        }
+    }
+}
+
+fn file(table: &mut Table<'_, '_>, folder: &Path, problems: &Problems<'_>) -> SinkSettings {
+    let path = folder.join(table.required("file", path).map(|file| file.value).unwrap_or_default());
+    let rotation = table.table("rotate").map(|table| rotation(table, problems)).unwrap_or_default();
+    SinkSettings::File(FileSettings { path, window: window(table), rotation })
+}
+
+/// The number of keys that are remembered.
+fn window(table: &mut Table<'_, '_>) -> NonZeroUsize {
+    table.get("window", count).and_then(|window| NonZeroUsize::new(window.value)).unwrap_or(WINDOW)
+}
+
+fn rotation(mut table: Table<'_, '_>, problems: &Problems<'_>) -> Rotation {
+    let size = table.get("size", bytes).map(|size| size.value as u64);
+    let age = table.get("age", duration);
+    if let Some(age) = age.as_ref().filter(|age| age.value.is_zero()) {
+        problems.add(&age.place, format_args!("{}: the time is zero", table.name("age")));
+    }
+    let keep = table.get("keep", count).map(|keep| keep.value);
+    if size.is_none() && age.is_none() {
+        problems.add(&table.place, format_args!("{} or {} is missing", table.name("size"), table.name("age")));
+    }
+    table.end();
+    Rotation { size, age: age.map(|age| age.value), keep }
+}

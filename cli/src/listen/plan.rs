@@ -1,0 +1,157 @@
+//! What `listen` does: by the options of one provider, or by a configuration.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use clap::ValueEnum;
+
+use super::log::LogFormat;
+use super::route::Registration;
+use super::sink::SinkSettings;
+
+/// Everything that a process of `listen` does.
+pub struct Plan {
+    pub address: Address,
+    /// Where health and metrics are served; `None` if the address of the deliveries serves them as well.
+    pub admin: Option<Address>,
+    /// How long the program reports that it is not ready before it accepts no more connections.
+    pub drain: Duration,
+    pub limits: Limits,
+    pub log: LogFormat,
+    pub routes: Vec<RoutePlan>,
+    pub sinks: Vec<SinkPlan>,
+}
+
+/// Limits of the whole process.
+#[derive(Clone, Copy)]
+pub struct Limits {
+    pub connections: NonZeroUsize,
+    /// The number of bytes that all requests together may need.
+    pub in_flight: usize,
+}
+
+pub const CONNECTIONS: NonZeroUsize = NonZeroUsize::new(1024).unwrap();
+/// The default maximum size of a body.
+pub const BODY: usize = 1 << 20;
+pub const IN_FLIGHT: usize = 64 << 20;
+/// The default number of idempotency keys that a file and standard output remember.
+pub const WINDOW: NonZeroUsize = NonZeroUsize::new(100_000).unwrap();
+
+/// An address to listen on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Address {
+    Tcp(SocketAddr),
+    /// The path of a unix socket.
+    Unix(PathBuf),
+    /// The sockets that systemd, or another manager of services, has opened.
+    Inherited,
+}
+
+impl FromStr for Address {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.strip_prefix("unix:") {
+            Some("") => Err("the path of the unix socket is missing"),
+            Some(path) => Ok(Self::Unix(path.into())),
+            None if text == "systemd" => Ok(Self::Inherited),
+            None => text
+                .parse()
+                .map(Self::Tcp)
+                .map_err(|_| "an IP address and a port are expected, such as 127.0.0.1:8080; or unix:PATH; or systemd"),
+        }
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => address.fmt(f),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+            Self::Inherited => f.write_str("systemd"),
+        }
+    }
+}
+
+/// One route: the deliveries of one registration.
+pub struct RoutePlan {
+    pub name: String,
+    pub path: PathPattern,
+    pub registration: Registration,
+    /// The name of the sink.
+    pub sink: String,
+    pub once: Once,
+    pub max_bytes: usize,
+    pub strict: bool,
+}
+
+/// The paths of a route.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PathPattern {
+    Exact(String),
+    /// The path of this beginning, which ends with a slash, and one more segment.
+    Segment(String),
+    Any,
+}
+
+impl PathPattern {
+    /// Reads `/hooks`, `/hooks/*` or `*`.
+    pub fn parse(text: &str) -> Result<Self, &'static str> {
+        let pattern = match text.strip_suffix("/*") {
+            _ if text == "*" => return Ok(Self::Any),
+            Some(beginning) => Self::Segment(format!("{beginning}/")),
+            None => Self::Exact(text.to_owned()),
+        };
+        if !text.starts_with('/') {
+            return Err("a path begins with a slash, such as /hooks/shop; the last segment may be *");
+        }
+        let (Self::Exact(fixed) | Self::Segment(fixed)) = &pattern else { return Ok(pattern) };
+        if !fixed.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'*' | b'?' | b'#')) {
+            return Err(
+                "a path has neither spaces nor a query, other characters than ASCII are percent-encoded, and * stands \
+                        for the whole last segment",
+            );
+        }
+        Ok(pattern)
+    }
+
+    pub fn matches(&self, path: &str) -> bool {
+        match self {
+            Self::Exact(exact) => path == exact,
+            Self::Segment(beginning) => {
+                path.strip_prefix(beginning.as_str()).is_some_and(|rest| !rest.is_empty() && !rest.contains('/'))
+            }
+            Self::Any => true,
+        }
+    }
+}
+
+impl fmt::Display for PathPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exact(path) => f.write_str(path),
+            Self::Segment(beginning) => write!(f, "{beginning}*"),
+            Self::Any => f.write_str("*"),
+        }
+    }
+}
+
+/// How an event is recognised that is delivered again, if it does not have an idempotency key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, ValueEnum)]
+pub enum Once {
+    /// It is not recognised, and is written each time
+    #[default]
+    Key,
+    /// By its body: two events with the same bytes are one
+    Body,
+}
+
+/// One sink: where events are stored.
+pub struct SinkPlan {
+    pub name: String,
+    pub settings: SinkSettings,
+}

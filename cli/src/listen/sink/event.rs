@@ -1,0 +1,156 @@
+//! An event that is stored, and its line of JSON.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use hyper::body::Bytes;
+use jiff::Timestamp;
+use pos_webhooks::{DecodeError, Json};
+use serde::Serialize;
+use serde::ser::{SerializeMap as _, Serializer};
+use serde_json::Value;
+
+/// The number of brackets from which a payload may be nested too deeply for some programs.
+const NESTED: usize = 100;
+
+/// The characters that some programs treat as the end of a line, and their escapes. In JSON, those above ASCII can only be in
+/// strings.
+const LINE_ENDS: [(&str, &str); 3] = [("\u{85}", "\\u0085"), ("\u{2028}", "\\u2028"), ("\u{2029}", "\\u2029")];
+
+/// A genuine event.
+pub struct Event<'a> {
+    pub received_at: Timestamp,
+    pub route: &'a str,
+    pub provider: &'a str,
+    /// `None` if neither the delivery nor the registration names the event.
+    pub event: Option<&'a str>,
+    /// Whether the specification lists the event.
+    pub known: bool,
+    pub idempotency_key: Option<&'a str>,
+    /// The headers that say how to read the body, and when the delivery was sent, but not those that prove its origin.
+    pub headers: &'a [(&'static str, String)],
+    /// The payload, if the body is JSON that every program can read.
+    pub payload: Option<&'a Payload>,
+    /// The bytes as they were sent.
+    pub body: &'a Bytes,
+    /// In which way the delivery is not as documented.
+    pub error: Option<&'a str>,
+}
+
+impl Event<'_> {
+    /// The key within all routes of a sink.
+    pub fn key(&self) -> Option<String> {
+        self.idempotency_key.map(|key| key_of(self.route, key))
+    }
+
+    /// The event as JSON on one line, with a newline at the end.
+    pub fn line(&self) -> serde_json::Result<Vec<u8>> {
+        // The capacity includes the other members of the line.
+        let mut bytes = Vec::with_capacity(self.body.len() + 640);
+        serde_json::to_writer(&mut bytes, &self.members())?;
+        let mut bytes = on_one_line(bytes);
+        bytes.push(b'\n');
+        Ok(bytes)
+    }
+
+    fn members(&self) -> EventLine<'_> {
+        EventLine {
+            received_at: self.received_at,
+            route: self.route,
+            provider: self.provider,
+            event: self.event,
+            known: self.known,
+            idempotency_key: self.idempotency_key,
+            headers: Headers(self.headers),
+            payload: self.payload.map(|payload| &payload.json),
+            body: self.payload.is_none_or(|payload| !payload.is_exact).then(|| BASE64.encode(self.body)),
+            error: self.error,
+        }
+    }
+}
+
+/// The key of an event within all routes of a sink.
+pub fn key_of(route: &str, key: &str) -> String {
+    format!("{route} {key}")
+}
+
+#[derive(Serialize)]
+struct EventLine<'a> {
+    received_at: Timestamp,
+    route: &'a str,
+    provider: &'a str,
+    event: Option<&'a str>,
+    known: bool,
+    idempotency_key: Option<&'a str>,
+    headers: Headers<'a>,
+    payload: Option<&'a Json>,
+    /// The body in Base64, where the payload is not the same text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'a str>,
+}
+
+struct Headers<'a>(&'a [(&'static str, String)]);
+
+impl Serialize for Headers<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (name, value) in self.0 {
+            map.serialize_entry(name, value)?;
+        }
+        map.end()
+    }
+}
+
+/// A body that every program can read as JSON.
+pub struct Payload {
+    /// The body on one line.
+    json: Json,
+    /// Whether its text in a line is the body, byte for byte.
+    is_exact: bool,
+}
+
+impl Payload {
+    /// Reads a body. Line breaks between the tokens of JSON are replaced by spaces; inside strings there are none.
+    pub fn read(body: &[u8]) -> Result<Self, Unreadable> {
+        let payload = Json::try_from(body)?;
+        let text = payload.as_str();
+        // Both are rare, and the check needs a tree of the whole payload.
+        let half_characters = text.contains("\\ud") || text.contains("\\uD");
+        let nested = text.bytes().filter(|byte| matches!(byte, b'[' | b'{')).count() > NESTED;
+        // The payload is one level deeper in its line.
+        if (half_characters || nested) && serde_json::from_str::<Value>(&format!("[{text}]")).is_err() {
+            return Err(Unreadable::BySome);
+        }
+        if text.contains(['\n', '\r']) {
+            let json = Json::try_from(text.replace(['\n', '\r'], " ").as_bytes())?;
+            return Ok(Self { json, is_exact: false });
+        }
+        let is_exact =
+            text.as_bytes() == body && (body.is_ascii() || !LINE_ENDS.iter().any(|(end, _)| text.contains(end)));
+        Ok(Self { json: payload, is_exact })
+    }
+}
+
+/// The reason why the payload of an event is not in its line.
+#[derive(Debug, thiserror::Error)]
+pub enum Unreadable {
+    #[error(transparent)]
+    NotJson(#[from] DecodeError),
+    #[error("the body is not JSON that every program can read: it contains a lone surrogate, or is nested too deeply")]
+    BySome,
+}
+
+/// Escapes characters that some programs treat as the end of a line.
+fn on_one_line(line: Vec<u8>) -> Vec<u8> {
+    if line.is_ascii() {
+        return line;
+    }
+    match String::from_utf8(line) {
+        Ok(text) if LINE_ENDS.iter().any(|(end, _)| text.contains(end)) => {
+            LINE_ENDS.iter().fold(text, |text, (end, escaped)| text.replace(end, escaped)).into_bytes()
+        }
+        Ok(text) => text.into_bytes(),
+        Err(bytes) => bytes.into_bytes(),
+    }
+}
