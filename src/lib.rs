@@ -43,6 +43,7 @@ pub mod catalogue;
 #[cfg(feature = "client")]
 pub mod client;
 mod decode;
+mod delivery;
 mod events;
 mod handshake;
 mod json;
