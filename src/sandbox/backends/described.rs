@@ -14,7 +14,7 @@ use super::special::{Shown, Special, Stored};
 use super::tokens::Tokens;
 use crate::Secret;
 use crate::catalogue::{
-    Event, EventNamePlace, Part, Provider, RegistrationCall, Role, SecretOrigin, Signature, Values, Verification, is_on,
+    Event, EventNamePlace, Provider, RegistrationCall, Role, SecretOrigin, Signature, Values, Verification, is_on,
 };
 use crate::delivery::{add_signed_headers, by_each, sent_signatures};
 use crate::json::pointer::remove;
