@@ -22,17 +22,30 @@ pub fn by_type<'a>(events: impl Iterator<Item = &'a Event>) -> Vec<(&'a Name, Ve
 
 /// Generates access to each payload that several events have in common, without a match on the event.
 pub fn common(spec: &Spec) -> TokenStream {
-    let common = by_type(spec.events.iter()).into_iter().filter(|(_, events)| events.len() > 1);
-    let methods = common.map(|(payload, events)| {
-        let (kind, snake) = (model(payload), payload.snake());
-        // `type_` of a schema with the name of a keyword is not a suffix.
-        let suffix = snake.to_string();
-        let method = format_ident!("as_{}", suffix.trim_end_matches('_'));
-        let method_mut = format_ident!("{method}_mut");
-        let names: Vec<_> = events.iter().map(|event| format!("`{}`", event.name)).collect();
-        let doc = format!("Returns the payload of {}; `None` for every other event.", names.join(", "));
+    let mut common = by_type(spec.events.iter());
+    common.retain(|(_, events)| events.len() > 1);
+    // `as_type` of a schema with the name of a keyword, whose own name in Rust is `type_`.
+    let names: Vec<String> = common.iter().map(|(name, _)| name.snake().to_string()).collect();
+    let names: Vec<&str> = names.iter().map(|name| name.trim_end_matches('_')).collect();
+    let methods = common.iter().zip(&names).map(|((payload, events), name)| {
+        let kind = model(payload);
+        let (method, changing) = (format_ident!("as_{name}"), format!("{name}_mut"));
+        let listed: Vec<_> = events.iter().map(|event| format!("`{}`", event.name)).collect();
+        let doc = format!("Returns the payload of {}; `None` for every other event.", listed.join(", "));
         let doc_mut = format!("Returns the same payload as [`Event::{method}`], to be changed.");
         let variants: Vec<_> = events.iter().map(|event| event.name.pascal()).collect();
+        let mutable = (!names.contains(&&*changing)).then(|| {
+            let method = format_ident!("as_{changing}");
+            quote! {
+                #[doc = #doc_mut]
+                pub fn #method(&mut self) -> Option<&mut #kind> {
+                    match self {
+                        #(Self::#variants(payload))|* => Some(payload),
+                        _ => None,
+                    }
+                }
+            }
+        });
         quote! {
             #[doc = #doc]
             pub fn #method(&self) -> Option<&#kind> {
@@ -42,13 +55,7 @@ pub fn common(spec: &Spec) -> TokenStream {
                 }
             }
 
-            #[doc = #doc_mut]
-            pub fn #method_mut(&mut self) -> Option<&mut #kind> {
-                match self {
-                    #(Self::#variants(payload))|* => Some(payload),
-                    _ => None,
-                }
-            }
+            #mutable
         }
     });
     let methods: Vec<_> = methods.collect();
