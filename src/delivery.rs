@@ -25,13 +25,16 @@ pub fn delivery<E: Serialize>(
     let mut headers =
         vec![(CONTENT_TYPE.as_str(), described.map_or("application/json", |it| it.payload.media_type).to_owned())];
     let mut url = url.to_owned();
+    let verification = provider.verification_of(Some(name));
+    let keys = if let Some(Verification::Keys(keys)) = verification { keys.places } else { &[] };
     match provider.event_name {
-        Some(EventNamePlace::Header(header)) if !name.is_empty() => headers.push((header, name.to_owned())),
+        _ if name.is_empty() => {}
+        Some(EventNamePlace::Header(header)) => headers.push((header, name.to_owned())),
         Some(EventNamePlace::LastPathSegment) => url = followed_by(&url, name),
         _ => {}
     }
     if let Some(secret) = secret {
-        let verification = provider.verification_of(Some(name)).ok_or(ReceiverError::NothingDelivered)?;
+        let verification = verification.ok_or(ReceiverError::NothingDelivered)?;
         let known = described.map_or(&[][..], |event| event.headers);
         let (sent, at) = (sent_signatures(verification, known), Timestamp::now());
         body = sent_at(body, &sent, at);
@@ -49,7 +52,8 @@ pub fn delivery<E: Serialize>(
     })?;
     for (name, value) in headers {
         let unsendable = || ReceiverError::Value { name, problem: "cannot be sent in a header".to_owned() };
-        let value = HeaderValue::from_str(&value).map_err(|_| unsendable())?;
+        let mut value = HeaderValue::from_str(&value).map_err(|_| unsendable())?;
+        value.set_sensitive(keys.iter().any(|place| place.header == name));
         request.headers_mut().insert(HeaderName::from_bytes(name.as_bytes()).map_err(|_| unsendable())?, value);
     }
     Ok(request)

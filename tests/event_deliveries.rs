@@ -21,7 +21,7 @@ fn providers() -> Vec<&'static Provider> {
 
 /// The secret that the sender has and the one that the receiver has, in the form of this signature.
 fn secrets(signature: Option<&Signature>) -> (String, String) {
-    let Some(signature) = signature else { return ("key".to_owned(), "key".to_owned()) };
+    let Some(signature) = signature else { return ("a-key".to_owned(), "a-key".to_owned()) };
     let written = |key: &[u8]| {
         let text = match signature.key.encoding {
             KeyEncoding::Text => String::from_utf8(key.to_vec()).unwrap(),
@@ -83,6 +83,8 @@ fn a_delivery_is_genuine_and_an_unsigned_one_is_not() {
             if signature.is_none_or(|signature| signature.time.is_none_or(|time| time.member.is_none())) {
                 assert_eq!(String::from_utf8_lossy(request.body()), payload.as_str(), "{place}");
             }
+            let is_key = matches!(verification, Verification::Keys(_));
+            assert!(!is_key || !format!("{request:?}").contains(&known), "{place}: the key is shown");
             let unsigned = delivery(provider, event.name, &payload, URL, None).unwrap();
             assert_eq!(unsigned.uri(), request.uri(), "{place}");
             let refused = receive(provider, event.name, &known, &unsigned);
@@ -106,12 +108,21 @@ fn the_name_in_a_path_precedes_the_query() {
 }
 
 #[test]
+fn an_event_without_a_name_is_delivered_without_one() {
+    for provider in providers().into_iter().filter(|provider| !provider.events.is_empty()) {
+        let request = delivery(provider, "", &"payload", URL, None).unwrap();
+        assert_eq!((request.uri().to_string().as_str(), request.body().as_slice()), (URL, &br#""payload""#[..]));
+        assert_eq!(request.headers().len(), 1, "{}: {request:?}", provider.name);
+    }
+}
+
+#[test]
 fn a_url_that_is_none_is_an_error() {
     for provider in providers() {
         let Some(event) = provider.events.first() else { continue };
         for url in ["", "https://", "https://shop.example/a b", "https://shop.example/\n"] {
             let made = delivery(provider, event.name, &example(event), url, None);
-            // A path alone is one, for frameworks that tests call without a server.
+            // Nothing and a name is a path, which frameworks accept that tests call without a server.
             let is_path = provider.event_name == Some(EventNamePlace::LastPathSegment) && url.is_empty();
             assert!(is_path || matches!(made, Err(ReceiverError::Url(_))), "{} {url:?}: {made:?}", provider.name);
         }
