@@ -6,7 +6,8 @@
 //! - `Client` and `Credentials` to manage webhooks, with one error enum per operation (feature `client`; DealPOS has no
 //!   operations),
 //! - `models`: one type for each schema of requests, responses and deliveries,
-//! - `EventName` and `Event`: the deliveries, decoded tolerantly, with `Unknown` for events that are not documented yet,
+//! - `EventName` and `Event`: the deliveries, decoded tolerantly, with `Unknown` for events that are not documented yet, and
+//!   examples and signed deliveries for tests of your own endpoint,
 //! - `Receiver`, which [verifies](verify) the origin of deliveries and decodes them,
 //! - `PROVIDER`: the document as [data](catalogue), with its schemas and examples, and
 //!   [strict validation](catalogue::Provider::validate) (feature `validate`),
@@ -43,6 +44,7 @@ pub mod catalogue;
 #[cfg(feature = "client")]
 pub mod client;
 mod decode;
+mod delivery;
 mod events;
 mod handshake;
 mod json;

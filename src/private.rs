@@ -17,7 +17,8 @@ pub use crate::catalogue::RustType;
 pub use crate::catalogue::{Generate, for_schemars};
 #[cfg(feature = "client")]
 pub use crate::client::{Caller, ConstantHeader, Proof, Session, segment};
-pub use crate::decode::{FromJson, decode_as};
+pub use crate::decode::{FromJson, decode_as, example};
+pub use crate::delivery::delivery;
 pub use crate::events::{acknowledgement, answer, decode_identified, idempotency_key, identify};
 pub use crate::pattern::Pattern;
 pub use crate::receiver::sign;

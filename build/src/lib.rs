@@ -15,7 +15,7 @@
 //! Each step is one file or folder: load (YAML with positions), adapt (OpenAPI 3.1), check (lint, of which `dialect` has the
 //! keys, and simplify, which rewrites what OpenAPI allows and the other steps do not support), read (`spec`, `proof`), bundle (JSON Schema),
 //! models (typify), operations (progenitor; `dependencies` has the paths of both to other crates), facade (the public client),
-//! events, receiver, provider (constants and trait implementations), layout (the text), describe (the description, as JSON).
+//! events (`payload` has what several of them have in common), receiver, delivery, provider (constants and trait implementations), layout (the text), describe (the description, as JSON).
 //!
 //! ```
 //! # #[cfg(feature = "lint")] {
@@ -37,6 +37,8 @@ mod builder;
 pub mod bundle;
 #[cfg(feature = "lint")]
 mod check;
+#[cfg(feature = "generate")]
+mod delivery;
 #[cfg(feature = "generate")]
 mod dependencies;
 mod describe;
@@ -68,6 +70,8 @@ pub mod names;
 mod operations;
 #[cfg(feature = "generate")]
 mod pattern;
+#[cfg(feature = "generate")]
+mod payload;
 mod pointer;
 mod proof;
 #[cfg(feature = "generate")]
@@ -183,6 +187,7 @@ pub fn generate(name: &str, file: &str, text: &str) -> Result<Generated, Vec<Str
     let client = client(&spec).map_err(one)?;
     let events = events::events(&spec);
     let receiver = receiver::receiver(&spec);
+    let delivery = delivery::delivery(&spec);
     let provider = provider::provider(name, &spec, &bundle);
     let version = env!("CARGO_PKG_VERSION");
     Ok(Generated {
@@ -192,6 +197,7 @@ pub fn generate(name: &str, file: &str, text: &str) -> Result<Generated, Vec<Str
             #client
             #events
             #receiver
+            #delivery
             #provider
             const _: () = ::pos_webhooks::private::generated_by(#version);
         },

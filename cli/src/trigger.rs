@@ -160,7 +160,7 @@ fn changed(provider: &'static Provider, event: &'static Event, arguments: &Argum
     let given = match &arguments.payload {
         None if arguments.set.is_empty() => return Ok(None),
         None => {
-            let example = event.payload.examples.iter().min_by_key(|example| example.origin);
+            let example = event.payload.example();
             example.map_or("{}", |example| example.json).to_owned()
         }
         Some(file) => {

@@ -267,7 +267,7 @@ fn next_steps(arguments: &Arguments, event: &Event, sandbox: &Sandbox) -> String
     let mut text = "\nNext, in another terminal:\n".to_owned();
     let mut add = |what: &str, command: String| text.extend(format!("  {what}\n    pos-webhooks {command}\n").chars());
     let event_name = quoted(event.name);
-    let example = event.payload.examples.iter().min_by_key(|example| example.origin);
+    let example = event.payload.example();
     let payload = example.and_then(|example| serde_json::from_str(example.json).ok());
     match payload.as_ref().and_then(|payload: &Value| number(payload, String::new())) {
         Some(pointer) => {

@@ -81,10 +81,7 @@ impl Parameter {
 
     /// The listed value or the default, or else the first of these values that is valid.
     pub(crate) fn first_valid(&self, made: impl IntoIterator<Item = String>) -> Option<String> {
-        let schema: Value = serde_json::from_str(self.schema).unwrap_or_default();
-        let listed = schema.pointer("/enum/0").or_else(|| schema.get("default"));
-        let listed = listed.map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
-        listed.into_iter().chain(made).find(|value| self.validate(value).is_ok())
+        self.listed_value().into_iter().chain(made).find(|value| self.validate(value).is_ok())
     }
 
     /// Validates the value of a parameter, without percent-encoding. The schema is prepared at every call.

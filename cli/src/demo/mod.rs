@@ -295,7 +295,7 @@ impl Life<'_> {
             "decoded without the key that identifies redeliveries".to_owned()
         })?;
         self.provider.validate(event.name, body)?;
-        let example = event.payload.examples.iter().min_by_key(|example| example.origin);
+        let example = event.payload.example();
         let origin = example.map_or_else(|| "unknown".to_owned(), |example| example.origin.to_string());
         let kept = if told { "" } else { "; kept as received, because the payload does not identify its event" };
         Ok((attempt.clone(), format!("{origin} example of {} bytes{kept}", body.len())))
