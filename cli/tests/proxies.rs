@@ -6,7 +6,6 @@
 mod listener;
 mod proxy;
 
-use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener};
 use std::process::{Command, Stdio};
@@ -18,7 +17,7 @@ use axum::extract::{Request, State};
 use listener::*;
 use pos_webhooks::PROVIDERS;
 use pos_webhooks::catalogue::{Event, EventNamePlace, Provider, Verification};
-use proxy::{ENDED_EARLY, Front, Kind, answer, installed};
+use proxy::{ENDED_EARLY, Front, Kind, answer, configuration, installed};
 use serde_json::Value;
 
 /// The default of `listen --max-bytes`.
@@ -406,7 +405,7 @@ fn the_time_limits_are_longer_than_those_of_the_providers() {
         ("nginx.conf", "proxy_send_timeout"),
         ("Caddyfile", "response_header_timeout"),
     ] {
-        let text = fs::read_to_string(format!("{}/../deploy/{file}", env!("CARGO_MANIFEST_DIR"))).unwrap();
+        let text = configuration(file);
         let (_, rest) = text.split_once(&format!("{name} ")).unwrap();
         let (seconds, _) = rest.split_once('s').unwrap();
         assert!(seconds.parse::<u64>().unwrap() > longest.as_secs(), "{file}: {name}");

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 
@@ -13,8 +14,10 @@ use crate::listener::Folder;
 /// The name in the configurations, and that of the certificate.
 pub const HOST: &str = "shop.example";
 
-const NGINX: &str = include_str!("../../../deploy/nginx.conf");
-const CADDY: &str = include_str!("../../../deploy/Caddyfile");
+/// A file of `deploy/`.
+pub fn configuration(name: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy").join(name)).unwrap()
+}
 
 /// What a provider's request can go through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,21 +69,23 @@ pub struct Front<'a> {
 
 impl<'a> Front<'a> {
     pub fn start(kind: Kind, folder: &'a Folder, upstream: SocketAddr) -> Self {
-        let (command, ready) = match kind {
-            Kind::Direct => return Self { kind, folder, address: upstream, process: None },
-            Kind::Nginx => (Command::new(nginx()), "start worker process"),
-            Kind::Caddy => (Command::new("caddy"), "serving initial configuration"),
-        };
-        let address = free_address();
-        let mut front = Self { kind, folder, address, process: None };
+        let mut front = Self { kind, folder, address: upstream, process: None };
+        if kind == Kind::Direct {
+            return front;
+        }
         front.certificate();
-        let upstream = upstream.to_string();
-        let command = match kind {
-            Kind::Nginx => front.nginx(command, &with(NGINX, "127.0.0.1:8080", &upstream)),
-            _ => front.caddy(command, &with(CADDY, "127.0.0.1:8080", &upstream)),
-        };
-        front.process = Some(spawn(command, ready));
-        front
+        // Another program can be faster in taking the free address.
+        for _ in 0..5 {
+            front.address = free_address();
+            front.process = match kind {
+                Kind::Nginx => spawn(front.nginx(upstream), "start worker process"),
+                _ => spawn(front.caddy(upstream), "serving initial configuration"),
+            };
+            if front.process.is_some() {
+                return front;
+            }
+        }
+        panic!("{kind:?} does not start");
     }
 
     /// Makes a certificate, which a folder has once.
@@ -97,9 +102,10 @@ impl<'a> Front<'a> {
     }
 
     /// The least that nginx needs around a file of `/etc/nginx/conf.d/`.
-    fn nginx(&self, mut command: Command, server: &str) -> Command {
+    fn nginx(&self, upstream: SocketAddr) -> Command {
         let file = |name: &str| self.folder.file(name);
-        let server = with(server, "listen 443 ssl", &format!("listen {} ssl", self.address));
+        let server = with(&configuration("nginx.conf"), "127.0.0.1:8080", &upstream.to_string());
+        let server = with(&server, "listen 443 ssl", &format!("listen {} ssl", self.address));
         let server = with(&server, "/etc/letsencrypt/live/shop.example/fullchain.pem", &file("certificate.pem"));
         let server = with(&server, "/etc/letsencrypt/live/shop.example/privkey.pem", &file("key.pem"));
         fs::write(file("server.conf"), server).unwrap();
@@ -112,21 +118,24 @@ impl<'a> Front<'a> {
             file("server.conf"),
         );
         fs::write(file("nginx.conf"), main).unwrap();
+        let mut command = Command::new(nginx());
         command.args(["-e", "stderr", "-c", &file("nginx.conf")]);
         command
     }
 
-    fn caddy(&self, mut command: Command, site: &str) -> Command {
+    fn caddy(&self, upstream: SocketAddr) -> Command {
         let file = |name: &str| self.folder.file(name);
+        let site = with(&configuration("Caddyfile"), "127.0.0.1:8080", &upstream.to_string());
         let tls = format!(
             "https://{HOST}:{} {{\n\tbind 127.0.0.1\n\ttls {} {}\n",
             self.address.port(),
             file("certificate.pem"),
             file("key.pem"),
         );
-        let site = with(site, "\nshop.example {\n", &format!("\n{tls}"));
+        let site = with(&site, "\nshop.example {\n", &format!("\n{tls}"));
         let site = with(&site, "\n{\n", "\n{\n\tadmin off\n\tauto_https disable_redirects\n");
         fs::write(file("Caddyfile"), site).unwrap();
+        let mut command = Command::new("caddy");
         command.args(["run", "--adapter", "caddyfile", "--config", &file("Caddyfile")]);
         // Where it would write what it keeps.
         command.env("HOME", &self.folder.0).env("XDG_DATA_HOME", &self.folder.0);
@@ -217,15 +226,14 @@ impl Drop for Front<'_> {
     }
 }
 
-/// Starts a proxy, and waits until it listens.
-fn spawn(mut command: Command, ready: &str) -> Child {
+/// Starts a proxy, and waits until it listens. It reports why it does not.
+fn spawn(mut command: Command, ready: &str) -> Option<Child> {
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
-    let mut log = String::new();
-    while !log.contains(ready) {
-        let Some(line) = lines.next() else { panic!("{command:?} has ended: {log}") };
-        log += &(line + "\n");
+    if !lines.by_ref().inspect(|line| println!("{line}")).any(|line| line.contains(ready)) {
+        child.wait().unwrap();
+        return None;
     }
     thread::spawn(move || lines.for_each(drop));
-    child
+    Some(child)
 }
