@@ -7,6 +7,7 @@ mod listener;
 use std::collections::BTreeSet;
 use std::process::Command;
 
+use http::StatusCode;
 use listener::*;
 
 const PAGE: &str = include_str!("../../docs/production.md");
@@ -15,6 +16,9 @@ const PAGE: &str = include_str!("../../docs/production.md");
 fn the_metrics_are_those_of_the_program() {
     let folder = Folder::new("production");
     let listener = Listener::vipps(&folder, &[]);
+    // A metric by reason is there once it has counted something.
+    assert_eq!(listener.post("/", &[], b"{}").status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(exchange(listener.address, b"nothing\r\n\r\n").unwrap().status(), StatusCode::BAD_REQUEST);
     let text = listener.get("/metrics").into_body();
     listener.end();
     let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
