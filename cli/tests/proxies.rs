@@ -12,12 +12,10 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use axum::Router;
-use axum::extract::{Request, State};
 use listener::*;
 use pos_webhooks::PROVIDERS;
 use pos_webhooks::catalogue::{Event, EventNamePlace, Provider, Verification};
-use proxy::{ENDED_EARLY, Front, Kind, answer, configuration, installed};
+use proxy::{ENDED_EARLY, Front, Kind, answer, configuration, installed, recorder};
 use serde_json::Value;
 
 /// The default of `listen --max-bytes`.
@@ -160,26 +158,6 @@ fn a_delivery_has_the_same_outcome_as_without_a_proxy() {
             }
         });
     }
-}
-
-/// A request as it arrived: path with query, headers and body.
-type Arrived = (String, Vec<(String, Vec<u8>)>, Vec<u8>);
-
-/// A server that keeps each request.
-fn recorder() -> (tokio::runtime::Runtime, SocketAddr, Arc<Mutex<Vec<Arrived>>>) {
-    async fn keep(State(arrived): State<Arc<Mutex<Vec<Arrived>>>>, request: Request) {
-        let (head, body) = request.into_parts();
-        let body = axum::body::to_bytes(body, usize::MAX).await.unwrap().to_vec();
-        let headers = head.headers.iter().map(|(name, value)| (name.to_string(), value.as_bytes().to_vec()));
-        arrived.lock().unwrap().push((head.uri.to_string(), headers.collect(), body));
-    }
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let arrived = Arc::<Mutex<Vec<Arrived>>>::default();
-    let socket = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
-    let address = socket.local_addr().unwrap();
-    let router = Router::new().fallback(keep).with_state(Arc::clone(&arrived));
-    runtime.spawn(async { axum::serve(socket, router).await });
-    (runtime, address, arrived)
 }
 
 #[test]

@@ -5,8 +5,11 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
 use std::thread;
 
+use axum::Router;
+use axum::extract::{Request, State};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::listener::Folder;
@@ -236,4 +239,24 @@ fn spawn(mut command: Command, ready: &str) -> Option<Child> {
     }
     thread::spawn(move || lines.for_each(drop));
     Some(child)
+}
+
+/// A request as it arrived: path with query, headers and body.
+pub type Arrived = (String, Vec<(String, Vec<u8>)>, Vec<u8>);
+
+/// A server that keeps each request.
+pub fn recorder() -> (tokio::runtime::Runtime, SocketAddr, Arc<Mutex<Vec<Arrived>>>) {
+    async fn keep(State(arrived): State<Arc<Mutex<Vec<Arrived>>>>, request: Request) {
+        let (head, body) = request.into_parts();
+        let body = axum::body::to_bytes(body, usize::MAX).await.unwrap().to_vec();
+        let headers = head.headers.iter().map(|(name, value)| (name.to_string(), value.as_bytes().to_vec()));
+        arrived.lock().unwrap().push((head.uri.to_string(), headers.collect(), body));
+    }
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let arrived = Arc::<Mutex<Vec<Arrived>>>::default();
+    let socket = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
+    let address = socket.local_addr().unwrap();
+    let router = Router::new().fallback(keep).with_state(Arc::clone(&arrived));
+    runtime.spawn(async { axum::serve(socket, router).await });
+    (runtime, address, arrived)
 }
