@@ -36,7 +36,7 @@ const GRACE: Duration = Duration::from_secs(10);
 const OUT_OF_DESCRIPTORS: Duration = Duration::from_millis(50);
 
 /// The size of the buffer of a connection, which is the maximum size of the head of a request.
-const BUFFER: usize = 32 << 10;
+const BUFFER: usize = 64 << 10;
 
 /// A socket that accepts connections.
 pub enum Socket {
