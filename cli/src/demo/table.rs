@@ -13,7 +13,7 @@ use crate::{help, providers};
 const MAX_NAMES: usize = 4;
 
 /// Formats a table with colours. Events that succeeded are one row for each group, unless `verbose` is set.
-pub fn render(sandbox: &str, inbox: &str, steps: &[Step], took: Duration, verbose: bool) -> String {
+pub fn render(sandbox: &str, steps: &[Step], took: Duration, verbose: bool) -> String {
     let mut table = Table::new();
     table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Dynamic).enforce_styling();
     table.style_text_only();
@@ -42,7 +42,7 @@ pub fn render(sandbox: &str, inbox: &str, steps: &[Step], took: Duration, verbos
         table.add_row([name, Cell::new(step.step), result, Cell::new(detail)]);
     }
     let width = help::width();
-    let begun = format!("The providers are simulated at {sandbox}, the receiver is at {inbox}.");
+    let begun = format!("The providers are simulated at {sandbox}, the receiver is at {sandbox}.");
     let what = "Each event is sent as its provider does, verified, strictly validated, decoded and acknowledged.";
     let mut text = format!("{}\n{}\n\n", help::fill(&begun, width, 0), help::fill(what, width, 0));
     for line in table.lines() {
