@@ -1,5 +1,11 @@
 //! JSON text: removes and adds white space, and splits the text into strings and other parts.
 
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
+use crate::report::is_control;
+
 /// JSON without insignificant white space. Everything else, including numbers, stays as it is.
 pub fn compact(json: &str) -> String {
     let white = |character: char| character.is_ascii_whitespace();
@@ -59,4 +65,26 @@ pub fn parts(json: &str) -> impl Iterator<Item = (bool, &str)> {
         rest = after;
         (!part.is_empty()).then_some((is_text, part))
     })
+}
+
+/// A value as JSON on one line, in which characters that control a terminal are escapes.
+pub fn to_string<T: Serialize + ?Sized>(value: &T) -> serde_json::Result<String> {
+    serde_json::to_string(value).map(escaped)
+}
+
+/// JSON in which the characters that control a terminal are escapes. JSON itself escapes some of them only.
+pub fn escaped(json: String) -> String {
+    let is_raw = |character: char| is_control(character) && !matches!(character, '\n' | '\t' | '\r');
+    if !json.contains(is_raw) {
+        return json;
+    }
+    let mut text = String::with_capacity(json.len());
+    for character in json.chars() {
+        if is_raw(character) {
+            let _ = write!(text, "\\u{:04x}", u32::from(character));
+        } else {
+            text.push(character);
+        }
+    }
+    text
 }

@@ -14,8 +14,8 @@ use pos_webhooks::sandbox::{Attempt, Outcome, Received, Registration, Sandbox, T
 use serde_json::Value;
 
 use crate::console::{complain, print_to};
-use crate::providers;
 use crate::stop::Stop;
+use crate::{json_text, options, providers};
 use calls::{Calls, Miss, is_listed_as, is_managed};
 use step::{Step, StepResult, count, tells_its_event};
 
@@ -55,8 +55,12 @@ pub struct Arguments {
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
 
-    /// Show a row for each event
-    #[arg(long, short)]
+    #[arg(long, short, conflicts_with = "verbose", help = options::QUIET)]
+    #[arg(long_help = format!("{}. The steps that failed are shown", options::QUIET))]
+    quiet: bool,
+
+    #[arg(long, short, help = options::VERBOSE)]
+    #[arg(long_help = format!("{}. Each event has a row", options::VERBOSE))]
     verbose: bool,
 }
 
@@ -70,7 +74,7 @@ enum Format {
 
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
     if arguments.verbose && arguments.format == Format::Json {
-        return Err(Stop::Usage("--verbose has no effect with --format json, which has every event".to_owned()));
+        return Err(options::without_effect("--verbose", "--format json, which has every event"));
     }
     if providers::all().is_empty() {
         return Err(Stop::Input("there is no provider; add one with --spec".to_owned()));
@@ -83,18 +87,22 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
             Ok((sandbox.url().to_owned(), steps))
         })
     });
-    let (sandbox, steps) = match done {
+    let (sandbox, mut steps) = match done {
         Ok(done) => done,
         Err(Miss::Undocumented(why) | Miss::Failed(why)) => {
             complain(format_args!("the demo cannot begin: {why}"));
             return Ok(ExitCode::FAILURE);
         }
     };
-    let text = match arguments.format {
-        Format::Human => table::render(&sandbox, &steps, begun.elapsed(), arguments.verbose),
-        Format::Json => steps.iter().filter_map(|step| Some(serde_json::to_string(step).ok()? + "\n")).collect(),
-    };
     let status = if held(&steps) { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    if arguments.quiet {
+        steps.retain(|step| step.result == StepResult::Failed);
+    }
+    let text = match arguments.format {
+        Format::Human if arguments.quiet => table::failed(&steps),
+        Format::Human => table::render(&sandbox, &steps, begun.elapsed(), arguments.verbose),
+        Format::Json => steps.iter().filter_map(|step| Some(json_text::to_string(step).ok()? + "\n")).collect(),
+    };
     Ok(print_to(anstream::stdout().lock(), &text, status)?)
 }
 

@@ -7,10 +7,20 @@ use comfy_table::presets::NOTHING;
 use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table};
 
 use super::step::{Step, StepResult, count, tells_its_event};
+use crate::report::Plain;
 use crate::{help, providers};
 
 /// How many events a row names if they do not belong to a group.
 const MAX_NAMES: usize = 4;
+
+/// The steps that failed, one a line.
+pub fn failed(steps: &[Step]) -> String {
+    let line = |step: &Step| {
+        let event = step.event.map_or_else(String::new, |event| format!(" {event}"));
+        format!("{} {}{event}: FAILED: {}\n", step.provider, step.step, Plain(&step.detail))
+    };
+    steps.iter().map(line).collect()
+}
 
 /// Formats a table with colours. Events that succeeded are one row for each group, unless `verbose` is set.
 pub fn render(sandbox: &str, steps: &[Step], took: Duration, verbose: bool) -> String {

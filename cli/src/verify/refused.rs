@@ -11,6 +11,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::verify;
 use crate::changes::changes;
+use crate::color::bad;
 use crate::report::Plain;
 use crate::verification::{self, Captured, Change, NotVerified, SignedText, VerificationStep, With};
 
@@ -73,7 +74,7 @@ impl<'a> Refused<'a> {
 
 impl fmt::Display for Refused<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "refused\nfailed step: {}\nerror: {}", self.step, self.error)?;
+        writeln!(f, "{}\nfailed step: {}\nerror: {}", bad("refused"), self.step, self.error)?;
         if let Some(time) = &self.received_time {
             writeln!(f, "received time: {}", Plain(&Value::from(time.as_str()).to_string()))?;
         }
