@@ -9,11 +9,12 @@ use clap::Args;
 use http::Uri;
 use pos_webhooks::Json;
 use pos_webhooks::catalogue::{EventNamePlace, Provider};
+use pos_webhooks::verify::Head;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::console::{complain, print, warn};
-use crate::input::{self, Head};
+use crate::input;
 use crate::json_text::{self, compact};
 use crate::options::{self, unknown_event};
 use crate::providers;

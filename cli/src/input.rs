@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use http::{HeaderName, HeaderValue};
 use pos_webhooks::Secret;
+use pos_webhooks::verify::Head;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -22,35 +23,6 @@ const SPECIFICATION_BYTES: u64 = 4 << 20;
 const SECRET_BYTES: u64 = 64 << 10;
 
 pub const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
-
-/// The head of a captured delivery.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Head {
-    /// The path and query of the request line, if there is one.
-    pub target: Option<String>,
-    pub headers: Vec<(String, Vec<u8>)>,
-}
-
-impl Head {
-    pub fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
-        let same = move |(candidate, _): &&(String, _)| candidate.eq_ignore_ascii_case(name);
-        self.headers.iter().filter(same).map(|(_, value)| value.as_slice())
-    }
-
-    /// Adds the headers of CGI variables, such as `x-ms-date` for `HTTP_X_MS_DATE`.
-    pub fn with_cgi(&self) -> Self {
-        let mut head = self.clone();
-        for (name, value) in &self.headers {
-            let name = name.strip_prefix("http_").unwrap_or(name).replace('_', "-");
-            match std::str::from_utf8(value) {
-                Ok(target) if name == "request-uri" => head.target = Some(target.to_owned()),
-                _ if head.values(&name).next().is_none() => head.headers.push((name, value.clone())),
-                _ => {}
-            }
-        }
-        head
-    }
-}
 
 pub fn open(file: &Path) -> io::Result<Box<dyn Read>> {
     if file == Path::new("-") { Ok(Box::new(io::stdin())) } else { Ok(Box::new(File::open(file)?)) }
@@ -301,15 +273,6 @@ fn variable_name(line: &[u8]) -> Option<usize> {
     let end = line.iter().position(|byte| *byte == b'=')?;
     let name = line.get(..end)?;
     name.iter().all(|byte| matches!(byte, b'A'..=b'Z' | b'0'..=b'9' | b'_')).then_some(end)
-}
-
-/// The body of a whole request.
-pub fn after_head(request: &[u8]) -> Option<&[u8]> {
-    let mut headers = [httparse::EMPTY_HEADER; 128];
-    match httparse::Request::new(&mut headers).parse(request).ok()? {
-        httparse::Status::Complete(length) => request.get(length..),
-        httparse::Status::Partial => None,
-    }
 }
 
 /// Whether the line is a status or request line, which begins a new block. For a request line, returns its path and

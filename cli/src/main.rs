@@ -4,7 +4,6 @@
 
 mod account;
 mod call;
-mod changes;
 mod color;
 mod completions;
 mod console;

@@ -11,7 +11,7 @@ use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use pos_webhooks::Secret;
 use pos_webhooks::catalogue::{Provider, Verification};
-use pos_webhooks::verify::ReceiverError;
+use pos_webhooks::verify::{Captured, NotVerified};
 use serde::Serialize;
 
 use crate::color::{bad, good};
@@ -23,7 +23,7 @@ use crate::options::{self, unknown_event};
 use crate::providers;
 use crate::report::Plain;
 use crate::stop::Stop;
-use crate::verification::{self, Captured, NotVerified, VerificationStep};
+use crate::verification;
 use refused::Refused;
 
 /// Verify that a captured delivery comes from its provider, or report why it does not
@@ -203,7 +203,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
         let json = json_text::to_string(&Unproven { verified: false, provider: provider.name, event, error });
         return shown(format!("{}: {error}\n", bad("not verified")), json, ExitCode::FAILURE);
     }
-    match verify(&delivery, &secrets) {
+    match delivery.verify(&secrets) {
         Ok(index) => {
             let file = secret_files.get(index).map_or_else(String::new, |file| file.display().to_string());
             let secret = MatchingSecret { number: index + 1, of: secrets.len(), file };
@@ -226,7 +226,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
             let text = format!("{verified}signed string: {signed}{}", with_newline(remark.trim()));
             shown(text, json_text::to_string(&verified), ExitCode::SUCCESS)
         }
-        Err(NotVerified::Usage(message)) => Err(Stop::Usage(message)),
+        Err(NotVerified::Receiver(error)) => Err(Stop::Usage(verification::usage(provider, event, &error))),
         Err(NotVerified::Refused(error)) => {
             let refused = Refused::new(&delivery, &secrets, &error);
             shown(refused.to_string(), json_text::to_string(&refused), ExitCode::FAILURE)
@@ -291,19 +291,4 @@ fn providers() -> String {
 /// it.
 fn fitted(text: String) -> String {
     if io::stdout().is_terminal() { help::fitted(&text) } else { text }
-}
-
-/// The index of the secret that verifies the delivery, or the error of the secret that passed the most steps.
-fn verify(delivery: &Captured<'_>, secrets: &[Secret]) -> Result<usize, NotVerified> {
-    let missing = verification::usage(delivery.provider, delivery.event, &ReceiverError::NoSecret);
-    let mut farthest = NotVerified::Usage(missing);
-    for (index, secret) in secrets.iter().enumerate() {
-        match (delivery.verify(secret), &farthest) {
-            (Ok(()), _) => return Ok(index),
-            (Err(NotVerified::Refused(error)), NotVerified::Refused(before))
-                if VerificationStep::of(&error) <= VerificationStep::of(before) => {}
-            (Err(not_verified), _) => farthest = not_verified,
-        }
-    }
-    Err(farthest)
 }

@@ -12,7 +12,7 @@ use axum::Json;
 use axum::Router;
 use axum::body::{Bytes, to_bytes};
 use axum::extract::{DefaultBodyLimit, Path, Request, State};
-use axum::http::header::{ACCEPT, ALLOW, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, LOCATION, ORIGIN};
+use axum::http::header::{ACCEPT, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, LOCATION, ORIGIN};
 use axum::http::{StatusCode, Uri};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
@@ -117,21 +117,15 @@ async fn explained(request: Request, next: Next) -> Response {
     }
     let (head, body) = response.into_parts();
     let text = to_bytes(body, MAX_REASON).await.unwrap_or_default();
-    let allowed = head.headers.get(ALLOW);
     let reason = match head.status {
         StatusCode::PAYLOAD_TOO_LARGE => format!("the body is longer than {MAX_BODY} bytes"),
         StatusCode::METHOD_NOT_ALLOWED => {
-            let allowed = allowed.and_then(|allowed| allowed.to_str().ok()).unwrap_or_default();
-            format!("the method {method} is not allowed here; the allowed ones are {allowed}")
+            format!("the method {method} is not allowed here; the header `allow` has the ones that are")
         }
         status if text.is_empty() => status.to_string(),
         _ => String::from_utf8_lossy(&text).into_owned(),
     };
-    let mut refusal = refuse(head.status, &reason);
-    if let Some(allowed) = allowed {
-        refusal.headers_mut().insert(ALLOW, allowed.clone());
-    }
-    refusal
+    refuse(head.status, &reason)
 }
 
 /// Refuses requests from other sites that are open in a browser.
