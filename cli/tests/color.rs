@@ -74,7 +74,7 @@ fn a_state_has_its_color() {
         (&name[..], example.as_str(), format!("{green}valid")),
         (&[&name[..], &["--ndjson"]].concat(), "{}", format!("{red}1 invalid")),
         (&["lint", "-"], &spec, format!("{green}no findings")),
-        (&["lint", "-"], "openapi: 3.0.3", format!("{red}")),
+        (&["lint", "-"], "openapi: 3.0.3", red.to_owned()),
         (&[&to[..], &[secret]].concat(), "", format!("{red}no response")),
         (&verify, "{}", format!("{green}verified")),
         (&verify, "{} ", format!("{red}refused")),
