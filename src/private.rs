@@ -20,6 +20,8 @@ pub use crate::client::{Caller, ConstantHeader, Proof, Session, segment};
 pub use crate::decode::{FromJson, decode_as, example};
 pub use crate::delivery::delivery;
 pub use crate::events::{acknowledgement, answer, decode_identified, idempotency_key, identify};
+#[cfg(feature = "sandbox")]
+pub use crate::json::text as json_text;
 pub use crate::pattern::Pattern;
 pub use crate::receiver::sign;
 pub use crate::values::{ObjectOnly, TextVisitor, optional, optional_scalars, scalars};

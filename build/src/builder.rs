@@ -68,7 +68,8 @@ impl Builder {
 
     /// Writes the modules to `OUT_DIR`, and makes cargo run the build script again after a change of a document.
     ///
-    /// If there are errors in the documents, this prints all of them as `cargo::error` lines, which end the build. If a
+    /// If there are errors in the documents, this prints all of them as `cargo::error` lines, which end the build. Without the
+    /// feature `lint`, these are only the errors that prevent the build, and another line says so. If a
     /// document has warnings, this prints how many as a `cargo::warning` line.
     pub fn run(self) {
         for Place::File(path) | Place::Directory(path) in &self.places {
@@ -81,7 +82,7 @@ impl Builder {
                 }
             }
             Err(findings) => {
-                for finding in findings {
+                for finding in findings.iter().map(String::as_str).chain(WITHOUT_LINT) {
                     println!("cargo::error={}", finding.replace('\n', " "));
                 }
             }
@@ -149,6 +150,16 @@ pub fn provider_name(path: &str) -> Option<&str> {
 fn is_document(extension: &OsStr) -> bool {
     ["yaml", "yml", "json"].iter().any(|known| extension == *known)
 }
+
+/// What the errors do not say if there is no lint.
+const WITHOUT_LINT: Option<&str> = if cfg!(feature = "lint") {
+    None
+} else {
+    Some(
+        "documents are not checked, because pos-webhooks-build was built without its feature `lint`: enable it, or use \
+         `pos-webhooks lint`, to see every mistake with its place",
+    )
+};
 
 /// The line about the warnings of a document.
 fn summary(path: &str, warnings: &[Finding]) -> String {

@@ -558,3 +558,23 @@ fn write(tokens: TokenStream, out: &mut String) {
         }
     }
 }
+
+/// Runs the build script of a document that cannot be read in a process of its own, whose output cargo would read.
+#[cfg(not(feature = "lint"))]
+#[test]
+fn every_provider_that_cannot_be_built_without_the_lint_is_reported_with_how_to_check_it() {
+    const NAME: &str = "every_provider_that_cannot_be_built_without_the_lint_is_reported_with_how_to_check_it";
+    if let Ok(document) = std::env::var("DOCUMENT") {
+        pos_webhooks_build::Builder::new().spec(document).run();
+        return;
+    }
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let document = folder.join("unreadable.yaml");
+    std::fs::write(&document, "openapi: [").unwrap();
+    let mut script = std::process::Command::new(std::env::current_exe().unwrap());
+    script.args(["--exact", NAME, "--nocapture"]).env("DOCUMENT", &document).env("OUT_DIR", folder);
+    let out = String::from_utf8(script.output().unwrap().stdout).unwrap();
+    let errors: Vec<_> = out.lines().filter_map(|line| line.split_once("cargo::error=")).collect();
+    assert!(errors.len() >= 2 && errors[0].1.contains("unreadable.yaml"), "{out}");
+    assert!(errors.last().unwrap().1.contains("feature `lint`"), "{out}");
+}

@@ -4,7 +4,6 @@
 
 mod account;
 mod call;
-mod changes;
 mod color;
 mod completions;
 mod console;
@@ -145,7 +144,7 @@ fn main() -> ExitCode {
         Command::Sign(arguments) => explained("sign", sign::run(&arguments)),
         Command::Decode(arguments) => explained("decode", decode::run(&arguments)),
         Command::Listen(arguments) => explained("listen", listen::run(&arguments)),
-        Command::Validate(arguments) => validate::run(&arguments),
+        Command::Validate(arguments) => explained("validate", validate::run(&arguments)),
         Command::Schema(arguments) => show::schema(&arguments),
         Command::Spec(arguments) => show::spec(&arguments),
         Command::Example(arguments) => show::example(&arguments),

@@ -11,17 +11,19 @@ use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use pos_webhooks::Secret;
 use pos_webhooks::catalogue::{Provider, Verification};
-use pos_webhooks::verify::ReceiverError;
+use pos_webhooks::verify::{Captured, NotVerified};
 use serde::Serialize;
 
+use crate::color::{bad, good};
 use crate::console::{print, warn};
 use crate::help;
 use crate::input;
+use crate::json_text;
 use crate::options::{self, unknown_event};
 use crate::providers;
 use crate::report::Plain;
 use crate::stop::Stop;
-use crate::verification::{self, Captured, NotVerified, VerificationStep};
+use crate::verification;
 use refused::Refused;
 
 /// Verify that a captured delivery comes from its provider, or report why it does not
@@ -198,10 +200,10 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
         Ok(print(&text, status)?)
     };
     if let Some(error) = &unproven {
-        let json = serde_json::to_string(&Unproven { verified: false, provider: provider.name, event, error });
-        return shown(format!("not verified: {error}\n"), json, ExitCode::FAILURE);
+        let json = json_text::to_string(&Unproven { verified: false, provider: provider.name, event, error });
+        return shown(format!("{}: {error}\n", bad("not verified")), json, ExitCode::FAILURE);
     }
-    match verify(&delivery, &secrets) {
+    match delivery.verify(&secrets) {
         Ok(index) => {
             let file = secret_files.get(index).map_or_else(String::new, |file| file.display().to_string());
             let secret = MatchingSecret { number: index + 1, of: secrets.len(), file };
@@ -222,12 +224,12 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
                 proof: format!("{proof} {replay}").trim_end().to_owned(),
             };
             let text = format!("{verified}signed string: {signed}{}", with_newline(remark.trim()));
-            shown(text, serde_json::to_string(&verified), ExitCode::SUCCESS)
+            shown(text, json_text::to_string(&verified), ExitCode::SUCCESS)
         }
-        Err(NotVerified::Usage(message)) => Err(Stop::Usage(message)),
+        Err(NotVerified::Receiver(error)) => Err(Stop::Usage(verification::usage(provider, event, &error))),
         Err(NotVerified::Refused(error)) => {
             let refused = Refused::new(&delivery, &secrets, &error);
-            shown(refused.to_string(), serde_json::to_string(&refused), ExitCode::FAILURE)
+            shown(refused.to_string(), json_text::to_string(&refused), ExitCode::FAILURE)
         }
     }
 }
@@ -240,7 +242,7 @@ fn with_newline(text: &str) -> String {
 impl fmt::Display for Verified<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let MatchingSecret { number, of, file } = &self.secret;
-        writeln!(f, "verified with the secret of {}\n{}", Plain(file), self.proof)?;
+        writeln!(f, "{} with the secret of {}\n{}", good("verified"), Plain(file), self.proof)?;
         writeln!(f, "secret: number {number} of {of}")?;
         let (Some(at), Some(age)) = (self.signed_at, self.age_seconds) else { return Ok(()) };
         write!(f, "signed at: {at}, {} s {}", age.unsigned_abs(), if age < 0 { "in the future" } else { "ago" })?;
@@ -289,19 +291,4 @@ fn providers() -> String {
 /// it.
 fn fitted(text: String) -> String {
     if io::stdout().is_terminal() { help::fitted(&text) } else { text }
-}
-
-/// The index of the secret that verifies the delivery, or the error of the secret that passed the most steps.
-fn verify(delivery: &Captured<'_>, secrets: &[Secret]) -> Result<usize, NotVerified> {
-    let missing = verification::usage(delivery.provider, delivery.event, &ReceiverError::NoSecret);
-    let mut farthest = NotVerified::Usage(missing);
-    for (index, secret) in secrets.iter().enumerate() {
-        match (delivery.verify(secret), &farthest) {
-            (Ok(()), _) => return Ok(index),
-            (Err(NotVerified::Refused(error)), NotVerified::Refused(before))
-                if VerificationStep::of(&error) <= VerificationStep::of(before) => {}
-            (Err(not_verified), _) => farthest = not_verified,
-        }
-    }
-    Err(farthest)
 }
