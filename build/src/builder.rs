@@ -18,6 +18,8 @@ use super::{Finding, Generated, generate_in};
 /// `pos_webhooks::include_providers!()`. `NAME` is the name of the document's file without `.yaml`, and has to be a valid
 /// name of a Rust module.
 ///
+/// Requires the feature `generate`, which is on by default.
+///
 /// ```no_run
 /// pos_webhooks_build::Builder::new().spec("specs/acme.yaml").run()
 /// ```

@@ -21,7 +21,7 @@ pub fn facade(spec: &Spec, examples: &DocExamples<'_>) -> TokenStream {
     let rotation = spec.registration.as_ref().filter(|registration| registration.can_rotate()).map(|_| rotation());
     let access_token = spec.credential.as_ref().map(|_| access_token());
     let doc = format!(
-        "Client for {}.\n\nCloning a client is cheap, and clones share connections. `Debug` shows neither token nor headers.",
+        "Client for {}. Requires the feature `client` of `pos-webhooks`.\n\nCloning a client is cheap, and clones share connections. `Debug` shows neither token nor headers.",
         spec.title
     );
     quote! {

@@ -28,6 +28,7 @@
 
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 // Large parts of a document describe its operations, and the lint reads most of the rest.
 #![cfg_attr(not(all(feature = "client", feature = "lint")), allow(dead_code))]
 
@@ -104,6 +105,11 @@ pub use check::checked;
 pub use check::{json_schema, lint};
 pub use load::{Finding, Severity};
 
+/// The code of the README, compiled as documentation.
+#[cfg(all(doctest, feature = "generate"))]
+#[doc = include_str!("../README.md")]
+mod readme {}
+
 /// Without the lint, every document is taken as it is.
 #[cfg(not(feature = "lint"))]
 fn checked(mut document: load::Document) -> Result<(load::Document, Vec<Finding>), Vec<Finding>> {
@@ -153,7 +159,7 @@ fn read(file: &str, text: &str) -> Result<(spec::Spec, bundle::Bundle, Vec<Findi
     Ok((spec, bundle, warnings))
 }
 
-/// The output of the build for one document.
+/// The output of the build for one document. Requires the feature `generate`, which is on by default.
 #[cfg(feature = "generate")]
 #[derive(Debug)]
 #[non_exhaustive]
@@ -177,6 +183,8 @@ pub struct Generated {
 /// `file` is the path of the document relative to the directory of the crate's manifest. The examples in the documentation
 /// are those of a module at the root of a package of your own.
 ///
+/// Requires the feature `generate`, which is on by default.
+///
 /// # Errors
 ///
 /// Returns the errors of the lint, or the error of a later step, each with the name of the file.
@@ -199,6 +207,7 @@ fn generate_in(package: &str, name: &str, file: &str, text: &str) -> Result<Gene
     let events = events::events(&spec, examples);
     let receiver = receiver::receiver(&spec);
     let provider = provider::provider(name, &spec, &bundle);
+    let feature = examples.feature();
     let version = env!("CARGO_PKG_VERSION");
     let code = quote! {
         /// The bodies of requests, responses and deliveries: one type for each schema of the specification.
@@ -212,8 +221,8 @@ fn generate_in(package: &str, name: &str, file: &str, text: &str) -> Result<Gene
     Ok(Generated {
         code,
         description: describe::describe(name, &spec, &bundle).map_err(one)?,
-        documentation: documentation(&spec, &examples.of_module(true)),
-        documentation_without_client: documentation(&spec, &examples.of_module(false)),
+        documentation: documentation(&spec, &feature, &examples.of_module(true)),
+        documentation_without_client: documentation(&spec, &feature, &examples.of_module(false)),
         warnings,
         bundle,
     })
@@ -244,8 +253,8 @@ fn client(_: &spec::Spec, _: &doc_examples::DocExamples<'_>) -> Result<TokenStre
 
 /// The documentation of a provider's module: examples, the document's description, and its sources.
 #[cfg(feature = "generate")]
-fn documentation(spec: &spec::Spec, examples: &str) -> String {
-    let mut text = format!("{}.{examples}", spec.title);
+fn documentation(spec: &spec::Spec, feature: &str, examples: &str) -> String {
+    let mut text = format!("{}.{feature}{examples}", spec.title);
     if !spec.description.is_empty() {
         text.push_str(&format!("\n\n# Description\n\n{}", spec.description));
     }

@@ -20,8 +20,18 @@ fn the_public_items_of_the_generator_are_as_reviewed() {
 }
 
 fn assert_listing(name: &str, directory: &str) {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join(directory);
     insta::with_settings!({ omit_expression => true }, {
-        insta::assert_snapshot!(name, listing::listing(name, &directory));
+        insta::assert_snapshot!(name, surface(name, directory).listing);
     });
+}
+
+#[test]
+fn what_needs_a_feature_says_so() {
+    for (name, directory) in [("pos_webhooks", "../src"), ("pos_webhooks_build", "src")] {
+        assert_eq!(surface(name, directory).unexplained, Vec::<String>::new());
+    }
+}
+
+fn surface(name: &str, directory: &str) -> listing::Surface {
+    listing::surface(name, &Path::new(env!("CARGO_MANIFEST_DIR")).join(directory))
 }

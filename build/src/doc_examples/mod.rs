@@ -36,6 +36,12 @@ impl<'a> DocExamples<'a> {
         Self { spec, bundle, module, tested: package == LIBRARY }
     }
 
+    /// The sentence about the feature of the provider. Other packages may name their features as they like.
+    pub fn feature(&self) -> String {
+        let provider = self.module.rsplit("::").next().filter(|_| self.tested);
+        provider.map_or_else(String::new, |name| format!("\n\nRequires the feature `{name}`, which is on by default."))
+    }
+
     /// The examples of the module, which call an operation, receive a delivery and test a receiver.
     pub fn of_module(&self, with_client: bool) -> String {
         let examples = [

@@ -9,13 +9,28 @@ use syn::{Attribute, Fields, ImplItem, Item, ItemImpl, Token, TraitItem, Visibil
 use crate::code;
 use crate::source::{self, Module, conditions_of, is_hidden, name_of};
 
-/// Returns the listing of the crate whose `lib.rs` is in the directory. What the macros of another module generate is not in it.
-pub fn listing(name: &str, directory: &Path) -> String {
-    let root = source::read(directory);
-    let impls = &impls(&root);
-    let mut listing = Listing { root: &root, impls, lines: BTreeSet::new() };
-    listing.module(&root, name, &BTreeSet::new());
-    listing.lines.into_iter().map(|(_, _, line)| format!("{line}\n")).collect()
+/// The public surface of a crate.
+pub struct Surface {
+    /// A line for each item.
+    pub listing: String,
+    /// The items that need a feature that what they belong to does not need, and whose documentation does not say so.
+    pub unexplained: Vec<String>,
+}
+
+/// Reads the surface of the crate whose `lib.rs` is in the directory. What the macros of another module generate is not in it.
+pub fn surface(name: &str, directory: &Path) -> Surface {
+    let root = &source::read(directory);
+    let impls = &impls(root);
+    let new = |traits| Listing { root, impls, traits, lines: BTreeSet::new(), described: BTreeMap::new() };
+    // Which traits are public is only known at the end.
+    let mut first = new(BTreeSet::new());
+    first.module(root, name, &BTreeSet::new());
+    let mut listing = new(first.traits);
+    listing.module(root, name, &BTreeSet::new());
+    let unexplained = listing.unexplained();
+    // Lifetimes are written like names.
+    let lines = listing.lines.into_iter().map(|(_, _, line)| format!("{line}\n").replace("'static[", "'static ["));
+    Surface { listing: lines.collect::<String>().replace("'a[", "'a ["), unexplained }
 }
 
 type Conditions = BTreeSet<String>;
@@ -27,6 +42,10 @@ struct Listing<'a> {
     impls: &'a BTreeMap<Key, Vec<Impl<'a>>>,
     /// The lines, sorted by path. An implementation follows what it is for.
     lines: BTreeSet<(String, bool, String)>,
+    /// The traits of this crate that are public, as far as they are known.
+    traits: BTreeSet<Key>,
+    /// The conditions and the documentation of each item.
+    described: BTreeMap<String, (Conditions, String)>,
 }
 
 struct Impl<'a> {
@@ -85,11 +104,15 @@ impl Listing<'_> {
         let marks: String = marks.map(|mark| format!("#[{mark}] ")).collect();
         let needs = conditions.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
         let needs = if needs.is_empty() { needs } else { format!(" // {needs}") };
+        if !line.starts_with("impl") {
+            self.described.entry(path.to_owned()).or_default().0 = conditions.clone();
+            self.described.entry(path.to_owned()).or_default().1.push_str(&documentation(attributes));
+        }
         self.lines.insert((path.to_owned(), line.starts_with("impl"), format!("{marks}{line}{needs}")));
     }
 
     fn module(&mut self, module: &Module, path: &str, conditions: &Conditions) {
-        self.add(path, &[], &format!("pub mod {path}"), conditions);
+        self.add(path, &module.attributes, &format!("pub mod {path}"), conditions);
         for item in &module.items {
             self.item(module, item, path, None, conditions);
         }
@@ -176,7 +199,10 @@ impl Listing<'_> {
                     self.add(&path, &variant.attrs, &line, conditions);
                 }
             }
-            Item::Trait(item) => self.of_trait(item, path, conditions),
+            Item::Trait(item) => {
+                self.traits.insert((module.path.clone(), ident.clone()));
+                self.of_trait(item, path, conditions);
+            }
             _ => {}
         }
         self.implementations(&(module.path.clone(), ident), item, path, conditions);
@@ -225,7 +251,7 @@ impl Listing<'_> {
         for Impl { item, conditions: own } in self.impls.get(key).into_iter().flatten() {
             let conditions: Conditions = of_type.union(own).cloned().collect();
             match &item.trait_ {
-                Some((name, _)) => {
+                Some((name, _)) if !self.is_private(name) => {
                     let name = code::line(name);
                     let name = name
                         .rsplit_once("::")
@@ -239,6 +265,7 @@ impl Listing<'_> {
                         self.add(path, &[], &line, &conditions);
                     }
                 }
+                Some(_) => {}
                 None => {
                     for item in &item.items {
                         let (attributes, visibility) = match item {
@@ -276,6 +303,33 @@ impl Listing<'_> {
             self.add(path, &[], &format!("impl {traits} for {path}"), of_type);
         }
     }
+
+    /// Whether a trait is one of this crate that is not public. Private traits have names of their own.
+    fn is_private(&self, path: &syn::Path) -> bool {
+        let name = path.segments.last().map(|segment| segment.ident.to_string()).unwrap_or_default();
+        let is_trait = |item: &Item| matches!(item, Item::Trait(item) if item.ident == name);
+        self.root.all().iter().any(|module| module.items.iter().any(is_trait))
+            && !self.traits.iter().any(|(_, public)| *public == name)
+    }
+
+    fn unexplained(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        for (path, (conditions, documentation)) in &self.described {
+            let owner = path.rsplit_once("::").and_then(|(owner, _)| self.described.get(owner));
+            let features = conditions.iter().filter(|condition| !owner.is_some_and(|(of, _)| of.contains(*condition)));
+            for feature in features.filter_map(|condition| condition.strip_prefix("feature ")) {
+                if !documentation.contains(&format!("Requires the feature `{feature}`")) {
+                    found.push(format!("{path}: {feature}"));
+                }
+            }
+        }
+        found
+    }
+}
+
+fn documentation(attributes: &[Attribute]) -> String {
+    let lines = attributes.iter().filter(|attribute| attribute.path().is_ident("doc"));
+    lines.map(|line| format!("{}\n", code::line(&line.meta))).collect()
 }
 
 fn derived(item: &Item) -> BTreeSet<String> {

@@ -15,6 +15,8 @@ pub struct Module {
     /// Without the name of the crate.
     pub path: Vec<String>,
     pub items: Vec<Item>,
+    /// Those in the file of the module.
+    pub attributes: Vec<Attribute>,
     pub modules: Vec<Module>,
     /// The conditions for the module.
     pub conditions: BTreeSet<String>,
@@ -31,16 +33,19 @@ pub struct Import<'a> {
 
 /// Reads the modules of a crate, from the directory of its `lib.rs`.
 pub fn read(directory: &Path) -> Module {
-    let items = parse(&directory.join("lib.rs"));
-    module(items, Vec::new(), directory, BTreeSet::new())
+    module(parse(&directory.join("lib.rs")), Vec::new(), directory, BTreeSet::new())
 }
 
-fn parse(file: &Path) -> Vec<Item> {
+/// The items of a module, and the attributes in its file.
+type Source = (Vec<Item>, Vec<Attribute>);
+
+fn parse(file: &Path) -> Source {
     let text = fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
-    syn::parse_file(&text).unwrap_or_else(|error| panic!("{}: {error}", file.display())).items
+    let file = syn::parse_file(&text).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    (file.items, file.attrs)
 }
 
-fn module(items: Vec<Item>, path: Vec<String>, directory: &Path, conditions: BTreeSet<String>) -> Module {
+fn module((items, attributes): Source, path: Vec<String>, directory: &Path, conditions: BTreeSet<String>) -> Module {
     let mut modules = Vec::new();
     for item in &items {
         let Item::Mod(item) = item else { continue };
@@ -50,18 +55,18 @@ fn module(items: Vec<Item>, path: Vec<String>, directory: &Path, conditions: BTr
         }
         let name = item.ident.to_string();
         let directory = directory.join(&name);
-        let items = match &item.content {
-            Some((_, items)) => items.clone(),
+        let source = match &item.content {
+            Some((_, items)) => (items.clone(), Vec::new()),
             None => {
                 let beside: PathBuf = directory.with_extension("rs");
                 parse(&if beside.exists() { beside } else { directory.join("mod.rs") })
             }
         };
         let path = [&path[..], &[name]].concat();
-        modules.push(module(items, path, &directory, conditions.union(&own).cloned().collect()));
+        modules.push(module(source, path, &directory, conditions.union(&own).cloned().collect()));
     }
     let expanded: Vec<Item> = items.iter().flat_map(|item| expanded(item, &items)).collect();
-    Module { path, items: [items, expanded].concat(), modules, conditions }
+    Module { path, items: [items, expanded].concat(), attributes, modules, conditions }
 }
 
 /// The items that a call of a macro stands for, if the macro is one of the same module with a single argument.
