@@ -124,6 +124,8 @@ fn a_good_spec_is_generated_the_same_each_time() {
             assert_eq!(output.status.code(), Some(0));
             assert_eq!(errors(&output), Vec::<String>::new());
             assert_eq!(fs::read_dir(&out).expect("the output").count(), 6, "only what is enabled");
+            let page = fs::read_to_string(out.join("vipps.md")).expect("the page");
+            assert!(page.contains("```no_run\nuse"), "the examples of the library are compiled");
             ["vipps.rs", "vipps.json"].map(|file| fs::read(out.join(file)).expect("what is generated"))
         })
         .into();
