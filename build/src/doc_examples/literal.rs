@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use super::json::Json;
 use crate::bundle::{Bundle, Definition, DefinitionKind};
+use crate::models;
 use crate::names::{self, Name};
 
 /// Returns an expression of the type that [`models`](crate::models) generates for the name, with a line for each field. `None`
@@ -104,7 +105,8 @@ impl Literal<'_> {
 
     /// Whether typify generates a type for a text in place.
     fn has_own_type(&self, schema: &Map<String, Value>) -> bool {
-        !self.loosened && ["pattern", "minLength", "maxLength"].iter().any(|key| schema.contains_key(*key))
+        let schema = models::string(schema, self.loosened);
+        ["pattern", "minLength", "maxLength"].iter().any(|key| schema.contains_key(*key))
     }
 }
 
@@ -127,7 +129,7 @@ fn is_collection(schema: &Map<String, Value>) -> bool {
 }
 
 fn is_plain_string(schema: &Map<String, Value>) -> bool {
-    kind(schema) == Some("string") && !schema.contains_key("format") && !schema.contains_key("anyOf")
+    kind(schema) == Some("string") && !models::string(schema, true).contains_key("format")
 }
 
 fn is_nullable(schema: &Map<String, Value>) -> bool {
