@@ -19,8 +19,8 @@ pub fn lint(file: &str, text: &str) -> Vec<Finding> {
     }
 }
 
-/// Returns a JSON Schema (draft-07) of the documents of OpenAPI 3.0 without findings, for editors. Requires
-/// the feature `lint`, which is on by default.
+/// Returns a JSON Schema (draft-07) of the documents of OpenAPI 3.0 without findings, for editors.
+/// Requires the feature `lint`, which is on by default.
 #[must_use]
 pub fn json_schema() -> serde_json::Value {
     dialect::json_schema()
