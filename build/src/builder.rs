@@ -10,13 +10,15 @@ use quote::{format_ident, quote};
 use super::layout::layout;
 use super::load::LEFT_OUT;
 use super::names;
-use super::{Finding, Generated, generate};
+use super::{Finding, Generated, generate_in};
 
 /// The build script of a crate with providers: it generates a module for each document.
 ///
 /// The crate includes a module with `pos_webhooks::include_provider!(NAME)`, or all of them with
 /// `pos_webhooks::include_providers!()`. `NAME` is the name of the document's file without `.yaml`, and has to be a valid
 /// name of a Rust module.
+///
+/// Requires the feature `generate`, which is on by default.
 ///
 /// ```no_run
 /// pos_webhooks_build::Builder::new().spec("specs/acme.yaml").run()
@@ -210,8 +212,16 @@ fn write_all(documents: &BTreeMap<String, String>) -> Result<Warnings, Vec<Strin
 fn write(name: &str, path: &str) -> Result<Vec<Finding>, Vec<String>> {
     let one = |problem: String| vec![format!("{path}: {problem}")];
     let text = fs::read_to_string(path).map_err(|error| one(error.to_string()))?;
-    let Generated { code, description, documentation, warnings, .. } = generate(name, path, &text)?;
-    let files = [("rs", layout(code)), ("json", description), ("md", documentation), ("yaml", text)];
+    let package = env::var("CARGO_PKG_NAME").unwrap_or_else(|_| "crate".to_owned());
+    let generated = generate_in(&package, name, path, &text)?;
+    let Generated { code, description, documentation, documentation_without_client, warnings, .. } = generated;
+    let files = [
+        ("rs", layout(code)),
+        ("json", description),
+        ("md", documentation),
+        ("without-client.md", documentation_without_client),
+        ("yaml", text),
+    ];
     files.iter().try_for_each(|(extension, text)| write_file(&format!("{name}.{extension}"), text)).map_err(one)?;
     Ok(warnings)
 }

@@ -13,10 +13,12 @@ use super::pointer;
 use super::spec::{Body, Condition, Event, Shape, Spec};
 
 /// Every schema of a provider, by name.
+#[derive(Debug)]
 pub struct Bundle {
     pub definitions: BTreeMap<Name, Definition>,
 }
 
+#[derive(Debug)]
 pub struct Definition {
     pub schema: Value,
     pub kind: DefinitionKind,
@@ -26,7 +28,7 @@ pub struct Definition {
     pub order: Vec<String>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum DefinitionKind {
     /// A named or inline schema of the document that only users of the library send.
     Sent,

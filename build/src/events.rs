@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
+use super::doc_examples::DocExamples;
 use super::models::{model, open_enum, rust_type};
 use super::names::{self, Name};
 use super::payload;
@@ -12,7 +13,7 @@ use super::signature::{KeyPlace, Verification};
 use super::spec::{Event, EventNamePlace, Response, Shape, Spec};
 
 /// Generates `EventName` and `Event`; nothing for a provider that does not deliver events.
-pub fn events(spec: &Spec) -> TokenStream {
+pub fn events(spec: &Spec, examples: &DocExamples<'_>) -> TokenStream {
     if spec.events.is_empty() {
         return TokenStream::new();
     }
@@ -47,7 +48,7 @@ pub fn events(spec: &Spec) -> TokenStream {
                 ));
             }
         }
-        doc
+        doc + &examples.of_event(event)
     });
     let answers = spec.events.iter().filter_map(requested_answer).chain(other_answers(spec));
     let doc = format!("A decoded delivery of {}.", spec.title);

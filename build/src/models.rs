@@ -336,7 +336,8 @@ fn value(format: &str) -> Map<String, Value> {
     Map::from_iter([("type".to_owned(), json!("string")), ("format".to_owned(), json!(format))])
 }
 
-fn string(members: &Map<String, Value>, loosen: bool) -> Map<String, Value> {
+/// The schema of a text for typify. A secret or a time has the format of its type, and a text with constraints keeps them.
+pub fn string(members: &Map<String, Value>, loosen: bool) -> Map<String, Value> {
     let mut formats = members.get("format").and_then(Value::as_str).into_iter().chain(
         members
             .get("anyOf")

@@ -321,7 +321,7 @@ fn signed(index: usize, signature: &Signature, described: &str, route: bool, has
 }
 
 /// `new` or `sign` for the default signature, and `new_NAME` or `sign_NAME` for another one.
-fn function(name: &str, index: usize, signature: &Signature) -> Ident {
+pub fn function(name: &str, index: usize, signature: &Signature) -> Ident {
     let suffix = signature.name.as_deref().filter(|_| index > 0).and_then(names::snake);
     suffix.map_or_else(|| format_ident!("{name}"), |suffix| format_ident!("{name}_{suffix}"))
 }
@@ -794,11 +794,11 @@ fn window(signature: &Signature) -> Option<u64> {
     signature.time.as_ref()?.window
 }
 
-fn parts(signature: &Signature) -> impl Iterator<Item = &Part> {
+pub fn parts(signature: &Signature) -> impl Iterator<Item = &Part> {
     signature.signed.iter().flatten()
 }
 
-fn needs_url(signature: &Signature) -> bool {
+pub fn needs_url(signature: &Signature) -> bool {
     parts(signature).any(Part::is_of_url)
 }
 

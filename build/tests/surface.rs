@@ -2,11 +2,13 @@
 //! document for each construct that the build supports, beside that document. To test a new construct, add a document
 //! under `tests/surface/`; the tests find it.
 
+mod code;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::{fs, iter};
 
-use proc_macro2::{Delimiter, Ident, Spacing, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
 use quote::ToTokens;
 use serde_json::{Value, json};
 use syn::punctuated::Punctuated;
@@ -510,53 +512,10 @@ fn literal(code: impl ToTokens) -> Option<String> {
 
 /// Code on one line, without well-known paths.
 fn text(code: impl ToTokens) -> String {
-    let mut out = String::new();
-    write(code.to_token_stream(), &mut out);
-    let out = out.replace("impl::", "impl ::");
+    let out = code::line(code);
     let known = ["boxed", "collections", "option", "string", "sync", "vec"].map(|module| format!("::std::{module}::"));
     let ours = ["catalogue::", "client::", "private::", ""].map(|module| format!("::pos_webhooks::{module}"));
     known.iter().chain(&ours).fold(out, |text, path| text.replace(path, ""))
-}
-
-fn write(tokens: TokenStream, out: &mut String) {
-    for token in tokens {
-        match token {
-            TokenTree::Group(group) => {
-                let (open, close) = match group.delimiter() {
-                    Delimiter::Parenthesis => ("(", ")"),
-                    Delimiter::Brace => (" { ", " }"),
-                    Delimiter::Bracket => ("[", "]"),
-                    Delimiter::None => ("", ""),
-                };
-                out.push_str(open);
-                write(group.stream(), out);
-                out.truncate(out.trim_end_matches(", ").len());
-                out.push_str(close);
-            }
-            TokenTree::Punct(punct) => match punct.as_char() {
-                ',' => out.push_str(", "),
-                ':' if punct.spacing() == Spacing::Alone && !out.ends_with(':') => out.push_str(": "),
-                '-' => out.push_str(" -"),
-                '>' if out.ends_with(" -") => out.push_str("> "),
-                '>' => {
-                    out.truncate(out.trim_end_matches(", ").len());
-                    out.push('>');
-                }
-                '=' if !out.ends_with('.') => out.push_str(" = "),
-                '+' => out.push_str(" + "),
-                other => out.push(other),
-            },
-            word => {
-                if out.ends_with(|last: char| last.is_alphanumeric() || matches!(last, '_' | '"')) {
-                    out.push(' ');
-                }
-                out.push_str(&word.to_string());
-                if word.to_string() == "pub" {
-                    out.push(' ');
-                }
-            }
-        }
-    }
 }
 
 /// Runs the build script of a document that cannot be read in a process of its own, whose output cargo would read.

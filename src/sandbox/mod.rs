@@ -1,4 +1,5 @@
 //! Simulates the providers on this machine, as they are documented, for tests of your own client and receiver.
+//! Requires the feature `sandbox`.
 //!
 //! A [`Sandbox`] is an HTTP server on a loopback port. Below `/vipps`, `/mypos` and so on, it responds to the
 //! operations that a provider documents, with its state in memory. [`Sandbox::deliver`] sends events to the registered
