@@ -25,7 +25,7 @@ use crate::{input, options, providers, verification};
 /// Verifies and decodes a provider's deliveries, and writes one JSON object per event, one per line, with the members
 /// received_at (in UTC), route, provider, event, known, idempotency_key, headers and payload. The event is null if neither
 /// the delivery nor --event names it. The headers are those that say how to read the body, and when the delivery was sent. The
-/// payload is as it was sent, except that line breaks between its tokens become spaces, and U+0085, U+2028 and U+2029 are
+/// payload is as it was sent, except that line breaks between its tokens become spaces, and characters that control a terminal or end a line are
 /// escaped; if that changes it, the line has the bytes as Base64 in `body`. If a delivery is genuine but its payload is not as
 /// documented, the line also has an `error` that says where. If the body is not JSON, or is JSON that some programs cannot read
 /// (a lone surrogate, deep nesting), the line has a `payload` of null, a `body`, and an `error`.
@@ -204,12 +204,12 @@ pub struct Arguments {
     #[arg(long, value_enum, default_value_t = LogFormat::Human)]
     log_format: LogFormat,
 
-    /// Log only warnings and errors
-    #[arg(long, short, conflicts_with = "verbose")]
+    #[arg(long, short, conflicts_with = "verbose", help = options::QUIET)]
+    #[arg(long_help = format!("{}. The log has warnings and errors only", options::QUIET))]
     quiet: bool,
 
-    /// Log every event that is written, with its name and how long the delivery took
-    #[arg(long, short)]
+    #[arg(long, short, help = options::VERBOSE)]
+    #[arg(long_help = format!("{}. The log has every event that is written, and how long the delivery took", options::VERBOSE))]
     verbose: bool,
 }
 
