@@ -11,6 +11,7 @@ mod console;
 mod credentials;
 mod decode;
 mod demo;
+mod event_summary;
 mod fidelity;
 mod help;
 mod hooks;
@@ -22,13 +23,19 @@ mod lint;
 mod listen;
 mod man;
 mod options;
+mod outgoing;
 mod providers;
+mod redaction;
+mod refused_file;
+mod replay;
 mod report;
 mod sandbox;
 mod show;
 mod sign;
+mod source;
 mod stop;
 mod suggest;
+mod tail;
 mod target;
 mod token;
 mod trigger;
@@ -104,6 +111,8 @@ enum Command {
     Sign(sign::Arguments),
     Decode(decode::Arguments),
     Listen(listen::Arguments),
+    Tail(tail::Arguments),
+    Replay(replay::Arguments),
     Validate(validate::Arguments),
     Schema(show::SchemaArguments),
     Spec(show::SpecArguments),
@@ -145,6 +154,8 @@ fn main() -> ExitCode {
         Command::Sign(arguments) => explained("sign", sign::run(&arguments)),
         Command::Decode(arguments) => explained("decode", decode::run(&arguments)),
         Command::Listen(arguments) => explained("listen", listen::run(&arguments)),
+        Command::Tail(arguments) => explained("tail", tail::run(&arguments)),
+        Command::Replay(arguments) => explained("replay", replay::run(&arguments)),
         Command::Validate(arguments) => validate::run(&arguments),
         Command::Schema(arguments) => show::schema(&arguments),
         Command::Spec(arguments) => show::spec(&arguments),

@@ -235,6 +235,12 @@ impl VerificationStep {
         }
     }
 
+    /// Whether a step has this name.
+    pub fn is_name(name: &str) -> bool {
+        let steps = [Self::Headers, Self::Members, Self::ContentHash, Self::Signature, Self::Key, Self::ReplayWindow];
+        steps.iter().chain([&Self::Other]).any(|step| step.name() == name)
+    }
+
     pub fn name(self) -> &'static str {
         match self {
             Self::Headers => "headers",

@@ -1,0 +1,187 @@
+//! Verifies a delivery of a file of refused deliveries.
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::path::Path;
+use std::process::ExitCode;
+
+use pos_webhooks::catalogue::{Keys, Provider, Verification};
+use serde_json::{Value, json};
+
+use super::{Arguments, Checked, Format, Secrets, check, fitted, warn_of_unused};
+use crate::console::{print, warn};
+use crate::redaction::Redacted;
+use crate::refused_file::{self, Outcome, RefusedDelivery};
+use crate::report::Plain;
+use crate::stop::Stop;
+use crate::verification::{self, Captured, VerificationStep};
+use crate::{help, listen, providers};
+
+pub fn run(arguments: &Arguments, file: &Path) -> Result<ExitCode, Stop> {
+    let Some(number) = arguments.line else { return list(arguments, file) };
+    let found = refused_file::read(file)?.find(|(line, _)| *line == number);
+    let Some((_, recorded)) = found else {
+        let count = refused_file::read(file)?.count();
+        return Err(Stop::Usage(format!("--line: {} has {count} lines", file.display())));
+    };
+    let recorded = recorded?;
+    let Checked { text, json, is_verified } = verify(arguments, &recorded)?;
+    let text = match arguments.format {
+        Format::Human => fitted(format!("line {number}: {}\n{text}", recorded.summary())),
+        Format::Json => {
+            let mut json = json.map_err(io::Error::from)?;
+            let RefusedDelivery { at, route, outcome, reason, step, why, .. } = &recorded;
+            let outcome = serde_json::to_value(outcome).map_err(io::Error::from)?;
+            json["recorded"] = json!({
+                "line": number, "at": at, "route": route, "outcome": outcome, "reason": reason, "step": step, "error": why,
+            });
+            format!("{json}\n")
+        }
+    };
+    Ok(print(&text, if is_verified { ExitCode::SUCCESS } else { ExitCode::FAILURE })?)
+}
+
+/// Lists the deliveries: one line each, or the lines of the file without headers and bodies.
+fn list(arguments: &Arguments, file: &Path) -> Result<ExitCode, Stop> {
+    let width = if io::stdout().is_terminal() { help::width() } else { usize::MAX };
+    let mut output = io::stdout().lock();
+    for (number, delivery) in refused_file::read(file)? {
+        let delivery = match delivery {
+            Ok(delivery) => delivery,
+            Err(stop) => {
+                warn(format_args!("{}", stop.message()));
+                continue;
+            }
+        };
+        let line = match arguments.format {
+            Format::Human => format!("{number}  {}", delivery.summary()).chars().take(width).collect(),
+            Format::Json => {
+                let mut json = serde_json::to_value(&delivery).map_err(io::Error::from)?;
+                if let Value::Object(members) = &mut json {
+                    members.retain(|name, _| !matches!(name.as_str(), "headers" | "body"));
+                    members.insert("line".to_owned(), number.into());
+                }
+                json.to_string()
+            }
+        };
+        writeln!(output, "{line}")?;
+    }
+    output.flush()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What proves the origin of the deliveries of a route.
+struct Registration {
+    provider: &'static Provider,
+    secrets: Secrets,
+    signature: Option<&'static str>,
+    url: Option<String>,
+    event: Option<String>,
+}
+
+impl Registration {
+    /// By the configuration, or else by the options.
+    fn of(arguments: &Arguments, recorded: &RefusedDelivery) -> Result<Self, Stop> {
+        let claimed = || recorded.event.clone();
+        if let Some(file) = &arguments.config {
+            let route = listen::route(file, &recorded.route)?;
+            let source = |number| format!("secret {number} of the route {}", recorded.route);
+            let sources = (1..=route.secrets.len()).map(source).collect();
+            let event = route.event.or_else(claimed);
+            let secrets = Secrets { values: route.secrets, sources };
+            return Ok(Self { provider: route.provider, secrets, signature: route.signature, url: route.url, event });
+        }
+        let name = recorded.provider.as_str();
+        let provider = match arguments.provider {
+            Some(provider) if provider.name == name => provider,
+            Some(provider) => {
+                return Err(Stop::Usage(format!("the delivery is one of {}, not of {}", Plain(name), provider.name)));
+            }
+            None => providers::all().iter().find(|provider| provider.name == name).ok_or_else(|| {
+                Stop::Usage(format!("{} is not a provider; give its specification with --spec", Plain(name)))
+            })?,
+        };
+        let event = arguments.event.clone().or_else(claimed);
+        let signature = verification::named(provider, event.as_deref(), arguments.signature.as_deref())?;
+        let secrets = Secrets::read(&arguments.secret_files)?;
+        warn_of_unused(arguments, provider, signature, !secrets.values.is_empty());
+        Ok(Self { provider, secrets, signature, url: arguments.url.clone(), event })
+    }
+}
+
+fn verify(arguments: &Arguments, recorded: &RefusedDelivery) -> Result<Checked, Stop> {
+    // The reasons that have nothing to do with the origin of the delivery.
+    if !VerificationStep::is_name(&recorded.step) && !is_genuine(recorded) {
+        return Ok(unverified(
+            recorded,
+            "It was refused before its origin was verified, so there is nothing to verify.",
+        ));
+    }
+    let Some(body) = recorded.body() else {
+        let why = "Its body is not in the file, so it cannot be verified again: `bodies` of the configuration decides which are \
+                   kept, and a body that is too long for the file is left out.";
+        return Ok(unverified(recorded, why));
+    };
+    let registration = Registration::of(arguments, recorded)?;
+    let Registration { provider, secrets, signature, url, event } = &registration;
+    let event = event.as_deref().filter(|event| provider.event(event).is_some());
+    if let Some(Verification::Keys(keys)) = provider.verification_of(event)
+        && let Some((header, redacted)) = key(keys, recorded)
+    {
+        return Ok(unverified(recorded, &compared(header, redacted, keys, secrets)));
+    }
+    let head = recorded.head();
+    let delivery = Captured {
+        provider,
+        event,
+        signature: *signature,
+        url: url.as_deref(),
+        head: &head,
+        body: &body,
+        at: arguments.at.unwrap_or(recorded.at),
+    };
+    let mut checked = check(&delivery, secrets)?;
+    if checked.is_verified {
+        checked.text += &match is_genuine(recorded) {
+            true => format!("The delivery is genuine, but not as documented: {}\n", Plain(&recorded.why)),
+            false => {
+                "It passes with these secrets and this URL, so `listen` had others when it refused the delivery.\n"
+                    .to_owned()
+            }
+        };
+    }
+    Ok(checked)
+}
+
+/// Whether the delivery was verified when it arrived.
+fn is_genuine(recorded: &RefusedDelivery) -> bool {
+    recorded.outcome == Outcome::Stored || recorded.step == refused_file::SPECIFICATION
+}
+
+/// A delivery that cannot be verified again.
+fn unverified(recorded: &RefusedDelivery, why: &str) -> Checked {
+    let json = json!({ "verified": false, "provider": recorded.provider, "event": recorded.event, "error": why });
+    Checked::new(format!("not verified again: {why}\n"), &json, false)
+}
+
+/// The header whose key was redacted.
+fn key<'a>(keys: &Keys, recorded: &'a RefusedDelivery) -> Option<(&'static str, &'a Redacted)> {
+    keys.places.iter().find_map(|place| Some((place.header, recorded.redacted(place.header)?)))
+}
+
+/// Compares what is left of a key with the secrets.
+fn compared(header: &str, redacted: &Redacted, keys: &Keys, secrets: &Secrets) -> String {
+    let mut text = format!(
+        "The key in `{header}` is not in the file; it has {} bytes, and its SHA-256 begins with {}.",
+        redacted.bytes, redacted.sha256
+    );
+    let before = keys.places.iter().find(|place| place.header == header).map_or("", |place| place.before);
+    for (secret, source) in secrets.values.iter().zip(&secrets.sources) {
+        let own = Redacted::of(format!("{before}{}", secret.expose()).as_bytes());
+        let same = if own == *redacted { "is the same" } else { "is another one" };
+        text += &format!(" That of {} {same}.", Plain(source));
+    }
+    if secrets.values.is_empty() {
+        text += " Give --secret-file to compare them.";
+    }
+    text
+}
