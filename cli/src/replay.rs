@@ -270,6 +270,7 @@ async fn send(arguments: &Arguments, recipient: &Recipient, count: u64) -> Resul
     }
     let (mut accepted, mut unanswered, mut not_accepted) = (0_u64, 0, Vec::new());
     let mut stopped = None;
+    let mut interruption = std::pin::pin!(tokio::signal::ctrl_c());
     for _ in 0..count {
         let Some(event) = events.next().await? else { break };
         let send = async {
@@ -280,7 +281,7 @@ async fn send(arguments: &Arguments, recipient: &Recipient, count: u64) -> Resul
         };
         let sent = tokio::select! {
             sent = send => sent.map_err(|why| Stop::Usage(format!("{}: {}", event.place, Plain(&why))))?,
-            interrupted = tokio::signal::ctrl_c() => {
+            interrupted = &mut interruption => {
                 interrupted?;
                 stopped = Some(format!("interrupted; {} may have been received", event.place));
                 not_accepted.push((event.place, "interrupted".to_owned()));

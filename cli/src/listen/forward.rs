@@ -65,7 +65,7 @@ impl Forwarding {
         }
         let cursor = beside(&settings.events, ".cursor");
         let begin = read(&cursor)?.map_or(Begin::New, Begin::After);
-        let source = Source::open(&settings.events.to_string_lossy(), begin, |message| tracing::warn!("{message}"))?;
+        let source = Source::file(settings.events.clone(), begin, |message| tracing::warn!("{message}"))?;
         let forwarder = Forwarder { recipient, source, cursor, terminal };
         // From now on, no event is left out.
         forwarder.save().map_err(|error| Stop::Input(format!("{}: {error}", forwarder.cursor.display())))?;

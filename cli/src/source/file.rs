@@ -70,9 +70,14 @@ impl FileSource {
     }
 
     fn begin(&mut self, begin: Begin) -> io::Result<()> {
-        if !self.path.exists() {
-            let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
-            folder.unwrap_or(Path::new(".")).metadata()?;
+        match self.path.metadata() {
+            Ok(metadata) if !metadata.is_file() => return Err(irregular()),
+            Ok(_) => {}
+            // The file may still be created.
+            Err(_) => {
+                let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
+                folder.unwrap_or(Path::new(".")).metadata()?;
+            }
         }
         let position = match begin {
             Begin::New => {
@@ -217,7 +222,7 @@ impl OpenFile {
     fn new(path: &Path) -> io::Result<Self> {
         let file = File::open(path)?;
         if !file.metadata()?.is_file() {
-            return Err(io::Error::other("it is not a regular file"));
+            return Err(irregular());
         }
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let (beginning, ahead) = (Vec::new(), Vec::new());
@@ -322,6 +327,10 @@ impl OpenFile {
         }
         Ok(())
     }
+}
+
+fn irregular() -> io::Error {
+    io::Error::other("it is not a regular file")
 }
 
 #[cfg(unix)]

@@ -40,7 +40,12 @@ impl Source {
                 "events cannot be read from {scheme}: give a file that `listen` has written"
             )));
         }
-        Ok(Self::File(FileSource::open(PathBuf::from(name), begin, warn)?))
+        Self::file(PathBuf::from(name), begin, warn)
+    }
+
+    /// Opens the file to which `listen` appends events.
+    pub fn file(path: PathBuf, begin: Begin, warn: Warn) -> Result<Self, Stop> {
+        Ok(Self::File(FileSource::open(path, begin, warn)?))
     }
 
     /// The next event; `None` if no further one is stored yet.

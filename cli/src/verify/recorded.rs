@@ -21,7 +21,7 @@ pub fn run(arguments: &Arguments, file: &Path) -> Result<ExitCode, Stop> {
     let found = refused_file::read(file)?.find(|(line, _)| *line == number);
     let Some((_, recorded)) = found else {
         let count = refused_file::read(file)?.count();
-        return Err(Stop::Usage(format!("--line: {} has {count} lines", file.display())));
+        return Err(Stop::Usage(format!("--line: {} ends with line {count}", file.display())));
     };
     let recorded = recorded?;
     let Checked { text, json, is_verified } = verify(arguments, &recorded)?;
@@ -124,7 +124,8 @@ fn verify(arguments: &Arguments, recorded: &RefusedDelivery) -> Result<Checked, 
     let registration = Registration::of(arguments, recorded)?;
     let Registration { provider, secrets, signature, url, event } = &registration;
     let event = event.as_deref().filter(|event| provider.event(event).is_some());
-    if let Some(Verification::Keys(keys)) = provider.verification_of(event)
+    let is_about_key = is_genuine(recorded) || recorded.step == VerificationStep::Key.name();
+    if let Some(Verification::Keys(keys)) = provider.verification_of(event).filter(|_| is_about_key)
         && let Some((header, redacted)) = key(keys, recorded)
     {
         return Ok(unverified(recorded, &compared(header, redacted, keys, secrets)));
