@@ -94,7 +94,7 @@ Exit status:
      there are no findings.
   1  A step of `demo` failed, `verify` refused the delivery, `decode` could not decode the payload,
      `validate` found an invalid payload, `lint` has findings, a receiver did not acknowledge the event of
-     `trigger`, or the request of `hooks`, `call` or `token` failed.
+     `trigger` or the events of `replay`, or the request of `hooks`, `call` or `token` failed.
   2  Wrong usage, or an input could not be read, or the output could not be written."
 )]
 struct Cli {

@@ -10,7 +10,11 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use jiff::Timestamp;
 use pos_webhooks::PROVIDERS;
+use serde_json::json;
 use tokio::net::TcpSocket;
 
 use crate::run::{Done, command, directory, feed, run};
@@ -136,6 +140,18 @@ fn prepare(folder: &Path) {
     let mypos = sign(&["mypos", "--event", "pos.payment.completed"]);
     write("headers.txt", &format!("{vipps}{mypos}"));
     write("request.http", &format!("POST /hooks/mypos HTTP/1.1\n{mypos}\n{payment}"));
+    let headers: Vec<_> = mypos.lines().filter_map(|line| line.split_once(": ")).collect();
+    let headers: Vec<_> = headers.iter().map(|(name, value)| json!({ "name": name, "value": value })).collect();
+    let refused = json!({
+        "at": Timestamp::now(), "route": "shop", "provider": "mypos", "outcome": "stored", "reason": "undecodable",
+        "step": "specification", "why": "not as documented", "event": null, "peer": "127.0.0.1:50000", "method": "POST",
+        "target": "/hooks/mypos", "headers": headers, "body_bytes": payment.len(), "body_sha256": null,
+        "body": BASE64.encode(&payment),
+    });
+    write("refused.ndjson", &format!("{refused}\n").repeat(3));
+    let route = "[routes.shop]\npath = \"/hooks/mypos\"\nprovider = \"mypos\"\nsecrets = { file = \"secret.txt\" }\nsink = \"inbox\"";
+    write("listen.toml", &format!("{route}\n[sinks.inbox]\ntype = \"file\"\nfile = \"events.ndjson\"\n"));
+    assert!(Command::new("chmod").args(["600", "secret.txt"]).current_dir(folder).status().unwrap().success());
 
     let program = |name: &str, script: &str| {
         let file = bin.join(name);
@@ -149,7 +165,7 @@ fn prepare(folder: &Path) {
     program("man", "cat");
     // What waits for others, or calls a provider, only reads its arguments.
     let scripts = format!(
-        "case $1 in listen | sandbox | try | trigger | hooks | call | token) exec {BINARY} \"$@\" --help ;; esac\nexec {BINARY} \"$@\""
+        "case $1 in listen | tail | replay | sandbox | try | trigger | hooks | call | token) exec {BINARY} \"$@\" --help ;; esac\nexec {BINARY} \"$@\""
     );
     program("pos-webhooks", &scripts);
 }
@@ -253,6 +269,8 @@ fn every_error_has_one_form() {
         (2, vec!["lint", "missing.yaml"]),
         (2, vec!["init", "Acme"]),
         (2, vec!["init", "acme", "--output", "other.yaml"]),
+        (2, vec!["tail", "missing/events"]),
+        (2, vec!["replay", "missing/events", "--to", "http://127.0.0.1:9/"]),
         (2, vec!["completions", "csh"]),
         (2, vec!["man", "nothing"]),
         (2, vec!["man", "--directory", "broken.json"]),
