@@ -20,8 +20,8 @@ use crate::{input, options, providers, verification};
 
 /// Receive deliveries and write every event as one line of JSON
 ///
-/// On a terminal, standard output has a short line for each event instead: the time in UTC, the provider, the event, the
-/// beginning of its idempotency key, whether the payload matches the specification or else the number of violations, and how
+/// On a terminal, standard output has a short line for each event instead: the time in UTC, the route if it does not have the
+/// name of the provider, the provider, the event, the beginning of its idempotency key, whether the payload matches the specification or else the number of violations, and how
 /// long the delivery took in milliseconds. With --append, the JSON is in the file. Without, pipe the output to see it.
 ///
 /// Verifies and decodes a provider's deliveries, and writes one JSON object per event, one per line, with the members

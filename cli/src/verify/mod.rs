@@ -14,7 +14,6 @@ use pos_webhooks::Secret;
 use pos_webhooks::catalogue::{Provider, Verification};
 use pos_webhooks::verify::ReceiverError;
 use serde::Serialize;
-use serde_json::Value;
 
 use crate::console::{print, warn};
 use crate::help;
@@ -205,7 +204,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
     let Checked { text, json, is_verified } = check(&delivery, &secrets)?;
     let text = match format {
         Format::Human => fitted(text),
-        Format::Json => json.map_err(io::Error::from)?.to_string() + "\n",
+        Format::Json => json.map_err(io::Error::from)? + "\n",
     };
     Ok(print(&text, if is_verified { ExitCode::SUCCESS } else { ExitCode::FAILURE })?)
 }
@@ -227,13 +226,13 @@ impl Secrets {
 /// The result of verifying a delivery.
 struct Checked {
     text: String,
-    json: serde_json::Result<Value>,
+    json: serde_json::Result<String>,
     is_verified: bool,
 }
 
 impl Checked {
     fn new(text: String, result: &impl Serialize, is_verified: bool) -> Self {
-        Self { text, json: serde_json::to_value(result), is_verified }
+        Self { text, json: serde_json::to_string(result), is_verified }
     }
 }
 

@@ -4,10 +4,11 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 
+use jiff::Timestamp;
 use pos_webhooks::catalogue::{Keys, Provider, Verification};
-use serde_json::{Value, json};
+use serde::Serialize;
 
-use super::{Arguments, Checked, Format, Secrets, check, fitted, warn_of_unused};
+use super::{Arguments, Checked, Format, Secrets, Unproven, check, fitted, warn_of_unused};
 use crate::console::{print, warn};
 use crate::redaction::Redacted;
 use crate::refused_file::{self, Outcome, RefusedDelivery};
@@ -28,19 +29,15 @@ pub fn run(arguments: &Arguments, file: &Path) -> Result<ExitCode, Stop> {
     let text = match arguments.format {
         Format::Human => fitted(format!("line {number}: {}\n{text}", recorded.summary())),
         Format::Json => {
-            let mut json = json.map_err(io::Error::from)?;
-            let RefusedDelivery { at, route, outcome, reason, step, why, .. } = &recorded;
-            let outcome = serde_json::to_value(outcome).map_err(io::Error::from)?;
-            json["recorded"] = json!({
-                "line": number, "at": at, "route": route, "outcome": outcome, "reason": reason, "step": step, "error": why,
-            });
-            format!("{json}\n")
+            let (json, line) = (json.map_err(io::Error::from)?, Recorded::of(number, &recorded).to_json()?);
+            // The result is an object.
+            format!("{},\"recorded\":{line}}}\n", json.strip_suffix('}').unwrap_or(&json))
         }
     };
     Ok(print(&text, if is_verified { ExitCode::SUCCESS } else { ExitCode::FAILURE })?)
 }
 
-/// Lists the deliveries: one line each, or the lines of the file without headers and bodies.
+/// Lists the deliveries, one line each.
 fn list(arguments: &Arguments, file: &Path) -> Result<ExitCode, Stop> {
     let width = if io::stdout().is_terminal() { help::width() } else { usize::MAX };
     let mut output = io::stdout().lock();
@@ -54,19 +51,36 @@ fn list(arguments: &Arguments, file: &Path) -> Result<ExitCode, Stop> {
         };
         let line = match arguments.format {
             Format::Human => format!("{number}  {}", delivery.summary()).chars().take(width).collect(),
-            Format::Json => {
-                let mut json = serde_json::to_value(&delivery).map_err(io::Error::from)?;
-                if let Value::Object(members) = &mut json {
-                    members.retain(|name, _| !matches!(name.as_str(), "headers" | "body"));
-                    members.insert("line".to_owned(), number.into());
-                }
-                json.to_string()
-            }
+            Format::Json => Recorded::of(number, &delivery).to_json()?,
         };
         writeln!(output, "{line}")?;
     }
     output.flush()?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What is known of a delivery without verifying it again.
+#[derive(Serialize)]
+struct Recorded<'a> {
+    line: usize,
+    at: Timestamp,
+    route: &'a str,
+    provider: &'a str,
+    outcome: Outcome,
+    reason: &'a str,
+    step: &'a str,
+    error: &'a str,
+}
+
+impl<'a> Recorded<'a> {
+    fn of(line: usize, recorded: &'a RefusedDelivery) -> Self {
+        let RefusedDelivery { at, route, provider, outcome, reason, step, why, .. } = recorded;
+        Self { line, at: *at, route, provider, outcome: *outcome, reason, step, error: why }
+    }
+
+    fn to_json(&self) -> io::Result<String> {
+        serde_json::to_string(self).map_err(io::Error::from)
+    }
 }
 
 /// What proves the origin of the deliveries of a route.
@@ -160,8 +174,9 @@ fn is_genuine(recorded: &RefusedDelivery) -> bool {
 
 /// A delivery that cannot be verified again.
 fn unverified(recorded: &RefusedDelivery, why: &str) -> Checked {
-    let json = json!({ "verified": false, "provider": recorded.provider, "event": recorded.event, "error": why });
-    Checked::new(format!("not verified again: {why}\n"), &json, false)
+    let (provider, event) = (recorded.provider.as_str(), recorded.event.as_deref());
+    let result = Unproven { verified: false, provider, event, error: why };
+    Checked::new(format!("not verified again: {why}\n"), &result, false)
 }
 
 /// The header whose key was redacted.
