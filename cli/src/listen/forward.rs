@@ -15,7 +15,7 @@ use super::log::LineWriter;
 use super::sink::beside;
 use crate::outgoing::{Recipient, Sent, Signing};
 use crate::report::Plain;
-use crate::source::{Begin, Position, Source, StoredEvent};
+use crate::source::{Begin, FileSource, Position, StoredEvent};
 use crate::stop::Stop;
 use crate::{help, input};
 
@@ -46,7 +46,7 @@ pub struct Forwarding {
 
 struct Forwarder {
     recipient: Recipient,
-    source: Source,
+    source: FileSource,
     cursor: PathBuf,
     terminal: Option<LineWriter>,
 }
@@ -65,7 +65,7 @@ impl Forwarding {
         }
         let cursor = beside(&settings.events, ".cursor");
         let begin = read(&cursor)?.map_or(Begin::New, Begin::After);
-        let source = Source::file(settings.events.clone(), begin, |message| tracing::warn!("{message}"))?;
+        let source = FileSource::open(settings.events.clone(), begin, |message| tracing::warn!("{message}"))?;
         let forwarder = Forwarder { recipient, source, cursor, terminal };
         // From now on, no event is left out.
         forwarder.save().map_err(|error| Stop::Input(format!("{}: {error}", forwarder.cursor.display())))?;
@@ -93,7 +93,7 @@ impl Drop for Forwarding {
 impl Forwarder {
     async fn run(mut self) {
         loop {
-            match self.source.next().await {
+            match self.source.next() {
                 Ok(Some(event)) => {
                     self.forward(&event).await;
                     if let Err(error) = self.save() {

@@ -39,6 +39,7 @@ pub struct Position {
     line: Option<u64>,
 }
 
+/// The events of a file.
 pub struct FileSource {
     path: PathBuf,
     open: Option<OpenFile>,
@@ -141,6 +142,7 @@ impl FileSource {
         tokio::time::sleep(POLL).await;
     }
 
+    /// The position after the last event.
     pub fn position(&self) -> Position {
         let position = |open: &OpenFile| Position { begins: open.id(), offset: open.offset, line: open.line };
         self.open.as_ref().map(position).unwrap_or_default()

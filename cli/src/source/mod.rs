@@ -8,14 +8,14 @@ use std::fmt;
 use std::path::PathBuf;
 
 pub use event::{Place, StoredEvent};
-use file::FileSource;
-pub use file::Position;
+pub use file::{FileSource, Position};
 pub use filter::Filter;
 
 use crate::stop::Stop;
 
 /// Stored events.
 pub enum Source {
+    /// A file, and its rotated files.
     File(FileSource),
 }
 
@@ -25,7 +25,7 @@ pub enum Begin {
     First,
     /// The first one that is stored from now on.
     New,
-    /// The one after this position.
+    /// The one after this position in a file.
     After(Position),
 }
 
@@ -40,12 +40,7 @@ impl Source {
                 "events cannot be read from {scheme}: give a file that `listen` has written"
             )));
         }
-        Self::file(PathBuf::from(name), begin, warn)
-    }
-
-    /// Opens the file to which `listen` appends events.
-    pub fn file(path: PathBuf, begin: Begin, warn: Warn) -> Result<Self, Stop> {
-        Ok(Self::File(FileSource::open(path, begin, warn)?))
+        Ok(Self::File(FileSource::open(PathBuf::from(name), begin, warn)?))
     }
 
     /// The next event; `None` if no further one is stored yet.
@@ -59,13 +54,6 @@ impl Source {
     pub async fn wait(&self) {
         match self {
             Self::File(file) => file.wait().await,
-        }
-    }
-
-    /// The position of the last event.
-    pub fn position(&self) -> Position {
-        match self {
-            Self::File(file) => file.position(),
         }
     }
 }
