@@ -5,7 +5,7 @@
 mod listener;
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Output};
@@ -17,7 +17,6 @@ use listener::*;
 use pos_webhooks::PROVIDERS;
 use pos_webhooks::catalogue::{EventNamePlace, Provider, Verification};
 use pos_webhooks::verify::{ToSign, sign};
-use pos_webhooks::vipps;
 use serde_json::Value;
 
 const HIDDEN: &str = "hidden-5f0e";
