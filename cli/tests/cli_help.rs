@@ -158,7 +158,11 @@ fn prepare(folder: &Path) {
         fs::write(&file, format!("#!/bin/sh\n{script}\n")).unwrap();
         assert!(Command::new("chmod").arg("+x").arg(file).status().unwrap().success());
     };
-    write("captured.json", &example("vipps", "epayments.payment.captured.v1"));
+    let captured = example("vipps", "epayments.payment.captured.v1");
+    write("captured.json", &captured);
+    let name = "epayments.payment.captured.v1";
+    let members = format!("\"provider\":\"vipps\",\"event\":\"{name}\",\"payload\":{}", captured.trim());
+    write("events.ndjson", &format!("{{\"received_at\":\"2026-11-21T12:00:00Z\",{members}}}\n"));
     program("curl", "cat captured.json");
     program("jq", "cat");
     program("less", "cat");
@@ -385,6 +389,10 @@ mod terminal {
                 Some("elete"),
             ),
             ("listen mypos --secret-file secret.txt --listen 127.0.0.1:0", 0, Some("127.0.0.1:")),
+            ("tail events.ndjson --from-start", 130, Some("captured.v1")),
+            ("tail events.ndjson --from-start --no-follow", 0, None),
+            ("replay events.ndjson --to http://127.0.0.1:9 --secret-file secret.txt", 1, None),
+            ("replay events.ndjson --to https://shop.example/hooks --secret-file secret.txt", 130, Some("[y/N]")),
             ("token vipps --base-url http://127.0.0.1:9 --credentials-file client.json", 1, None),
             ("call mypos", 0, None),
             ("lint shop.yaml", 0, None),
