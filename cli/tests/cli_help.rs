@@ -14,7 +14,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use jiff::Timestamp;
 use pos_webhooks::PROVIDERS;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::net::TcpSocket;
 
 use crate::run::{Done, command, directory, feed, run};
@@ -160,9 +160,12 @@ fn prepare(folder: &Path) {
     };
     let captured = example("vipps", "epayments.payment.captured.v1");
     write("captured.json", &captured);
-    let name = "epayments.payment.captured.v1";
-    let members = format!("\"provider\":\"vipps\",\"event\":\"{name}\",\"payload\":{}", captured.trim());
-    write("events.ndjson", &format!("{{\"received_at\":\"2026-11-21T12:00:00Z\",{members}}}\n"));
+    let payload: Value = serde_json::from_str(&captured).unwrap();
+    let event = json!({
+        "received_at": "2026-11-21T12:00:00Z", "provider": "vipps", "event": "epayments.payment.captured.v1",
+        "payload": payload,
+    });
+    write("events.ndjson", &format!("{event}\n"));
     program("curl", "cat captured.json");
     program("jq", "cat");
     program("less", "cat");
