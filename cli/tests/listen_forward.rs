@@ -39,7 +39,7 @@ fn events_are_forwarded_with_their_bytes_and_signed_anew() {
     for request in &requests {
         assert_eq!(request.path, "/hooks");
         let headers: Vec<_> = request.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
-        let receiver = vipps::Receiver::new(to.as_str(), ["another secret".into()]).unwrap();
+        let receiver = vipps::Receiver::new(to.as_str(), ["another secret"]).unwrap();
         let mut sent = http::Request::new(request.body.clone());
         for (name, value) in headers {
             let name = http::HeaderName::from_bytes(name.as_bytes()).unwrap();
