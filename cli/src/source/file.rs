@@ -6,6 +6,7 @@ use std::io::{self, ErrorKind, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -37,14 +38,16 @@ pub struct Position {
     offset: u64,
     /// Its number.
     line: Option<u64>,
+    /// The last change of the files before.
+    since: Option<Timestamp>,
 }
 
 /// The events of a file.
 pub struct FileSource {
     path: PathBuf,
     open: Option<OpenFile>,
-    /// Whether to begin with the file of this name, even if there are older ones.
-    newest_only: bool,
+    /// The last change of the files before the one that is read; `None` to read all of them.
+    since: Option<SystemTime>,
     warn: Warn,
 }
 
@@ -65,7 +68,7 @@ struct OpenFile {
 
 impl FileSource {
     pub fn open(path: PathBuf, begin: Begin, warn: Warn) -> Result<Self, Stop> {
-        let mut source = Self { path, open: None, newest_only: false, warn };
+        let mut source = Self { path, open: None, since: None, warn };
         source.begin(begin).map_err(|error| source.unusable(&error))?;
         Ok(source)
     }
@@ -82,15 +85,14 @@ impl FileSource {
         }
         let position = match begin {
             Begin::New => {
+                let older = self.files()?.into_iter().filter(|(_, path)| *path != self.path);
+                self.since = Some(older.map(|(modified, _)| modified).max().unwrap_or(SystemTime::UNIX_EPOCH));
                 self.open = match OpenFile::new(&self.path) {
                     Ok(mut open) => {
                         open.skip_to_end()?;
                         Some(open)
                     }
-                    Err(error) if error.kind() == ErrorKind::NotFound => {
-                        self.newest_only = true;
-                        None
-                    }
+                    Err(error) if error.kind() == ErrorKind::NotFound => None,
                     Err(error) => return Err(error),
                 };
                 return Ok(());
@@ -109,7 +111,7 @@ impl FileSource {
             return Ok(());
         }
         match position {
-            Some(position) if position.begins.is_empty() => self.newest_only = true,
+            Some(position) if position.begins.is_empty() => self.since = position.since.map(SystemTime::from),
             Some(_) => {
                 let path = self.path.display();
                 (self.warn)(format_args!("{path}: the file that was read last is gone; beginning with the oldest one"));
@@ -144,15 +146,18 @@ impl FileSource {
 
     /// The position after the last event.
     pub fn position(&self) -> Position {
-        let position = |open: &OpenFile| Position { begins: open.id(), offset: open.offset, line: open.line };
-        self.open.as_ref().map(position).unwrap_or_default()
+        let since = self.since.and_then(|since| Timestamp::try_from(since).ok());
+        match &self.open {
+            Some(open) => Position { begins: open.id(), offset: open.offset, line: open.line, since },
+            None => Position { since, ..Position::default() },
+        }
     }
 
     fn next_line(&mut self) -> io::Result<Option<(Vec<u8>, Place)>> {
         loop {
             let Some(open) = &mut self.open else {
-                let is_wanted = |path: &Path| !self.newest_only || path == self.path;
-                let oldest = self.files()?.into_iter().find(|(_, path)| is_wanted(path));
+                let is_new = |modified: SystemTime| self.since.is_none_or(|since| modified > since);
+                let oldest = self.files()?.into_iter().find(|(modified, _)| is_new(*modified));
                 let Some((_, oldest)) = oldest else { return Ok(None) };
                 self.open = Some(OpenFile::new(&oldest)?);
                 continue;
@@ -167,6 +172,7 @@ impl FileSource {
             {
                 return Ok(Some((line, Place::Line { file: open.name.clone(), number: open.line })));
             }
+            self.since = self.open.as_ref().and_then(|open| open.file.metadata().ok()?.modified().ok());
             self.open = Some(next);
         }
     }
