@@ -13,6 +13,9 @@ fn main() {
     let mut features: Vec<_> = features.collect();
     features.sort();
     println!("cargo:rustc-env=POS_WEBHOOKS_FEATURES={}", features.join(", "));
+    if let Some(date) = checked_out().and_then(|_| git(&["show", "-s", "--format=%cs", "HEAD"])) {
+        println!("cargo:rustc-env=POS_WEBHOOKS_DATE={date}");
+    }
     // A packager can set the variable, which the program then reads by itself.
     if env::var_os(COMMIT).is_none()
         && let Some(commit) = packaged().or_else(checked_out)

@@ -1,4 +1,4 @@
-//! Deliveries as arguments of axum's handlers.
+//! Deliveries as arguments of axum's handlers. Requires the feature `axum`.
 //!
 //! [`Verified`] is an extractor: the handler runs for genuine deliveries only, and other requests are refused before it. The
 //! receiver is the router's state, or a part of it by [`FromRef`], which axum derives.
@@ -151,6 +151,7 @@ pub enum Refusal {
 
 impl Receipt {
     /// Returns a span for what you do with the delivery, with the fields `provider`, `event` and `key`.
+    /// Requires the feature `tracing`.
     #[cfg(feature = "tracing")]
     pub fn span(&self) -> tracing::Span {
         let (event, key) = (self.event.as_deref(), self.idempotency_key.as_deref());

@@ -4,7 +4,7 @@ use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 use serde_path_to_error::{Path, Segment};
 
-use crate::catalogue::{JsonSchemaOfModel, Model, RustType, Schema};
+use crate::catalogue::{JsonSchemaOfModel, Model, Provider, RustType, Schema};
 use crate::json::error::{DecodeError, without_mark};
 use crate::json::pointer;
 use crate::values::Json;
@@ -106,6 +106,14 @@ pub fn decode_as<T: FromJson, E>(json: &[u8], make: impl FnOnce(T) -> E) -> Resu
         Err(error) => error,
     };
     Err(located::<T>(json, error))
+}
+
+/// The example of a model in the specification: the first documented one or, if there is none, the first observed or
+/// constructed one.
+pub fn example<T: FromJson>(provider: &'static Provider, model: &str) -> Option<T> {
+    let examples = provider.examples(model).unwrap_or_default();
+    let example = examples.iter().min_by_key(|example| example.origin)?;
+    decode(example.json.as_bytes()).ok()
 }
 
 /// The error, with its place.

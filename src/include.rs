@@ -19,7 +19,7 @@
 #[macro_export]
 macro_rules! include_provider {
     ($provider:ident) => {
-        #[doc = include_str!(concat!(env!("OUT_DIR"), "/", stringify!($provider), ".md"))]
+        #[doc = $crate::private::documentation!($provider)]
         #[allow(dead_code, unreachable_pub, clippy::all, clippy::nursery, clippy::pedantic, clippy::restriction)]
         pub mod $provider {
             include!(concat!(env!("OUT_DIR"), "/", stringify!($provider), ".rs"));

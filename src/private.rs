@@ -6,6 +6,10 @@ pub use crate::__code as with_client;
 pub use crate::__code as with_sandbox;
 #[cfg(feature = "schemars")]
 pub use crate::__code as with_schemars;
+#[cfg(feature = "client")]
+pub use crate::__documentation as documentation;
+#[cfg(not(feature = "client"))]
+pub use crate::__documentation_without_client as documentation;
 #[cfg(not(feature = "client"))]
 pub use crate::__no_code as with_client;
 #[cfg(not(feature = "sandbox"))]
@@ -17,8 +21,11 @@ pub use crate::catalogue::RustType;
 pub use crate::catalogue::{Generate, for_schemars};
 #[cfg(feature = "client")]
 pub use crate::client::{Caller, ConstantHeader, Proof, Session, segment};
-pub use crate::decode::{FromJson, decode_as};
+pub use crate::decode::{FromJson, decode_as, example};
+pub use crate::delivery::delivery;
 pub use crate::events::{acknowledgement, answer, decode_identified, idempotency_key, identify};
+#[cfg(feature = "sandbox")]
+pub use crate::json::text as json_text;
 pub use crate::pattern::Pattern;
 pub use crate::receiver::sign;
 pub use crate::values::{ObjectOnly, TextVisitor, optional, optional_scalars, scalars};
@@ -64,6 +71,24 @@ macro_rules! __code {
 #[macro_export]
 macro_rules! __no_code {
     ($($code:tt)*) => {};
+}
+
+/// The documentation of a provider's module, which has the example of a call.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __documentation {
+    ($provider:ident) => {
+        include_str!(concat!(env!("OUT_DIR"), "/", stringify!($provider), ".md"))
+    };
+}
+
+/// The documentation of a provider's module that does not have a client.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __documentation_without_client {
+    ($provider:ident) => {
+        include_str!(concat!(env!("OUT_DIR"), "/", stringify!($provider), ".without-client.md"))
+    };
 }
 
 /// Implements the traits of a model: the names that an error may show, and the schema with which `schemars` describes it.

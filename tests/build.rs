@@ -94,7 +94,7 @@ fn a_broken_spec_is_an_error_with_its_place_and_never_a_panic() {
                 warning.starts_with("specs/vipps.yaml: the lint has ") && warning.contains(" warning"),
                 "{warning}"
             );
-            assert_eq!(fs::read_dir(out).expect("the output").count(), 5, "{}", path.display());
+            assert_eq!(fs::read_dir(out).expect("the output").count(), 6, "{}", path.display());
             continue;
         }
         for error in errors {
@@ -123,7 +123,9 @@ fn a_good_spec_is_generated_the_same_each_time() {
             let (output, out) = build(directory, Some(&spec));
             assert_eq!(output.status.code(), Some(0));
             assert_eq!(errors(&output), Vec::<String>::new());
-            assert_eq!(fs::read_dir(&out).expect("the output").count(), 5, "only what is enabled");
+            assert_eq!(fs::read_dir(&out).expect("the output").count(), 6, "only what is enabled");
+            let page = fs::read_to_string(out.join("vipps.md")).expect("the page");
+            assert!(page.contains("```no_run\nuse"), "the examples of the library are compiled");
             ["vipps.rs", "vipps.json"].map(|file| fs::read(out.join(file)).expect("what is generated"))
         })
         .into();
@@ -144,7 +146,9 @@ fn a_provider_is_enabled_by_its_feature_or_by_that_of_all() {
         assert_eq!((output.status.code(), errors(&output)), (Some(0), Vec::new()), "{feature}");
         let files = fs::read_dir(out).expect("the output").map(|entry| entry.expect("an entry").file_name());
         let files: BTreeSet<String> = files.map(|name| name.into_string().expect("UTF-8")).collect();
-        let of_provider = |name: &&str| ["rs", "json", "md", "yaml"].map(|extension| format!("{name}.{extension}"));
+        let of_provider = |name: &&str| {
+            ["rs", "json", "md", "without-client.md", "yaml"].map(|extension| format!("{name}.{extension}"))
+        };
         let expected = expected.iter().flat_map(of_provider);
         assert_eq!(files, expected.chain(["_providers.rs".to_owned()]).collect(), "{feature}");
     }

@@ -216,7 +216,7 @@ fn messages_use_the_terms_of_json() {
     };
     assert_eq!(whole("\"Hendry\""), "expected an object, found a string");
     assert_eq!(whole("4711"), "expected an object, found a number");
-    assert_eq!(whole("{}"), "missing member `Amount`");
+    assert_eq!(whole("{}"), "missing member `ID`");
     assert_eq!(whole(r#"{"Amount":1,"Amount":1}"#), "duplicate member `Amount`");
     let addresses = r#"{"addresses":{}}"#;
     let error = vipps::PROVIDER.schema("UserDetails").unwrap().decode(addresses.as_bytes()).unwrap_err();

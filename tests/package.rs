@@ -1,5 +1,6 @@
 //! Checks the metadata of the package and its README.
 
+use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
@@ -69,6 +70,54 @@ fn dependencies_that_determine_the_generated_surface_are_pinned() {
     }
     let of_generator = |dependency: &&&Value| dependency["rename"] == "schemars08";
     assert!(dependencies.iter().find(of_generator).unwrap()["req"].as_str().unwrap().starts_with('='));
+}
+
+#[test]
+fn every_package_has_what_the_registry_shows() {
+    let metadata = metadata();
+    let packages = metadata["packages"].as_array().unwrap().iter();
+    for package in packages.filter(|package| members(&metadata).contains(&package["id"].as_str().unwrap())) {
+        let name = package["name"].as_str().unwrap();
+        let texts = |key: &str| package[key].as_array().unwrap().iter().map(|text| text.as_str().unwrap());
+        for key in ["description", "license", "rust_version"] {
+            assert!(!package[key].as_str().unwrap().is_empty(), "{name}: {key}");
+        }
+        assert!(package["documentation"].as_str().unwrap().starts_with("https://docs.rs/pos-webhooks"), "{name}");
+        // The registry refuses other keywords, and ignores other categories.
+        assert!((1..=5).contains(&texts("keywords").count()), "{name}");
+        let is_keyword =
+            |text: &str| text.len() <= 20 && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_+".contains(c));
+        assert!(texts("keywords").all(is_keyword), "{name}");
+        assert!((1..=5).contains(&texts("categories").count()), "{name}");
+        let known =
+            ["api-bindings", "command-line-utilities", "development-tools::build-utils", "finance", "web-programming"];
+        assert!(texts("categories").all(|category| known.contains(&category)), "{name}");
+        let readme = Path::new(package["manifest_path"].as_str().unwrap()).with_file_name("README.md");
+        let readme = std::fs::read_to_string(readme).unwrap();
+        assert!(readme.starts_with(&format!("# {name}\n")) || name == env!("CARGO_PKG_NAME"), "{name}");
+    }
+}
+
+#[test]
+fn packages_have_what_a_build_needs_and_no_tests() {
+    for (name, needed) in [
+        ("pos-webhooks", &["build.rs", "src/lib.rs", "specs/vipps.yaml", "docs/own-provider.md"][..]),
+        ("pos-webhooks-build", &["src/lib.rs", "src/lint/mod.rs"]),
+        ("pos-webhooks-cli", &["build.rs", "src/main.rs"]),
+    ] {
+        let arguments = ["package", "--list", "--allow-dirty", "--locked", "--offline", "-p", name];
+        let output =
+            Command::new(env!("CARGO")).args(arguments).current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
+        assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
+        let text = String::from_utf8(output.stdout).unwrap();
+        let files: Vec<&str> = text.lines().collect();
+        for file in needed.iter().chain(&["Cargo.toml", "README.md", "LICENSE-MIT", "LICENSE-APACHE"]) {
+            assert!(files.contains(file), "{name} without {file}");
+        }
+        let unneeded =
+            |file: &&&str| ["tests/", "benches/", "fuzz/"].iter().any(|directory| file.starts_with(directory));
+        assert_eq!(files.iter().find(unneeded), None, "{name}");
+    }
 }
 
 #[test]

@@ -270,7 +270,7 @@ mod dealpos {
         for (answer, body) in [
             (customer.answer(&LoyaltyPoints { point: Some("12.50".parse().unwrap()) }), r#"{"Point":12.50}"#),
             (order.answer(&LoyaltyReward { reward: Some(9000.into()) }), r#"{"reward":9000}"#),
-            (coupon.answer(&half), r#"{"Amount":50,"Type":"Percentage"}"#),
+            (coupon.answer(&half), r#"{"Type":"Percentage","Amount":50}"#),
         ] {
             assert_eq!(answer.within, Some(std::time::Duration::from_secs(30)));
             let answer = http::Response::<String>::from(answer);

@@ -10,13 +10,15 @@ use quote::{format_ident, quote};
 use super::layout::layout;
 use super::load::LEFT_OUT;
 use super::names;
-use super::{Finding, Generated, generate};
+use super::{Finding, Generated, generate_in};
 
 /// The build script of a crate with providers: it generates a module for each document.
 ///
 /// The crate includes a module with `pos_webhooks::include_provider!(NAME)`, or all of them with
 /// `pos_webhooks::include_providers!()`. `NAME` is the name of the document's file without `.yaml`, and has to be a valid
 /// name of a Rust module.
+///
+/// Requires the feature `generate`, which is on by default.
 ///
 /// ```no_run
 /// pos_webhooks_build::Builder::new().spec("specs/acme.yaml").run()
@@ -68,7 +70,8 @@ impl Builder {
 
     /// Writes the modules to `OUT_DIR`, and makes cargo run the build script again after a change of a document.
     ///
-    /// If there are errors in the documents, this prints all of them as `cargo::error` lines, which end the build. If a
+    /// If there are errors in the documents, this prints all of them as `cargo::error` lines, which end the build. Without the
+    /// feature `lint`, these are only the errors that prevent the build, and another line says so. If a
     /// document has warnings, this prints how many as a `cargo::warning` line.
     pub fn run(self) {
         for Place::File(path) | Place::Directory(path) in &self.places {
@@ -81,7 +84,7 @@ impl Builder {
                 }
             }
             Err(findings) => {
-                for finding in findings {
+                for finding in findings.iter().map(String::as_str).chain(WITHOUT_LINT) {
                     println!("cargo::error={}", finding.replace('\n', " "));
                 }
             }
@@ -150,6 +153,16 @@ fn is_document(extension: &OsStr) -> bool {
     ["yaml", "yml", "json"].iter().any(|known| extension == *known)
 }
 
+/// What the errors do not say if there is no lint.
+const WITHOUT_LINT: Option<&str> = if cfg!(feature = "lint") {
+    None
+} else {
+    Some(
+        "documents are not checked, because pos-webhooks-build was built without its feature `lint`: enable it, or use \
+         `pos-webhooks lint`, to see every mistake with its place",
+    )
+};
+
 /// The line about the warnings of a document.
 fn summary(path: &str, warnings: &[Finding]) -> String {
     let operations = match warnings.iter().filter(|warning| warning.message.ends_with(LEFT_OUT)).count() {
@@ -199,8 +212,16 @@ fn write_all(documents: &BTreeMap<String, String>) -> Result<Warnings, Vec<Strin
 fn write(name: &str, path: &str) -> Result<Vec<Finding>, Vec<String>> {
     let one = |problem: String| vec![format!("{path}: {problem}")];
     let text = fs::read_to_string(path).map_err(|error| one(error.to_string()))?;
-    let Generated { code, description, documentation, warnings, .. } = generate(name, path, &text)?;
-    let files = [("rs", layout(code)), ("json", description), ("md", documentation), ("yaml", text)];
+    let package = env::var("CARGO_PKG_NAME").unwrap_or_else(|_| "crate".to_owned());
+    let generated = generate_in(&package, name, path, &text)?;
+    let Generated { code, description, documentation, documentation_without_client, warnings, .. } = generated;
+    let files = [
+        ("rs", layout(code)),
+        ("json", description),
+        ("md", documentation),
+        ("without-client.md", documentation_without_client),
+        ("yaml", text),
+    ];
     files.iter().try_for_each(|(extension, text)| write_file(&format!("{name}.{extension}"), text)).map_err(one)?;
     Ok(warnings)
 }

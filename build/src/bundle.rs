@@ -7,23 +7,28 @@ use proc_macro2::Ident;
 use serde_json::{Map, Value, json};
 
 use super::draft_07::draft_07;
+use super::load::{self, MappingKey, Node};
 use super::names::{self, Name};
 use super::pointer;
 use super::spec::{Body, Condition, Event, Shape, Spec};
 
 /// Every schema of a provider, by name.
+#[derive(Debug)]
 pub struct Bundle {
     pub definitions: BTreeMap<Name, Definition>,
 }
 
+#[derive(Debug)]
 pub struct Definition {
     pub schema: Value,
     pub kind: DefinitionKind,
     /// The descriptions of the values of an enum, as far as the document has them.
     pub values: BTreeMap<String, String>,
+    /// The names of the properties, in the order of the document. `schema` has them in that of the alphabet.
+    pub order: Vec<String>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum DefinitionKind {
     /// A named or inline schema of the document that only users of the library send.
     Sent,
@@ -64,15 +69,16 @@ pub fn bundle(spec: &Spec) -> Bundle {
             .collect(),
         descriptions: named
             .iter()
-            .filter_map(|(name, schema)| Some((name.clone(), schema.get("description")?.clone())))
+            .filter_map(|(name, schema)| Some((name.clone(), schema.get("description")?.to_json())))
             .collect(),
         values: BTreeMap::new(),
+        orders: BTreeMap::new(),
     };
     for (name, schema) in named {
-        let schema = hoist.members(&|| name.clone(), schema.clone());
+        let schema = hoist.members(&|| name.clone(), schema);
         hoist.schemas.insert(name.clone(), schema);
     }
-    let Hoist { schemas, mut values, .. } = hoist;
+    let Hoist { schemas, mut values, mut orders, .. } = hoist;
 
     let received = reached(&schemas, spec.responses().chain(spec.events.iter().map(|event| &event.payload)));
     let requests = spec.operations.iter().filter_map(|operation| operation.request.as_ref());
@@ -87,10 +93,11 @@ pub fn bundle(spec: &Spec) -> Bundle {
                 (false, _) => DefinitionKind::Sent,
             };
             let values = values.remove(&name).unwrap_or_default();
-            (name, Definition { schema, kind, values })
+            let order = orders.remove(&name).unwrap_or_default();
+            (name, Definition { schema, kind, values, order })
         })
         .collect();
-    let unnamed_as = |schema, kind| Definition { schema, kind, values: BTreeMap::new() };
+    let unnamed_as = |schema, kind| Definition { schema, kind, values: BTreeMap::new(), order: Vec::new() };
     for body in spec.responses().chain(spec.acknowledgements()) {
         if let Some(schema) = unnamed(body) {
             definitions.insert(body.definition.clone(), unnamed_as(schema, DefinitionKind::Response));
@@ -194,68 +201,59 @@ struct Hoist {
     descriptions: BTreeMap<Name, Value>,
     /// The descriptions of the values of enums, by the name of the schema.
     values: BTreeMap<Name, BTreeMap<String, String>>,
+    /// The names of the properties of each schema, in their order.
+    orders: BTreeMap<Name, Vec<String>>,
 }
 
 impl Hoist {
     /// Rewrites a schema that stays in its place, while its members may be hoisted. `name` is the name that the schema would
     /// get, which few schemas need.
-    fn members(&mut self, name: &dyn Fn() -> Name, schema: Value) -> Value {
-        let Value::Object(members) = schema else { return schema };
+    fn members(&mut self, name: &dyn Fn() -> Name, schema: &Node) -> Value {
+        let load::Value::Mapping(entries) = &schema.value else { return schema.to_json() };
         let mut out = Map::new();
-        for (key, value) in members {
-            let value = match key.as_str() {
-                "$ref" => {
-                    Value::String(value.as_str().unwrap_or_default().replace("#/components/schemas/", "#/definitions/"))
+        for (key, node) in entries {
+            let value = match key.text.as_str() {
+                "$ref" => json!(node.as_str().unwrap_or_default().replace("#/components/schemas/", "#/definitions/")),
+                "properties" => {
+                    let order = node.entries().iter().map(|(property, _)| property.text.clone());
+                    self.orders.insert(name(), order.collect());
+                    let properties = node.entries().iter().map(|(property, schema)| {
+                        let inner = || match names::pascal(&property.text) {
+                            Some(suffix) => name().followed_by(&suffix),
+                            None => name(),
+                        };
+                        (property.text.clone(), self.property(&inner, schema))
+                    });
+                    Value::Object(properties.collect())
                 }
-                "properties" => match value {
-                    Value::Object(properties) => Value::Object(
-                        properties
-                            .into_iter()
-                            .map(|(property, schema)| {
-                                let schema = self.described(schema);
-                                let inner = || match names::pascal(&property) {
-                                    Some(suffix) => name().followed_by(&suffix),
-                                    None => name(),
-                                };
-                                let schema = self.inline(&inner, schema);
-                                (property, schema)
-                            })
-                            .collect(),
-                    ),
-                    other => other,
-                },
-                "items" => self.inline(&|| name().followed_by("Item"), value),
-                "additionalProperties" => self.inline(&|| name().followed_by("Value"), value),
-                "allOf" | "anyOf" => match value {
-                    Value::Array(items) => {
-                        Value::Array(items.into_iter().map(|item| self.members(name, item)).collect())
-                    }
-                    other => other,
-                },
+                "items" => self.inline(&|| name().followed_by("Item"), node),
+                "additionalProperties" => self.inline(&|| name().followed_by("Value"), node),
+                "allOf" | "anyOf" => node.items().iter().map(|item| self.members(name, item)).collect(),
                 "x-enumDescriptions" => {
-                    let text =
-                        |(value, text): (&String, &Value)| Some((value.clone(), text.as_str()?.trim().to_owned()));
-                    self.values.insert(name(), value.as_object().into_iter().flatten().filter_map(text).collect());
+                    let text = |(value, text): &(MappingKey, Node)| {
+                        Some((value.text.clone(), text.as_str()?.trim().to_owned()))
+                    };
+                    self.values.insert(name(), node.entries().iter().filter_map(text).collect());
                     continue;
                 }
                 extension if extension.starts_with("x-") => continue,
-                _ => value,
+                _ => node.to_json(),
             };
-            out.insert(key, value);
+            out.insert(key.text.clone(), value);
         }
         Value::Object(draft_07(out))
     }
 
-    /// A property that is only a `$ref`, with the description of the schema it refers to.
-    fn described(&self, schema: Value) -> Value {
-        let target = schema.get("$ref").and_then(Value::as_str);
-        match target.and_then(|target| self.descriptions.get(target.rsplit('/').next()?)) {
+    /// Rewrites the schema of a property. One that is only a `$ref` gets the description of the schema it refers to.
+    fn property(&mut self, name: &dyn Fn() -> Name, schema: &Node) -> Value {
+        let schema = self.inline(name, schema);
+        match schema.get("$ref").and_then(|target| self.descriptions.get(definition_name(target.as_str()?)?)) {
             Some(description) => json!({ "description": description, "allOf": [schema] }),
             None => schema,
         }
     }
 
-    fn inline(&mut self, name: &dyn Fn() -> Name, schema: Value) -> Value {
+    fn inline(&mut self, name: &dyn Fn() -> Name, schema: &Node) -> Value {
         let has_own_type = schema.get("enum").is_some() || schema.get("properties").is_some();
         if !has_own_type {
             return self.members(name, schema);
@@ -267,16 +265,16 @@ impl Hoist {
             free = name.followed_by(&number.to_string());
         }
         // Whether null is allowed depends on the property, not on the type.
-        let mut schema = schema;
-        let nullable = schema.as_object_mut().and_then(|members| members.remove("nullable")) == Some(Value::Bool(true));
-        if let Some(Value::Array(values)) = schema.get_mut("enum") {
-            values.retain(|value| !value.is_null());
+        let mut schema = schema.clone();
+        let nullable = schema.remove("nullable").is_some_and(|nullable| nullable.as_bool() == Some(true));
+        if let Some(load::Value::Sequence(values)) = schema.get_mut("enum").map(|values| &mut values.value) {
+            values.retain(|value| value.value != load::Value::Null);
         }
         let mut place = Map::new();
         for key in ["description", "default", "deprecated"] {
-            place.extend(schema.get(key).map(|value| (key.to_owned(), value.clone())));
+            place.extend(schema.get(key).map(|value| (key.to_owned(), value.to_json())));
         }
-        let hoisted = self.members(&|| free.clone(), schema);
+        let hoisted = self.members(&|| free.clone(), &schema);
         self.schemas.insert(free.clone(), hoisted);
         place.insert("allOf".to_owned(), json!([reference(&free)]));
         if nullable {

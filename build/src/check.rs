@@ -10,7 +10,7 @@ use super::simplify;
 /// Reports everything in a document that is not supported, in the order of the lines. If one of the findings is an error, the
 /// document cannot be used. A warning is about something that is ignored, simplified or left out.
 ///
-/// `file` is the file name in the findings.
+/// `file` is the file name in the findings. Requires the feature `lint`, which is on by default.
 #[must_use]
 pub fn lint(file: &str, text: &str) -> Vec<Finding> {
     match super::load(file, text).and_then(checked) {
@@ -20,6 +20,7 @@ pub fn lint(file: &str, text: &str) -> Vec<Finding> {
 }
 
 /// Returns a JSON Schema (draft-07) of the documents of OpenAPI 3.0 without findings, for editors.
+/// Requires the feature `lint`, which is on by default.
 #[must_use]
 pub fn json_schema() -> serde_json::Value {
     dialect::json_schema()

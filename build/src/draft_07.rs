@@ -26,6 +26,13 @@ pub struct GivenOut {
     strict: Option<Value>,
 }
 
+impl GivenOut {
+    /// The schema for other validators.
+    pub fn schema(&self) -> &Value {
+        &self.schema
+    }
+}
+
 impl From<Value> for GivenOut {
     fn from(mut strict: Value) -> Self {
         replace_formats(&mut strict, &[(TIME_TEXT, None)]);

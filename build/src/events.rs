@@ -5,13 +5,15 @@ use std::collections::BTreeMap;
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
+use super::doc_examples::DocExamples;
 use super::models::{model, open_enum, rust_type};
 use super::names::{self, Name};
+use super::payload;
 use super::signature::{KeyPlace, Verification};
 use super::spec::{Event, EventNamePlace, Response, Shape, Spec};
 
 /// Generates `EventName` and `Event`; nothing for a provider that does not deliver events.
-pub fn events(spec: &Spec) -> TokenStream {
+pub fn events(spec: &Spec, examples: &DocExamples<'_>) -> TokenStream {
     if spec.events.is_empty() {
         return TokenStream::new();
     }
@@ -46,12 +48,13 @@ pub fn events(spec: &Spec) -> TokenStream {
                 ));
             }
         }
-        doc
+        doc + &examples.of_event(event)
     });
     let answers = spec.events.iter().filter_map(requested_answer).chain(other_answers(spec));
     let doc = format!("A decoded delivery of {}.", spec.title);
     let identify = matches!(spec.event_name, Some(EventNamePlace::Body)).then(identify);
     let headers = headers(spec);
+    let common_payloads = payload::common(spec);
     let mut acknowledgement_doc =
         "Returns the response that the provider expects. Send it once the event is stored safely.".to_owned();
     if let Some(redelivery) = &spec.redelivery {
@@ -64,6 +67,14 @@ pub fn events(spec: &Spec) -> TokenStream {
             /// Returns the examples of the event's payload in the specification, each with its origin.
             pub fn examples(&self) -> &'static [::pos_webhooks::catalogue::Example] {
                 PROVIDER.event(self.as_str()).map_or(&[], |event| event.payload.examples)
+            }
+
+            /// Returns the event with its first documented example or, if there is none, the first observed or constructed
+            /// one. Its members can be changed, which makes an event for a test. `None` if the specification does not have
+            /// an example of the event.
+            pub fn example(&self) -> Option<Event> {
+                let example = PROVIDER.event(self.as_str())?.payload.example()?;
+                Event::decode(self, example.json.as_bytes()).ok()
             }
 
             #[doc = #acknowledgement_doc]
@@ -121,6 +132,8 @@ pub fn events(spec: &Spec) -> TokenStream {
                 self.name().acknowledgement()
             }
         }
+
+        #common_payloads
 
         impl ::pos_webhooks::private::serde::Serialize for Event {
             /// The payload alone, as the provider sends it.

@@ -4,23 +4,24 @@
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
+use super::doc_examples::DocExamples;
 use super::models::{model, rust_type};
 use super::names::{self, Name};
 use super::spec::{Operation, Parameter, Response, Security, Spec};
 use super::token::TokenGrant;
 
 /// Generates `Client`, `Credentials` and one error enum per operation.
-pub fn facade(spec: &Spec) -> TokenStream {
+pub fn facade(spec: &Spec, examples: &DocExamples<'_>) -> TokenStream {
     let credentials = credentials(spec);
     let constants = constant_headers(spec);
     let fields = constants.iter().map(|header| header.name.snake());
     let headers = constants.iter().map(|header| &header.name);
-    let methods = spec.operations.iter().enumerate().map(|(index, operation)| method(index, operation));
+    let methods = spec.operations.iter().enumerate().map(|(index, operation)| method(index, operation, examples));
     let errors = spec.operations.iter().map(error_enum);
     let rotation = spec.registration.as_ref().filter(|registration| registration.can_rotate()).map(|_| rotation());
     let access_token = spec.credential.as_ref().map(|_| access_token());
     let doc = format!(
-        "Client for {}.\n\nCloning a client is cheap, and clones share connections. `Debug` shows neither token nor headers.",
+        "Client for {}. Requires the feature `client` of `pos-webhooks`.\n\nCloning a client is cheap, and clones share connections. `Debug` shows neither token nor headers.",
         spec.title
     );
     quote! {
@@ -286,7 +287,7 @@ fn from_client(index: usize, grant: &TokenGrant, required: &[&Parameter], option
 }
 
 /// The constant headers of all operations, each once. A header is required if any operation requires it.
-fn constant_headers(spec: &Spec) -> Vec<&Parameter> {
+pub fn constant_headers(spec: &Spec) -> Vec<&Parameter> {
     let mut found: Vec<&Parameter> = Vec::new();
     for header in spec.operations.iter().flat_map(|operation| &operation.headers).filter(|header| header.constant) {
         match found.iter_mut().find(|known| known.name.eq_ignore_ascii_case(&header.name)) {
@@ -312,7 +313,7 @@ fn header_text(header: &Parameter) -> TokenStream {
     }
 }
 
-fn method(index: usize, operation: &Operation) -> TokenStream {
+fn method(index: usize, operation: &Operation, examples: &DocExamples<'_>) -> TokenStream {
     let name = operation.id.snake();
     let error = error_name(operation);
     let (query, headers) = text_parameters(operation);
@@ -350,7 +351,7 @@ fn method(index: usize, operation: &Operation) -> TokenStream {
             None => quote!(#pattern => Err(answer.documented_error_without_body(#error::#variant)),),
         }
     });
-    let doc = method_doc(operation);
+    let doc = method_doc(operation) + &examples.of_operation(operation);
     quote! {
         #[doc = #doc]
         pub async fn #name(
@@ -380,13 +381,13 @@ fn method(index: usize, operation: &Operation) -> TokenStream {
 }
 
 /// The path parameters, in the order of the path.
-fn path_parameters(operation: &Operation) -> impl Iterator<Item = &Parameter> {
+pub fn path_parameters(operation: &Operation) -> impl Iterator<Item = &Parameter> {
     let names = operation.path.split('{').skip(1).filter_map(|rest| Some(rest.split_once('}')?.0));
     names.filter_map(|name| operation.path_parameters.iter().find(|parameter| *parameter.name == *name))
 }
 
 /// The query parameters, and the headers that are not those of the client, each in progenitor's order.
-fn text_parameters(operation: &Operation) -> (Vec<&Parameter>, Vec<&Parameter>) {
+pub fn text_parameters(operation: &Operation) -> (Vec<&Parameter>, Vec<&Parameter>) {
     let mut query: Vec<&Parameter> = operation.query_parameters.iter().collect();
     let mut headers: Vec<&Parameter> = operation.headers.iter().filter(|header| !header.constant).collect();
     query.sort_by(|a, b| a.name.cmp(&b.name));

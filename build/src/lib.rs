@@ -15,7 +15,8 @@
 //! Each step is one file or folder: load (YAML with positions), adapt (OpenAPI 3.1), check (lint, of which `dialect` has the
 //! keys, and simplify, which rewrites what OpenAPI allows and the other steps do not support), read (`spec`, `proof`), bundle (JSON Schema),
 //! models (typify), operations (progenitor; `dependencies` has the paths of both to other crates), facade (the public client),
-//! events, receiver, provider (constants and trait implementations), layout (the text), describe (the description, as JSON).
+//! events (`payload` has what several of them have in common), receiver, delivery, provider (constants and trait
+//! implementations), `doc_examples` (the examples in the documentation), layout (the text), describe (the description, as JSON).
 //!
 //! ```
 //! # #[cfg(feature = "lint")] {
@@ -27,6 +28,7 @@
 
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 // Large parts of a document describe its operations, and the lint reads most of the rest.
 #![cfg_attr(not(all(feature = "client", feature = "lint")), allow(dead_code))]
 
@@ -38,10 +40,14 @@ pub mod bundle;
 #[cfg(feature = "lint")]
 mod check;
 #[cfg(feature = "generate")]
+mod delivery;
+#[cfg(feature = "generate")]
 mod dependencies;
 mod describe;
 #[cfg(feature = "lint")]
 mod dialect;
+#[cfg(feature = "generate")]
+mod doc_examples;
 mod draft_07;
 #[cfg(feature = "generate")]
 mod events;
@@ -68,6 +74,8 @@ pub mod names;
 mod operations;
 #[cfg(feature = "generate")]
 mod pattern;
+#[cfg(feature = "generate")]
+mod payload;
 mod pointer;
 mod proof;
 #[cfg(feature = "generate")]
@@ -100,6 +108,11 @@ pub use check::checked;
 #[cfg(feature = "lint")]
 pub use check::{json_schema, lint};
 pub use load::{Finding, Severity};
+
+/// The code of the README, compiled as documentation.
+#[cfg(all(doctest, feature = "generate"))]
+#[doc = include_str!("../README.md")]
+mod readme {}
 
 /// Without the lint, every document is taken as it is.
 #[cfg(not(feature = "lint"))]
@@ -150,8 +163,10 @@ fn read(file: &str, text: &str) -> Result<(spec::Spec, bundle::Bundle, Vec<Findi
     Ok((spec, bundle, warnings))
 }
 
-/// The output of the build for one document.
+/// The output of the build for one document. Requires the feature `generate`, which is on by default.
 #[cfg(feature = "generate")]
+#[derive(Debug)]
+#[non_exhaustive]
 pub struct Generated {
     /// The items of the provider's module, which reads the document and the description from `OUT_DIR`.
     pub code: TokenStream,
@@ -159,6 +174,8 @@ pub struct Generated {
     pub description: String,
     /// The documentation of the module.
     pub documentation: String,
+    /// The documentation of the module if the library does not have the feature `client`.
+    pub documentation_without_client: String,
     /// What of the document is ignored, simplified or left out.
     pub warnings: Vec<Finding>,
     #[doc(hidden)]
@@ -167,48 +184,63 @@ pub struct Generated {
 
 /// Generates the module of the provider `name`.
 ///
-/// `file` is the path of the document relative to the directory of the crate's manifest.
+/// `file` is the path of the document relative to the directory of the crate's manifest. The examples in the documentation
+/// are those of a module at the root of a package of your own.
+///
+/// Requires the feature `generate`, which is on by default.
 ///
 /// # Errors
 ///
 /// Returns the errors of the lint, or the error of a later step, each with the name of the file.
 #[cfg(feature = "generate")]
 pub fn generate(name: &str, file: &str, text: &str) -> Result<Generated, Vec<String>> {
+    generate_in("crate", name, file, text)
+}
+
+/// Generates the module of a provider in this package.
+#[cfg(feature = "generate")]
+fn generate_in(package: &str, name: &str, file: &str, text: &str) -> Result<Generated, Vec<String>> {
     let one = |problem: String| vec![format!("{file}: {problem}")];
     let (spec, bundle, warnings) = read(file, text).map_err(|findings| {
         let errors = findings.iter().filter(|finding| finding.severity == Severity::Error);
         errors.map(ToString::to_string).collect::<Vec<_>>()
     })?;
+    let examples = &doc_examples::DocExamples::new(package, name, &spec, &bundle);
     let models = models::models(&bundle).map_err(one)?;
-    let client = client(&spec).map_err(one)?;
-    let events = events::events(&spec);
+    let client = client(&spec, examples).map_err(one)?;
+    let events = events::events(&spec, examples);
     let receiver = receiver::receiver(&spec);
+    let delivery = delivery::delivery(&spec);
     let provider = provider::provider(name, &spec, &bundle);
+    let feature = examples.feature();
     let version = env!("CARGO_PKG_VERSION");
+    let code = quote! {
+        /// The bodies of requests, responses and deliveries: one type for each schema of the specification.
+        pub mod models { #models }
+        #client
+        #events
+        #receiver
+        #delivery
+        #provider
+        const _: () = ::pos_webhooks::private::generated_by(#version);
+    };
     Ok(Generated {
-        code: quote! {
-            /// The bodies of requests, responses and deliveries: one type for each schema of the specification.
-            pub mod models { #models }
-            #client
-            #events
-            #receiver
-            #provider
-            const _: () = ::pos_webhooks::private::generated_by(#version);
-        },
+        code,
         description: describe::describe(name, &spec, &bundle).map_err(one)?,
-        documentation: documentation(&spec),
+        documentation: documentation(&spec, &feature, &examples.of_module(true)),
+        documentation_without_client: documentation(&spec, &feature, &examples.of_module(false)),
         warnings,
         bundle,
     })
 }
 
 #[cfg(feature = "client")]
-fn client(spec: &spec::Spec) -> Result<TokenStream, String> {
+fn client(spec: &spec::Spec, examples: &doc_examples::DocExamples<'_>) -> Result<TokenStream, String> {
     if spec.operations.is_empty() {
         return Ok(TokenStream::new());
     }
     let operations = operations::operations(spec)?;
-    let facade = facade::facade(spec);
+    let facade = facade::facade(spec, examples);
     // The library may be compiled without the client, although another package of the same build needs it here.
     Ok(quote! {
         ::pos_webhooks::private::with_client! {
@@ -221,14 +253,18 @@ fn client(spec: &spec::Spec) -> Result<TokenStream, String> {
 }
 
 #[cfg(all(feature = "generate", not(feature = "client")))]
-fn client(_: &spec::Spec) -> Result<TokenStream, String> {
+fn client(_: &spec::Spec, _: &doc_examples::DocExamples<'_>) -> Result<TokenStream, String> {
     Ok(TokenStream::new())
 }
 
-/// The documentation of a provider's module: the document's description and its sources.
+/// The documentation of a provider's module: examples, the document's description, and its sources.
 #[cfg(feature = "generate")]
-fn documentation(spec: &spec::Spec) -> String {
-    let mut text = format!("{}.\n\n{}\n\nGenerated from `{}`", spec.title, spec.description.trim_end(), spec.file);
+fn documentation(spec: &spec::Spec, feature: &str, examples: &str) -> String {
+    let mut text = format!("{}.{feature}{examples}", spec.title);
+    if !spec.description.is_empty() {
+        text.push_str(&format!("\n\n# Description\n\n{}", spec.description));
+    }
+    text.push_str(&format!("\n\n# Sources\n\nGenerated from `{}`", spec.file));
     text.push_str(if spec.sources.is_empty() { "." } else { ", which was written from:\n" });
     for source in &spec.sources {
         let url = source.url.as_ref().map_or_else(String::new, |url| format!(" (<{url}>)"));

@@ -15,7 +15,7 @@ use typify::{TypeSpace, TypeSpaceImpl, TypeSpacePatch, TypeSpaceSettings};
 use super::bundle::{Bundle, DefinitionKind};
 use super::dependencies::through_library;
 use super::formats::TIME_TEXT;
-use super::names::Name;
+use super::names::{self, Name};
 use super::pattern;
 use super::spec::Shape;
 
@@ -45,6 +45,7 @@ pub fn models(bundle: &Bundle) -> Result<TokenStream, String> {
 
     let mut enums = TokenStream::new();
     let mut types = BTreeMap::new();
+    let mut orders = BTreeMap::new();
     for (name, definition) in &bundle.definitions {
         if !definition.kind.is_model() {
             continue;
@@ -72,6 +73,7 @@ pub fn models(bundle: &Bundle) -> Result<TokenStream, String> {
                 types.insert(rust_name, json!({ "type": "string" }));
             }
             None => {
+                orders.insert(name.pascal(), &*definition.order);
                 types.insert(rust_name, typify_schema(bundle, &definition.schema, loosen));
             }
         }
@@ -82,13 +84,13 @@ pub fn models(bundle: &Bundle) -> Result<TokenStream, String> {
     });
     let mut space = TypeSpace::new(&settings);
     space.add_ref_types(schemas.collect::<Result<Vec<_>, _>>()?).map_err(|error| error.to_string())?;
-    let types = decoded(space.to_stream())?;
+    let types = decoded(space.to_stream(), &orders)?;
     Ok(quote! { #types #enums })
 }
 
-/// Makes members decode the values that providers send, and structs decode from objects only. typify does not have a
-/// setting for this.
-fn decoded(types: TokenStream) -> Result<TokenStream, String> {
+/// Makes members decode the values that providers send, and structs decode from objects only, and puts members into these
+/// orders. typify does not have a setting for this.
+fn decoded(types: TokenStream, orders: &BTreeMap<Ident, &[String]>) -> Result<TokenStream, String> {
     let types: syn::File = syn::parse2(types).map_err(|error| error.to_string())?;
     let mut out = TokenStream::new();
     for item in types.items {
@@ -97,6 +99,7 @@ fn decoded(types: TokenStream) -> Result<TokenStream, String> {
                 derive_through_library(&mut item.attrs);
                 match &mut item.fields {
                     syn::Fields::Named(fields) => {
+                        in_order(fields, orders.get(&item.ident).copied().unwrap_or_default());
                         fields.named.iter_mut().try_for_each(decode_member)?;
                         let decode = from_object(&mut item)?;
                         out.extend(quote! { #item #decode });
@@ -117,6 +120,17 @@ fn decoded(types: TokenStream) -> Result<TokenStream, String> {
         }
     }
     Ok(out)
+}
+
+/// Puts members into the order of the properties that they are named after. typify sorts them by name.
+fn in_order(fields: &mut syn::FieldsNamed, order: &[String]) {
+    let order: Vec<Option<String>> = order.iter().map(|property| names::snake(property)).collect();
+    let mut sorted: Vec<syn::Field> = mem::take(&mut fields.named).into_iter().collect();
+    sorted.sort_by_key(|field| {
+        let name = field.ident.as_ref().map(Ident::to_string);
+        order.iter().position(|property| *property == name)
+    });
+    fields.named = sorted.into_iter().collect();
 }
 
 /// Makes a function match patterns without an engine for regular expressions, where that is possible.
@@ -322,7 +336,8 @@ fn value(format: &str) -> Map<String, Value> {
     Map::from_iter([("type".to_owned(), json!("string")), ("format".to_owned(), json!(format))])
 }
 
-fn string(members: &Map<String, Value>, loosen: bool) -> Map<String, Value> {
+/// The schema of a text for typify. A secret or a time has the format of its type, and a text with constraints keeps them.
+pub fn string(members: &Map<String, Value>, loosen: bool) -> Map<String, Value> {
     let mut formats = members.get("format").and_then(Value::as_str).into_iter().chain(
         members
             .get("anyOf")

@@ -11,7 +11,7 @@ use quote::{ToTokens, format_ident};
 use serde::{Serialize, Serializer};
 
 /// A name in a document that can be converted to identifiers. In generated code, it becomes its text.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Name {
     text: String,
     pascal: String,

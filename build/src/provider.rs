@@ -24,6 +24,12 @@ pub fn provider(provider: &str, spec: &Spec, bundle: &Bundle) -> TokenStream {
                 pub fn examples() -> Vec<::pos_webhooks::catalogue::Example> {
                     PROVIDER.examples(#name).unwrap_or_default()
                 }
+
+                /// Returns the first documented example or, if there is none, the first observed or constructed one. Its
+                /// members can be changed, which makes a value for a test. `None` if no example contains the model.
+                pub fn example() -> Option<Self> {
+                    ::pos_webhooks::private::example(&PROVIDER, #name)
+                }
             }
 
             ::pos_webhooks::private::model!(PROVIDER, #own, #name, #id, [#((#targets, #references)),*]);

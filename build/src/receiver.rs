@@ -1,17 +1,17 @@
 //! Generates the typed `Receiver` of a provider, and `sign` for tests of an endpoint. Their parameters are exactly
 //! those that the provider's verification needs.
 
-use std::collections::BTreeMap;
 use std::iter;
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
 use crate::models::model;
-use crate::names::{self, Name};
+use crate::names;
+use crate::payload;
 use crate::proof;
 use crate::signature::{Part, Signature, Verification, signs_time};
-use crate::spec::{Event, EventNamePlace, Shape, Spec};
+use crate::spec::{EventNamePlace, Spec};
 
 /// Generates `Receiver`, and `sign` for each signature; nothing for a provider that does not deliver events.
 pub fn receiver(spec: &Spec) -> TokenStream {
@@ -321,7 +321,7 @@ fn signed(index: usize, signature: &Signature, described: &str, route: bool, has
 }
 
 /// `new` or `sign` for the default signature, and `new_NAME` or `sign_NAME` for another one.
-fn function(name: &str, index: usize, signature: &Signature) -> Ident {
+pub fn function(name: &str, index: usize, signature: &Signature) -> Ident {
     let suffix = signature.name.as_deref().filter(|_| index > 0).and_then(names::snake);
     suffix.map_or_else(|| format_ident!("{name}"), |suffix| format_ident!("{name}_{suffix}"))
 }
@@ -604,12 +604,7 @@ fn decoding(spec: &Spec, place: &EventNamePlace) -> TokenStream {
 /// Generates the function that decodes a payload of the type that most events have. Such a payload is read once, and every
 /// other payload twice.
 fn decode_at_once(spec: &Spec) -> TokenStream {
-    let mut of_type: BTreeMap<&Name, Vec<&Event>> = BTreeMap::new();
-    for event in spec.events.iter().filter(|event| !event.when.is_empty()) {
-        if let Shape::Named(payload) = &event.payload.shape {
-            of_type.entry(payload).or_default().push(event);
-        }
-    }
+    let of_type = payload::by_type(spec.events.iter().filter(|event| !event.when.is_empty()));
     let common = of_type.into_iter().max_by_key(|(_, events)| events.len());
     let body = common.map_or_else(
         || {
@@ -799,11 +794,11 @@ fn window(signature: &Signature) -> Option<u64> {
     signature.time.as_ref()?.window
 }
 
-fn parts(signature: &Signature) -> impl Iterator<Item = &Part> {
+pub fn parts(signature: &Signature) -> impl Iterator<Item = &Part> {
     signature.signed.iter().flatten()
 }
 
-fn needs_url(signature: &Signature) -> bool {
+pub fn needs_url(signature: &Signature) -> bool {
     parts(signature).any(Part::is_of_url)
 }
 

@@ -1,7 +1,6 @@
 //! Third step: reads the content of the linted document. Every `$ref` to a parameter or response is followed.
 
 use serde::Serialize;
-use serde_json::Value;
 
 use super::draft_07::{GivenOut, of_parameter};
 use super::fidelity::{self, Difference, Omission};
@@ -46,7 +45,7 @@ pub struct Spec {
     pub events: Vec<Event>,
     /// The schemas under `components`, as they are written.
     #[serde(skip)]
-    pub schemas: Vec<(Name, Value)>,
+    pub schemas: Vec<(Name, Node)>,
 }
 
 impl Spec {
@@ -340,7 +339,7 @@ impl SpecReader<'_> {
             redelivery: self.extension(root, "x-redelivery", redelivery::read)?,
             events,
             schemas: schemas
-                .map(|(name, node)| Ok((self.name(node, name)?, node.to_json())))
+                .map(|(name, node)| Ok((self.name(node, name)?, node.clone())))
                 .collect::<Result<_, Finding>>()?,
         })
     }

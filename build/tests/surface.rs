@@ -2,11 +2,13 @@
 //! document for each construct that the build supports, beside that document. To test a new construct, add a document
 //! under `tests/surface/`; the tests find it.
 
+mod code;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::{fs, iter};
 
-use proc_macro2::{Delimiter, Ident, Spacing, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
 use quote::ToTokens;
 use serde_json::{Value, json};
 use syn::punctuated::Punctuated;
@@ -510,51 +512,28 @@ fn literal(code: impl ToTokens) -> Option<String> {
 
 /// Code on one line, without well-known paths.
 fn text(code: impl ToTokens) -> String {
-    let mut out = String::new();
-    write(code.to_token_stream(), &mut out);
-    let out = out.replace("impl::", "impl ::");
+    let out = code::line(code);
     let known = ["boxed", "collections", "option", "string", "sync", "vec"].map(|module| format!("::std::{module}::"));
     let ours = ["catalogue::", "client::", "private::", ""].map(|module| format!("::pos_webhooks::{module}"));
     known.iter().chain(&ours).fold(out, |text, path| text.replace(path, ""))
 }
 
-fn write(tokens: TokenStream, out: &mut String) {
-    for token in tokens {
-        match token {
-            TokenTree::Group(group) => {
-                let (open, close) = match group.delimiter() {
-                    Delimiter::Parenthesis => ("(", ")"),
-                    Delimiter::Brace => (" { ", " }"),
-                    Delimiter::Bracket => ("[", "]"),
-                    Delimiter::None => ("", ""),
-                };
-                out.push_str(open);
-                write(group.stream(), out);
-                out.truncate(out.trim_end_matches(", ").len());
-                out.push_str(close);
-            }
-            TokenTree::Punct(punct) => match punct.as_char() {
-                ',' => out.push_str(", "),
-                ':' if punct.spacing() == Spacing::Alone && !out.ends_with(':') => out.push_str(": "),
-                '-' => out.push_str(" -"),
-                '>' if out.ends_with(" -") => out.push_str("> "),
-                '>' => {
-                    out.truncate(out.trim_end_matches(", ").len());
-                    out.push('>');
-                }
-                '=' if !out.ends_with('.') => out.push_str(" = "),
-                '+' => out.push_str(" + "),
-                other => out.push(other),
-            },
-            word => {
-                if out.ends_with(|last: char| last.is_alphanumeric() || matches!(last, '_' | '"')) {
-                    out.push(' ');
-                }
-                out.push_str(&word.to_string());
-                if word.to_string() == "pub" {
-                    out.push(' ');
-                }
-            }
-        }
+/// Runs the build script of a document that cannot be read in a process of its own, whose output cargo would read.
+#[cfg(not(feature = "lint"))]
+#[test]
+fn every_provider_that_cannot_be_built_without_the_lint_is_reported_with_how_to_check_it() {
+    const NAME: &str = "every_provider_that_cannot_be_built_without_the_lint_is_reported_with_how_to_check_it";
+    if let Ok(document) = std::env::var("DOCUMENT") {
+        pos_webhooks_build::Builder::new().spec(document).run();
+        return;
     }
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let document = folder.join("unreadable.yaml");
+    std::fs::write(&document, "openapi: [").unwrap();
+    let mut script = std::process::Command::new(std::env::current_exe().unwrap());
+    script.args(["--exact", NAME, "--nocapture"]).env("DOCUMENT", &document).env("OUT_DIR", folder);
+    let out = String::from_utf8(script.output().unwrap().stdout).unwrap();
+    let errors: Vec<_> = out.lines().filter_map(|line| line.split_once("cargo::error=")).collect();
+    assert!(errors.len() >= 2 && errors[0].1.contains("unreadable.yaml"), "{out}");
+    assert!(errors.last().unwrap().1.contains("feature `lint`"), "{out}");
 }

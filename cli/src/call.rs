@@ -31,6 +31,7 @@ use crate::{account, providers, suggest};
 #[derive(Args)]
 #[command(
     after_long_help = AFTER_HELP,
+    mut_arg("verbose", |verbose| verbose.requires("operation")),
     mut_arg("format", |format| format.hide_possible_values(true).long_help(FORMAT))
 )]
 pub struct Arguments {
@@ -63,6 +64,9 @@ pub struct Arguments {
     /// Send the request even if it does not match the specification
     #[arg(long, requires = "operation")]
     no_validate: bool,
+
+    #[arg(long, short, requires = "operation", conflicts_with = "verbose", help = options::QUIET)]
+    quiet: bool,
 
     #[command(flatten)]
     common: Common,
@@ -98,7 +102,10 @@ fn named(text: &str) -> Result<(String, String), &'static str> {
 }
 
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
-    let Arguments { provider, operation: name, parameter_files, body, common, .. } = arguments;
+    let Arguments { provider, operation: name, parameter_files, body, quiet, common, .. } = arguments;
+    if *quiet && common.format == Format::Json {
+        return Err(options::without_effect("--quiet", "--format json, which has the response alone"));
+    }
     if provider.operations.is_empty() {
         return Err(hooks::without_operations(provider));
     }
@@ -125,10 +132,11 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
             provider.name
         )));
     }
-    let mut call = Call { provider, operation, server, credentials, parameters, body, hidden, as_json: true };
+    let mut call =
+        Call { provider, operation, server, credentials, parameters, body, hidden, as_json: true, quiet: *quiet };
     hooks::check_output(once)?;
     let (client, runtime) = (call.client()?, hooks::runtime()?);
-    let done = call.send(&runtime, &client);
+    let done = call.send(&runtime, &client, common);
     hooks::finish(&call, common, done, once, None)
 }
 

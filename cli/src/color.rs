@@ -1,8 +1,12 @@
-//! `--color`: whether the output has colors.
+//! `--color`: whether the output has colors, and the colors of states.
 
 use std::ffi::OsStr;
+use std::fmt::{self, Display};
+use std::io;
+use std::sync::LazyLock;
 
 use clap::builder::EnumValueParser;
+use clap::builder::styling::{AnsiColor, Style};
 use clap::{Arg, ColorChoice, ValueEnum as _};
 
 pub const OPTION: &str = "--color";
@@ -31,5 +35,34 @@ pub fn choose(value: &OsStr) {
         Some(ColorChoice::Always) => anstream::ColorChoice::Always.write_global(),
         Some(ColorChoice::Never) => anstream::ColorChoice::Never.write_global(),
         Some(ColorChoice::Auto) | None => {}
+    }
+}
+
+/// What succeeded.
+pub fn good<T: Display>(text: T) -> Styled<T> {
+    Styled { style: AnsiColor::Green.on_default(), text }
+}
+
+/// What failed.
+pub fn bad<T: Display>(text: T) -> Styled<T> {
+    Styled { style: AnsiColor::Red.on_default().bold(), text }
+}
+
+/// What is doubtful.
+pub fn doubtful<T: Display>(text: T) -> Styled<T> {
+    Styled { style: AnsiColor::Yellow.on_default(), text }
+}
+
+/// A text for standard output, which has a color if standard output has colors.
+pub struct Styled<T> {
+    style: Style,
+    text: T,
+}
+
+impl<T: Display> Display for Styled<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        static IS_ON: LazyLock<bool> =
+            LazyLock::new(|| anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never);
+        if *IS_ON { write!(f, "{}{}{:#}", self.style, self.text, self.style) } else { self.text.fmt(f) }
     }
 }

@@ -40,8 +40,14 @@ pub fn is_affirmed(question: Arguments<'_>) -> bool {
     io::stdin().read_line(&mut line).is_ok() && matches!(line.trim().to_ascii_lowercase().as_str(), "y" | "yes")
 }
 
-/// Puts the suggestions of an error before its list, and wraps it if it is printed to a terminal.
+/// Puts the suggestions of an error before its list, and wraps it if it is printed to a terminal. Ends the program if this is
+/// the help for a terminal.
 pub fn fitted(error: clap::Error) -> clap::Error {
+    if !error.use_stderr() && io::stdout().is_terminal() {
+        let text = help::with_usage(&error.render().ansi().to_string());
+        let _ = anstream::stdout().write_all(text.as_bytes());
+        std::process::exit(error.exit_code());
+    }
     let error = suggest::before_list(error, None);
     if !(error.use_stderr() && io::stderr().is_terminal()) {
         return error;

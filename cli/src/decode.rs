@@ -9,12 +9,13 @@ use clap::Args;
 use http::Uri;
 use pos_webhooks::Json;
 use pos_webhooks::catalogue::{EventNamePlace, Provider};
+use pos_webhooks::verify::Head;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::console::{complain, print, warn};
-use crate::input::{self, Head};
-use crate::json_text::compact;
+use crate::input;
+use crate::json_text::{self, compact};
 use crate::options::{self, unknown_event};
 use crate::providers;
 use crate::report::Plain;
@@ -114,7 +115,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
         warn(format_args!("--event: {unknown}"));
     }
     let body = input::payload(file)?;
-    let decoded = decode(provider, named, &body).and_then(|decoded| Ok(serde_json::to_string(&decoded)?));
+    let decoded = decode(provider, named, &body).and_then(|decoded| Ok(json_text::to_string(&decoded)?));
     match decoded {
         Ok(line) => Ok(print(&format!("{line}\n"), ExitCode::SUCCESS)?),
         Err(error) => {

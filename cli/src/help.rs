@@ -1,6 +1,7 @@
 //! Fits help texts to the terminal. clap wraps lines as well, but does not support columns and commands.
 
 use std::env;
+use std::io::{self, IsTerminal as _};
 use std::sync::OnceLock;
 
 use clap::Command;
@@ -105,13 +106,60 @@ pub fn fill(text: &str, width: usize, column: usize) -> String {
     textwrap::fill(text, options(width, start, &indent, |line| Box::new(words(line, &['`'], false))))
 }
 
-/// Wraps the lines of a message at the width of the terminal, never inside a word. Usage and quoted lines are not
-/// wrapped, so that they can be copied.
-pub fn fitted(text: &str) -> String {
+/// Wraps a line of a list in the given column, if standard output is a terminal. If that column leaves too little width, the
+/// line goes on below its beginning.
+pub fn listed(line: &str, column: usize) -> String {
+    if !io::stdout().is_terminal() {
+        return line.to_owned();
+    }
+    let width = width();
+    fill(line, width, if column > width / 2 { 4 } else { column })
+}
+
+/// Wraps the line with the usage in a text, between its arguments.
+pub fn with_usage(text: &str) -> String {
     let width = width();
     let lines = text.split('\n').map(|line| {
+        let Some(place) = line.find("Usage:").filter(|_| textwrap::core::display_width(line) > width) else {
+            return line.to_owned();
+        };
+        // A color may be in front.
+        let (color, line) = line.split_at(place);
+        let options = options(width, color, "       ", |line| Box::new(words(line, &[], true)));
+        textwrap::fill(&together(line), options).replace(NO_BREAK, " ")
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// Takes the place of a space at which a line is not broken.
+const NO_BREAK: &str = "\u{a0}";
+
+/// A usage in which an option and its value are one word.
+fn together(usage: &str) -> String {
+    let mut text = String::new();
+    for word in usage.split(' ') {
+        let before = text.rsplit(' ').next().unwrap_or_default();
+        let is_value =
+            before.contains("--") && !before.contains(['>', '=']) && word.contains('<') && !word.contains("--");
+        let is_value = is_value || before.contains("<--") && !before.contains('>');
+        if !text.is_empty() {
+            text += if is_value { NO_BREAK } else { " " };
+        }
+        text += word;
+    }
+    text
+}
+
+/// Wraps the lines of a message at the width of the terminal, never inside a word. Quoted lines are not wrapped, so that
+/// they can be copied.
+pub fn fitted(text: &str) -> String {
+    let width = width();
+    let text = with_usage(text);
+    let mut is_usage = false;
+    let lines = text.split('\n').map(|line| {
         let unindented = line.trim_start();
-        match unindented.starts_with(['"', '\'']) || line.starts_with("Usage: ") {
+        is_usage = line.starts_with("Usage: ") || is_usage && !line.is_empty();
+        match unindented.starts_with(['"', '\'']) || is_usage {
             true => line.to_owned(),
             false => fill(line, width, line.len() - unindented.len()),
         }

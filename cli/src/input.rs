@@ -8,8 +8,11 @@ use std::path::{Path, PathBuf};
 use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use http::{HeaderName, HeaderValue};
 use pos_webhooks::Secret;
+use pos_webhooks::verify::Head;
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use crate::console::warn;
 use crate::stop::Stop;
 
 /// The maximum size of a payload: far more than any provider delivers, and small enough to be kept in memory.
@@ -20,35 +23,6 @@ const SPECIFICATION_BYTES: u64 = 4 << 20;
 const SECRET_BYTES: u64 = 64 << 10;
 
 pub const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
-
-/// The head of a captured delivery.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Head {
-    /// The path and query of the request line, if there is one.
-    pub target: Option<String>,
-    pub headers: Vec<(String, Vec<u8>)>,
-}
-
-impl Head {
-    pub fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
-        let same = move |(candidate, _): &&(String, _)| candidate.eq_ignore_ascii_case(name);
-        self.headers.iter().filter(same).map(|(_, value)| value.as_slice())
-    }
-
-    /// Adds the headers of CGI variables, such as `x-ms-date` for `HTTP_X_MS_DATE`.
-    pub fn with_cgi(&self) -> Self {
-        let mut head = self.clone();
-        for (name, value) in &self.headers {
-            let name = name.strip_prefix("http_").unwrap_or(name).replace('_', "-");
-            match std::str::from_utf8(value) {
-                Ok(target) if name == "request-uri" => head.target = Some(target.to_owned()),
-                _ if head.values(&name).next().is_none() => head.headers.push((name, value.clone())),
-                _ => {}
-            }
-        }
-        head
-    }
-}
 
 pub fn open(file: &Path) -> io::Result<Box<dyn Read>> {
     if file == Path::new("-") { Ok(Box::new(io::stdin())) } else { Ok(Box::new(File::open(file)?)) }
@@ -95,7 +69,8 @@ pub fn without_mark(text: &str) -> &str {
 
 pub fn head(file: &Path) -> Result<Head, Stop> {
     let text = read(file, HEADERS_BYTES)?;
-    let is_json = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&text).trim_ascii_start().starts_with(b"{");
+    let start = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&text).trim_ascii_start().first();
+    let is_json = matches!(start, Some(b'{' | b'['));
     let head = if is_json { parse_json_head(&text) } else { parse_head(&text) };
     head.map_err(|(line, what)| unusable(file, format_args!("line {line}: {what}")))
 }
@@ -125,13 +100,39 @@ fn split_request(request: &[u8]) -> Option<(&[u8], &[u8])> {
 /// The body as the headers frame it. Bytes after its end, such as a newline of an editor, are not a part of it. If the
 /// bytes are not framed in this way, the body is what there is.
 fn body_of(head: &Head, bytes: &[u8]) -> Vec<u8> {
+    let incomplete = |what: String| {
+        warn(format_args!("--request: {what}, so the body may not be complete; it is used as it is"));
+        bytes.to_vec()
+    };
     let is_chunked = head.values(TRANSFER_ENCODING.as_str()).any(|value| value.eq_ignore_ascii_case(b"chunked"));
-    if let Some(body) = is_chunked.then(|| dechunked(bytes)).flatten() {
-        return body;
+    if is_chunked {
+        // Some programs write the body of the chunks, and keep the header.
+        return match dechunked(bytes) {
+            Some(body) => body,
+            None if begins_with_a_chunk(bytes) => incomplete("the chunks of the body are cut".to_owned()),
+            None => bytes.to_vec(),
+        };
     }
-    let length = head.values(CONTENT_LENGTH.as_str()).next().and_then(|value| std::str::from_utf8(value).ok());
-    let length = length.and_then(|length| length.parse().ok()).unwrap_or(bytes.len());
-    bytes.get(..length).unwrap_or(bytes).to_vec()
+    let lengths: Vec<_> = head.values(CONTENT_LENGTH.as_str()).map(<[u8]>::trim_ascii).collect();
+    let Some((first, others)) = lengths.split_first() else { return bytes.to_vec() };
+    if others.iter().any(|other| other != first) {
+        return incomplete("there are several headers `content-length` with other values".to_owned());
+    }
+    let is_number = first.iter().all(u8::is_ascii_digit);
+    let length = std::str::from_utf8(first).ok().filter(|_| is_number).and_then(|length| length.parse::<usize>().ok());
+    match length.map(|length| bytes.get(..length).ok_or(length)) {
+        Some(Ok(body)) => body.to_vec(),
+        Some(Err(length)) => {
+            incomplete(format!("`content-length` is {length}, and there are {} bytes after the headers", bytes.len()))
+        }
+        None => incomplete("`content-length` is not a number".to_owned()),
+    }
+}
+
+/// Whether there is the size of a chunk, and not only its bytes.
+fn begins_with_a_chunk(bytes: &[u8]) -> bool {
+    let size = bytes.split(|byte| matches!(byte, b'\r' | b'\n' | b';')).next().unwrap_or_default();
+    !size.is_empty() && size.len() <= 8 && size.iter().all(u8::is_ascii_hexdigit) && size.len() < bytes.len()
 }
 
 /// The body of chunks; `None` if the bytes are not complete chunks.
@@ -219,11 +220,29 @@ fn parse_head(text: &[u8]) -> Result<Head, (usize, &'static str)> {
     Ok(head)
 }
 
-/// Parses an object with a member for each header, whose value is a text or a list of texts.
+/// An item of a list of headers: an object with its name and its value as in HAR, or a pair of both.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum ListedHeader {
+    Named { name: String, value: Value },
+    Pair(String, Value),
+}
+
+/// Parses an object with a member for each header, whose value is a text or a list of texts, or a list of headers.
 fn parse_json_head(text: &[u8]) -> Result<Head, (usize, &'static str)> {
-    const EXPECTED: &str = "not a JSON object whose members are the headers, as texts or lists of texts";
+    const EXPECTED: &str = "neither a JSON object whose members are the headers, as texts or lists of texts, nor a JSON list of \
+                            headers, as objects with `name` and `value` or as pairs of both";
     let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
-    let members: Map<String, Value> = serde_json::from_slice(text).map_err(|error| (error.line(), EXPECTED))?;
+    let members: Vec<(String, Value)> = if text.trim_ascii_start().starts_with(b"[") {
+        let listed: Vec<ListedHeader> = serde_json::from_slice(text).map_err(|error| (error.line(), EXPECTED))?;
+        let pair = |header| match header {
+            ListedHeader::Named { name, value } | ListedHeader::Pair(name, value) => (name, value),
+        };
+        listed.into_iter().map(pair).collect()
+    } else {
+        let members: Map<String, Value> = serde_json::from_slice(text).map_err(|error| (error.line(), EXPECTED))?;
+        members.into_iter().collect()
+    };
     let (mut lines, mut values) = (Vec::new(), Vec::new());
     for (name, value) in &members {
         match value {
@@ -259,15 +278,6 @@ fn variable_name(line: &[u8]) -> Option<usize> {
     let end = line.iter().position(|byte| *byte == b'=')?;
     let name = line.get(..end)?;
     name.iter().all(|byte| matches!(byte, b'A'..=b'Z' | b'0'..=b'9' | b'_')).then_some(end)
-}
-
-/// The body of a whole request.
-pub fn after_head(request: &[u8]) -> Option<&[u8]> {
-    let mut headers = [httparse::EMPTY_HEADER; 128];
-    match httparse::Request::new(&mut headers).parse(request).ok()? {
-        httparse::Status::Complete(length) => request.get(length..),
-        httparse::Status::Partial => None,
-    }
 }
 
 /// Whether the line is a status or request line, which begins a new block. For a request line, returns its path and

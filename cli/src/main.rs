@@ -4,7 +4,6 @@
 
 mod account;
 mod call;
-mod changes;
 mod color;
 mod completions;
 mod console;
@@ -156,7 +155,7 @@ fn main() -> ExitCode {
         Command::Listen(arguments) => explained("listen", listen::run(&arguments)),
         Command::Tail(arguments) => explained("tail", tail::run(&arguments)),
         Command::Replay(arguments) => explained("replay", replay::run(&arguments)),
-        Command::Validate(arguments) => validate::run(&arguments),
+        Command::Validate(arguments) => explained("validate", validate::run(&arguments)),
         Command::Schema(arguments) => show::schema(&arguments),
         Command::Spec(arguments) => show::spec(&arguments),
         Command::Example(arguments) => show::example(&arguments),

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Command};
 use clap_mangen::Man;
-use clap_mangen::roff::{Roff, roman};
+use clap_mangen::roff::{Roff, bold, roman};
 
 use crate::console::print;
 use crate::help;
@@ -43,22 +43,27 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
     command.build();
     if let Some(directory) = &arguments.directory {
         fs::create_dir_all(directory).map_err(|error| unusable(directory, &error))?;
-        write_pages(&command, directory).map_err(|error| unusable(directory, &error))?;
+        write_pages(&command, &command, directory).map_err(|error| unusable(directory, &error))?;
         return Ok(ExitCode::SUCCESS);
     }
+    let root = command.clone();
     let mut path = crate::NAME.to_owned();
     for name in &arguments.command {
         command = subcommand(&command, &path, name)?.clone();
         path += &format!(" {name}");
     }
-    Ok(print(&String::from_utf8_lossy(&page(command)?), ExitCode::SUCCESS)?)
+    Ok(print(&String::from_utf8_lossy(&page(&root, command)?), ExitCode::SUCCESS)?)
 }
 
-fn page(command: Command) -> std::io::Result<Vec<u8>> {
+fn page(root: &Command, command: Command) -> std::io::Result<Vec<u8>> {
+    let related = related(root, &command);
     let notes = command.get_after_long_help().or(command.get_after_help()).map(ToString::to_string);
     let (has_options, has_commands) = (command.get_arguments().next().is_some(), pages(&command).next().is_some());
     let mut page = Vec::new();
-    let man = Man::new(command);
+    let man = Man::new(command)
+        .date(option_env!("POS_WEBHOOKS_DATE").unwrap_or_default())
+        .source(concat!("pos-webhooks ", env!("CARGO_PKG_VERSION")))
+        .manual("pos-webhooks Manual");
     man.render_title(&mut page)?;
     // Names of commands and options are never split, and lines of long words are not stretched.
     Roff::new().control("nh", []).control("ad", ["l"]).to_writer(&mut page)?;
@@ -72,7 +77,45 @@ fn page(command: Command) -> std::io::Result<Vec<u8>> {
         man.render_subcommands_section(&mut page)?;
     }
     sections(&notes.unwrap_or_default()).to_writer(&mut page)?;
+    if let Some((last, others)) = related.split_last() {
+        let mut see = Roff::new();
+        see.control("SH", ["SEE ALSO"]);
+        others.iter().for_each(|name| _ = see.text([bold(name.as_str()), roman("(1), ")]));
+        see.text([bold(last.as_str()), roman("(1)")]);
+        see.to_writer(&mut page)?;
+    }
     Ok(page)
+}
+
+/// The name of the page of a command.
+fn page_name(command: &Command) -> &str {
+    command.get_display_name().unwrap_or(command.get_name())
+}
+
+/// The pages that a page refers to: the command that it is a part of, and the commands that its text names. Its own parts are
+/// listed in it.
+fn related(root: &Command, command: &Command) -> Vec<String> {
+    let own = page_name(command);
+    let parent = own.strip_suffix(command.get_name()).and_then(|parent| parent.strip_suffix('-'));
+    let mut names: Vec<String> = parent.map(str::to_owned).into_iter().collect();
+    let texts = [command.get_long_about(), command.get_after_long_help(), command.get_after_help()];
+    let texts: Vec<_> = texts.into_iter().flatten().map(ToString::to_string).collect();
+    let words = |text: &str, name: &str| {
+        let mut places = text.match_indices(name);
+        places.any(|(place, _)| {
+            let before = text.get(..place).unwrap_or_default();
+            let after = text.get(place + name.len()..).unwrap_or_default();
+            (before.ends_with('`') && after.starts_with('`') || before.ends_with("pos-webhooks "))
+                && !after.starts_with(|next: char| next.is_alphanumeric() || next == '-')
+        })
+    };
+    for other in pages(root).filter(|other| texts.iter().any(|text| words(text, other.get_name()))) {
+        let name = page_name(other);
+        if name != own && !names.iter().any(|known| known == name) {
+            names.push(name.to_owned());
+        }
+    }
+    names
 }
 
 /// The sections at the end of a help, such as the examples. Their lines are laid out already.
@@ -100,12 +143,11 @@ fn unusable(directory: &Path, error: &std::io::Error) -> Stop {
     Stop::Input(format!("{}: {error}", directory.display()))
 }
 
-fn write_pages(command: &Command, directory: &Path) -> std::io::Result<()> {
+fn write_pages(root: &Command, command: &Command, directory: &Path) -> std::io::Result<()> {
     for command in pages(command) {
-        write_pages(command, directory)?;
+        write_pages(root, command, directory)?;
     }
-    let name = command.get_display_name().unwrap_or(command.get_name());
-    fs::write(directory.join(format!("{name}.1")), page(command.clone())?)
+    fs::write(directory.join(format!("{}.1", page_name(command))), page(root, command.clone())?)
 }
 
 /// The subcommands that have a page.

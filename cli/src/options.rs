@@ -15,6 +15,17 @@ use crate::report::Plain;
 use crate::stop::Stop;
 use crate::{console, providers, suggest};
 
+/// The help of `--quiet`, which means the same in every command that has it.
+pub const QUIET: &str = "Show only problems and what was asked for, without successes, summaries and next steps";
+
+/// The help of `--verbose`, which means the same in every command that has it.
+pub const VERBOSE: &str = "Show every step, and the details of each";
+
+/// The error of an option that another one leaves without an effect.
+pub fn without_effect(option: &str, beside: &str) -> Stop {
+    Stop::Usage(format!("{option} has no effect with {beside}"))
+}
+
 /// A provider by its name.
 pub fn provider() -> impl TypedValueParser<Value = &'static Provider> {
     let names = providers::all().iter().map(|provider| PossibleValue::new(provider.name).help(provider.title));

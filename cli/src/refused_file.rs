@@ -7,13 +7,17 @@ use std::path::Path;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use jiff::Timestamp;
+use pos_webhooks::verify::Head;
 use serde::{Deserialize, Serialize};
 
-use crate::input::Head;
 use crate::redaction::Redacted;
 use crate::report::Plain;
 use crate::stop::Stop;
 
+/// The steps before verification.
+pub const METHOD: &str = "method";
+pub const BODY: &str = "body";
+pub const HANDSHAKE: &str = "handshake";
 /// The step of a genuine delivery that is not as documented.
 pub const SPECIFICATION: &str = "specification";
 

@@ -18,7 +18,7 @@ use crate::outgoing::{Recipient, Sent, Signing};
 use crate::report::Plain;
 use crate::source::{Begin, Filter, Source, StoredEvent};
 use crate::stop::Stop;
-use crate::{input, verification};
+use crate::{input, json_text, verification};
 
 /// After how many events without a response the program stops: the recipient is not there.
 const GIVE_UP: u32 = 10;
@@ -337,7 +337,7 @@ fn line(format: Format, event: &StoredEvent, sent: Option<&Sent>) -> Result<Stri
             error,
             milliseconds,
         };
-        return Ok(serde_json::to_string(&line).map_err(io::Error::from)? + "\n");
+        return Ok(json_text::to_string(&line).map_err(io::Error::from)? + "\n");
     }
     let (route, name) = (Plain(route), Plain(name.as_deref().unwrap_or("-")).to_string());
     let result = match (status, error) {

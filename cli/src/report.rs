@@ -8,6 +8,9 @@ use pos_webhooks::catalogue::Provider;
 use pos_webhooks::validate::Invalid;
 use serde::Serialize;
 
+use crate::color::good;
+use crate::json_text;
+
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     /// Lines of text
@@ -22,6 +25,10 @@ pub struct Checker {
     pub name: String,
     pub format: Format,
     pub show_values: bool,
+    /// Whether only invalid payloads are reported.
+    pub quiet: bool,
+    /// Whether every valid payload is reported.
+    pub verbose: bool,
 }
 
 #[derive(Serialize)]
@@ -34,6 +41,8 @@ struct Report<'a> {
     /// Whether there are more violations than these.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     truncated: bool,
+    #[serde(skip)]
+    verbose: bool,
 }
 
 #[derive(Serialize)]
@@ -83,11 +92,13 @@ impl Checker {
             Err(error) => Checked::Error(error),
         };
         let valid = matches!(&outcome, Checked::Violations(violations) if violations.is_empty());
-        let report = Report { source, line, valid, outcome, truncated };
+        let verbose = self.verbose;
+        let report = Report { source, line, valid, outcome, truncated, verbose };
         match self.format {
+            _ if valid && self.quiet => {}
             Format::Human => write!(out, "{report}")?,
             Format::Json => {
-                serde_json::to_writer(&mut *out, &report)?;
+                out.extend(json_text::to_string(&report)?.bytes());
                 out.push(b'\n');
             }
         }
@@ -106,9 +117,11 @@ impl fmt::Display for Report<'_> {
         let source = Plain(self.source);
         match &self.outcome {
             // With many payloads, only the invalid ones are shown.
-            Checked::Violations(violations) if violations.is_empty() && self.line.is_none() => {
-                writeln!(f, "{source}: valid")
-            }
+            Checked::Violations(violations) if violations.is_empty() => match self.line {
+                None => writeln!(f, "{source}: {}", good("valid")),
+                Some(line) if self.verbose => writeln!(f, "{source}:{line}: {}", good("valid")),
+                Some(_) => Ok(()),
+            },
             Checked::Violations(violations) => {
                 violations.iter().try_for_each(|ViolationLine { pointer, keyword, message }| {
                     write!(f, "{source}:")?;
@@ -137,13 +150,16 @@ pub fn reasons(invalid: &Invalid) -> String {
     }
 }
 
+/// Whether a character controls the terminal, or reverses the direction of the text that follows.
+pub fn is_control(character: char) -> bool {
+    character.is_control() || matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 /// Text from a payload, escaped so that it stays on one line and cannot control the terminal.
 pub struct Plain<'a>(pub &'a str);
 
 impl fmt::Display for Plain<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Some characters reverse the direction of the text that follows.
-        let is_control = |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
         if !self.0.contains(is_control) {
             return f.write_str(self.0);
         }

@@ -9,7 +9,7 @@ use clap::Args;
 
 use crate::console::complain;
 use crate::stop::UNUSABLE;
-use crate::{options, providers};
+use crate::{json_text, options, providers, try_out};
 
 /// Simulate all providers on this machine, as they are documented
 ///
@@ -36,6 +36,13 @@ pub struct Arguments {
     #[arg(value_parser = options::address)]
     listen: SocketAddr,
 
+    /// Allow requests to the page and `/_sandbox` for this name of the host. Can be given several times
+    ///
+    /// Without this, a name other than `localhost` is refused, so that no site in a browser can use them. The addresses of
+    /// this machine are always allowed.
+    #[arg(long, value_name = "NAME")]
+    allow_host: Vec<String>,
+
     /// Seed of tokens, ids, secrets and the choice of faults; random by default
     #[arg(long, allow_negative_numbers = true, value_parser = options::whole(0..=u64::MAX))]
     seed: Option<u64>,
@@ -56,6 +63,10 @@ pub struct Arguments {
     /// Allow deliveries to other machines; by default they are not sent
     #[arg(long)]
     deliver_anywhere: bool,
+
+    #[arg(long, short, help = options::VERBOSE)]
+    #[arg(long_help = format!("{}. Each delivery has a line on standard error", options::VERBOSE))]
+    verbose: bool,
 }
 
 pub fn run(arguments: &Arguments) -> io::Result<ExitCode> {
@@ -63,6 +74,9 @@ pub fn run(arguments: &Arguments) -> io::Result<ExitCode> {
     runtime.block_on(async {
         let lifetime = Duration::from_secs(arguments.token_lifetime);
         let mut builder = providers::sandbox().listen(arguments.listen).token_lifetime(lifetime);
+        for host in &arguments.allow_host {
+            builder = builder.allow_host(host);
+        }
         if let Some(seed) = arguments.seed {
             builder = builder.seed(seed);
         }
@@ -85,9 +99,13 @@ pub fn run(arguments: &Arguments) -> io::Result<ExitCode> {
         };
         let mut out = io::stdout().lock();
         for account in sandbox.accounts() {
-            writeln!(out, "{}", serde_json::to_string(account)?)?;
+            writeln!(out, "{}", json_text::to_string(account)?)?;
         }
         out.flush()?;
+        drop(out);
+        if arguments.verbose {
+            try_out::log_attempts(&sandbox).await
+        }
         std::future::pending().await
     })
 }

@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 use crate::console::{print, warn};
 use crate::fidelity::Entry;
 use crate::help;
-use crate::json_text::indented;
+use crate::json_text::{self, indented};
 use crate::options::{self, check_value, provider};
 use crate::providers;
 
@@ -152,14 +152,14 @@ pub fn schema(SchemaArguments { provider, name }: &SchemaArguments) -> io::Resul
             for schema in schemas.iter().filter(|schema| schema.kind == kind) {
                 let sentence = schema.description.split_inclusive(". ").next().unwrap_or_default();
                 let line = format!("{:width$}  {label:8}  {sentence}", schema.name);
-                let _ = writeln!(list, "{}", line.trim_end());
+                let _ = writeln!(list, "{}", help::listed(line.trim_end(), width + 12));
             }
         }
         return print(&list, ExitCode::SUCCESS);
     };
     check_value::<SchemaArguments>("name", name, schemas.iter().map(|schema| schema.name), &options::schemas(provider));
     let schema = provider.json_schema(name).map_err(io::Error::other)?;
-    print(&format!("{schema:#}\n"), ExitCode::SUCCESS)
+    print(&json_text::escaped(format!("{schema:#}\n")), ExitCode::SUCCESS)
 }
 
 pub fn spec(arguments: &SpecArguments) -> io::Result<ExitCode> {
@@ -174,7 +174,7 @@ pub fn spec(arguments: &SpecArguments) -> io::Result<ExitCode> {
     for entry in &entries {
         let _ = match format {
             ListFormat::Human => write!(text, "{}{entry}", if text.is_empty() { "" } else { "\n" }),
-            ListFormat::Json => writeln!(text, "{}", serde_json::to_string(entry)?),
+            ListFormat::Json => writeln!(text, "{}", json_text::to_string(entry)?),
         };
     }
     if matches!(format, ListFormat::Human) && io::stdout().is_terminal() {
@@ -189,7 +189,8 @@ pub fn example(ExampleArguments { provider, name, example, format }: &ExampleArg
         let width = bodies.iter().map(|(place, _)| place.len()).max().unwrap_or_default();
         let line = |(place, body): &(String, &Body)| {
             let (count, s) = (body.examples.len(), if body.examples.len() == 1 { "" } else { "s" });
-            format!("{place:width$}  {count} example{s:1}  {}\n", body.schema)
+            let line = format!("{place:width$}  {count} example{s:1}  {}", body.schema);
+            help::listed(&line, width + 2) + "\n"
         };
         return print(&bodies.iter().map(line).collect::<String>(), ExitCode::SUCCESS);
     };
@@ -223,19 +224,23 @@ pub fn example(ExampleArguments { provider, name, example, format }: &ExampleArg
         let _ = match format {
             ExampleFormat::Human => {
                 let space = if text.is_empty() { "" } else { "\n" };
-                let json = indented(json, 2, usize::MAX).unwrap_or_default();
-                writeln!(
-                    text,
-                    "{space}# {place}, {name}: {summary}\n# {origin}: {source}\n# {media_type}, schema {schema}\n{json}"
-                )
+                let json = json_text::escaped(indented(json, 2, usize::MAX).unwrap_or_default());
+                let about = [
+                    format!("{place}, {name}: {summary}"),
+                    format!("{origin}: {source}"),
+                    format!("{media_type}, schema {schema}"),
+                ];
+                let comment =
+                    |line: String| format!("{}\n", help::listed(&format!("# {line}"), 2).replace("\n  ", "\n# "));
+                writeln!(text, "{space}{}{json}", about.map(comment).concat())
             }
-            ExampleFormat::Raw => writeln!(text, "{json}"),
+            ExampleFormat::Raw => writeln!(text, "{}", json_text::escaped((*json).to_owned())),
             ExampleFormat::Json => {
                 let value: &RawValue = serde_json::from_str(json)?;
                 let origin = origin.to_string();
                 let line =
                     ExampleLine { body: place, example: name, summary, origin, source, media_type, schema, value };
-                writeln!(text, "{}", serde_json::to_string(&line)?)
+                writeln!(text, "{}", json_text::to_string(&line)?)
             }
         };
     }

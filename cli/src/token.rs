@@ -15,7 +15,7 @@ use crate::hooks::Format;
 use crate::report::{Plain, with_causes};
 use crate::stop::Stop;
 use crate::target::Target;
-use crate::{account, options, providers};
+use crate::{account, json_text, options, providers};
 
 /// Request an access token with a client id and a client secret
 ///
@@ -118,7 +118,7 @@ fn failed(format: Format, error: &(dyn std::error::Error + 'static), origin: &st
     match format {
         Format::Json => {
             let error = json!({ "message": message, "status": status, "retryable": retryable });
-            let _ = writeln!(io::stderr(), "{}", json!({ "error": error }));
+            let _ = writeln!(io::stderr(), "{}", json_text::escaped(json!({ "error": error }).to_string()));
         }
         Format::Human => {
             let likely =

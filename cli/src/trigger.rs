@@ -14,10 +14,11 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use crate::color::{bad, good};
 use crate::console::{complain, print, warn};
 use crate::report::{Plain, with_causes};
 use crate::stop::Stop;
-use crate::{account, hooks, input, options, outgoing, providers};
+use crate::{account, hooks, input, json_text, options, outgoing, providers};
 
 /// The address at which `try` starts a sandbox.
 pub const SANDBOX: &str = "http://127.0.0.1:4010";
@@ -31,7 +32,7 @@ const DELIVERY_TIMEOUT: Duration = Duration::from_secs(300);
 const MAX_ATTEMPTS: usize = 64 << 20;
 
 /// How many characters of a response are shown.
-const SHOWN: usize = 500;
+pub const SHOWN: usize = 500;
 
 /// Deliver an event, from a running sandbox or to a URL of your own
 ///
@@ -89,6 +90,14 @@ pub struct Arguments {
     /// Format of the attempts
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
+
+    #[arg(long, short, conflicts_with = "verbose", help = options::QUIET)]
+    #[arg(long_help = format!("{}. Attempts that were not acknowledged are shown", options::QUIET))]
+    quiet: bool,
+
+    #[arg(long, short, help = options::VERBOSE)]
+    #[arg(long_help = format!("{}. Each attempt has its request and its response", options::VERBOSE))]
+    verbose: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -102,21 +111,27 @@ enum Format {
 /// What an attempt is shown with.
 #[derive(Deserialize)]
 struct ShownAttempt {
+    event: String,
     url: String,
     milliseconds: u64,
     status: Option<u16>,
     error: Option<String>,
-    answer: Option<Answer>,
+    request: ShownMessage,
+    answer: Option<ShownMessage>,
     note: Option<String>,
 }
 
 #[derive(Deserialize)]
-struct Answer {
+struct ShownMessage {
+    headers: Vec<(String, String)>,
     body: String,
 }
 
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
-    let Arguments { provider, event, payload, to, format, .. } = arguments;
+    let Arguments { provider, event, payload, to, format, quiet, verbose, .. } = arguments;
+    if *verbose && *format == Format::Json {
+        return Err(options::without_effect("--verbose", "--format json, which has the requests and the responses"));
+    }
     let event = options::event(provider, event)?;
     if arguments.secret_file.is_some() && to.is_none() {
         return Err(Stop::Usage(
@@ -149,10 +164,12 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
         let attempt_json = attempt.get();
         let attempt: ShownAttempt = serde_json::from_str(attempt_json)
             .map_err(|_| Stop::Input("the sandbox is of another version: its attempt cannot be read".to_owned()))?;
-        acknowledged &= attempt.status.is_some_and(|status| (200..300).contains(&status));
+        let is_acknowledged = attempt.status.is_some_and(|status| (200..300).contains(&status));
+        acknowledged &= is_acknowledged;
         match format {
-            Format::Human => text += &line(&attempt),
-            Format::Json => text += &format!("{attempt_json}\n"),
+            _ if *quiet && is_acknowledged => {}
+            Format::Human => text += &line(&attempt, *verbose),
+            Format::Json => text += &json_text::escaped(format!("{attempt_json}\n")),
         }
     }
     Ok(print(&text, if acknowledged { ExitCode::SUCCESS } else { ExitCode::FAILURE })?)
@@ -163,7 +180,7 @@ fn changed(provider: &'static Provider, event: &'static Event, arguments: &Argum
     let given = match &arguments.payload {
         None if arguments.set.is_empty() => return Ok(None),
         None => {
-            let example = event.payload.examples.iter().min_by_key(|example| example.origin);
+            let example = event.payload.example();
             example.map_or("{}", |example| example.json).to_owned()
         }
         Some(file) => {
@@ -188,6 +205,17 @@ fn set(payload: &str, change: &str) -> Result<String, String> {
         format!("--set: `{}` is not of the form POINTER=VALUE, such as `/amount/value=100`", Plain(change))
     })?;
     let value = value.parse::<Json>().map_or_else(|_| Value::from(value).to_string(), |json| json.to_string());
+    let escapes = pointer.match_indices('~').map(|(place, _)| place);
+    let is_wrong = |place: &usize| !pointer.get(place + 1..).is_some_and(|rest| rest.starts_with(['0', '1']));
+    if let Some(place) = escapes.into_iter().find(is_wrong) {
+        let before = pointer.get(..place).unwrap_or_default();
+        return Err(format!(
+            "--set: `{}` is not a JSON pointer: the `~` after `{}` is followed by neither `0` nor `1`; write `~0` for `~`, and \
+             `~1` for `/`",
+            Plain(pointer),
+            Plain(before)
+        ));
+    }
     let tokens: Vec<_> = pointer.split('/').skip(1).map(|token| token.replace("~1", "/").replace("~0", "~")).collect();
     set_at(payload, &tokens, &value).map_err(|(left, what)| {
         let at = tokens.iter().take(tokens.len() - left).map(|token| format!("/{token}")).collect::<String>();
@@ -318,21 +346,37 @@ fn delivered_by(
 }
 
 /// An attempt, for people.
-fn line(attempt: &ShownAttempt) -> String {
-    let ShownAttempt { url, milliseconds, status, error, answer, note } = attempt;
+fn line(attempt: &ShownAttempt, verbose: bool) -> String {
+    let ShownAttempt { event, url, milliseconds, status, error, request, answer, note } = attempt;
     let url = Plain(url);
+    let is_success = status.is_some_and(|status| (200..300).contains(&status));
     let mut line = match (status, error) {
-        (Some(status), _) if (200..300).contains(status) => format!("{status} in {milliseconds} ms from {url}\n"),
-        (Some(status), _) => format!("refused with {status} in {milliseconds} ms by {url}\n"),
-        (None, error) => format!("{} ({url})\n", Plain(error.as_deref().unwrap_or("no response"))),
+        (Some(status), _) if is_success => format!("{} in {milliseconds} ms from {url}\n", good(status)),
+        (Some(status), _) => {
+            format!("{} in {milliseconds} ms by {url}\n", bad(format_args!("refused with {status}")))
+        }
+        (None, error) => format!("{} ({url})\n", bad(Plain(error.as_deref().unwrap_or("no response")))),
     };
-    let is_refusal = !status.is_some_and(|status| (200..300).contains(&status));
-    if let Some(answer) = answer.as_ref().filter(|answer| is_refusal && !answer.body.trim().is_empty()) {
-        let shown: String = answer.body.chars().take(SHOWN).collect();
-        line += &shown.lines().map(|text| format!("  {}\n", Plain(text))).collect::<String>();
+    let head = |message: &ShownMessage| {
+        let header = |(name, value): &(String, String)| format!("  {}: {}\n", Plain(name), Plain(value));
+        message.headers.iter().map(header).collect::<String>()
+    };
+    if verbose {
+        line +=
+            &format!("\nRequest for {}\n{}\n{}", Plain(event), head(request), quoted_lines(&request.body, usize::MAX));
+        line += &answer.as_ref().map_or_else(String::new, |answer| format!("\nResponse\n{}\n", head(answer)));
+    }
+    if let Some(answer) = answer.as_ref().filter(|_| verbose || !is_success) {
+        line += &quoted_lines(&answer.body, SHOWN);
     }
     if let Some(note) = note {
         line += &format!("  {}\n", Plain(note));
     }
     line
+}
+
+/// The first characters of a text, indented and made safe for a terminal.
+pub fn quoted_lines(text: &str, most: usize) -> String {
+    let shown: String = text.trim().chars().take(most).collect();
+    shown.lines().map(|text| format!("  {}\n", Plain(text))).collect()
 }

@@ -12,12 +12,13 @@ use pos_webhooks::sandbox::{Attempt, Builder, Outcome, Received, Registration, S
 use serde_json::Value;
 use tokio::sync::oneshot;
 
+use crate::color::{bad, good};
 use crate::console::warn;
 use crate::options;
 use crate::providers::{self, quoted};
 use crate::report::{Plain, with_causes};
 use crate::stop::Stop;
-use crate::trigger::SANDBOX;
+use crate::trigger::{SANDBOX, SHOWN, quoted_lines};
 
 /// The port of [`SANDBOX`].
 const PORT: u16 = 4010;
@@ -56,6 +57,14 @@ pub struct Arguments {
     /// Open the page in the browser
     #[arg(long)]
     open: bool,
+
+    #[arg(long, short, conflicts_with = "verbose", help = options::QUIET)]
+    #[arg(long_help = format!("{}. Deliveries that are refused are shown", options::QUIET))]
+    quiet: bool,
+
+    #[arg(long, short, help = options::VERBOSE)]
+    #[arg(long_help = format!("{}. The payload is below each delivery, with the response of your program", options::VERBOSE))]
+    verbose: bool,
 
     /// Address and port to listen on; by default 127.0.0.1:4010, or another port if that one is taken
     #[arg(long, value_name = "ADDRESS", allow_negative_numbers = true, value_parser = options::address)]
@@ -97,7 +106,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
             warn(format_args!("the page could not be opened: {error}"));
         }
         let next = next_steps(arguments, event, &sandbox);
-        let follow = follow(&sandbox, &there, &next, &screen);
+        let follow = follow(arguments, &sandbox, &there, &next, &screen);
         let deliver = async {
             // An error of an attempt is shown where it is followed.
             let delivered = sandbox.deliver(provider.name, Trigger::new(event.name)).await;
@@ -192,21 +201,34 @@ fn introduction(arguments: &Arguments, sandbox: &Sandbox, here: &[Registration],
 }
 
 /// Shows what arrives, and what to do next after the first arrival.
-async fn follow(sandbox: &Sandbox, there: &[Registration], next: &str, screen: &mpsc::Sender<String>) {
-    let (mut received, mut attempted, mut next) = (0, 0, Some(next));
+async fn follow(
+    arguments: &Arguments,
+    sandbox: &Sandbox,
+    there: &[Registration],
+    next: &str,
+    screen: &mpsc::Sender<String>,
+) {
+    let Arguments { quiet, verbose, .. } = *arguments;
+    let (mut received, mut attempted, mut next) = (0, 0, Some(next).filter(|_| !quiet));
     loop {
         let mut lines = String::new();
         tokio::select! {
             new = sandbox.received_after(received) => {
                 lines += &gap("deliveries", received, new.first().map(|first| first.number));
                 received = new.last().map_or(received, |last| last.number);
-                lines.extend(new.iter().filter(|it| it.outcome != Outcome::Handshake).map(arrival));
+                let is_shown = |it: &&Received| match it.outcome {
+                    Outcome::Handshake => verbose,
+                    outcome => !quiet || outcome.is_refusal(),
+                };
+                lines.extend(new.iter().filter(is_shown).map(|received| arrival(received, verbose)));
             }
             new = sandbox.attempts_after(attempted) => {
                 lines += &gap("attempts", attempted, new.first().map(|first| first.number));
                 attempted = new.last().map_or(attempted, |last| last.number);
-                let is_there = |attempt: &&Attempt| there.iter().any(|it| it.id == attempt.registration);
-                lines.extend(new.iter().filter(is_there).map(forwarded));
+                let is_shown = |attempt: &&Attempt| {
+                    there.iter().any(|it| it.id == attempt.registration) && !(quiet && attempt.is_acknowledged())
+                };
+                lines.extend(new.iter().filter(is_shown).map(|attempt| attempted_line(attempt, "forwarded", verbose)));
             }
         }
         if !lines.is_empty() {
@@ -230,33 +252,55 @@ fn time_of_day(at: &str) -> &str {
 }
 
 /// The line of a delivery that the sandbox's receiver got.
-fn arrival(received: &Received) -> String {
+fn arrival(received: &Received, verbose: bool) -> String {
     let key: String = received.idempotency_key.as_deref().unwrap_or("-").chars().take(KEY).collect();
     let event = Plain(received.event.as_deref().unwrap_or("-")).to_string();
     let reason = received.reason.lines().next().unwrap_or_default();
     let outcome = match received.outcome {
-        Outcome::Accepted => "verified  valid".to_owned(),
-        Outcome::Unsigned => "not signed  valid".to_owned(),
-        Outcome::NotValid => format!("verified  not valid: {}", Plain(reason)),
-        _ => format!("refused: {}", Plain(reason)),
+        Outcome::Accepted => good("verified  valid").to_string(),
+        Outcome::Unsigned => format!("not signed  {}", good("valid")),
+        Outcome::Handshake => good("handshake").to_string(),
+        Outcome::NotValid => format!("{}  {}: {}", good("verified"), bad("not valid"), Plain(reason)),
+        _ => format!("{}: {}", bad("refused"), Plain(reason)),
     };
     let (time, provider) = (time_of_day(received.at.as_str()), received.provider);
-    format!("{time}  {provider}  {event}  {key:KEY$}  {outcome}  {} ms\n", received.duration.as_millis())
+    let payload = if verbose { quoted_lines(&received.body, usize::MAX) } else { String::new() };
+    format!("{time}  {provider}  {event}  {key:KEY$}  {outcome}  {} ms\n{payload}", received.duration.as_millis())
 }
 
-/// The line of an attempt at the user's own program.
-fn forwarded(attempt: &Attempt) -> String {
+/// Prints every attempt at a delivery to standard error.
+pub async fn log_attempts(sandbox: &Sandbox) -> ! {
+    let mut logged = 0;
+    loop {
+        for attempt in sandbox.attempts_after(logged).await {
+            logged = attempt.number;
+            let line = attempted_line(&attempt, &Plain(&attempt.url).to_string(), false);
+            // Deliveries go on if they cannot be logged.
+            let _ = anstream::stderr().write_all(line.as_bytes());
+        }
+    }
+}
+
+/// The line of an attempt, after what was done with the event.
+fn attempted_line(attempt: &Attempt, done: &str, verbose: bool) -> String {
+    let body = attempt.answer.as_ref().map_or("", |answer| answer.body.as_str());
     let outcome = match (attempt.status, &attempt.error) {
-        (Some(status), _) if attempt.is_acknowledged() => format!("forwarded  {status}"),
-        (Some(status), _) => format!("forwarded  refused with {status}"),
-        (None, error) => format!("forwarded  {}", Plain(error.as_deref().unwrap_or("no response"))),
+        (Some(status), _) if attempt.is_acknowledged() => good(status).to_string(),
+        (Some(status), _) => bad(format_args!("refused with {status}")).to_string(),
+        (None, error) => bad(Plain(error.as_deref().unwrap_or("no response"))).to_string(),
     };
     let mut line = format!("{}  {}  {}  ", time_of_day(attempt.at.as_str()), attempt.provider, attempt.event);
-    let _ = write!(line, "{outcome}  {} ms", attempt.duration.as_millis());
+    let _ = write!(line, "{done}  {outcome}  {} ms", attempt.duration.as_millis());
     if let Some(wait) = attempt.retry_in {
         let _ = write!(line, "; the next attempt is in {} s", wait.as_secs());
     }
     line.push('\n');
+    if verbose {
+        line += &quoted_lines(&attempt.request.body, usize::MAX);
+        line += &quoted_lines(body, SHOWN);
+    } else if !attempt.is_acknowledged() {
+        line += &quoted_lines(body.trim().lines().next().unwrap_or_default(), SHOWN);
+    }
     line
 }
 
@@ -267,7 +311,7 @@ fn next_steps(arguments: &Arguments, event: &Event, sandbox: &Sandbox) -> String
     let mut text = "\nNext, in another terminal:\n".to_owned();
     let mut add = |what: &str, command: String| text.extend(format!("  {what}\n    pos-webhooks {command}\n").chars());
     let event_name = quoted(event.name);
-    let example = event.payload.examples.iter().min_by_key(|example| example.origin);
+    let example = event.payload.example();
     let payload = example.and_then(|example| serde_json::from_str(example.json).ok());
     match payload.as_ref().and_then(|payload: &Value| number(payload, String::new())) {
         Some(pointer) => {

@@ -14,12 +14,13 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use pos_webhooks::catalogue::Provider;
 use pos_webhooks::validate::Invalid;
 
+use crate::color::{bad, good};
 use crate::console::complain;
 use crate::input::open;
 use crate::lines::{Chunk, Line, Lines};
 use crate::options;
 use crate::report::{Checker, Format, PayloadError};
-use crate::stop::UNUSABLE;
+use crate::stop::{Stop, UNUSABLE};
 
 /// Validate payloads against the specification
 ///
@@ -93,6 +94,14 @@ pub struct Arguments {
     /// shown.
     #[arg(long)]
     show_values: bool,
+
+    #[arg(long, short, conflicts_with = "verbose", help = options::QUIET)]
+    #[arg(long_help = format!("{}. Invalid payloads are shown", options::QUIET))]
+    quiet: bool,
+
+    #[arg(long, short, requires = "ndjson", help = options::VERBOSE)]
+    #[arg(long_help = format!("{}. With --ndjson, valid payloads have a line as well", options::VERBOSE))]
+    verbose: bool,
 }
 
 /// The reason why an input was not validated to its end.
@@ -121,8 +130,11 @@ struct Run<'a> {
     unreadable: bool,
 }
 
-pub fn run(arguments: &Arguments) -> io::Result<ExitCode> {
-    let Arguments { provider, name, files, format, show_values, .. } = arguments;
+pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
+    let Arguments { provider, name, files, format, show_values, quiet, verbose, .. } = arguments;
+    if *verbose && *format == Format::Json {
+        return Err(options::without_effect("--verbose", "--format json, which has every payload"));
+    }
     let names = provider.schemas.iter().map(|schema| schema.name);
     options::check_value::<Arguments>("name", name, names, &options::schemas(provider));
     // The first use prepares the schema, which shows whether the schema can be used.
@@ -132,13 +144,20 @@ pub fn run(arguments: &Arguments) -> io::Result<ExitCode> {
     }
     let mut run = Run {
         arguments,
-        checker: Checker { provider, name: name.clone(), format: *format, show_values: *show_values },
-        progress: Progress::new(files),
+        checker: Checker {
+            provider,
+            name: name.clone(),
+            format: *format,
+            show_values: *show_values,
+            quiet: *quiet,
+            verbose: *verbose,
+        },
+        progress: Progress::new(files, *quiet),
         count: Count::default(),
         unreadable: false,
     };
     match run.inputs() {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error),
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
         _ if run.unreadable => Ok(ExitCode::from(UNUSABLE)),
         _ => Ok(ExitCode::from(u8::from(run.count.invalid > 0))),
     }
@@ -147,7 +166,7 @@ pub fn run(arguments: &Arguments) -> io::Result<ExitCode> {
 impl Run<'_> {
     /// Validates the inputs. Fails if the output cannot be written.
     fn inputs(&mut self) -> io::Result<()> {
-        let Arguments { files, ndjson, format, .. } = self.arguments;
+        let Arguments { files, ndjson, format, quiet, .. } = self.arguments;
         for file in files {
             let source = file.to_string_lossy();
             let reader = open(file).map(|reader| self.progress.bar.wrap_read(reader));
@@ -166,8 +185,13 @@ impl Run<'_> {
             }
         }
         self.progress.bar.finish_and_clear();
-        if *ndjson && *format == Format::Human {
-            writeln!(io::stdout(), "{} valid, {} invalid", self.count.valid, self.count.invalid)?;
+        if *ndjson && *format == Format::Human && !quiet {
+            let Count { valid, invalid } = self.count;
+            let invalid = match invalid {
+                0 => good("0 invalid".to_owned()),
+                _ => bad(format!("{invalid} invalid")),
+            };
+            writeln!(io::stdout(), "{valid} valid, {invalid}")?;
         }
         io::stdout().flush()
     }
@@ -241,11 +265,12 @@ fn too_long(line: usize, before: usize, max_bytes: usize) -> PayloadError {
 /// A progress bar on standard error, if that is a terminal and validation takes long.
 struct Progress {
     bar: ProgressBar,
+    /// `None` if the bar is shown, or is never shown.
     hidden_since: Option<Instant>,
 }
 
 impl Progress {
-    fn new(files: &[PathBuf]) -> Self {
+    fn new(files: &[PathBuf], quiet: bool) -> Self {
         let length = |file: &PathBuf| fs::metadata(file).ok().filter(fs::Metadata::is_file).map(|file| file.len());
         let length: Option<u64> = files.iter().map(length).sum();
         let bar = ProgressBar::with_draw_target(length, ProgressDrawTarget::hidden());
@@ -256,7 +281,7 @@ impl Progress {
         if let Ok(style) = ProgressStyle::with_template(form) {
             bar.set_style(style);
         }
-        Self { bar, hidden_since: Some(Instant::now()) }
+        Self { bar, hidden_since: (!quiet).then(Instant::now) }
     }
 
     /// Writes to standard output, which may be the same terminal.

@@ -440,7 +440,7 @@ fn responses_are_kept_and_cannot_control_the_terminal() {
     };
     sent(r#"{"message": "done", "data": {"amount": 2.50, "id": 98765432109876543210987}}"#);
     let done = shell.run("mipos", &["create", "--url", "https://a.test", "--format", "json"]);
-    assert_eq!(done.out, "{\"data\":{\"amount\":2.50,\"id\":98765432109876543210987},\"message\":\"done\"}\n");
+    assert_eq!(done.out, "{\"message\":\"done\",\"data\":{\"amount\":2.50,\"id\":98765432109876543210987}}\n");
     sent(r#"[{"url": "https://a.test/\u001b[2J\nhttps://b.test"}]"#);
     let done = shell.run("mipos", &["list"]);
     assert_eq!(done.out, "URL\nhttps://a.test/\\u{1b}[2J\\nhttps://b.test\n");

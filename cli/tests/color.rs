@@ -54,3 +54,35 @@ fn another_value_is_an_error_that_lists_the_values() {
         assert!(done.err.contains("[possible values: auto, always, never]"), "{}", done.err);
     }
 }
+
+/// What people read first has the color of success or of failure.
+#[test]
+fn a_state_has_its_color() {
+    let (green, red) = ("\u{1b}[32m", "\u{1b}[1m\u{1b}[31m");
+    let example = run(&["example", "vipps", "epayments.payment.captured.v1"]).out;
+    let spec = run(&["spec", "vipps"]).out;
+    let name = ["validate", "vipps", "epayments.payment.captured.v1"];
+    let to = ["trigger", "vipps", "epayments.payment.captured.v1", "--to", "http://127.0.0.1:9", "--secret-file"];
+    let folder = run::directory("color");
+    let (secret, headers) = (folder.join("secret.txt"), folder.join("headers.txt"));
+    std::fs::write(&secret, "c2VjcmV0").unwrap();
+    let secret = secret.to_str().unwrap();
+    let sign = ["sign", "mypos", "--event", "pos.payment.completed", "--secret-file", secret];
+    std::fs::write(&headers, feed(command(&sign), b"{}").out).unwrap();
+    let verify = ["verify", "mypos", "--secret-file", secret, "--headers", headers.to_str().unwrap()];
+    for (call, input, expected) in [
+        (&name[..], example.as_str(), format!("{green}valid")),
+        (&[&name[..], &["--ndjson"]].concat(), "{}", format!("{red}1 invalid")),
+        (&["lint", "-"], &spec, format!("{green}no findings")),
+        (&["lint", "-"], "openapi: 3.0.3", red.to_owned()),
+        (&[&to[..], &[secret]].concat(), "", format!("{red}no response")),
+        (&verify, "{}", format!("{green}verified")),
+        (&verify, "{} ", format!("{red}refused")),
+    ] {
+        let colored = feed(command(&[&["--color=always"], call].concat()), input.as_bytes());
+        assert!(colored.out.contains(&expected), "{call:?}: {:?}{}", colored.out, colored.err);
+        let plain = feed(command(call), input.as_bytes());
+        assert!(!plain.out.contains(COLORED), "{call:?}: {:?}", plain.out);
+        assert_eq!(anstream::adapter::strip_str(&colored.out).to_string(), plain.out, "{call:?}");
+    }
+}

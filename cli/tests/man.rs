@@ -70,3 +70,26 @@ fn man_shows_every_page_without_warnings() {
         assert!(done.out.contains("SYNOPSIS"), "{}: {}", file.display(), done.out);
     }
 }
+
+#[test]
+fn a_page_has_a_date_a_version_and_related_pages() {
+    for (command, page, related) in [
+        (&["man"][..], "pos-webhooks", &["pos-webhooks-try", "pos-webhooks-verify"][..]),
+        (&["man", "verify"], "pos-webhooks-verify", &["pos-webhooks", "pos-webhooks-sign"]),
+        (&["man", "hooks", "vipps", "create"], "pos-webhooks-hooks-vipps-create", &["pos-webhooks-hooks-vipps"]),
+    ] {
+        let text = run(command).out;
+        let title = text.lines().find(|line| line.starts_with(".TH ")).unwrap();
+        let version = format!("\"pos-webhooks {}\" \"pos-webhooks Manual\"", env!("CARGO_PKG_VERSION"));
+        assert!(title.starts_with(&format!(".TH {page} 1 ")) && title.ends_with(&version), "{title}");
+        let date = title.split_whitespace().nth(3).unwrap();
+        assert!(
+            date.len() == 10 && date.chars().all(|it| it.is_ascii_digit() || it == '-') || date == "\"\"",
+            "{title}"
+        );
+        let (_, see) = text.split_once("SEE ALSO").unwrap_or_else(|| panic!("{text}"));
+        for name in related {
+            assert!(see.contains(&format!("\\fB{}\\fR(1)", name.replace('-', "\\-"))), "{name}: {see}");
+        }
+    }
+}

@@ -82,3 +82,35 @@ fn a_pipe_has_one_line_for_each_item() {
     let done = feed(hooks(&shell, &["list"]), b"");
     assert_eq!(done.out.lines().count(), 2, "{}", done.out);
 }
+
+/// Every line that has a space to break at fits. The minimum width is 60.
+#[test]
+fn lists_and_usage_are_as_wide_as_the_terminal() {
+    let calls: [&[&str]; 7] = [
+        &["schema", "vipps"],
+        &["example", "vipps"],
+        &["example", "mipos", "create_webhook.409"],
+        &["call", "vipps"],
+        &["demo"],
+        &["hooks", "vipps", "create", "--help"],
+        &["hooks", "vipps", "create"],
+    ];
+    for call in calls {
+        let mut lines = Vec::new();
+        for width in [40, 80, 200] {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_pos-webhooks"));
+            command.args(call);
+            let Some(shown) = on_a_terminal(&command, width) else { return };
+            let shown = anstream::adapter::strip_str(&shown).to_string();
+            lines.push(shown.lines().count());
+            // The JSON of an example is shown as it is.
+            for line in shown.lines().filter(|line| !line.trim_start().starts_with(['"', '{', '}', '['])) {
+                let long = line.split_whitespace().map(|word| word.chars().count()).max().unwrap_or_default();
+                let most = width.max(60).max(long + 45);
+                assert!(line.chars().count() <= most, "{call:?} at {width}: {line}");
+            }
+        }
+        assert!(lines.is_sorted_by(|one, other| one >= other), "{call:?}: {lines:?}");
+        assert!(lines.first() > lines.last(), "{call:?}: {lines:?}");
+    }
+}

@@ -159,6 +159,7 @@ fn a_refusal_of_ones_own_program_is_shown_with_the_next_attempt() {
     let mut tried = Tried::on_a_free_port(&["dealpos", "--forward-to", &url]);
     let line = tried.until("forwarded");
     assert!(line.contains("forwarded  refused with 503  ") && line.contains("; the next attempt is in "), "{line}");
+    assert_eq!(tried.until("my reason"), "  my reason\n");
     assert_eq!(requests.join().unwrap().len(), 1);
 }
 
@@ -238,6 +239,8 @@ fn what_set_cannot_change_is_an_error_that_says_why() {
     for (change, expected) in [
         ("a=1", "`a=1` is not of the form POINTER=VALUE"),
         ("/a", "`/a` is not of the form POINTER=VALUE"),
+        ("/~b=1", "`/~b` is not a JSON pointer: the `~` after `/` is followed by neither `0` nor `1`"),
+        ("/a~1~=1", "the `~` after `/a~1` is followed by neither"),
         ("/x/y=1", "there is nothing at `/x` in the payload"),
         ("/c/y=1", "`/c` is not an object or an array"),
         ("/a/b/7=1", "`/a/b` has 1 items, and `7` is not one of them"),
@@ -285,6 +288,21 @@ fn an_event_without_a_registration_is_an_error() {
         "{}",
         done.err
     );
+}
+
+/// The receiver of the sandbox itself, which is registered for every event, takes no place of a registration.
+#[test]
+fn a_receiver_of_ones_own_is_registered_for_every_event() {
+    for provider in PROVIDERS.iter().filter(|provider| provider.name == "vipps") {
+        let mut tried = Tried::on_a_free_port(&[provider.name]);
+        tried.until("in another terminal");
+        let folder = directory("every event");
+        let _ = fs::remove_file(folder.join("secret.txt"));
+        let mut create = command(&["hooks", provider.name, "create", "--sandbox", &tried.url, "--events", "all"]);
+        create.args(["--url", "https://shop.example/hooks", "--save-secret", "secret.txt"]).current_dir(&folder);
+        let done = feed(create, b"");
+        assert_eq!((done.status, done.err.as_str()), (0, ""), "{}", done.out);
+    }
 }
 
 #[test]

@@ -182,3 +182,48 @@ fn a_delivery_without_a_proof_of_origin_is_not_verified_in_json() {
     assert_eq!(result["verified"], json!(false));
     assert!(result["error"].as_str().unwrap().contains("no proof"), "{result}");
 }
+
+#[test]
+fn a_body_that_may_be_incomplete_is_a_warning() {
+    let delivery = Delivery::new("incomplete");
+    let (headers, body) = (delivery.headers.replace('\n', "\r\n"), &delivery.body);
+    let request = |more: &str, body: &str| format!("POST /hooks/captured HTTP/1.1\r\n{headers}{more}\r\n{body}");
+    let length = body.len();
+    let cut = format!("{:x}\r\n{}", length + 1, body);
+    for (more, body, reason) in [
+        ("Content-Length: 1000000\r\n", body.as_str(), "`content-length` is 1000000, and there are"),
+        ("Content-Length: many\r\n", body, "`content-length` is not a number"),
+        ("Content-Length: -1\r\n", body, "`content-length` is not a number"),
+        ("Content-Length: 1\r\nContent-Length: 2\r\n", body, "several headers `content-length`"),
+        ("Transfer-Encoding: chunked\r\n", &cut, "the chunks of the body are cut"),
+    ] {
+        let done = delivery.verify_request(request(more, body));
+        assert!(done.err.starts_with("warning: --request: ") && done.err.contains(reason), "{more}: {}", done.err);
+    }
+    let twice = format!("Content-Length: {length}\r\nContent-Length: {length}\r\n");
+    let done = delivery.verify_request(request(&twice, body));
+    assert_eq!((done.status, done.err.as_str()), (0, ""), "{}", done.out);
+}
+
+#[test]
+fn headers_can_be_a_list_as_programs_export_it() {
+    let delivery = Delivery::new("list");
+    let headers: Vec<_> = delivery.headers.lines().map(|line| line.split_once(": ").unwrap()).collect();
+    let pairs = json!(headers);
+    let named: Vec<_> = headers.iter().map(|(name, value)| json!({ "name": name, "value": value })).collect();
+    for list in [pairs, json!(named)] {
+        delivery.write("headers.json", list.to_string());
+        let done = delivery.verify(&["--headers", "headers.json", "body.json"]);
+        assert_eq!((done.status, done.err.as_str()), (0, ""), "{list}: {}", done.out);
+    }
+    for wrong in ["[1]", r#"["a: b"]"#, r#"[{"key":"a"}]"#, "[["] {
+        delivery.write("headers.json", wrong);
+        let done = delivery.verify(&["--headers", "headers.json", "body.json"]);
+        assert_eq!(done.status, 2);
+        assert!(
+            done.err.contains("line 1: ") && done.err.contains("as objects with `name` and `value`"),
+            "{}",
+            done.err
+        );
+    }
+}

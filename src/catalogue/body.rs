@@ -60,6 +60,13 @@ pub struct Body {
     pub examples: &'static [Example],
 }
 
+impl Body {
+    /// Returns the first documented example or, if there is none, the first observed or constructed one.
+    pub fn example(&self) -> Option<&'static Example> {
+        self.examples.iter().min_by_key(|example| example.origin)
+    }
+}
+
 /// An example of a body.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]

@@ -174,6 +174,13 @@ pub struct Parameter {
 }
 
 impl Parameter {
+    /// The first listed value, or else the default.
+    pub(crate) fn listed_value(&self) -> Option<String> {
+        let schema: serde_json::Value = serde_json::from_str(self.schema).unwrap_or_default();
+        let value = schema.pointer("/enum/0").or_else(|| schema.get("default"))?;
+        Some(value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+    }
+
     /// Returns the name of a constant header among the credentials of a client: `client_id` for `Client-Id`.
     pub fn credential_name(&self) -> String {
         credential_name(self.name)

@@ -59,7 +59,7 @@ impl Schema {
     }
 
     /// Returns the schema of the model's `schemars::JsonSchema`, or `None` if the schema does not have a model of its
-    /// own.
+    /// own. Requires the feature `schemars`.
     #[cfg(feature = "schemars")]
     pub fn generate(&self, generator: &mut schemars::SchemaGenerator) -> Option<schemars::Schema> {
         self.rust_type()?.generate.map(|generate| generate(generator))

@@ -11,6 +11,8 @@ use super::error::Error;
 use crate::catalogue::Operation;
 
 /// The error of calling any operation of any provider. Every [`Error`] converts into it with `?`.
+///
+/// Requires the feature `client`, which is on by default.
 pub struct AnyError(Box<dyn Erased>);
 
 /// An `Error<E>` without its type parameter.

@@ -1,11 +1,13 @@
 //! Requests built from the description of an operation.
 
 use progenitor_client::{ByteStream, RequestBuilderExt as _, ResponseValue};
+use serde_json::Value;
 
 use super::error::{Error, ErrorKind};
 use super::path::{encode_path, segment};
 use super::transport::{Session, Transport};
 use crate::catalogue::{Operation, Parameter};
+use crate::values::Json;
 
 /// A request for any operation: its URL, its parameters by name, and its body as JSON.
 pub(super) struct AnyRequest<'a> {
@@ -69,8 +71,11 @@ impl<'a> AnyRequest<'a> {
         if let (Some(documented), Some(body)) = (&self.operation.request, self.body) {
             request = match documented.media_type {
                 "application/x-www-form-urlencoded" => {
-                    let fields: serde_json::Map<_, _> =
-                        serde_json::from_str(body).map_err(|_| "the body is not a JSON object")?;
+                    let members = body.parse::<Json>().ok().and_then(|body| body.members());
+                    let members = members.ok_or("the body is not a JSON object")?.into_iter();
+                    let fields: Result<Vec<(String, Value)>, _> =
+                        members.map(|(name, value)| Ok((name, value.decode()?))).collect();
+                    let fields = fields.map_err(|_: serde_json::Error| "the body is not a JSON object")?;
                     let form: Result<_, progenitor_client::Error<()>> = request.form_urlencoded(&fields);
                     form.map_err(|_| "the body does not make a form")?
                 }

@@ -1,4 +1,5 @@
-//! What the generated clients share: transport, credentials, responses and errors.
+//! What the generated clients share: transport, credentials, responses and errors. Requires the feature `client`, which is
+//! on by default.
 //!
 //! Clients need a Tokio runtime. A client cannot be constructed without credentials:
 //!

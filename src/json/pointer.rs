@@ -33,7 +33,6 @@ pub(crate) fn token(name: &str) -> String {
 
 /// Replaces the text of a member of nested objects, and leaves all other values as they are written. `None` if there is no
 /// such member.
-#[cfg(feature = "sandbox")]
 pub(crate) fn replaced(json: &str, pointer: &str, new: &dyn Fn(&str) -> String) -> Option<String> {
     let Some(tokens) = pointer.strip_prefix('/') else { return Some(new(json)) };
     let (token, rest) = tokens.find('/').map_or((tokens, ""), |end| tokens.split_at(end));

@@ -8,7 +8,7 @@ use reqwest::Url;
 use serde_json::Value;
 
 use super::attempt::{Attempt, Message};
-use super::backends::{Backend, Outgoing, sent_signatures};
+use super::backends::{Backend, Outgoing};
 use super::call::Test;
 use super::delivery::{Delivery, Pace};
 use super::error::DeliverError;
@@ -21,7 +21,7 @@ use super::trigger::Trigger;
 use super::turns::Line;
 use crate::Secret;
 use crate::catalogue::{Event, EventNamePlace, Provider, Redelivery, UnknownName};
-use crate::json::pointer::replaced;
+use crate::delivery::{sent_at, sent_signatures};
 use crate::wire::url::is_loopback;
 
 /// How long to wait for a response if the provider does not document a limit.
@@ -324,7 +324,9 @@ impl Inner {
             segments.pop_if_empty().push(event.name);
         }
         let at = if faults.contains(&DeliveryFault::StaleDate) { at - STALE } else { at };
-        let documented_body = if *is_example { &sent_at(body, provider, event, at) } else { body };
+        let verification = provider.verification_of(Some(event.name)).filter(|_| *is_example);
+        let sent = verification.map(|verification| sent_signatures(verification, event.headers));
+        let documented_body = &sent_at(body.clone(), &sent.unwrap_or_default(), at);
         let body = if faults.contains(&DeliveryFault::Garbage) { GARBAGE } else { documented_body };
         let described = {
             let mut state = self.state();
@@ -407,23 +409,9 @@ impl ResponseBody {
     }
 }
 
-/// The body of an example with the time of the attempt in the members that a replay window is measured from.
-fn sent_at(example: &str, provider: &Provider, event: &Event, at: jiff::Timestamp) -> String {
-    let verification = provider.verification_of(Some(event.name)).into_iter();
-    let sent = verification.flat_map(|verification| sent_signatures(verification, event));
-    let times = sent.filter_map(|signature| signature.time.filter(|time| time.window.is_some()));
-    times.fold(example.to_owned(), |body, time| {
-        let written = time.member.zip(time.format.write(at)).and_then(|(pointer, at)| {
-            replaced(&body, pointer, &|old| if old.starts_with('"') { format!("\"{at}\"") } else { at.clone() })
-        });
-        written.unwrap_or(body)
-    })
-}
-
 /// The body of the event's documented example.
 pub(super) fn example_of(event: &Event) -> String {
-    let example = event.payload.examples.iter().min_by_key(|example| example.origin);
-    example.map_or_else(String::new, |example| example.json.to_owned())
+    event.payload.example().map_or_else(String::new, |example| example.json.to_owned())
 }
 
 fn retry_in(redelivery: &Redelivery, answer: Option<StatusCode>, attempt: u32, passed: Duration) -> Option<Duration> {

@@ -172,6 +172,18 @@ impl Inner {
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 
+    /// The secret that deliveries of this event to a registration are signed with.
+    pub(super) fn secret(
+        &self,
+        provider: &'static Provider,
+        registration: &Registration,
+        event: Option<&str>,
+    ) -> Secret {
+        let named = provider.verification_of(event).and_then(|it| it.signature(None)?.credential);
+        let account = named.and_then(|name| self.account(provider.name).ok()?.credentials.get(name));
+        account.unwrap_or(&registration.secret).clone()
+    }
+
     /// The receiver of a registration, for deliveries of this event.
     pub(super) fn receiver(
         &self,
@@ -181,8 +193,7 @@ impl Inner {
     ) -> Result<AnyReceiver, ReceiverError> {
         let credentials = self.account(provider.name).map(|account| &account.credentials).ok();
         let verification = provider.verification_of(event);
-        let named = verification.and_then(|it| it.signature(None)?.credential);
-        let secret = named.and_then(|name| credentials?.get(name)).unwrap_or(&registration.secret);
+        let secret = self.secret(provider, registration, event);
         let is_optional = verification.is_some_and(|it| it.optional().is_some());
         let receiver = match verification {
             Some(Verification::None(_)) => AnyReceiver::unverified(provider, event),
@@ -190,7 +201,7 @@ impl Inner {
             _ if secret.expose().is_empty() && is_optional => AnyReceiver::unverified(provider, event),
             _ => {
                 let registered = Registered { url: Some(&registration.url), event, signature: None };
-                AnyReceiver::new(provider, registered, [secret.clone()])
+                AnyReceiver::new(provider, registered, [secret])
             }
         }?;
         match credentials.and_then(|credentials| credentials.get("verify_token")) {

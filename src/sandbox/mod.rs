@@ -1,4 +1,5 @@
 //! Simulates the providers on this machine, as they are documented, for tests of your own client and receiver.
+//! Requires the feature `sandbox`.
 //!
 //! A [`Sandbox`] is an HTTP server on a loopback port. Below `/vipps`, `/mypos` and so on, it responds to the
 //! operations that a provider documents, with its state in memory. [`Sandbox::deliver`] sends events to the registered
@@ -158,6 +159,7 @@ pub struct Sandbox {
 pub struct Builder {
     listen: SocketAddr,
     seed: Option<u64>,
+    hosts: Vec<String>,
     anywhere: bool,
     holds_back: bool,
     removes_silent: bool,
@@ -172,6 +174,7 @@ impl Default for Builder {
         Self {
             listen,
             seed: None,
+            hosts: Vec::new(),
             anywhere: false,
             holds_back: false,
             removes_silent: false,
@@ -184,10 +187,19 @@ impl Default for Builder {
 impl Builder {
     /// Sets the address to listen on; by default a free port of 127.0.0.1.
     ///
-    /// Every program that can reach the address can use the page and the control endpoints.
+    /// Every program that can reach the address can use the page and the control endpoints. They respond to requests for an
+    /// IP address, and for a name only if [`Builder::allow_host`] allows it, so that no site in a browser can use them.
     #[must_use]
     pub fn listen(mut self, address: SocketAddr) -> Self {
         self.listen = address;
+        self
+    }
+
+    /// Allows requests to the page and the control endpoints for this name of the host, without a port, such as
+    /// `sandbox.test`. `localhost` and the addresses of the machine are always allowed.
+    #[must_use]
+    pub fn allow_host(mut self, host: impl Into<String>) -> Self {
+        self.hosts.push(host.into());
         self
     }
 
@@ -281,6 +293,8 @@ impl Builder {
             accounts: accounts.collect(),
             providers: self.providers,
             url,
+            is_local: address.ip().is_loopback(),
+            hosts: self.hosts,
             seed,
             anywhere: self.anywhere,
             holds_back: self.holds_back,

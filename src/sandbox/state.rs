@@ -1,8 +1,10 @@
 //! The state that handlers, deliveries and the library share.
 
 use std::collections::VecDeque;
+use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use reqwest::Url;
 use tokio::sync::watch;
 
 use super::account::Account;
@@ -17,6 +19,7 @@ use super::registration::Registration;
 use super::target::target;
 use super::turns::Turns;
 use crate::catalogue::{Provider, UnknownName};
+use crate::wire::url::is_loopback;
 
 /// The maximum number of attempts in the log.
 pub(super) const LOG: usize = 1000;
@@ -24,6 +27,10 @@ pub(super) const LOG: usize = 1000;
 /// The state that handlers, deliveries and the library share.
 pub(super) struct Inner {
     pub(super) url: String,
+    /// Whether only this machine reaches the sandbox.
+    pub(super) is_local: bool,
+    /// The names of hosts that the page and the control endpoints are reached by, beside its addresses.
+    pub(super) hosts: Vec<String>,
     pub(super) seed: u64,
     pub(super) accounts: Vec<Account>,
     pub(super) providers: Vec<&'static Provider>,
@@ -41,6 +48,14 @@ pub(super) struct Inner {
 }
 
 impl Inner {
+    /// Whether the sandbox is reached by the host of this URL. A site that has its name resolve to this machine is not: an
+    /// address has no name.
+    pub(super) fn is_reached_as(&self, url: &Url) -> bool {
+        let is_address = url.host_str().is_some_and(|host| host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok());
+        let is_allowed = |host: &String| url.host_str().is_some_and(|name| name.eq_ignore_ascii_case(host));
+        is_loopback(url.as_str()) || !self.is_local && is_address || self.hosts.iter().any(is_allowed)
+    }
+
     pub(super) fn provider(&self, name: &str) -> Result<&'static Provider, UnknownProvider> {
         let found = self.providers.iter().copied().find(|provider| provider.name == name);
         found.ok_or_else(|| self.unknown(name))

@@ -1,4 +1,5 @@
 //! Strict validation: reports every way in which JSON does not match a provider's specification.
+//! Requires the feature `validate`, which is on by default.
 //!
 //! Validation follows the specification, not the tolerant models. Use it to find differences between the specification
 //! and what a provider sends. Do not use it to decide whether to accept a delivery: a payment is still a payment after
@@ -34,7 +35,7 @@ impl Provider {
     /// Integers are those of JSON Schema: `25800.0` and `2.58e4` are integers like `25800`, and
     /// `100.00000000000000000001` is not. A number that is out of the range of a double (`1e400`, `1e-400`) is an
     /// error, and so is a duplicate member name in an object, because JSON parsers treat these differently. A byte
-    /// order mark is skipped.
+    /// order mark is skipped. Requires the feature `validate`.
     ///
     /// # Errors
     ///
@@ -74,20 +75,18 @@ impl Provider {
 
 impl Parameter {
     /// Returns a value that the schema of the parameter allows: a listed one, the default, or a made one. `None` if none of
-    /// these is valid.
+    /// these is valid. Requires the feature `validate`.
     pub fn example(&self) -> Option<String> {
         self.first_valid(["x", "6217960c-2a2e-4188-9025-af11abf47d5e", "123456", "true"].map(str::to_owned))
     }
 
     /// The listed value or the default, or else the first of these values that is valid.
     pub(crate) fn first_valid(&self, made: impl IntoIterator<Item = String>) -> Option<String> {
-        let schema: Value = serde_json::from_str(self.schema).unwrap_or_default();
-        let listed = schema.pointer("/enum/0").or_else(|| schema.get("default"));
-        let listed = listed.map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
-        listed.into_iter().chain(made).find(|value| self.validate(value).is_ok())
+        self.listed_value().into_iter().chain(made).find(|value| self.validate(value).is_ok())
     }
 
     /// Validates the value of a parameter, without percent-encoding. The schema is prepared at every call.
+    /// Requires the feature `validate`.
     ///
     /// # Errors
     ///

@@ -3,36 +3,12 @@
 use std::collections::BTreeMap;
 use std::error::Error;
 
-use pos_webhooks::Secret;
 use pos_webhooks::catalogue::{
     Event, Operation, Provider, RegistrationCall, RegistrationCalls, Role, SecretOrigin, TokenGrant, Values,
 };
 use pos_webhooks::client::{AccessToken, AnyAnswer, AnyClient, Options, Token, http_client};
-use pos_webhooks::sandbox::Sandbox;
+use pos_webhooks::sandbox::{Registration, Sandbox};
 use serde_json::{Value, json};
-
-/// A registered webhook.
-#[derive(Clone)]
-pub struct Webhook {
-    pub url: String,
-    pub events: Vec<&'static str>,
-    pub secret: Secret,
-    /// Whether the operations of the provider list, change and delete it.
-    pub managed: bool,
-    /// Whether an operation registered it.
-    pub by_call: bool,
-    values: Values,
-}
-
-impl Webhook {
-    /// Whether these are the values of this webhook in a list: its URL or, if the list does not have URLs, its id.
-    pub fn is_listed_as(&self, listed: &Values) -> bool {
-        match listed.get(&Role::Url) {
-            Some(url) => *url == *self.url,
-            None => listed.get(&Role::Id).is_some_and(|id| self.values.get(&Role::Id) == Some(id)),
-        }
-    }
-}
 
 /// The reason why a step did not succeed.
 #[derive(Debug)]
@@ -67,25 +43,11 @@ pub struct Calls<'a> {
     provider: &'static Provider,
     sandbox: &'a Sandbox,
     client: AnyClient,
-    /// The secret of the account, if no operation returns a secret.
-    account_secret: Option<Secret>,
 }
 
 impl<'a> Calls<'a> {
     pub fn new(provider: &'static Provider, sandbox: &'a Sandbox) -> Result<Self, Miss> {
-        let account_secret = sandbox.account(provider.name)?.credentials.get("secret").cloned();
-        Ok(Self { provider, sandbox, client: client(provider, sandbox)?, account_secret })
-    }
-
-    /// The secret that is known before a registration: that of the account, or the chosen one.
-    pub fn known_secret(&self) -> Option<Secret> {
-        let chosen = self.provider.registration.as_ref().filter(|calls| calls.secret == SecretOrigin::Chosen);
-        self.account_secret.clone().or_else(|| chosen.map(|_| CHOSEN.into()))
-    }
-
-    /// The token that the provider sends when it checks a URL.
-    pub fn verify_token(&self) -> Result<Option<Secret>, Miss> {
-        Ok(self.sandbox.account(self.provider.name)?.credentials.get("verify_token").cloned())
+        Ok(Self { provider, sandbox, client: client(provider, sandbox)? })
     }
 
     /// Requests the token for the other operations, and returns it with the operation that issued it.
@@ -95,110 +57,43 @@ impl<'a> Calls<'a> {
         Ok((grant.operation, token))
     }
 
-    /// Registers webhooks at or below a URL, so that every event is delivered to one of them.
-    pub async fn register(&self, url: &str) -> Result<Vec<Webhook>, Miss> {
-        let Some(registration) = &self.provider.registration else {
-            let registered = self.sandbox.register(self.provider.name, url, &[]).await?;
-            let events = self.provider.events.iter().map(|event| event.name).collect();
-            let (url, secret) = (registered.url, registered.secret);
-            return Ok(vec![Webhook { url, events, secret, managed: true, by_call: false, values: Values::new() }]);
-        };
-        let create = &registration.create;
-        let names = self.provider.events.iter().map(|event| event.name);
-        let (names, others): (Vec<_>, Vec<_>) = names.partition(|name| self.provider.registers(name));
-        let mut webhooks = Vec::new();
-        if create.request.contains_key(&Role::Event) {
-            for name in names {
-                webhooks.push(self.create(create, &format!("{url}/{name}"), vec![name]).await?);
-            }
-        } else {
-            webhooks.push(self.create(create, url, names).await?);
-        }
-        for name in others {
-            webhooks.push(self.register_separately(&format!("{url}/{name}"), name).await?);
-        }
-        Ok(webhooks)
-    }
-
-    /// Registers a URL for an event with the operation of that event or, without one, as in the back office.
-    async fn register_separately(&self, url: &str, name: &'static str) -> Result<Webhook, Miss> {
-        let by = self.provider.event(name).and_then(|event| event.registered_by.as_ref());
-        let registered = match by {
-            None => self.sandbox.register(self.provider.name, url, &[name]).await?,
-            Some(by) => {
-                let operation = self.provider.operation(by.operation).ok_or_else(without_operation)?;
-                let body = by.example_body(self.provider, url).map(|body| body.to_string());
-                self.send(operation, Vec::new(), body.as_deref()).await?;
-                let registrations = self.sandbox.registrations(self.provider.name)?;
-                let registered = registrations.into_iter().find(|registration| registration.url == url);
-                registered.ok_or_else(|| Miss::Failed(format!("`{}` did not register its URL", by.operation)))?
-            }
-        };
-        let (url, events, secret, by_call) = (registered.url, vec![name], registered.secret, by.is_some());
-        Ok(Webhook { url, events, secret, managed: false, by_call, values: Values::new() })
-    }
-
-    async fn create(
-        &self,
-        create: &'static RegistrationCall,
-        url: &str,
-        events: Vec<&'static str>,
-    ) -> Result<Webhook, Miss> {
-        let origin = self.provider.registration.as_ref().map(|registration| registration.secret);
-        let mut values =
-            Values::from([(Role::Url, json!(url)), (Role::Events, json!(events)), (Role::Active, json!(true))]);
-        values.extend(events.first().map(|event| (Role::Event, json!(event))));
-        if origin == Some(SecretOrigin::Chosen) {
-            values.insert(Role::Secret, json!(CHOSEN));
-        }
-        let answer = self.call(create, &values).await?;
-        values.extend(create.answered(&answer).into_iter().flatten());
-        let secret = match origin {
-            Some(SecretOrigin::Account) => self.account_secret.clone(),
-            _ => values.get(&Role::Secret).and_then(Value::as_str).map(Secret::from),
-        };
-        let secret = secret.ok_or_else(|| Miss::Failed("no response contains the secret".to_owned()))?;
-        let mut webhook = Webhook { url: url.to_owned(), events, secret, managed: true, by_call: true, values };
-        if !webhook.values.contains_key(&Role::Id)
-            && self.documented(|registration| registration.list.as_ref()).is_ok_and(has_ids_and_urls)
-        {
-            let listed = self.list().await?.into_iter().find(|listed| webhook.is_listed_as(listed));
-            webhook.values.extend(listed.and_then(|mut listed| listed.remove_entry(&Role::Id)));
-        }
-        if !create.request.contains_key(&Role::Events) && !create.request.contains_key(&Role::Event) {
-            self.read_events(&mut webhook).await?;
-        }
-        Ok(webhook)
-    }
-
-    /// Subscribes a webhook to every event of the account, and returns their number.
-    pub async fn subscribe(&self, webhook: &mut Webhook) -> Result<usize, Miss> {
-        let calls = self.provider.registration.as_ref().and_then(|registration| registration.subscriptions.as_ref());
-        let calls = calls.ok_or_else(without_operation)?;
-        let events = match &calls.events {
-            Some(events) => events.answered(&self.call(events, &Values::new()).await?),
-            None => self.provider.events.iter().map(|event| Values::from([(Role::Event, json!(event.name))])).collect(),
-        };
-        let registration = webhook.values.get(&Role::Id).cloned().unwrap_or_default();
-        for event in &events {
-            let mut values = event.clone();
-            values.insert(Role::Registration, registration.clone());
-            self.call(&calls.create, &values).await?;
-        }
-        self.read_events(webhook).await?;
-        Ok(events.len())
-    }
-
-    /// Reads the events of a registration that was created without naming any, if an operation returns them.
-    async fn read_events(&self, webhook: &mut Webhook) -> Result<(), Miss> {
+    /// Registers the inbox of the sandbox for every event. If events are chosen by subscriptions, it is not subscribed to any
+    /// event yet.
+    pub async fn register(&self) -> Result<Vec<Registration>, Miss> {
         let registration = self.provider.registration.as_ref();
-        let get = registration.and_then(|registration| registration.get.as_ref());
-        let Some(get) = get.filter(|get| get.answer.contains_key(&Role::Events)) else { return Ok(()) };
-        let answer = self.call(get, &webhook.values).await?;
-        let events = get.answered(&answer).into_iter().find_map(|mut values| values.remove(&Role::Events));
-        let names = self.provider.events.iter().map(|event| event.name);
-        webhook.events = names.filter(|name| events.iter().any(|events| has(events, name))).collect();
-        Ok(())
+        if let Some(calls) = registration.filter(|calls| calls.subscriptions.is_some()) {
+            let url = format!("{}/_sandbox/{}/inbox", self.sandbox.url(), self.provider.name);
+            let mut values = Values::from([(Role::Url, json!(url)), (Role::Active, json!(true))]);
+            if calls.secret == SecretOrigin::Chosen {
+                values.insert(Role::Secret, json!(CHOSEN));
+            }
+            self.call(&calls.create, &values).await?;
+            return self.as_read(self.sandbox.registrations(self.provider.name)?).await;
+        }
+        self.subscribe().await
+    }
+
+    /// Subscribes the inbox of the sandbox to every event that it does not receive yet.
+    pub async fn subscribe(&self) -> Result<Vec<Registration>, Miss> {
+        self.as_read(self.sandbox.receive_here(self.provider.name).await?).await
+    }
+
+    /// The registrations with the events that an operation returns, if a registration is created without naming any.
+    async fn as_read(&self, mut registered: Vec<Registration>) -> Result<Vec<Registration>, Miss> {
+        let calls = self.provider.registration.as_ref();
+        let names_none = |calls: &&RegistrationCalls| {
+            ![Role::Events, Role::Event].iter().any(|role| calls.create.request.contains_key(role))
+        };
+        let get = calls.filter(names_none).and_then(|calls| calls.get.as_ref());
+        let Some(get) = get.filter(|get| get.answer.contains_key(&Role::Events)) else { return Ok(registered) };
+        for webhook in registered.iter_mut().filter(|webhook| is_managed(self.provider, webhook)) {
+            let answer = self.call(get, &values(webhook)).await?;
+            let events = get.answered(&answer).into_iter().find_map(|mut values| values.remove(&Role::Events));
+            let has = |name: &&str| events.iter().filter_map(Value::as_array).flatten().any(|event| event == name);
+            let names = self.provider.events.iter().map(|event| event.name);
+            webhook.events = names.filter(has).map(str::to_owned).collect();
+        }
+        Ok(registered)
     }
 
     /// The values of the listed registrations.
@@ -209,21 +104,20 @@ impl<'a> Calls<'a> {
     }
 
     /// Moves a webhook to another URL.
-    pub async fn update(&self, webhook: &Webhook, url: &str) -> Result<Webhook, Miss> {
+    pub async fn update(&self, webhook: &Registration, url: &str) -> Result<(), Miss> {
         let update = self.documented(|registration| registration.update.as_ref())?;
-        let mut webhook = webhook.clone();
-        webhook.values.insert(Role::CurrentUrl, json!(webhook.url));
-        webhook.values.insert(Role::Url, json!(url));
-        self.call(update, &webhook.values).await?;
-        webhook.url = url.to_owned();
-        Ok(webhook)
+        let mut values = values(webhook);
+        values.insert(Role::Url, json!(url));
+        self.call(update, &values).await?;
+        Ok(())
     }
 
-    pub async fn delete(&self, webhook: &Webhook) -> Result<(), Miss> {
+    /// Deletes webhooks.
+    pub async fn delete(&self, webhooks: &[&Registration]) -> Result<(), Miss> {
         let delete = self.documented(|registration| registration.delete.as_ref())?;
-        let mut values = webhook.values.clone();
-        values.insert(Role::CurrentUrl, json!(webhook.url));
-        self.call(delete, &values).await?;
+        for webhook in webhooks {
+            self.call(delete, &values(webhook)).await?;
+        }
         Ok(())
     }
 
@@ -290,10 +184,30 @@ fn without_operation() -> Miss {
     Miss::Undocumented("no operation is documented".to_owned())
 }
 
-fn has_ids_and_urls(list: &RegistrationCall) -> bool {
-    [Role::Id, Role::Url].iter().all(|role| list.answer.contains_key(role))
+/// Whether the operations of the provider list, change and delete a registration.
+pub fn is_managed(provider: &'static Provider, webhook: &Registration) -> bool {
+    provider.registration.is_some() && webhook.events.iter().all(|event| provider.registers(event))
 }
 
-fn has(events: &Value, name: &str) -> bool {
-    events.as_array().into_iter().flatten().any(|event| event == name)
+/// Whether these are the values of a registration in a list: its URL or, if the list does not have URLs, its id.
+pub fn is_listed_as(webhook: &Registration, listed: &Values) -> bool {
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    match listed.get(&Role::Url) {
+        Some(url) => *url == *webhook.url,
+        None => listed.get(&Role::Id).is_some_and(|id| text(id) == webhook.id),
+    }
+}
+
+/// What the calls about a registration are made with.
+fn values(webhook: &Registration) -> Values {
+    let mut values = Values::from([
+        (Role::Id, json!(webhook.id)),
+        (Role::Url, json!(webhook.url)),
+        (Role::CurrentUrl, json!(webhook.url)),
+        (Role::Events, json!(webhook.events)),
+        (Role::Active, json!(webhook.active)),
+        (Role::Secret, json!(webhook.secret.expose())),
+    ]);
+    values.extend(webhook.events.first().map(|event| (Role::Event, json!(event))));
+    values
 }

@@ -1,7 +1,6 @@
 //! `pos-webhooks demo`: the whole life cycle of a webhook on this machine.
 
 mod calls;
-mod inbox;
 mod step;
 mod table;
 
@@ -11,15 +10,13 @@ use std::time::{Duration, Instant};
 use clap::{Args, ValueEnum};
 use pos_webhooks::catalogue::{Event, Handshake, Part, Provider, Signature, Verification};
 use pos_webhooks::client::{AccessToken, http_client};
-use pos_webhooks::sandbox::{Attempt, Sandbox, Trigger};
-use pos_webhooks::verify::ReceiveError;
+use pos_webhooks::sandbox::{Attempt, Outcome, Received, Registration, Sandbox, Trigger};
 use serde_json::Value;
 
 use crate::console::{complain, print_to};
-use crate::providers;
 use crate::stop::Stop;
-use calls::{Calls, Miss, Webhook};
-use inbox::{Inbox, ReceivedDelivery};
+use crate::{json_text, options, providers};
+use calls::{Calls, Miss, is_listed_as, is_managed};
 use step::{Step, StepResult, count, tells_its_event};
 
 /// Show the whole life cycle of a webhook with every provider, on this machine
@@ -58,8 +55,12 @@ pub struct Arguments {
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
 
-    /// Show a row for each event
-    #[arg(long, short)]
+    #[arg(long, short, conflicts_with = "verbose", help = options::QUIET)]
+    #[arg(long_help = format!("{}. The steps that failed are shown", options::QUIET))]
+    quiet: bool,
+
+    #[arg(long, short, help = options::VERBOSE)]
+    #[arg(long_help = format!("{}. Each event has a row", options::VERBOSE))]
     verbose: bool,
 }
 
@@ -73,7 +74,7 @@ enum Format {
 
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
     if arguments.verbose && arguments.format == Format::Json {
-        return Err(Stop::Usage("--verbose has no effect with --format json, which has every event".to_owned()));
+        return Err(options::without_effect("--verbose", "--format json, which has every event"));
     }
     if providers::all().is_empty() {
         return Err(Stop::Input("there is no provider; add one with --spec".to_owned()));
@@ -81,23 +82,27 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
     let begun = Instant::now();
     let done = tokio::runtime::Runtime::new().map_err(|error| Miss::of(&error)).and_then(|runtime| {
         runtime.block_on(async {
-            let (sandbox, inbox) = (providers::sandbox().start().await?, Inbox::start().await?);
-            let steps = all(&sandbox, &inbox).await;
-            Ok((sandbox.url().to_owned(), inbox.url, steps))
+            let sandbox = providers::sandbox().start().await?;
+            let steps = all(&sandbox).await;
+            Ok((sandbox.url().to_owned(), steps))
         })
     });
-    let (sandbox, inbox, steps) = match done {
+    let (sandbox, mut steps) = match done {
         Ok(done) => done,
         Err(Miss::Undocumented(why) | Miss::Failed(why)) => {
             complain(format_args!("the demo cannot begin: {why}"));
             return Ok(ExitCode::FAILURE);
         }
     };
-    let text = match arguments.format {
-        Format::Human => table::render(&sandbox, &inbox, &steps, begun.elapsed(), arguments.verbose),
-        Format::Json => steps.iter().filter_map(|step| Some(serde_json::to_string(step).ok()? + "\n")).collect(),
-    };
     let status = if held(&steps) { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    if arguments.quiet {
+        steps.retain(|step| step.result == StepResult::Failed);
+    }
+    let text = match arguments.format {
+        Format::Human if arguments.quiet => table::failed(&steps),
+        Format::Human => table::render(&sandbox, &steps, begun.elapsed(), arguments.verbose),
+        Format::Json => steps.iter().filter_map(|step| Some(json_text::to_string(step).ok()? + "\n")).collect(),
+    };
     Ok(print_to(anstream::stdout().lock(), &text, status)?)
 }
 
@@ -119,10 +124,10 @@ fn held(steps: &[Step]) -> bool {
 }
 
 /// Runs the steps with all providers.
-async fn all(sandbox: &Sandbox, inbox: &Inbox) -> Vec<Step> {
-    let mut steps = Vec::new();
+async fn all(sandbox: &Sandbox) -> Vec<Step> {
+    let (mut steps, mut received) = (Vec::new(), 0);
     for provider in providers::all().iter().copied() {
-        let mut life = Life { sandbox, inbox, provider, steps: &mut steps };
+        let mut life = Life { sandbox, provider, received: &mut received, steps: &mut steps };
         let begun = Instant::now();
         let lived = match Calls::new(provider, sandbox) {
             Ok(calls) => life.run(&calls).await,
@@ -138,8 +143,9 @@ async fn all(sandbox: &Sandbox, inbox: &Inbox) -> Vec<Step> {
 /// The webhooks of one provider, and their steps so far.
 struct Life<'a> {
     sandbox: &'a Sandbox,
-    inbox: &'a Inbox,
     provider: &'static Provider,
+    /// The number of the last request to the inbox that was taken.
+    received: &'a mut u64,
     steps: &'a mut Vec<Step>,
 }
 
@@ -159,12 +165,15 @@ impl Life<'_> {
         let (mut webhooks, detail) = self.register(calls).await?;
         self.note("register", None, begun.elapsed(), Ok(((), detail)));
         if let Some(handshake) = &self.provider.handshake {
-            let answered = shaken(handshake, self.inbox.take_answered());
+            let requests = self.take().await;
+            let answered = requests.iter().filter(|received| received.outcome == Outcome::Handshake).count();
+            let answered = shaken(handshake, answered);
             self.note("handshake", None, begun.elapsed(), answered);
         }
         if self.has_subscriptions() {
             let begun = Instant::now();
-            let subscribed = self.subscribe(calls, &mut webhooks).await;
+            let subscribed = self.subscribe(calls).await;
+            let subscribed = subscribed.map(|(subscribed, detail)| (webhooks = subscribed, detail));
             self.note("subscribe", None, begun.elapsed(), subscribed);
         }
         let begun = Instant::now();
@@ -220,13 +229,25 @@ impl Life<'_> {
         value
     }
 
-    async fn register(&self, calls: &Calls<'_>) -> Result<(Vec<Webhook>, String), Miss> {
-        let url = format!("{}/{}", self.inbox.url, self.provider.name);
-        self.inbox.answer_handshakes(self.provider, &url, calls.known_secret(), calls.verify_token()?)?;
-        let webhooks = calls.register(&url).await?;
-        self.inbox.receive_for(self.provider, &webhooks)?;
+    /// Takes the requests to the inbox since the last call. A delivery was received once there is an attempt.
+    async fn take(&mut self) -> Vec<Received> {
+        let received = tokio::select! {
+            biased;
+            received = self.sandbox.received_after(*self.received) => received,
+            () = std::future::ready(()) => Vec::new(),
+        };
+        *self.received = received.last().map_or(*self.received, |last| last.number);
+        received
+    }
+
+    async fn register(&self, calls: &Calls<'_>) -> Result<(Vec<Registration>, String), Miss> {
+        let webhooks = calls.register().await?;
         let events = webhooks.iter().map(|webhook| webhook.events.len()).sum();
-        let others = webhooks.iter().filter(|webhook| !webhook.by_call).count();
+        let event = |name: &String| self.provider.event(name);
+        let by_call = |name: &String| {
+            self.provider.registers(name) || event(name).is_some_and(|event| event.registered_by.is_some())
+        };
+        let others = webhooks.iter().filter(|webhook| !webhook.events.iter().all(by_call)).count();
         let place = match (self.provider.operations.is_empty(), others) {
             (true, _) => ", in the back office: no operation is documented".to_owned(),
             (false, 0) => String::new(),
@@ -246,22 +267,18 @@ impl Life<'_> {
         self.provider.registration.as_ref().is_some_and(|registration| registration.subscriptions.is_some())
     }
 
-    async fn subscribe(&self, calls: &Calls<'_>, webhooks: &mut [Webhook]) -> Result<((), String), Miss> {
-        let (mut listed, mut events) = (0, 0);
-        for webhook in webhooks.iter_mut() {
-            listed += calls.subscribe(webhook).await?;
-            events += webhook.events.len();
-        }
-        self.inbox.receive_for(self.provider, webhooks)?;
+    async fn subscribe(&self, calls: &Calls<'_>) -> Result<(Vec<Registration>, String), Miss> {
+        let webhooks = calls.subscribe().await?;
+        let events = webhooks.iter().map(|webhook| webhook.events.len()).sum();
         let detail = format!("{} of the account's list", count(events, "event"));
-        ensure(events == listed && events == self.provider.events.len(), || detail.clone())?;
-        Ok(((), detail))
+        ensure(events == self.provider.events.len(), || detail.clone())?;
+        Ok((webhooks, detail))
     }
 
-    async fn list(&self, calls: &Calls<'_>, webhooks: &[Webhook]) -> Result<((), String), Miss> {
+    async fn list(&self, calls: &Calls<'_>, webhooks: &[Registration]) -> Result<((), String), Miss> {
         let listed = calls.list().await?;
-        let webhooks: Vec<_> = webhooks.iter().filter(|webhook| webhook.managed).collect();
-        let is_listed = |webhook: &&Webhook| listed.iter().any(|listed| webhook.is_listed_as(listed));
+        let webhooks: Vec<_> = webhooks.iter().filter(|webhook| is_managed(self.provider, webhook)).collect();
+        let is_listed = |webhook: &&Registration| listed.iter().any(|listed| is_listed_as(webhook, listed));
         ensure(listed.len() == webhooks.len() && webhooks.iter().all(is_listed), || {
             let listed: Vec<_> = listed.iter().flat_map(|values| values.values()).map(Value::to_string).collect();
             format!("{} registered, but listed are: {}", count(webhooks.len(), "webhook"), listed.join(", "))
@@ -270,32 +287,29 @@ impl Life<'_> {
     }
 
     /// Has an event delivered, and compares the received delivery with the expected one.
-    async fn deliver(&self, event: &'static Event) -> Result<(Attempt, String), Miss> {
-        self.inbox.take();
+    async fn deliver(&mut self, event: &'static Event) -> Result<(Attempt, String), Miss> {
+        self.take().await;
         let attempts = self.sandbox.deliver(self.provider.name, Trigger::new(event.name).max_attempts(1)).await?;
-        let received = self.inbox.take();
+        let received = self.take().await;
         let [attempt] = &attempts[..] else { return Err(times("sent", attempts.len())) };
         if let Some(error) = &attempt.error {
             return Err(Miss::Failed(error.clone()));
         }
-        let [ReceivedDelivery { body, status, outcome, .. }] = &received[..] else {
+        let [arrived] = &received[..] else {
             return Err(times("received", received.len()));
         };
-        let arrived = match outcome {
-            Some(Ok(arrived)) => arrived,
-            Some(Err(error)) => return Err(Miss::Failed(format!("refused with {status}: {error}"))),
-            None => return Err(Miss::Failed("sent to a URL that was not registered".to_owned())),
-        };
+        let Received { body, status, outcome, reason, .. } = arrived;
+        ensure(!outcome.is_refusal(), || format!("refused with {status}: {reason}"))?;
         ensure(attempt.is_acknowledged(), || format!("{status} is not an acknowledgement to the sender"))?;
         let told = tells_its_event(self.provider, event);
-        ensure(arrived.known == told && (arrived.name.as_deref() == Some(event.name)) == told, || {
-            format!("decoded as `{}`", arrived.name.as_deref().unwrap_or_default())
+        ensure((arrived.event.as_deref() == Some(event.name)) == told, || {
+            format!("decoded as `{}`", arrived.event.as_deref().unwrap_or_default())
         })?;
         ensure(!told || event.idempotency_key.is_empty() || arrived.idempotency_key.is_some(), || {
             "decoded without the key that identifies redeliveries".to_owned()
         })?;
-        self.provider.validate(event.name, body)?;
-        let example = event.payload.examples.iter().min_by_key(|example| example.origin);
+        self.provider.validate(event.name, body.as_bytes())?;
+        let example = event.payload.example();
         let origin = example.map_or_else(|| "unknown".to_owned(), |example| example.origin.to_string());
         let kept = if told { "" } else { "; kept as received, because the payload does not identify its event" };
         Ok((attempt.clone(), format!("{origin} example of {} bytes{kept}", body.len())))
@@ -318,7 +332,7 @@ impl Life<'_> {
     }
 
     /// Sends a delivery again with a change.
-    async fn tamper(&self, attempt: &Attempt) -> Result<((), String), Miss> {
+    async fn tamper(&mut self, attempt: &Attempt) -> Result<((), String), Miss> {
         let body = &attempt.request.body;
         let verification = self.provider.verification_of(Some(attempt.event));
         let signature = match verification {
@@ -335,8 +349,8 @@ impl Life<'_> {
             _ => None,
         };
         let Some(signature) = signature else {
-            let passes = self.send(attempt, changed(body), None).await?.is_ok();
-            ensure(passes, || "deliveries are not signed, but a changed body was refused".to_owned())?;
+            let refused = self.send(attempt, changed(body), None).await?.outcome.is_refusal();
+            ensure(!refused, || "deliveries are not signed, but a changed body was refused".to_owned())?;
             return Err(Miss::Undocumented("deliveries are not signed, so a changed body passes".to_owned()));
         };
         let (what, changed) = match signed_member(signature) {
@@ -353,40 +367,33 @@ impl Life<'_> {
                 (format!("the signed member `{pointer}`"), changed.ok_or_else(missing)?)
             }
         };
-        match self.send(attempt, changed, None).await? {
-            Err(ReceiveError::Verify(error)) => {
-                Ok(((), format!("{what} changed, refused: {}", brief(&error.to_string()))))
-            }
-            Err(error) => Err(Miss::Failed(format!("changed, it was not refused for its signature: {error}"))),
-            Ok(()) => Err(Miss::Failed("changed, it was accepted".to_owned())),
-        }
+        let Received { outcome, reason, .. } = self.send(attempt, changed, None).await?;
+        ensure(outcome.is_refusal(), || "changed, it was accepted".to_owned())?;
+        ensure(outcome == Outcome::NotVerified, || format!("changed, it was not refused for its signature: {reason}"))?;
+        Ok(((), format!("{what} changed, refused: {}", brief(&reason))))
     }
 
     /// Changes the body, which passes because of `what`, and then the header that proves the origin.
     async fn tamper_with_header(
-        &self,
+        &mut self,
         attempt: &Attempt,
         header: Option<&str>,
         what: &str,
     ) -> Result<((), String), Miss> {
         let of_body = self.send(attempt, changed(&attempt.request.body), None).await?;
-        ensure(of_body.is_ok(), || "the body is not signed, but a changed one was refused".to_owned())?;
+        ensure(!of_body.outcome.is_refusal(), || "the body is not signed, but a changed one was refused".to_owned())?;
         let name = header.unwrap_or_default();
-        match self.send(attempt, attempt.request.body.clone(), header).await? {
-            Err(ReceiveError::Verify(_)) => Ok(((), format!("{what}; another `{name}` is refused"))),
-            Err(error) => Err(Miss::Failed(format!("with another `{name}`, it was not refused for that: {error}"))),
-            Ok(()) => Err(Miss::Failed(format!("with another `{name}`, it was accepted"))),
-        }
+        let Received { outcome, reason, .. } = self.send(attempt, attempt.request.body.clone(), header).await?;
+        ensure(outcome.is_refusal(), || format!("with another `{name}`, it was accepted"))?;
+        ensure(outcome == Outcome::NotVerified, || {
+            format!("with another `{name}`, it was not refused for that: {reason}")
+        })?;
+        Ok(((), format!("{what}; another `{name}` is refused")))
     }
 
-    /// Sends a delivery with this body, and optionally another value of a header, and returns the outcome at the
-    /// receiver.
-    async fn send(
-        &self,
-        attempt: &Attempt,
-        body: String,
-        other: Option<&str>,
-    ) -> Result<Result<(), ReceiveError>, Miss> {
+    /// Sends a delivery with this body, and optionally another value of a header, and returns what the receiver made
+    /// of it.
+    async fn send(&mut self, attempt: &Attempt, body: String, other: Option<&str>) -> Result<Received, Miss> {
         let client = http_client()?.no_proxy().build()?;
         let mut request = client.post(&attempt.url).body(body);
         for (name, value) in &attempt.request.headers {
@@ -394,34 +401,28 @@ impl Life<'_> {
             request = request.header(name, if is_other { "another" } else { value });
         }
         request.send().await?;
-        match self.inbox.take().pop() {
-            Some(ReceivedDelivery { outcome: Some(outcome), .. }) => Ok(outcome.map(|_| ())),
-            _ => Err(Miss::Failed("it did not arrive".to_owned())),
-        }
+        self.take().await.pop().ok_or_else(|| Miss::Failed("it did not arrive".to_owned()))
     }
 
-    async fn update(&self, calls: &Calls<'_>, webhooks: &mut [Webhook]) -> Result<((), String), Miss> {
+    async fn update(&mut self, calls: &Calls<'_>, webhooks: &mut [Registration]) -> Result<((), String), Miss> {
         let Some(webhook) = webhooks.first_mut() else { return Err(Miss::Failed("there is no webhook".to_owned())) };
-        let moved = format!("{}/{}/moved", self.inbox.url, self.provider.name);
-        *webhook = calls.update(webhook, &moved).await?;
-        let name = webhook.events.first().copied().unwrap_or_default();
-        self.inbox.receive_for(self.provider, webhooks)?;
-        let event = self.provider.events.iter().find(|event| event.name == name);
+        let moved = format!("{}/moved", webhook.url);
+        calls.update(webhook, &moved).await?;
+        webhook.url.clone_from(&moved);
+        let event = webhook.events.first().and_then(|name| self.provider.event(name));
         let event = event.ok_or_else(|| Miss::Failed("the webhook has no event".to_owned()))?;
         let (attempt, _) = self.deliver(event).await?;
         ensure(attempt.url == moved, || "the next delivery goes to the old URL".to_owned())?;
         Ok(((), "moved to another URL, where the next delivery arrives".to_owned()))
     }
 
-    async fn delete(&self, calls: &Calls<'_>, webhooks: &[Webhook]) -> Result<((), String), Miss> {
-        let webhooks: Vec<_> = webhooks.iter().filter(|webhook| webhook.managed).collect();
-        for webhook in &webhooks {
-            calls.delete(webhook).await?;
-        }
-        self.inbox.take();
+    async fn delete(&mut self, calls: &Calls<'_>, webhooks: &[Registration]) -> Result<((), String), Miss> {
+        let webhooks: Vec<_> = webhooks.iter().filter(|webhook| is_managed(self.provider, webhook)).collect();
+        calls.delete(&webhooks).await?;
+        self.take().await;
         for event in self.provider.events.iter().filter(|event| self.provider.registers(event.name)) {
             let attempts = self.sandbox.deliver(self.provider.name, Trigger::new(event.name).max_attempts(1)).await?;
-            ensure(attempts.is_empty() && self.inbox.take().is_empty(), || {
+            ensure(attempts.is_empty() && self.take().await.is_empty(), || {
                 format!("{} is still delivered", event.name)
             })?;
         }
@@ -499,10 +500,10 @@ mod tests {
 
     /// The provider, step, event and detail of what failed.
     async fn failures(sandbox: &Sandbox) -> Vec<(&'static str, &'static str, Option<&'static str>, String)> {
-        let steps = all(sandbox, &Inbox::start().await.unwrap()).await;
+        let steps = all(sandbox).await;
         let failed: Vec<_> = steps.iter().filter(|step| step.result == StepResult::Failed).collect();
         assert_eq!(held(&steps), failed.is_empty());
-        let table = anstream::adapter::strip_str(&table::render("", "", &steps, Duration::ZERO, false)).to_string();
+        let table = anstream::adapter::strip_str(&table::render("", &steps, Duration::ZERO, false)).to_string();
         for step in &failed {
             let told = |line: &str| line.contains("FAILED") && line.contains(step.step) && line.contains(&step.detail);
             assert!(table.lines().any(told), "{table}");

@@ -7,13 +7,23 @@ use comfy_table::presets::NOTHING;
 use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table};
 
 use super::step::{Step, StepResult, count, tells_its_event};
+use crate::report::Plain;
 use crate::{help, providers};
 
 /// How many events a row names if they do not belong to a group.
 const MAX_NAMES: usize = 4;
 
+/// The steps that failed, one a line.
+pub fn failed(steps: &[Step]) -> String {
+    let line = |step: &Step| {
+        let event = step.event.map_or_else(String::new, |event| format!(" {event}"));
+        format!("{} {}{event}: FAILED: {}\n", step.provider, step.step, Plain(&step.detail))
+    };
+    steps.iter().map(line).collect()
+}
+
 /// Formats a table with colours. Events that succeeded are one row for each group, unless `verbose` is set.
-pub fn render(sandbox: &str, inbox: &str, steps: &[Step], took: Duration, verbose: bool) -> String {
+pub fn render(sandbox: &str, steps: &[Step], took: Duration, verbose: bool) -> String {
     let mut table = Table::new();
     table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Dynamic).enforce_styling();
     table.style_text_only();
@@ -42,7 +52,7 @@ pub fn render(sandbox: &str, inbox: &str, steps: &[Step], took: Duration, verbos
         table.add_row([name, Cell::new(step.step), result, Cell::new(detail)]);
     }
     let width = help::width();
-    let begun = format!("The providers are simulated at {sandbox}, the receiver is at {inbox}.");
+    let begun = format!("The providers are simulated at {sandbox}, the receiver is at {sandbox}.");
     let what = "Each event is sent as its provider does, verified, strictly validated, decoded and acknowledged.";
     let mut text = format!("{}\n{}\n\n", help::fill(&begun, width, 0), help::fill(what, width, 0));
     for line in table.lines() {

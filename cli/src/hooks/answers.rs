@@ -10,8 +10,8 @@ use serde_json::value::RawValue;
 use textwrap::core::display_width;
 
 use super::schema::SchemaPlace;
-use crate::help;
 use crate::report::Plain;
+use crate::{help, json_text};
 
 const MASK: &str = "***";
 
@@ -172,7 +172,7 @@ impl AnswerTree {
 
     /// JSON on one line.
     pub fn json(&self) -> String {
-        serde_json::to_string(self).unwrap_or_default()
+        json_text::to_string(self).unwrap_or_default()
     }
 
     /// A table for a list, otherwise one line for each member. `first` has the members that identify a webhook. `None`
@@ -229,7 +229,10 @@ fn object(members: &[(String, AnswerTree)], first: &[&str]) -> String {
     let mut text = String::new();
     if !lines.is_empty() {
         let rows = lines.iter().map(|(name, value)| vec![Plain(name).to_string(), value.cell()]).collect();
-        text += &Aligned { header: None, rows }.text(None);
+        let table = Aligned { header: None, rows };
+        // Wider than the terminal if a word is.
+        let width = terminal_width().map(|width| width.max(table.narrowest()));
+        text += &table.text(width);
     }
     for (name, table) in tables {
         let AnswerTree::List(items) = table else { continue };
@@ -240,6 +243,10 @@ fn object(members: &[(String, AnswerTree)], first: &[&str]) -> String {
         }
     }
     text
+}
+
+fn terminal_width() -> Option<usize> {
+    io::stdout().is_terminal().then(help::width)
 }
 
 /// `None` if the list is empty.
@@ -271,7 +278,7 @@ fn list(items: &[AnswerTree], first: &[&str]) -> Option<String> {
     });
     let rows: Vec<Vec<String>> = rows.collect();
     let table = Aligned { header: Some(header), rows };
-    let width = io::stdout().is_terminal().then(help::width);
+    let width = terminal_width();
     if width.is_some_and(|width| table.narrowest() > width) {
         let records = items.iter().map(|item| item.human(first).unwrap_or_default());
         return Some(records.collect::<Vec<_>>().join("\n"));

@@ -110,6 +110,16 @@ pub struct Common {
     /// --show-secrets shows them.
     #[arg(long)]
     pub raw: bool,
+
+    #[arg(long, short, help = options::VERBOSE)]
+    #[arg(long_help = format!("{}. Each request has a line on standard error", options::VERBOSE))]
+    pub verbose: bool,
+}
+
+/// The option of commands whose result may be that they succeeded, or that have a next step.
+pub fn quiet() -> Arg {
+    let arg = Arg::new("quiet").long("quiet").short('q').action(ArgAction::SetTrue).conflicts_with("verbose");
+    arg.help(options::QUIET)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -251,19 +261,21 @@ impl Member {
 }
 
 /// The options of every call, which a member or a parameter of the same name must not replace.
-const OWN_OPTIONS: [&str; 14] = [
+const OWN_OPTIONS: [&str; 16] = [
     "base-url",
     "color",
     "credentials-file",
     "format",
     "grant",
     "help",
+    "quiet",
     "raw",
     "sandbox",
     "save-secret",
     "server",
     "show-secrets",
     "spec",
+    "verbose",
     "test",
     "yes",
 ];
@@ -398,6 +410,9 @@ fn call(provider: &'static Provider, verb: Verb, operation: &'static Operation) 
         );
     }
     command = Common::augment_args(command);
+    if operation.method != "GET" {
+        command = command.arg(quiet());
+    }
     if once {
         command =
             command.group(ArgGroup::new("kept").args(["save_secret", "show_secrets"]).required(true).multiple(true));

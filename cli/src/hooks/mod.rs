@@ -14,6 +14,7 @@ use std::fmt::Display;
 use std::io::{self, IsTerminal, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 use clap::error::ErrorKind;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
@@ -151,6 +152,11 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
     let found = verb.and_then(|verb| Some((verb, verb.operation(provider)?)));
     let Some((verb, operation)) = found else { return Err(arguments.without_operation()) };
     let common = Common::from_arg_matches(matches).map_err(|error| Stop::Usage(error.to_string()))?;
+    let quiet = matches.try_get_one("quiet").ok().flatten().copied().unwrap_or_default();
+    // Otherwise, standard error may have a next step.
+    if quiet && common.format == Format::Json && verb != Verb::Create {
+        return Err(options::without_effect("--quiet", "--format json, which has the response alone"));
+    }
     let members = Member::all(provider, verb, operation);
     let secret_files = members.iter().filter(|member| member.kind == MemberKind::Secret);
     let secret_files = secret_files.filter_map(|member| matches.get_many::<PathBuf>(&member.id())).flatten();
@@ -176,7 +182,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
         Some((parameter.name, value.clone()))
     });
     let parameters = parameters.collect();
-    let mut call = Call { provider, operation, server, credentials, parameters, body, hidden, as_json: false };
+    let mut call = Call { provider, operation, server, credentials, parameters, body, hidden, as_json: false, quiet };
     let client = call.client()?;
     if verb == Verb::Delete && !matches.get_flag("yes") && !is_confirmed(&call) {
         complain(format_args!("nothing was deleted"));
@@ -190,10 +196,10 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
     check_output(once && save.is_none())?;
     let runtime = runtime()?;
     let secret = save.as_ref().map(|file| file.path.clone()).or_else(|| secret_file(&members, matches));
-    let next = next::step(&call, secret.as_deref()).filter(|_| verb == Verb::Create);
+    let next = next::step(&call, secret.as_deref()).filter(|_| verb == Verb::Create && !quiet);
     let Some(calls) = commands::subscriptions(provider).filter(|_| matches!(verb, Verb::Create | Verb::Subscribe))
     else {
-        let done = call.send(&runtime, &client);
+        let done = call.send(&runtime, &client, &common);
         let status = finish(&call, &common, done, once, save)?;
         next.filter(|_| status == ExitCode::SUCCESS).iter().for_each(|step| next::print(&common, step));
         return Ok(status);
@@ -211,7 +217,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
         let registration = matches.get_one::<String>(commands::REGISTRATION).cloned().unwrap_or_default();
         return subscriber.subscribe(&mut call, &registration, &events, &object);
     }
-    let done = call.send(&subscriber.runtime, &subscriber.client);
+    let done = call.send(&subscriber.runtime, &subscriber.client, &common);
     let created = done.is_ok();
     let id = done.as_ref().ok().and_then(|answer| subscribe::created_id(provider, answer));
     let status = finish(&call, &common, done, once, save)?;
@@ -275,6 +281,8 @@ pub struct Call {
     pub hidden: Vec<Secret>,
     /// Whether people are shown the response as JSON, and not as a table.
     pub as_json: bool,
+    /// Whether a success is not reported.
+    pub quiet: bool,
 }
 
 /// The members of the body from the options. Secrets in it are added to `hidden`.
@@ -420,6 +428,9 @@ pub fn finish(
     let text = match common.format {
         Format::Json => format!("{}\n", answer.json()),
         Format::Human => call.human(&answer).unwrap_or_else(|| {
+            if call.quiet {
+                return String::new();
+            }
             let done = call.operation.success().map_or("Done.", |response| response.description);
             format!("{}\n", done.split_inclusive(". ").next().unwrap_or_default().trim_end())
         }),
@@ -492,16 +503,48 @@ impl Call {
     }
 
     /// Sends the request, and hides the token that it was sent with.
-    pub fn send(&mut self, runtime: &Runtime, client: &AnyClient) -> Result<AnyAnswer, Error<ErrorResponse>> {
+    pub fn send(
+        &mut self,
+        runtime: &Runtime,
+        client: &AnyClient,
+        common: &Common,
+    ) -> Result<AnyAnswer, Error<ErrorResponse>> {
+        let begun = Instant::now();
         let parameters: Vec<_> = self.parameters.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let body = self.operation.request.as_ref().map(|_| self.body.as_str());
         let done = runtime.block_on(client.call(self.operation, &parameters, body));
+        if common.verbose {
+            self.log(common.format, begun.elapsed(), done.as_ref().err());
+        }
         // This never requests a token, which would delay saving a secret in the response.
         if let Some(token) = client.kept_token() {
             self.hidden.push(token.token.clone());
             self.credentials.hide(token.token);
         }
         done
+    }
+
+    /// Reports a request that was sent, to standard error. The path has the names of the parameters and not their values.
+    fn log(&self, format: Format, took: Duration, error: Option<&Error<ErrorResponse>>) {
+        let Operation { method, path, .. } = self.operation;
+        let (server, milliseconds) = (Plain(&self.server), u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
+        let status = error.and_then(|error| Some(error.status()?.as_u16()));
+        let outcome = match (error, status) {
+            (None, _) => "done".to_owned(),
+            (Some(_), Some(status)) => status.to_string(),
+            (Some(_), None) => "no response".to_owned(),
+        };
+        let line = match format {
+            Format::Human => format!("{method} {path} at {server}: {outcome}, {milliseconds} ms"),
+            Format::Json => json_text::escaped(
+                json!({ "request": {
+                "method": method, "path": path, "server": self.server, "outcome": outcome, "milliseconds": milliseconds
+            } })
+                .to_string(),
+            ),
+        };
+        // The result does not depend on the log.
+        let _ = writeln!(io::stderr(), "{line}");
     }
 
     /// The documented body of the response.
@@ -533,7 +576,7 @@ struct FailureReport<'a> {
 
 impl FailureReport<'_> {
     fn print(&self) {
-        let report = serde_json::to_string(&BTreeMap::from([("error", self)])).unwrap_or_default();
+        let report = json_text::to_string(&BTreeMap::from([("error", self)])).unwrap_or_default();
         let _ = writeln!(io::stderr(), "{report}");
     }
 }
@@ -632,7 +675,8 @@ fn note(common: &Common, message: impl Display) {
     match common.format {
         Format::Human => warn(format_args!("{message}")),
         Format::Json => {
-            let _ = writeln!(io::stderr(), "{}", json!({ "warning": { "message": message.to_string() } }));
+            let warning = json!({ "warning": { "message": message.to_string() } });
+            let _ = writeln!(io::stderr(), "{}", json_text::escaped(warning.to_string()));
         }
     }
 }

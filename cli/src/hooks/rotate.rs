@@ -18,7 +18,7 @@ use crate::credentials::Proof;
 use crate::report::{Plain, with_causes};
 use crate::stop::Stop;
 use crate::target::Target;
-use crate::{account, input};
+use crate::{account, input, json_text};
 
 pub const NAME: &str = "rotate";
 
@@ -141,7 +141,7 @@ pub fn run(provider: &'static Provider, matches: &ArgMatches) -> Result<ExitCode
         Ok(Done { text, state }) => {
             let text = match arguments.format {
                 Format::Human => text,
-                Format::Json => format!("{}\n", json!(state)),
+                Format::Json => json_text::escaped(format!("{}\n", json!(state))),
             };
             let mut out = io::stdout().lock();
             match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
@@ -394,7 +394,7 @@ impl Step<'_> {
                         error.extend(part);
                     }
                 }
-                let _ = writeln!(io::stderr(), "{}", json!({ "error": error }));
+                let _ = writeln!(io::stderr(), "{}", json_text::escaped(json!({ "error": error }).to_string()));
             }
         }
     }

@@ -56,7 +56,7 @@ impl Subscriber<'_> {
         for page in 1..=PAGES {
             let parameter = documented.page.filter(|_| page > 1).map(|name| (name, page.to_string()));
             (call.operation, call.parameters, call.body) = (operation, parameter.into_iter().collect(), String::new());
-            let answer = match call.send(&self.runtime, &self.client) {
+            let answer = match call.send(&self.runtime, &self.client, self.common) {
                 Ok(answer) => answer,
                 done => return Err(finish(call, self.common, done, false, None).map(|_| ExitCode::FAILURE)),
             };
@@ -128,11 +128,11 @@ impl Subscriber<'_> {
             let request = operation.request.as_ref().map(|request| validated(call.provider, request, body.to_string()));
             let done = request.transpose().and_then(|body| {
                 call.body = body.unwrap_or_default();
-                if self.common.format == Format::Human && mem::replace(&mut self.has_shown, true) {
+                if self.common.format == Format::Human && !call.quiet && mem::replace(&mut self.has_shown, true) {
                     // `finish` reports it if nothing can be written.
                     let _ = io::stdout().write_all(b"\n");
                 }
-                let done = call.send(&self.runtime, &self.client);
+                let done = call.send(&self.runtime, &self.client, self.common);
                 finish(call, self.common, done, false, None)
             });
             if !done.as_ref().is_ok_and(|status| *status == ExitCode::SUCCESS) {

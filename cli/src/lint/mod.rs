@@ -10,10 +10,12 @@ use clap::{Args, ValueEnum};
 use pos_webhooks_build::{Finding, Severity};
 use serde_json::{Value, json};
 
+use crate::color::{self, doubtful, good};
 use crate::console::{complain, print};
 use crate::providers::{self, Given};
 use crate::report::Plain;
 use crate::stop::{Stop, UNUSABLE};
+use crate::{json_text, options};
 
 /// Check the OpenAPI document of a provider
 ///
@@ -56,6 +58,14 @@ pub struct Arguments {
     #[arg(long, value_enum, default_value_t = Format::Human, hide_possible_values = true)]
     format: Format,
 
+    #[arg(long, short, conflicts_with_all = ["verbose", "schema"], help = options::QUIET)]
+    #[arg(long_help = format!("{}. The findings are shown", options::QUIET))]
+    quiet: bool,
+
+    #[arg(long, short, conflicts_with = "schema", help = options::VERBOSE)]
+    #[arg(long_help = format!("{}. Documents without findings are listed as well", options::VERBOSE))]
+    verbose: bool,
+
     /// Print a JSON Schema (draft-07) of the documents of OpenAPI 3.0, and check nothing
     #[arg(long, conflicts_with_all = ["files", "format"])]
     schema: bool,
@@ -68,7 +78,13 @@ enum Format {
     Sarif,
 }
 
-pub fn run(Arguments { files, format, schema }: &Arguments, given: &Given) -> Result<ExitCode, Stop> {
+pub fn run(arguments: &Arguments, given: &Given) -> Result<ExitCode, Stop> {
+    let Arguments { files, format, quiet, verbose, schema } = arguments;
+    for (option, is_given) in [("--quiet", *quiet), ("--verbose", *verbose)] {
+        if is_given && !matches!(format, Format::Human) {
+            return Err(options::without_effect(option, "this --format, which has the findings alone"));
+        }
+    }
     if *schema {
         return Ok(print(&format!("{:#}\n", pos_webhooks_build::json_schema()), ExitCode::SUCCESS)?);
     }
@@ -77,6 +93,7 @@ pub fn run(Arguments { files, format, schema }: &Arguments, given: &Given) -> Re
         return Err(Stop::Usage("there is no document to check; give FILE, --spec or POS_WEBHOOKS_SPECS".to_owned()));
     }
     let (mut findings, mut unreadable, mut bad) = (Vec::new(), Vec::new(), 0);
+    let mut shown = String::new();
     for file in &files {
         match providers::describe(file) {
             Ok((text, described)) => {
@@ -89,6 +106,9 @@ pub fn run(Arguments { files, format, schema }: &Arguments, given: &Given) -> Re
                     Err(findings) => findings,
                 };
                 bad += usize::from(!found.is_empty());
+                if *verbose && found.is_empty() {
+                    let _ = writeln!(shown, "{}: {}", Plain(&file.display().to_string()), good("no findings"));
+                }
                 findings.extend(found);
             }
             Err(stop) => {
@@ -98,35 +118,50 @@ pub fn run(Arguments { files, format, schema }: &Arguments, given: &Given) -> Re
             }
         }
     }
-    let text = match format {
-        Format::Human => human(&findings, bad, files.len() - unreadable.len()),
-        Format::Json => findings.iter().fold(String::new(), |text, finding| text + &json(finding).to_string() + "\n"),
-        Format::Sarif => format!("{:#}\n", sarif(&findings, &unreadable)),
-    };
+    match format {
+        Format::Human => {
+            findings.iter().for_each(|finding| shown += &line(finding));
+            if !quiet {
+                shown += &summary(&findings, bad, files.len() - unreadable.len());
+            }
+        }
+        Format::Json => {
+            findings.iter().for_each(|finding| shown += &json_text::escaped(format!("{}\n", json(finding))))
+        }
+        Format::Sarif => shown += &json_text::escaped(format!("{:#}\n", sarif(&findings, &unreadable))),
+    }
     let status = match (unreadable.as_slice(), findings.is_empty()) {
         ([_, ..], _) => ExitCode::from(UNUSABLE),
         ([], false) => ExitCode::FAILURE,
         ([], true) => ExitCode::SUCCESS,
     };
-    Ok(print(&text, status)?)
+    Ok(print(&shown, status)?)
 }
 
-fn human(findings: &[Finding], bad: usize, checked: usize) -> String {
-    let mut text = String::new();
-    for finding in findings {
-        let _ = writeln!(text, "{}", Plain(&finding.to_string()));
+/// A finding on one line.
+fn line(finding: &Finding) -> String {
+    let text = Plain(&finding.to_string()).to_string();
+    match text.split_once(" warning: ").filter(|_| finding.severity == Severity::Warning) {
+        Some((place, message)) => format!("{place} {}: {message}\n", doubtful("warning")),
+        None => format!("{text}\n"),
     }
+}
+
+fn summary(findings: &[Finding], bad: usize, checked: usize) -> String {
+    let mut text = String::new();
     let count = |number, of: &str| format!("{number} {of}{}", if number == 1 { "" } else { "s" });
     let documents = if checked == 1 { "1 document".to_owned() } else { format!("{bad} of {checked} documents") };
     let warnings = findings.iter().filter(|finding| finding.severity == Severity::Warning).count();
     let _ = match (findings.len(), warnings) {
         _ if checked == 0 => Ok(()),
-        (0, _) => writeln!(text, "no findings in {}", count(checked, "document")),
-        (number, 0) => writeln!(text, "{} in {documents}", count(number, "finding")),
+        (0, _) => writeln!(text, "{} in {}", good("no findings"), count(checked, "document")),
+        (number, 0) => writeln!(text, "{} in {documents}", color::bad(count(number, "finding"))),
         (number, _) if number == warnings => {
             writeln!(text, "{} in {documents}; all of them are warnings", count(number, "finding"))
         }
-        (number, _) => writeln!(text, "{} in {documents}, of which {}", count(number, "finding"), are(warnings)),
+        (number, _) => {
+            writeln!(text, "{} in {documents}, of which {}", color::bad(count(number, "finding")), are(warnings))
+        }
     };
     text
 }

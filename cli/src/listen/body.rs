@@ -13,6 +13,9 @@ use super::memory::{NoMemory, Reserved};
 /// The time limit for receiving a body.
 const TIME: Duration = Duration::from_secs(10);
 
+/// The memory that is reserved before the next part of a body is read.
+const AHEAD: usize = 16 << 10;
+
 /// The error of receiving a body.
 #[derive(Debug, thiserror::Error)]
 pub enum BodyError {
@@ -53,7 +56,8 @@ impl From<NoMemory> for BodyError {
     }
 }
 
-/// Reads a body. Its memory is reserved as it grows: a length that is only announced does not cost anything.
+/// Reads a body. Its memory is reserved as it grows, before it is read: a length that is only announced does not cost
+/// anything, and a request that waits for memory does not hold what it has not reserved.
 pub async fn read(body: Incoming, max_bytes: usize, memory: &mut Reserved<'_>) -> Result<Bytes, BodyError> {
     match within(TIME, collect(body, max_bytes, memory)).await {
         Err(_) => Err(BodyError::Slow),
@@ -66,26 +70,38 @@ async fn collect(mut body: Incoming, max_bytes: usize, memory: &mut Reserved<'_>
     if announced.is_some_and(|length| length > max_bytes) {
         return Err(BodyError::TooLong(max_bytes));
     }
-    let mut whole = Bytes::new();
-    let mut parts = Vec::new();
-    while let Some(frame) = body.frame().await {
+    let mut first = Bytes::new();
+    let mut all = Vec::new();
+    let (mut length, mut reserved) = (0, 0);
+    while !body.is_end_stream() {
+        if reserved == length {
+            let more = announced.map_or(AHEAD, |announced| announced.saturating_sub(length).min(AHEAD));
+            memory.grow(more).await?;
+            reserved += more;
+        }
+        let Some(frame) = body.frame().await else { break };
         let Ok(data) = frame.map_err(BodyError::Broken)?.into_data() else { continue };
-        let length = whole.len() + parts.len() + data.len();
+        length += data.len();
         if length > max_bytes {
             return Err(BodyError::TooLong(max_bytes));
         }
-        memory.grow(data.len()).await?;
+        if length > reserved {
+            memory.grow(length - reserved).await?;
+            reserved = length;
+        }
         // Most bodies arrive in one piece, which is not copied.
-        if whole.is_empty() && parts.is_empty() {
-            whole = data;
-            continue;
+        if length == data.len() {
+            first = data;
+        } else {
+            if all.is_empty() {
+                // Memory that is not written to is not used.
+                all.reserve_exact(announced.unwrap_or_default().max(length));
+                all.extend_from_slice(&std::mem::take(&mut first));
+            }
+            all.extend_from_slice(&data);
         }
-        if parts.is_empty() {
-            parts.extend_from_slice(&std::mem::take(&mut whole));
-        }
-        parts.extend_from_slice(&data);
     }
-    Ok(if parts.is_empty() { whole } else { parts.into() })
+    Ok(if all.is_empty() { first } else { all.into() })
 }
 
 /// Like `timeout`, but without a timer if the future is ready as soon as the rest of the connection has been handled.

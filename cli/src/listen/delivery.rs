@@ -23,7 +23,7 @@ use super::server::{Peer, Reply};
 use super::sink::{Event, NotWritten, Payload, Written};
 use super::terminal::Shown;
 use crate::event_summary::EventSummary;
-use crate::refused_file::{self, SPECIFICATION};
+use crate::refused_file::{self, BODY, HANDSHAKE, METHOD, SPECIFICATION};
 use crate::verification::VerificationStep;
 
 /// How long an event may wait to be written if the provider does not document how long it waits for a response.
@@ -31,10 +31,6 @@ const WRITE: Duration = Duration::from_secs(10);
 
 /// The maximum length of a path in the log.
 pub const SHOWN_PATH: usize = 200;
-
-/// The steps beside those of verification.
-const METHOD: &str = "method";
-const BODY: &str = "body";
 
 /// What handling a delivery needs beside its route.
 pub struct Surroundings<'a> {
@@ -146,7 +142,7 @@ impl Route {
         let receiver = &self.registration.receiver;
         let answer = receiver.handshake(request, Timestamp::now()).map_err(|error| match error {
             HandshakeError::Verify(error) => error.into(),
-            error => Refusal::new("handshake", error.status(), "handshake", error),
+            error => Refusal::new("handshake", error.status(), HANDSHAKE, error),
         })?;
         if answer.is_some() {
             let path = request.uri().path();

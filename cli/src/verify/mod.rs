@@ -12,17 +12,19 @@ use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use pos_webhooks::Secret;
 use pos_webhooks::catalogue::{Provider, Verification};
-use pos_webhooks::verify::ReceiverError;
+use pos_webhooks::verify::{Captured, NotVerified};
 use serde::Serialize;
 
+use crate::color::{bad, good};
 use crate::console::{print, warn};
 use crate::help;
 use crate::input;
+use crate::json_text;
 use crate::options::{self, unknown_event};
 use crate::providers;
 use crate::report::Plain;
 use crate::stop::Stop;
-use crate::verification::{self, Captured, NotVerified, VerificationStep};
+use crate::verification;
 use refused::Refused;
 
 /// Verify that a captured delivery comes from its provider, or report why it does not
@@ -232,7 +234,7 @@ struct Checked {
 
 impl Checked {
     fn new(text: String, result: &impl Serialize, is_verified: bool) -> Self {
-        Self { text, json: serde_json::to_string(result), is_verified }
+        Self { text, json: json_text::to_string(result), is_verified }
     }
 }
 
@@ -251,9 +253,9 @@ fn check(delivery: &Captured<'_>, secrets: &Secrets) -> Result<Checked, Stop> {
     };
     if let Some(error) = &unproven {
         let unproven = Unproven { verified: false, provider: provider.name, event, error };
-        return Ok(Checked::new(format!("not verified: {error}\n"), &unproven, false));
+        return Ok(Checked::new(format!("{}: {error}\n", bad("not verified")), &unproven, false));
     }
-    match verify(delivery, secrets) {
+    match delivery.verify(secrets) {
         Ok(index) => {
             let file = sources.get(index).cloned().unwrap_or_default();
             let secret = MatchingSecret { number: index + 1, of: secrets.len(), file };
@@ -276,7 +278,7 @@ fn check(delivery: &Captured<'_>, secrets: &Secrets) -> Result<Checked, Stop> {
             let text = format!("{verified}signed string: {signed}{}", with_newline(remark.trim()));
             Ok(Checked::new(text, &verified, true))
         }
-        Err(NotVerified::Usage(message)) => Err(Stop::Usage(message)),
+        Err(NotVerified::Receiver(error)) => Err(Stop::Usage(verification::usage(provider, event, &error))),
         Err(NotVerified::Refused(error)) => {
             let refused = Refused::new(delivery, secrets, &error);
             Ok(Checked::new(refused.to_string(), &refused, false))
@@ -292,7 +294,7 @@ fn with_newline(text: &str) -> String {
 impl fmt::Display for Verified<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let MatchingSecret { number, of, file } = &self.secret;
-        writeln!(f, "verified with the secret of {}\n{}", Plain(file), self.proof)?;
+        writeln!(f, "{} with the secret of {}\n{}", good("verified"), Plain(file), self.proof)?;
         writeln!(f, "secret: number {number} of {of}")?;
         let (Some(at), Some(age)) = (self.signed_at, self.age_seconds) else { return Ok(()) };
         write!(f, "signed at: {at}, {} s {}", age.unsigned_abs(), if age < 0 { "in the future" } else { "ago" })?;
@@ -342,19 +344,4 @@ fn providers() -> String {
 /// it.
 fn fitted(text: String) -> String {
     if io::stdout().is_terminal() { help::fitted(&text) } else { text }
-}
-
-/// The index of the secret that verifies the delivery, or the error of the secret that passed the most steps.
-fn verify(delivery: &Captured<'_>, secrets: &[Secret]) -> Result<usize, NotVerified> {
-    let missing = verification::usage(delivery.provider, delivery.event, &ReceiverError::NoSecret);
-    let mut farthest = NotVerified::Usage(missing);
-    for (index, secret) in secrets.iter().enumerate() {
-        match (delivery.verify(secret), &farthest) {
-            (Ok(()), _) => return Ok(index),
-            (Err(NotVerified::Refused(error)), NotVerified::Refused(before))
-                if VerificationStep::of(&error) <= VerificationStep::of(before) => {}
-            (Err(not_verified), _) => farthest = not_verified,
-        }
-    }
-    Err(farthest)
 }

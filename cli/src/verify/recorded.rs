@@ -6,16 +6,18 @@ use std::process::ExitCode;
 
 use jiff::Timestamp;
 use pos_webhooks::catalogue::{Keys, Provider, Verification};
+use pos_webhooks::verify::{Captured, VerificationStep};
 use serde::Serialize;
 
 use super::{Arguments, Checked, Format, Secrets, Unproven, check, fitted, warn_of_unused};
+use crate::color::bad;
 use crate::console::{print, warn};
 use crate::redaction::Redacted;
-use crate::refused_file::{self, Outcome, RefusedDelivery};
+use crate::refused_file::{self, BODY, HANDSHAKE, METHOD, Outcome, RefusedDelivery, SPECIFICATION};
 use crate::report::Plain;
 use crate::stop::Stop;
-use crate::verification::{self, Captured, VerificationStep};
-use crate::{help, listen, providers};
+use crate::verification;
+use crate::{help, json_text, listen, providers};
 
 pub fn run(arguments: &Arguments, file: &Path) -> Result<ExitCode, Stop> {
     let Some(number) = arguments.line else { return list(arguments, file) };
@@ -79,7 +81,7 @@ impl<'a> Recorded<'a> {
     }
 
     fn to_json(&self) -> io::Result<String> {
-        serde_json::to_string(self).map_err(io::Error::from)
+        json_text::to_string(self).map_err(io::Error::from)
     }
 }
 
@@ -123,8 +125,7 @@ impl Registration {
 }
 
 fn verify(arguments: &Arguments, recorded: &RefusedDelivery) -> Result<Checked, Stop> {
-    // The reasons that have nothing to do with the origin of the delivery.
-    if !VerificationStep::is_name(&recorded.step) && !is_genuine(recorded) {
+    if matches!(recorded.step.as_str(), METHOD | BODY | HANDSHAKE) {
         return Ok(unverified(
             recorded,
             "It was refused before its origin was verified, so there is nothing to verify.",
@@ -169,14 +170,14 @@ fn verify(arguments: &Arguments, recorded: &RefusedDelivery) -> Result<Checked, 
 
 /// Whether the delivery was verified when it arrived.
 fn is_genuine(recorded: &RefusedDelivery) -> bool {
-    recorded.outcome == Outcome::Stored || recorded.step == refused_file::SPECIFICATION
+    recorded.outcome == Outcome::Stored || recorded.step == SPECIFICATION
 }
 
 /// A delivery that cannot be verified again.
 fn unverified(recorded: &RefusedDelivery, why: &str) -> Checked {
     let (provider, event) = (recorded.provider.as_str(), recorded.event.as_deref());
     let result = Unproven { verified: false, provider, event, error: why };
-    Checked::new(format!("not verified again: {why}\n"), &result, false)
+    Checked::new(format!("{}: {why}\n", bad("not verified again")), &result, false)
 }
 
 /// The header whose key was redacted.

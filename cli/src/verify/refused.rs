@@ -2,17 +2,15 @@
 
 use std::fmt;
 
-use http::header::CONTENT_ENCODING;
 use pos_webhooks::Secret;
-use pos_webhooks::verify::VerifyError;
+use pos_webhooks::verify::{Captured, SignedText, VerificationStep, VerifyError};
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use super::verify;
-use crate::changes::changes;
+use crate::color::bad;
 use crate::report::Plain;
-use crate::verification::{self, Captured, Change, NotVerified, SignedText, VerificationStep, With};
+use crate::verification;
 
 /// A refused delivery, with what may explain the failure.
 #[derive(Serialize)]
@@ -45,13 +43,14 @@ impl<'a> Refused<'a> {
         if delivery.event.is_none() && delivery.is_signed_for_an_event() {
             hints.push("the signature depends on the event; give it with --event".to_owned());
         }
-        if of_body(step, delivery) {
-            hints.extend(compressed(delivery));
-        }
-        let mut changes = changes(delivery, secrets, error);
-        changes.retain(|change| explains(error, delivery, &change.with));
-        let (passing, tried) = try_changes(delivery, secrets, step, changes);
-        hints.extend(passing);
+        let explanation = delivery.explain(secrets, error);
+        hints.extend(explanation.compression);
+        hints.extend(explanation.hints.into_iter().map(|mut hint| {
+            if let Some(at) = hint.at {
+                hint.change = format!("with --at {at}");
+            }
+            hint.to_string()
+        }));
         Self {
             verified: false,
             provider: delivery.provider.name,
@@ -66,14 +65,14 @@ impl<'a> Refused<'a> {
             body: description(delivery.body),
             received_headers: (step == VerificationStep::Headers).then(names),
             hints,
-            tried_without_success: tried,
+            tried_without_success: explanation.tried,
         }
     }
 }
 
 impl fmt::Display for Refused<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "refused\nfailed step: {}\nerror: {}", self.step, self.error)?;
+        writeln!(f, "{}\nfailed step: {}\nerror: {}", bad("refused"), self.step, self.error)?;
         if let Some(time) = &self.received_time {
             writeln!(f, "received time: {}", Plain(&Value::from(time.as_str()).to_string()))?;
         }
@@ -106,54 +105,6 @@ fn mismatch(delivery: &Captured<'_>) -> String {
     )
 }
 
-/// Whether the step could pass with another body.
-fn of_body(step: VerificationStep, delivery: &Captured<'_>) -> bool {
-    matches!(step, VerificationStep::ContentHash | VerificationStep::Members)
-        || step == VerificationStep::Signature && !delivery.has_content_hash()
-}
-
-/// A hint about compression, which cannot be tried here.
-fn compressed(delivery: &Captured<'_>) -> Option<String> {
-    let format = match delivery.body {
-        [0x1f, 0x8b, ..] => Some("gzip"),
-        [0x28, 0xb5, 0x2f, 0xfd, ..] => Some("zstd"),
-        [0x78, 0x01 | 0x5e | 0x9c | 0xda, ..] => Some("zlib"),
-        _ => None,
-    };
-    if let Some(format) = format {
-        return Some(format!("the body is compressed ({format}); decompress it, and verify that"));
-    }
-    let encodings =
-        delivery.head.values(CONTENT_ENCODING.as_str()).filter(|value| !value.eq_ignore_ascii_case(b"identity"));
-    (encodings.count() > 0).then(|| {
-        "the headers have `content-encoding`, and the body is not compressed; verify it as it was received, before anything \
-         decompresses it"
-            .to_owned()
-    })
-}
-
-/// Whether such a change could explain the error.
-fn explains(error: &VerifyError, delivery: &Captured<'_>, with: &With) -> bool {
-    let step = VerificationStep::of(error);
-    match with {
-        With::Head(_) => step == VerificationStep::Headers,
-        With::Body(body) if step == VerificationStep::Members => has_other_members(body, delivery.body),
-        With::Body(_) => of_body(step, delivery),
-        With::Signature(name) => {
-            step == VerificationStep::Signature || step == VerificationStep::Headers && delivery.has_header_of(name)
-        }
-        With::Url(_) => step == VerificationStep::Signature,
-        With::Secrets(_) => matches!(step, VerificationStep::Signature | VerificationStep::Key),
-        With::At(_) => step == VerificationStep::ReplayWindow,
-    }
-}
-
-/// Whether a body is JSON that differs from another one in more than its white space and its escapes.
-fn has_other_members(one: &[u8], other: &[u8]) -> bool {
-    let value = |body| serde_json::from_slice::<Value>(body).ok();
-    value(one).is_some_and(|one| Some(one) != value(other))
-}
-
 /// Describes the body without its content.
 fn description(body: &[u8]) -> String {
     let mut text = format!("{} bytes, SHA-256 {}", body.len(), hex::encode(Sha256::digest(body)));
@@ -166,38 +117,4 @@ fn description(body: &[u8]) -> String {
     ];
     facts.iter().filter(|(_, holds)| *holds).for_each(|(fact, _)| text += &format!("; {fact}"));
     text
-}
-
-/// Verifies again with possible changes in transit. Returns those with which the delivery passes more steps or, if there are
-/// none, those that were tried.
-fn try_changes(
-    delivery: &Captured<'_>,
-    secrets: &[Secret],
-    step: VerificationStep,
-    changes: Vec<Change>,
-) -> (Vec<String>, Vec<String>) {
-    let (mut hints, mut in_vain) = (Vec::new(), Vec::new());
-    for Change { what, with } in changes {
-        let (mut changed, mut tried) = (*delivery, secrets);
-        match &with {
-            With::Signature(name) => changed.signature = Some(name),
-            With::Head(head) => changed.head = head,
-            With::Body(body) => changed.body = body,
-            With::Url(url) => changed.url = Some(url),
-            With::At(at) => changed.at = *at,
-            With::Secrets(secrets) => tried = secrets,
-        }
-        match verify(&changed, tried) {
-            Ok(_) => hints.push(format!("{what}, it passes")),
-            Err(NotVerified::Refused(next)) if VerificationStep::of(&next) > step => {
-                let next = VerificationStep::of(&next).name();
-                hints.push(format!("{what}, it passes this step and then fails at: {next}"));
-            }
-            Err(_) => in_vain.push(what),
-        }
-    }
-    if !hints.is_empty() {
-        in_vain.clear();
-    }
-    (hints, in_vain)
 }

@@ -94,6 +94,13 @@ impl Listener {
     }
 
     pub fn spawn(command: &mut Command) -> Self {
+        let (mut listener, address) = Self::spawn_at(command);
+        listener.address = address.parse().unwrap();
+        listener
+    }
+
+    /// Starts it at an address that may be that of a unix socket.
+    pub fn spawn_at(command: &mut Command) -> (Self, String) {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut errors = BufReader::new(child.stderr.take().unwrap());
         let log = Arc::new(Mutex::new(String::new()));
@@ -103,7 +110,7 @@ impl Listener {
             log.lock().unwrap().push_str(&line);
             let line: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("{line}"));
             if let Some(address) = line["address"].as_str() {
-                break address.parse().unwrap();
+                break address.to_owned();
             }
         };
         let written = Arc::<Condvar>::default();
@@ -116,7 +123,8 @@ impl Listener {
                 notified.notify_all();
             }
         });
-        Self { child, address, log, written, reader: Some(reader) }
+        let listener = Self { child, address: ([127, 0, 0, 1], 0).into(), log, written, reader: Some(reader) };
+        (listener, address)
     }
 
     pub fn signal(&self, signal: Signal) {
@@ -148,8 +156,14 @@ impl Listener {
 
     /// Waits until a line of the log has this text.
     pub fn logged(&self, text: &str) {
+        self.logged_times(text, 1);
+    }
+
+    /// Waits until so many lines of the log have this text.
+    pub fn logged_times(&self, text: &str, times: usize) {
         let log = self.log.lock().unwrap();
-        let waited = self.written.wait_timeout_while(log, Duration::from_secs(60), |log| !log.contains(text));
+        let is_missing = |log: &mut String| log.lines().filter(|line| line.contains(text)).count() < times;
+        let waited = self.written.wait_timeout_while(log, Duration::from_secs(60), is_missing);
         let (log, waited) = waited.unwrap();
         assert!(!waited.timed_out(), "{text:?} is not logged: {log}");
     }

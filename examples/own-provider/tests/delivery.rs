@@ -1,6 +1,6 @@
 //! A delivery of the tills is verified and decoded, and one that was changed on the way is refused.
 
-use own_provider::kiosk::{Client, Event, PROVIDER, Receiver, models, sign};
+use own_provider::kiosk::{Client, Event, EventName, PROVIDER, Receiver, models, sign};
 use pos_webhooks::Secret;
 use pos_webhooks::sandbox::Sandbox;
 use pos_webhooks::verify::Timestamp;
@@ -18,6 +18,16 @@ fn a_signed_delivery_is_received_and_a_changed_one_is_refused() {
 
     let changed = String::from_utf8_lossy(BODY).replace("4.50", "0.50");
     assert!(receiver.verify(headers.as_slice(), changed.as_bytes(), now).is_err());
+}
+
+#[test]
+fn a_handler_is_tested_with_a_changed_example() {
+    let mut event = EventName::Sale.example().unwrap();
+    let Event::Sale(sale) = &mut event else { panic!("another event") };
+    sale.total = 12.into();
+    let request = event.delivery("https://shop.example/kiosk", "5f1c0b7e9a").unwrap();
+    assert_eq!(Receiver::new(["5f1c0b7e9a"]).unwrap().receive(&request).unwrap(), event);
+    assert!(Receiver::new(["another secret"]).unwrap().receive(&request).is_err());
 }
 
 #[test]

@@ -14,8 +14,9 @@ use super::special::{Shown, Special, Stored};
 use super::tokens::Tokens;
 use crate::Secret;
 use crate::catalogue::{
-    Event, EventNamePlace, Part, Provider, RegistrationCall, Role, SecretOrigin, Signature, Values, Verification, is_on,
+    Event, EventNamePlace, Provider, RegistrationCall, Role, SecretOrigin, Signature, Values, Verification, is_on,
 };
+use crate::delivery::{add_signed_headers, by_each, sent_signatures};
 use crate::json::pointer::remove;
 use crate::sandbox::call::{Answer, Broken, Call, Problem, RefusalReason};
 use crate::sandbox::random::Random;
@@ -476,33 +477,23 @@ impl Backend {
                 && !self.secret(registration, it.signature(None)).expose().is_empty()
         });
         if let Some(verification) = verification {
-            let sent = sent_signatures(&verification, event);
-            for name in signed_headers(&sent) {
-                if !headers.iter().any(|(known, _)| known.eq_ignore_ascii_case(name)) {
-                    let described = event.headers.iter().find(|it| it.name.eq_ignore_ascii_case(name));
-                    let value = described.and_then(|header| value_of(header, &mut self.delivered));
-                    let value = value.unwrap_or_else(|| self.delivered.token());
-                    headers.push((name, value.expose().to_owned()));
-                }
-            }
+            let sent = sent_signatures(&verification, event.headers);
+            let random = &mut self.delivered;
+            add_signed_headers(&mut headers, &sent, event.headers, |header| {
+                let value = header.and_then(|header| value_of(header, random));
+                value.unwrap_or_else(|| random.token()).expose().to_owned()
+            });
             let given: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
             let delivery = ToSign { url: Some(url), id: Some(id), headers: &given, body, at };
-            let mut signed = Vec::new();
-            for name in sent_names(&sent) {
+            let signed = by_each(&sent, |name| {
                 let secret = wrong_secret.unwrap_or_else(|| self.secret(registration, verification.signature(name)));
-                let headers = sign(&verification, name, secret, &delivery).or_else(|error| match error {
+                sign(&verification, name, secret, &delivery).or_else(|error| match error {
                     ReceiverError::Body(_) => {
                         sign(&verification, name, secret, &ToSign { body: documented_body, ..delivery })
                     }
                     error => Err(error),
-                });
-                match headers {
-                    Ok(headers) => signed.extend(headers),
-                    // Another signature than the default one may need a secret of another form.
-                    Err(ReceiverError::MalformedSecret(_)) if !signed.is_empty() => {}
-                    Err(error) => return Err(error),
-                }
-            }
+                })
+            })?;
             headers.extend(signed);
         }
         let others = self.special.headers(registration, &headers).into_iter();
@@ -531,37 +522,6 @@ const TOKEN: &str = "token";
 
 /// The name of the account's secret, at a provider whose registrations do not have secrets of their own.
 const SECRET: &str = "secret";
-
-/// The signatures that the deliveries of an event carry: the default one, and one for each other header that is required.
-pub(in crate::sandbox) fn sent_signatures(verification: &Verification, event: &Event) -> Vec<&'static Signature> {
-    let Verification::Signatures(signatures) = *verification else { return Vec::new() };
-    let is_required = |name: &&'static str| {
-        event.headers.iter().any(|header| header.required && header.name.eq_ignore_ascii_case(name))
-    };
-    let mut sent: Vec<&Signature> = Vec::new();
-    for signature in signatures {
-        let header = signature.headers.first();
-        if sent.is_empty() || header.is_some_and(is_required) && !sent.iter().any(|it| it.headers.first() == header) {
-            sent.push(signature);
-        }
-    }
-    sent
-}
-
-/// The names of these signatures. A key, which is not a signature, does not have a name.
-fn sent_names(sent: &[&'static Signature]) -> Vec<Option<&'static str>> {
-    if sent.is_empty() { vec![None] } else { sent.iter().map(|signature| signature.name).collect() }
-}
-
-/// The signed headers, without those that belong to a signature.
-fn signed_headers(sent: &[&'static Signature]) -> Vec<&'static str> {
-    let header = |part: &Part| match part {
-        Part::Header(name) => Some(*name),
-        _ => None,
-    };
-    let signed = sent.iter().filter_map(|signature| signature.signed.first()).copied().flatten();
-    signed.filter_map(header).collect()
-}
 
 /// The values of a registration in the path and the body of a call.
 pub(super) fn asked(call: &Call<'_>, documented: &RegistrationCall) -> Values {

@@ -17,7 +17,7 @@ mod vipps;
 use std::time::Duration;
 
 pub(super) use self::account::is_credential;
-pub(super) use self::described::{Backend, Outgoing, sent_signatures};
+pub(super) use self::described::{Backend, Outgoing};
 pub(super) use self::handshake::AskedHandshake;
 use self::special::{ByDescription, Special};
 use super::call::Broken;

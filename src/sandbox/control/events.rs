@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::{SharedState, refuse};
 use crate::catalogue::{Event, Provider};
 use crate::json::pointer::span;
+use crate::json::text::{compact, indented};
 use crate::sandbox::dispatch::example_of;
 use crate::sandbox::state::Inner;
 use crate::validate::Invalid;
@@ -62,7 +63,10 @@ fn unknown() -> Response {
 
 async fn example(State(inner): SharedState, Path(name): Path<String>, Query(named): Query<Named>) -> Response {
     match find(&inner, &name, &named.event) {
-        Some((_, event)) => ([(CONTENT_TYPE, "application/json")], indented(&example_of(event))).into_response(),
+        Some((_, event)) => {
+            let json = indented(&compact(&example_of(event)), 2, usize::MAX).unwrap_or_default();
+            ([(CONTENT_TYPE, "application/json")], json).into_response()
+        }
         None => unknown(),
     }
 }
@@ -101,50 +105,4 @@ impl Misfit {
         let line = text.get(..place.start).map_or(1, |before| before.matches('\n').count() + 1);
         Self { pointer, message, line, start: units(place.start), end: units(place.end) }
     }
-}
-
-/// JSON on several lines, with all numbers and texts as they are written.
-fn indented(json: &str) -> String {
-    let (mut text, mut depth, mut in_text, mut is_escaped) = (String::new(), 0_usize, false, false);
-    let mut rest = json.chars().peekable();
-    let line = |text: &mut String, depth: usize| {
-        text.push('\n');
-        text.extend(std::iter::repeat_n("  ", depth));
-    };
-    while let Some(character) = rest.next() {
-        if in_text {
-            text.push(character);
-            in_text = is_escaped || character != '"';
-            is_escaped = !is_escaped && character == '\\';
-            continue;
-        }
-        match character {
-            ' ' | '\t' | '\r' | '\n' => {}
-            '{' | '[' => {
-                text.push(character);
-                while rest.next_if(char::is_ascii_whitespace).is_some() {}
-                if let Some(end) = rest.next_if(|next| matches!(next, '}' | ']')) {
-                    text.push(end);
-                } else {
-                    depth += 1;
-                    line(&mut text, depth);
-                }
-            }
-            '}' | ']' => {
-                depth = depth.saturating_sub(1);
-                line(&mut text, depth);
-                text.push(character);
-            }
-            ',' => {
-                text.push(character);
-                line(&mut text, depth);
-            }
-            ':' => text.push_str(": "),
-            other => {
-                in_text = other == '"';
-                text.push(other);
-            }
-        }
-    }
-    text
 }

@@ -10,13 +10,14 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::Router;
-use axum::body::Bytes;
-use axum::extract::{Path, Request, State};
+use axum::body::{Bytes, to_bytes};
+use axum::extract::{DefaultBodyLimit, Path, Request, State};
 use axum::http::header::{ACCEPT, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, LOCATION, ORIGIN};
 use axum::http::{StatusCode, Uri};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
+use reqwest::Url;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
@@ -30,7 +31,6 @@ use super::trigger::Trigger;
 use crate::Json as AnyJson;
 use crate::decode::FromJson;
 use crate::values::ObjectOnly;
-use crate::wire::url::is_loopback;
 
 /// A request to register a webhook as in a back office.
 #[derive(Deserialize)]
@@ -76,6 +76,12 @@ impl Log {
 
 type SharedState = State<Arc<Inner>>;
 
+/// The maximum size of the body of a request to the control endpoints.
+const MAX_BODY: usize = 2 * 1024 * 1024;
+
+/// The maximum size of the text of a refusal.
+const MAX_REASON: usize = 64 * 1024;
+
 pub(super) fn routes() -> Router<Arc<Inner>> {
     Router::new()
         .route("/_sandbox", get(async |State(inner): SharedState| Json(inner.accounts.clone())))
@@ -87,6 +93,9 @@ pub(super) fn routes() -> Router<Arc<Inner>> {
         .merge(faults::routes())
         .merge(webhooks::routes())
         .fallback(unknown)
+        .layer(middleware::from_fn(explained))
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .merge(webhooks::inbox())
         .layer(middleware::from_fn(same_site))
 }
 
@@ -95,6 +104,28 @@ async fn registrations(State(inner): SharedState, Path(name): Path<String>) -> R
         Ok(provider) => Json(inner.registrations(provider)).into_response(),
         Err(error) => refuse(StatusCode::NOT_FOUND, &error),
     }
+}
+
+/// Replaces a refusal of the framework by one as JSON.
+async fn explained(request: Request, next: Next) -> Response {
+    let method = request.method().clone();
+    let response = next.run(request).await;
+    let is_json = |value: &HeaderValue| value.as_bytes().starts_with(b"application/json");
+    let is_refusal = response.status().is_client_error() || response.status().is_server_error();
+    if !is_refusal || response.headers().get(CONTENT_TYPE).is_some_and(is_json) {
+        return response;
+    }
+    let (head, body) = response.into_parts();
+    let text = to_bytes(body, MAX_REASON).await.unwrap_or_default();
+    let reason = match head.status {
+        StatusCode::PAYLOAD_TOO_LARGE => format!("the body is longer than {MAX_BODY} bytes"),
+        StatusCode::METHOD_NOT_ALLOWED => {
+            format!("the method {method} is not allowed here; the header `allow` has the ones that are")
+        }
+        status if text.is_empty() => status.to_string(),
+        _ => String::from_utf8_lossy(&text).into_owned(),
+    };
+    refuse(head.status, &reason)
 }
 
 /// Refuses requests from other sites that are open in a browser.
@@ -117,10 +148,13 @@ fn is_of_same_site(headers: &HeaderMap) -> bool {
 pub(super) async fn own_host(State(inner): SharedState, request: Request, next: Next) -> Response {
     let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
     let is_host = |c: char| c.is_ascii_alphanumeric() || ".:-_[]".contains(c);
-    let own = |host: &str| host.chars().all(is_host) && is_loopback(&format!("http://{host}"));
-    match is_loopback(&inner.url) && !host.is_some_and(own) {
-        true => refuse(StatusCode::FORBIDDEN, &"the request is for another host; use the address of the sandbox"),
-        false => next.run(request).await,
+    let url = host.filter(|host| host.chars().all(is_host)).and_then(|host| Url::parse(&format!("http://{host}")).ok());
+    match url.is_some_and(|url| inner.is_reached_as(&url)) {
+        true => next.run(request).await,
+        false => refuse(
+            StatusCode::FORBIDDEN,
+            &"the request is for another host; use the address of the sandbox, or allow the host (--allow-host)",
+        ),
     }
 }
 

@@ -45,12 +45,17 @@ struct Unregistered {
 pub(super) fn routes() -> Router<Arc<Inner>> {
     Router::new()
         .route("/_sandbox/inbox", get(received))
-        .route("/_sandbox/{provider}/inbox", any(inbox::receive))
-        .route("/_sandbox/{provider}/inbox/{*rest}", any(inbox::receive))
         .route("/_sandbox/{provider}/receive", post(receive_here))
         .route("/_sandbox/{provider}/register", post(register))
         .route("/_sandbox/{provider}/subscribe", post(subscribe))
         .route("/_sandbox/{provider}/unregister", post(unregister))
+}
+
+/// The inbox, which responds as a receiver does.
+pub(super) fn inbox() -> Router<Arc<Inner>> {
+    Router::new()
+        .route("/_sandbox/{provider}/inbox", any(inbox::receive))
+        .route("/_sandbox/{provider}/inbox/{*rest}", any(inbox::receive))
 }
 
 /// The last requests to the inbox, oldest first.

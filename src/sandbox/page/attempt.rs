@@ -9,6 +9,7 @@ use crate::sandbox::attempt::{Attempt, Message};
 use crate::sandbox::control::is_verifiable;
 use crate::sandbox::inbox::violations;
 use crate::sandbox::state::Inner;
+use crate::verify::{Captured, Explanation, Head};
 
 /// How many bytes of a body the page shows.
 const BODY: usize = 16 * 1024;
@@ -98,9 +99,15 @@ fn verdict(inner: &Inner, provider: &'static Provider, attempt: &Attempt) -> Mar
     let at = attempt.at.to_timestamp().unwrap_or_else(|_| jiff::Timestamp::now());
     let receiver = inner.receiver(provider, &registration, event.as_deref());
     let signed = receiver.as_ref().ok().and_then(|receiver| receiver.string_to_sign(&headers, body).ok().flatten());
-    let verified = receiver
-        .map_err(|error| error.to_string())
-        .and_then(|receiver| receiver.verify(&headers, body, at).map_err(|error| error.to_string()));
+    let verified = receiver.map_err(|error| (error.to_string(), Explanation::default())).and_then(|receiver| {
+        receiver.verify(&headers, body, at).map_err(|error| {
+            let head = Head { target: Some(path.clone()), headers: bytes(&attempt.request) };
+            let (event, url) = (event.as_deref(), Some(registration.url.as_str()));
+            let captured = Captured { provider, event, signature: None, url, head: &head, body, at };
+            let secret = inner.secret(provider, &registration, event);
+            (error.to_string(), captured.explain(&[secret], &error))
+        })
+    });
     html! {
         @match verified {
             Ok(()) if registration.secret.expose().is_empty() => {
@@ -111,7 +118,22 @@ fn verdict(inner: &Inner, provider: &'static Provider, attempt: &Attempt) -> Mar
                 " for the secret and the URL of the registration. If the receiver refused the signature, check whether it has \
                  this secret and this URL, and whether it verifies the bytes of the body as they were received."
             },
-            Err(reason) => p { span.bad { "Not verified: " } (reason) "." },
+            Err((reason, explanation)) => {
+                p { span.bad { "Not verified: " } (reason) "." }
+                @if !explanation.hints.is_empty() || explanation.compression.is_some() {
+                    p { "The delivery was verified again with common changes in transit:" }
+                    ul {
+                        @for hint in &explanation.hints { li { (hint) } }
+                        @if let Some(compression) = &explanation.compression { li { (compression) } }
+                    }
+                }
+                @if !explanation.tried.is_empty() {
+                    details {
+                        summary { "No common change in transit explains it: " (explanation.tried.len()) " were tried" }
+                        ul { @for change in &explanation.tried { li { (change) } } }
+                    }
+                }
+            },
         }
         @if let Some(signed) = signed.filter(|signed| signed != body) {
             details {
@@ -120,6 +142,10 @@ fn verdict(inner: &Inner, provider: &'static Provider, attempt: &Attempt) -> Mar
             }
         }
     }
+}
+
+fn bytes(message: &Message) -> Vec<(String, Vec<u8>)> {
+    message.headers.iter().map(|(name, value)| (name.clone(), value.clone().into_bytes())).collect()
 }
 
 fn headers(message: &Message) -> HeaderMap {

@@ -3,16 +3,35 @@
 use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use pos_webhooks::Secret;
-use pos_webhooks::verify::VerifyError;
 
-use crate::input::{Head, after_head};
-use crate::json_text::{compact, indented, parts, spaced};
-use crate::verification::{Captured, Change, With};
+use http::Uri;
+use http::header::HOST;
+
+use super::{Captured, Head};
+use crate::Secret;
+use crate::catalogue::{FormPart, Signature, Verification};
+use crate::json::text::{compact, indented, parts, spaced};
+use crate::verify::{Timestamp, VerifyError};
+
+/// A change of a delivery that is verified again.
+pub(super) struct Change {
+    pub(super) what: String,
+    pub(super) with: With,
+}
+
+#[derive(PartialEq)]
+pub(super) enum With {
+    Signature(&'static str),
+    Head(Head),
+    Body(Vec<u8>),
+    Url(String),
+    Secrets(Vec<Secret>),
+    At(Timestamp),
+}
 
 /// Every change that may explain why a delivery is refused, each once.
-pub fn changes(delivery: &Captured<'_>, secrets: &[Secret], error: &VerifyError) -> Vec<Change> {
-    let mut changes = delivery.changes();
+pub(super) fn changes(delivery: &Captured<'_>, secrets: &[Secret], error: &VerifyError) -> Vec<Change> {
+    let mut changes = documented(delivery);
     changes.extend(of_head(delivery.head));
     changes.extend(of_bytes(delivery.body));
     changes.extend(std::str::from_utf8(delivery.body).ok().into_iter().flat_map(of_text));
@@ -228,5 +247,75 @@ fn of_clock(delivery: &Captured<'_>, error: &VerifyError) -> Option<Change> {
         VerifyError::Future { by } => delivery.at.checked_add(*by),
         _ => return None,
     };
-    at.ok().map(|at| Change { what: format!("with --at {at}"), with: With::At(at) })
+    at.ok().map(|at| Change { what: format!("at the time {at}"), with: With::At(at) })
+}
+
+/// Changes that are common with the deliveries of the provider.
+fn documented(delivery: &Captured<'_>) -> Vec<Change> {
+    let Some(signature) = delivery.description() else { return Vec::new() };
+    let mut changes = other_signatures(delivery);
+    changes.extend(time_in_front(signature, delivery));
+    if signature.needs_url() {
+        changes.extend(other_urls(delivery));
+    }
+    changes
+}
+
+fn other_signatures(delivery: &Captured<'_>) -> Vec<Change> {
+    let verification = delivery.provider.verification_of(delivery.event);
+    let Some(Verification::Signatures(signatures)) = verification else { return Vec::new() };
+    let current = delivery.signature.or(signatures.first().and_then(|signature| signature.name));
+    let names = signatures.iter().filter_map(|signature| signature.name).filter(|name| Some(*name) != current);
+    let change = |name| Change { what: format!("by the signature `{name}`"), with: With::Signature(name) };
+    names.map(change).collect()
+}
+
+/// The time of the header in front of the body, if the signed text does not have the time.
+fn time_in_front(signature: &'static Signature, delivery: &Captured<'_>) -> Option<Change> {
+    let before = match signature.form {
+        [FormPart::Text(before), FormPart::Time, ..] if !signature.signs_time() => *before,
+        _ => return None,
+    };
+    let header = delivery.head.values(signature.headers.first()?).next()?;
+    let items = std::str::from_utf8(header).ok()?.split(signature.separator.unwrap_or("\n"));
+    let time = items.map(str::trim).find_map(|item| item.strip_prefix(before))?;
+    let body = [time.as_bytes(), b".", delivery.body].concat();
+    let what = format!("with `{}` and a full stop in front of the body", before.trim_end_matches('='));
+    Some(Change { what, with: With::Body(body) })
+}
+
+/// URLs that may be the registered one.
+fn other_urls(delivery: &Captured<'_>) -> Vec<Change> {
+    let Some(uri) = delivery.url.and_then(|url| url.parse::<Uri>().ok()) else { return Vec::new() };
+    let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else { return Vec::new() };
+    let (authority, path) = (authority.as_str(), uri.path());
+    let query = uri.query().map_or(String::new(), |query| format!("?{query}"));
+    let host = delivery.head.values(HOST.as_str()).next().and_then(|host| std::str::from_utf8(host).ok());
+    let target = delivery.head.target.as_deref().filter(|target| target.starts_with('/'));
+    let slash = match path.strip_suffix('/') {
+        Some(path) => ("without the slash at the end of the path", format!("{authority}{path}{query}")),
+        None => ("with a slash at the end of the path", format!("{authority}{path}/{query}")),
+    };
+    let mut urls = vec![(slash.0.to_owned(), slash.1), ("without the query".to_owned(), format!("{authority}{path}"))];
+    urls.extend(
+        host.map(|host| (format!("with the host of the header `Host`, {host:?}"), format!("{host}{path}{query}"))),
+    );
+    urls.extend(
+        target.map(|target| (format!("with the path of the request line, {target:?}"), format!("{authority}{target}"))),
+    );
+    urls.extend(host.zip(target).map(|(host, target)| {
+        let what = "with the host of the header `Host` and the path of the request line".to_owned();
+        (what, format!("{host}{target}"))
+    }));
+    let urls = urls.into_iter().map(|(what, rest)| (what, format!("{scheme}://{rest}")));
+    urls.map(|(what, url)| Change { what, with: With::Url(url) }).collect()
+}
+
+/// The body of a whole request.
+fn after_head(request: &[u8]) -> Option<&[u8]> {
+    let mut headers = [httparse::EMPTY_HEADER; 128];
+    match httparse::Request::new(&mut headers).parse(request).ok()? {
+        httparse::Status::Complete(length) => request.get(length..),
+        httparse::Status::Partial => None,
+    }
 }

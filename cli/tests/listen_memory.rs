@@ -1,0 +1,103 @@
+//! The memory of `listen` is bounded in bytes: what does not fit waits, and is then refused with 503.
+
+#![cfg(target_os = "linux")]
+
+mod listener;
+
+use std::fs;
+use std::io::Write as _;
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use http::StatusCode;
+use listener::*;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+fn configuration(limits: &str) -> String {
+    format!(
+        "[limits]\n{limits}\n[routes.shop]\npath = \"/\"\nprovider = \"vipps\"\nurl = \"{URL}\"\nsink = \"inbox\"\n\
+         secrets = {{ file = \"secret\" }}\n[sinks.inbox]\ntype = \"file\"\nfile = \"events\"\n"
+    )
+}
+
+/// The most memory that the process has had, in bytes.
+fn peak(listener: &Listener) -> usize {
+    let status = fs::read_to_string(format!("/proc/{}/status", listener.child.id())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() << 10
+}
+
+#[test]
+fn a_thousand_bodies_of_a_mebibyte_need_less_than_128_mebibytes() {
+    const CONNECTIONS: usize = 1_000;
+    let all = getrlimit(Resource::Nofile).maximum;
+    setrlimit(Resource::Nofile, Rlimit { current: all, maximum: all }).unwrap();
+    let folder = Folder::new("memory");
+    let listener = Listener::configured(&folder, &configuration(""));
+    let body = format!("{{\"name\":\"{}\"}}", "a".repeat((1 << 20) - 11));
+    let mut head = b"POST / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n".to_vec();
+    for (name, value) in signed(body.as_bytes()) {
+        write!(head, "{name}: {value}\r\n").unwrap();
+    }
+    write!(head, "content-length: {}\r\n\r\n", body.len()).unwrap();
+    let streams: Vec<_> = (0..CONNECTIONS).map(|_| TcpStream::connect(listener.address).unwrap()).collect();
+    let answered: Vec<_> = std::thread::scope(|scope| {
+        let senders: Vec<_> = streams
+            .chunks(CONNECTIONS / 50)
+            .map(|streams| {
+                let (head, body) = (&head, &body);
+                scope.spawn(move || {
+                    // Every connection sends most of its body before any sends the rest.
+                    for mut stream in streams {
+                        stream.set_write_timeout(Some(Duration::from_millis(200))).unwrap();
+                        stream.write_all(head).unwrap();
+                        let _ = stream.write_all(&body.as_bytes()[..body.len() - 1]);
+                    }
+                    streams.iter().map(|stream| answer(stream.try_clone().unwrap())).collect::<Vec<_>>()
+                })
+            })
+            .collect();
+        senders.into_iter().flat_map(|sender| sender.join().unwrap()).collect()
+    });
+    let peak = peak(&listener);
+    println!("{} MiB", peak >> 20);
+    assert!(peak < 128 << 20, "{} MiB", peak >> 20);
+    // No body is complete, and those for which there was no memory are refused as to be sent again.
+    let statuses: Vec<_> = answered.iter().filter_map(|answer| Some(answer.as_ref().ok()?.status())).collect();
+    assert!(statuses.contains(&StatusCode::SERVICE_UNAVAILABLE), "{statuses:?}");
+    assert!(!statuses.contains(&StatusCode::OK));
+    // The memory is free again.
+    assert_eq!(listener.deliver(payment(1).as_bytes()), StatusCode::OK);
+    assert!(listener.get("/metrics").body().contains("pos_webhooks_in_flight_bytes 0\n"));
+    let log = listener.end();
+    assert!(log.contains("\"reason\":\"no_memory\""), "{log}");
+}
+
+#[test]
+fn a_body_that_does_not_fit_waits_until_another_one_has_ended() {
+    let folder = Folder::new("memory-waits");
+    // One body of 100 kB fits, and two do not.
+    let listener = Listener::configured(&folder, &configuration("body = \"100 kB\"\nin_flight = \"300 kB\""));
+    let body = payment("a".repeat(90_000));
+    let mut first = TcpStream::connect(listener.address).unwrap();
+    let mut request = format!("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: {}\r\n", body.len()).into_bytes();
+    for (name, value) in signed(body.as_bytes()) {
+        write!(request, "{name}: {value}\r\n").unwrap();
+    }
+    request.extend_from_slice(b"connection: close\r\n\r\n");
+    request.extend_from_slice(&body.as_bytes()[..80_000]);
+    first.write_all(&request).unwrap();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !listener.get("/metrics").body().contains("pos_webhooks_in_flight_bytes 240000\n") {
+        assert!(Instant::now() < deadline, "the memory is not reserved");
+    }
+    let other = payment("b".repeat(90_000));
+    std::thread::scope(|scope| {
+        let second = scope.spawn(|| listener.deliver(other.as_bytes()));
+        first.write_all(&body.as_bytes()[80_000..]).unwrap();
+        assert_eq!(answer(first).unwrap().status(), StatusCode::OK);
+        assert_eq!(second.join().unwrap(), StatusCode::OK);
+    });
+    listener.end();
+    assert_eq!(folder.lines().len(), 2);
+}
