@@ -13,7 +13,7 @@ use pos_webhooks::catalogue::{Provider, Verification};
 use serde::Serialize;
 use tokio::time::MissedTickBehavior;
 
-use crate::console::{complain, is_affirmed, warn};
+use crate::console::{complain, is_affirmed, print, warn};
 use crate::outgoing::{Recipient, Sent, Signing};
 use crate::report::Plain;
 use crate::source::{Begin, Filter, Source, StoredEvent};
@@ -263,7 +263,7 @@ async fn list(arguments: &Arguments, recipient: &Recipient) -> Result<ExitCode, 
 /// Sends this number of events.
 async fn send(arguments: &Arguments, recipient: &Recipient, count: u64) -> Result<ExitCode, Stop> {
     let mut events = Events::open(arguments)?;
-    let progress = progress(count);
+    let progress = progress(arguments.format, count);
     let mut tick = arguments.rate.map(tokio::time::interval);
     if let Some(tick) = &mut tick {
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -272,7 +272,10 @@ async fn send(arguments: &Arguments, recipient: &Recipient, count: u64) -> Resul
     let mut stopped = None;
     let mut interruption = std::pin::pin!(tokio::signal::ctrl_c());
     for _ in 0..count {
-        let Some(event) = events.next().await? else { break };
+        let Some(event) = events.next().await? else {
+            stopped = Some("stopped: the other events are not stored any more".to_owned());
+            break;
+        };
         let send = async {
             if let Some(tick) = &mut tick {
                 tick.tick().await;
@@ -306,9 +309,11 @@ async fn send(arguments: &Arguments, recipient: &Recipient, count: u64) -> Resul
             break;
         }
     }
+    let is_shown = !progress.is_hidden();
     progress.finish_and_clear();
-    if not_accepted.is_empty() {
-        return Ok(ExitCode::SUCCESS);
+    if not_accepted.is_empty() && stopped.is_none() {
+        let text = if is_shown { format!("{accepted} of {count} events were accepted.\n") } else { String::new() };
+        return Ok(print(&text, ExitCode::SUCCESS)?);
     }
     let mut text = stopped.map(|stopped| format!("{stopped}\n")).unwrap_or_default();
     text += &format!("{accepted} of {count} events were accepted. Not accepted:\n");
@@ -349,9 +354,9 @@ fn line(format: Format, event: &StoredEvent, sent: Option<&Sent>) -> Result<Stri
     Ok(format!("{place}  {received_at:.0}  {route}  {name}{result}{after}\n"))
 }
 
-/// A progress bar on standard error, if that is a terminal.
-fn progress(count: u64) -> ProgressBar {
-    let target = if io::stderr().is_terminal() && io::stdout().is_terminal() {
+/// A progress bar on standard error, if the output is for people and on a terminal. Otherwise, each result is a line.
+fn progress(format: Format, count: u64) -> ProgressBar {
+    let target = if format == Format::Human && io::stderr().is_terminal() && io::stdout().is_terminal() {
         ProgressDrawTarget::stderr()
     } else {
         ProgressDrawTarget::hidden()
