@@ -316,10 +316,11 @@ async fn send(arguments: &Arguments, recipient: &Recipient, count: u64) -> Resul
         return Ok(print(&text, ExitCode::SUCCESS)?);
     }
     let mut text = stopped.map(|stopped| format!("{stopped}\n")).unwrap_or_default();
-    text += &format!("{accepted} of {count} events were accepted. Not accepted:\n");
-    text.extend(not_accepted.iter().map(|(place, why)| format!("  {place}  {}\n", Plain(why))));
+    text += &format!("{accepted} of {count} events were accepted");
     if let Some((first, _)) = not_accepted.first() {
-        text += &format!("--begin-at {first} continues with the first of them.");
+        text += "; not accepted:\n";
+        text.extend(not_accepted.iter().map(|(place, why)| format!("  {place}  {}\n", Plain(why))));
+        text += &format!("--begin-at {first} continues with the first of them");
     }
     complain(format_args!("{text}"));
     Ok(ExitCode::FAILURE)

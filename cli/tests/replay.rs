@@ -253,6 +253,36 @@ fn the_rate_is_limited() {
     assert!(since.elapsed() >= Duration::from_millis(400));
 }
 
+/// What is seen on a terminal of its own, by `script` of util-linux, after this input.
+#[cfg(target_os = "linux")]
+fn seen(folder: &Folder, arguments: &str, input: &str) -> (Option<i32>, String) {
+    use std::io::Write as _;
+    let program = format!("stty cols 100; exec '{}' replay events {arguments}", env!("CARGO_BIN_EXE_pos-webhooks"));
+    let mut script = Command::new("script");
+    script.args(["-qec", &program, "/dev/null"]).env("SHELL", "/bin/sh").env("TERM", "xterm").env_remove("CI");
+    script.current_dir(&folder.0).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = script.spawn().unwrap();
+    child.stdin.as_mut().unwrap().write_all(input.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    (output.status.code(), text(&output.stdout))
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_terminal_has_the_number_of_accepted_events_and_a_question_about_other_machines() {
+    let folder = Folder::new("replay-terminal");
+    store(&folder, &["1", "2"]);
+    let recorder = Recorder::start(|number, _| Some(if number == 3 { 400 } else { 200 }));
+    let arguments = format!("--to {} --secret-file secret", recorder.url("/"));
+    let (status, text) = seen(&folder, &arguments, "");
+    assert!(status == Some(0) && text.contains("2 of 2 events were accepted."), "{text}");
+    let (status, text) = seen(&folder, &arguments, "");
+    assert!(status == Some(1) && text.contains("events:2") && text.contains("400"), "{text}");
+    let (status, text) = seen(&folder, "--to https://shop.example/hooks --secret-file secret", "n\n");
+    assert!(status == Some(1) && text.contains("to https://shop.example/hooks? [y/N]"), "{text}");
+    assert!(text.contains("nothing was sent"), "{text}");
+}
+
 #[test]
 fn an_interruption_reports_where_it_stopped() {
     let folder = Folder::new("replay-interrupt");
