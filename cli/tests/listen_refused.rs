@@ -125,8 +125,11 @@ fn a_route_keeps_a_limited_number_per_minute_and_counts_the_others() {
     assert_eq!(kept(&folder).len(), 7);
 }
 
+/// The headers and the body of a delivery.
+type Sent = (Vec<(&'static str, String)>, Vec<u8>);
+
 /// Deliveries that are refused, each in another way.
-fn refusals(provider: &Provider, event: &str, body: &[u8]) -> Vec<(Vec<(&'static str, String)>, Vec<u8>)> {
+fn refusals(provider: &Provider, event: &str, body: &[u8]) -> Vec<Sent> {
     let signed = |secret: &str, age: SignedDuration| {
         let at = Timestamp::now() - age;
         let to_sign = ToSign { url: Some(URL), id: Some("a-delivery"), headers: &[], body, at };
