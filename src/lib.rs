@@ -75,7 +75,7 @@ extern crate self as pos_webhooks;
 #[cfg(feature = "axum")]
 pub mod axum;
 #[cfg(feature = "sandbox")]
-mod capture;
+pub mod capture;
 pub mod catalogue;
 #[cfg(feature = "client")]
 pub mod client;

@@ -6,8 +6,6 @@
 /// The time that a replay window is compared with: `Timestamp::now()`.
 pub use jiff::Timestamp;
 
-#[cfg(feature = "sandbox")]
-pub use crate::capture::{Captured, Explanation, Head, Hint, NotVerified, SignedText, VerificationStep};
 pub use crate::handshake::{HandshakeAnswer, HandshakeError};
 pub use crate::receiver::{ReceiveError, Undecodable};
 pub use crate::signature::{CustomVerification, Headers, ReceiverError, ToSign, Verifier, VerifyError, sign};

@@ -3,9 +3,10 @@
 #![cfg(all(feature = "sandbox", feature = "vipps"))]
 
 use pos_webhooks::PROVIDERS;
+use pos_webhooks::capture::{Captured, Head, NotVerified, VerificationStep};
 use pos_webhooks::client::http_client;
 use pos_webhooks::sandbox::{DeliveryFault, Fault, Sandbox};
-use pos_webhooks::verify::{Captured, Head, NotVerified, VerificationStep, VerifyError};
+use pos_webhooks::verify::VerifyError;
 use pos_webhooks::{Secret, verify::Timestamp};
 
 const EVENT: &str = "epayments.payment.captured.v1";

@@ -8,8 +8,8 @@ use std::process::ExitCode;
 use clap::Args;
 use http::Uri;
 use pos_webhooks::Json;
+use pos_webhooks::capture::Head;
 use pos_webhooks::catalogue::{EventNamePlace, Provider};
-use pos_webhooks::verify::Head;
 use serde::Serialize;
 use serde_json::value::RawValue;
 

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use http::{HeaderName, HeaderValue};
 use pos_webhooks::Secret;
-use pos_webhooks::verify::Head;
+use pos_webhooks::capture::Head;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 

@@ -150,9 +150,9 @@ pub fn reasons(invalid: &Invalid) -> String {
     }
 }
 
-/// Whether a character controls the terminal, or reverses the direction of the text that follows.
+/// Whether a character controls the terminal, ends a line, or reverses the direction of the text that follows.
 pub fn is_control(character: char) -> bool {
-    character.is_control() || matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    character.is_control() || matches!(character, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Text from a payload, escaped so that it stays on one line and cannot control the terminal.

@@ -1,8 +1,8 @@
 //! What the descriptions say of verification, for messages and for options.
 
+pub use pos_webhooks::capture::VerificationStep;
 use pos_webhooks::catalogue::{Provider, Signature, Verification};
 use pos_webhooks::verify::ReceiverError;
-pub use pos_webhooks::verify::VerificationStep;
 
 use crate::stop::Stop;
 use crate::{options, providers, suggest};

@@ -213,17 +213,18 @@ fn health_and_metrics_are_not_reachable() {
     let folder = Folder::new("internal");
     let (provider, event) = registrations()[0];
     let listener = listen(&folder, provider, event, None);
-    for path in ["/healthz", "/metrics"] {
+    for path in ["/livez", "/readyz", "/metrics"] {
         assert_eq!(listener.get(path).status(), 200);
     }
-    let others = ["/healthz?a", "/metrics?a=b", "/%6detrics", "/%68ealthz", "//metrics", "/./metrics", "/a/../metrics"];
+    let others = ["/readyz?a", "/metrics?a=b", "/%6detrics", "/%6civez", "//metrics", "/./metrics", "/a/../metrics"];
     let others =
         others.into_iter().chain(["/metrics/", "/METRICS", "/metrics%3Fa", "/metrics%00", "/metrics;a", "/%2Fmetrics"]);
     for kind in installed() {
         let front = Front::start(kind, &folder, listener.address);
         for version in front.versions() {
-            for (path, is_exact) in
-                [("/healthz", true), ("/metrics", true)].into_iter().chain(others.clone().map(|it| (it, false)))
+            for (path, is_exact) in [("/livez", true), ("/readyz", true), ("/metrics", true)]
+                .into_iter()
+                .chain(others.clone().map(|it| (it, false)))
             {
                 for option in ["--get", "--head"] {
                     let mut curl = front.curl(version, path, &[]);

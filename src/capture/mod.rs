@@ -1,4 +1,6 @@
 //! Deliveries that were captured: what was signed, and what may explain that one is refused.
+//!
+//! Requires the feature `sandbox`.
 
 mod changes;
 mod explain;
@@ -201,6 +203,7 @@ impl Captured<'_> {
 
 /// The signed text of a delivery.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum SignedText {
     /// The body as it is.
     Body,
@@ -239,6 +242,7 @@ impl fmt::Display for SignedText {
 
 /// The steps of verification, in order. A delivery that fails at a later step is closer to a genuine one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum VerificationStep {
     /// The headers of the signature occur once each, in the documented form.
     Headers,

@@ -25,11 +25,12 @@ use crate::{input, options, providers, verification};
 /// long the delivery took in milliseconds. With --append, the JSON is in the file. Without, pipe the output to see it.
 ///
 /// Verifies and decodes a provider's deliveries, and writes one JSON object per event, one per line, with the members
-/// received_at (in UTC), provider, event, known, idempotency_key and payload. The event is null if neither the delivery
-/// nor --event names it. The payload is as it was sent, except that line breaks between its tokens become spaces, and
-/// U+0085, U+2028 and U+2029 are escaped. If a delivery is genuine but its payload is not as documented, the line also
-/// has an `error` that says where. If the body is not JSON, or is JSON that some programs cannot read (a lone
-/// surrogate, deep nesting), the line has a `payload` of null, the bytes as Base64 in `body`, and an `error`.
+/// received_at (in UTC), route, provider, event, known, idempotency_key, headers and payload. The event is null if neither
+/// the delivery nor --event names it. The headers are those that say how to read the body, and when the delivery was sent. The
+/// payload is as it was sent, except that line breaks between its tokens become spaces, and characters that control a terminal or end a line are
+/// escaped; if that changes it, the line has the bytes as Base64 in `body`. If a delivery is genuine but its payload is not as
+/// documented, the line also has an `error` that says where. If the body is not JSON, or is JSON that some programs cannot read
+/// (a lone surrogate, deep nesting), the line has a `payload` of null, a `body`, and an `error`.
 ///
 /// A delivery is acknowledged only once its event is written: with --append, once it is on disk (fdatasync, for several
 /// events at once if they arrive at the same time), otherwise once it is in standard output. If an event cannot be
@@ -39,8 +40,9 @@ use crate::{input, options, providers, verification};
 ///
 /// The protocol is HTTP/1.1 without TLS: use a proxy that has a certificate and forwards bodies and headers unchanged.
 /// Every path accepts deliveries with POST, and answers the request with which the provider checks the URL, if it documents
-/// one; this is logged, and not written as an event. GET /healthz responds with 503 for 10 seconds after an event could not be
-/// written, and GET /metrics has metrics for Prometheus; configure the proxy so that it does not forward these two. On
+/// one; this is logged, and not written as an event. GET /livez responds with 200, GET /readyz with 503 for 10
+/// seconds after an event could not be written, and GET /metrics has metrics for Prometheus; give them an address of their own
+/// with --admin, or configure the proxy so that it does not forward these three. On
 /// SIGTERM and Ctrl-C, the program finishes the requests that have begun, and ends.
 ///
 /// The log is on standard error. A log line that cannot be written is dropped, and counted in /metrics.
@@ -50,13 +52,14 @@ Error responses:
   400  The connection or the request is broken, or with --strict: the body is not JSON, or does not match the specification
   401  The delivery is not genuine
   403  The token of the request that checks the URL is not that of --verify-token-file
+  404  No route of the configuration has the path
   405  The method is neither POST nor that of the request that checks the URL
   408  The body was not complete after 10 seconds
   413  The body is longer than --max-bytes
   414  The request line is too long
   431  The head of the request is too large
   500  The request that checks the URL cannot be answered without --secret-file or --verify-token-file
-  503  The event could not be written
+  503  The event could not be written, or the requests in flight need all the memory that they may
 
 Recognition of redeliveries:
 
@@ -86,6 +89,7 @@ Examples:
       --append events.ndjson
   pos-webhooks listen mypos --secret-file old.txt --secret-file new.txt \\
       | jq .event
+  pos-webhooks listen --config listen.toml
   pos-webhooks listen mipos --event Menu --secret-file secret.txt --answer menu.json
 
 Exit status:
@@ -227,12 +231,12 @@ pub struct Arguments {
     #[arg(long, value_enum, default_value_t = LogFormat::Human)]
     log_format: LogFormat,
 
-    /// Log only warnings and errors
-    #[arg(long, short, conflicts_with = "verbose")]
+    #[arg(long, short, conflicts_with = "verbose", help = options::QUIET)]
+    #[arg(long_help = format!("{}. The log has warnings and errors only", options::QUIET))]
     quiet: bool,
 
-    /// Log every event that is written, with its name and how long the delivery took
-    #[arg(long, short)]
+    #[arg(long, short, help = options::VERBOSE)]
+    #[arg(long_help = format!("{}. The log has every event that is written, and how long the delivery took", options::VERBOSE))]
     verbose: bool,
 }
 

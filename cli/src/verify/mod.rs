@@ -11,8 +11,8 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use pos_webhooks::Secret;
+use pos_webhooks::capture::{Captured, NotVerified};
 use pos_webhooks::catalogue::{Provider, Verification};
-use pos_webhooks::verify::{Captured, NotVerified};
 use serde::Serialize;
 
 use crate::color::{bad, good};

@@ -3,7 +3,8 @@
 use std::fmt;
 
 use pos_webhooks::Secret;
-use pos_webhooks::verify::{Captured, SignedText, VerificationStep, VerifyError};
+use pos_webhooks::capture::{Captured, SignedText, VerificationStep};
+use pos_webhooks::verify::VerifyError;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};

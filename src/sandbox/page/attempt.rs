@@ -4,12 +4,12 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use maud::{Markup, html};
 use reqwest::Url;
 
+use crate::capture::{Captured, Explanation, Head};
 use crate::catalogue::{EventNamePlace, Provider, Verification};
 use crate::sandbox::attempt::{Attempt, Message};
 use crate::sandbox::control::is_verifiable;
 use crate::sandbox::inbox::violations;
 use crate::sandbox::state::Inner;
-use crate::verify::{Captured, Explanation, Head};
 
 /// How many bytes of a body the page shows.
 const BODY: usize = 16 * 1024;

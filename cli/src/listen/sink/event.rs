@@ -9,12 +9,10 @@ use serde::Serialize;
 use serde::ser::{SerializeMap as _, Serializer};
 use serde_json::Value;
 
+use crate::json_text;
+
 /// The number of brackets from which a payload may be nested too deeply for some programs.
 const NESTED: usize = 100;
-
-/// The characters that some programs treat as the end of a line, and their escapes. In JSON, those above ASCII can only be in
-/// strings.
-const LINE_ENDS: [(&str, &str); 3] = [("\u{85}", "\\u0085"), ("\u{2028}", "\\u2028"), ("\u{2029}", "\\u2029")];
 
 /// A genuine event.
 pub struct Event<'a> {
@@ -44,12 +42,9 @@ impl Event<'_> {
 
     /// The event as JSON on one line, with a newline at the end.
     pub fn line(&self) -> serde_json::Result<Vec<u8>> {
-        // The capacity includes the other members of the line.
-        let mut bytes = Vec::with_capacity(self.body.len() + 640);
-        serde_json::to_writer(&mut bytes, &self.members())?;
-        let mut bytes = on_one_line(bytes);
-        bytes.push(b'\n');
-        Ok(bytes)
+        let mut line = json_text::to_string(&self.members())?;
+        line.push('\n');
+        Ok(line.into_bytes())
     }
 
     fn members(&self) -> EventLine<'_> {
@@ -126,8 +121,7 @@ impl Payload {
             let json = Json::try_from(text.replace(['\n', '\r'], " ").as_bytes())?;
             return Ok(Self { json, is_exact: false });
         }
-        let is_exact =
-            text.as_bytes() == body && (body.is_ascii() || !LINE_ENDS.iter().any(|(end, _)| text.contains(end)));
+        let is_exact = text.as_bytes() == body && !text.contains(json_text::is_raw);
         Ok(Self { json: payload, is_exact })
     }
 }
@@ -139,18 +133,4 @@ pub enum Unreadable {
     NotJson(#[from] DecodeError),
     #[error("the body is not JSON that every program can read: it contains a lone surrogate, or is nested too deeply")]
     BySome,
-}
-
-/// Escapes characters that some programs treat as the end of a line.
-fn on_one_line(line: Vec<u8>) -> Vec<u8> {
-    if line.is_ascii() {
-        return line;
-    }
-    match String::from_utf8(line) {
-        Ok(text) if LINE_ENDS.iter().any(|(end, _)| text.contains(end)) => {
-            LINE_ENDS.iter().fold(text, |text, (end, escaped)| text.replace(end, escaped)).into_bytes()
-        }
-        Ok(text) => text.into_bytes(),
-        Err(bytes) => bytes.into_bytes(),
-    }
 }
