@@ -7,7 +7,7 @@ use std::path::Path;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use jiff::Timestamp;
-use pos_webhooks::verify::Head;
+use pos_webhooks::capture::Head;
 use serde::{Deserialize, Serialize};
 
 use crate::redaction::Redacted;

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use jiff::Timestamp;
+use pos_webhooks::capture::{Captured, VerificationStep};
 use pos_webhooks::catalogue::{Keys, Provider, Verification};
-use pos_webhooks::verify::{Captured, VerificationStep};
 use serde::Serialize;
 
 use super::{Arguments, Checked, Format, Secrets, Unproven, check, fitted, warn_of_unused};
