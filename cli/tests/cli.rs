@@ -60,7 +60,13 @@ fn a_wrong_value_of_an_option_says_what_to_write() {
     for (subcommand, option, values, expected) in [
         ("sandbox", "--seed", &["x", "-1", "1.5", "99999999999999999999999", ""][..], most),
         ("sandbox", "--listen", &["localhost:4010", "4010", ":8080", "127.0.0.1", "-1"], address),
-        ("listen", "--listen", &["localhost:4010", "4010", ":8080", "127.0.0.1:99999", "-1"], address),
+        (
+            "listen",
+            "--listen",
+            &["localhost:4010", "4010", ":8080", "127.0.0.1:99999", "-1"],
+            &format!("{address}; or unix:PATH; or systemd"),
+        ),
+        ("listen", "--listen", &["unix:"], "the path of the unix socket is missing"),
         ("listen", "--max-bytes", &["x", "0", "-1", "1e6"], size),
         ("listen", "--max-connections", &["x", "0", "-1"], size),
         ("listen", "--window", &["x", "0", "-1"], size),
