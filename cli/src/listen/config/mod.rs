@@ -81,7 +81,13 @@ impl<'t> Configuration<'t, '_> {
         file.end();
         let routes = self.routes(routes, &sinks, max_bytes, admin.is_none());
         let is_same = |admin: &Address| {
-            *admin != Address::Inherited && address.as_ref().is_some_and(|address| address.value == *admin)
+            let is_one = match admin {
+                // The system chooses a port of its own for each.
+                Address::Tcp(address) => address.port() != 0,
+                Address::Unix(_) => true,
+                Address::Inherited => false,
+            };
+            is_one && address.as_ref().is_some_and(|address| address.value == *admin)
         };
         if let Some(admin) = admin.as_ref().filter(|admin| is_same(&admin.value)) {
             self.problems
