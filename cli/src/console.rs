@@ -33,6 +33,13 @@ pub fn warn(message: Arguments<'_>) {
     let _ = writeln!(io::stderr(), "{text}");
 }
 
+/// Asks a question on standard error, and reads the answer from standard input. Without an answer, it is no.
+pub fn is_affirmed(question: Arguments<'_>) -> bool {
+    let _ = write!(io::stderr(), "{question} [y/N] ");
+    let mut line = String::new();
+    io::stdin().read_line(&mut line).is_ok() && matches!(line.trim().to_ascii_lowercase().as_str(), "y" | "yes")
+}
+
 /// Puts the suggestions of an error before its list, and wraps it if it is printed to a terminal. Ends the program if this is
 /// the help for a terminal.
 pub fn fitted(error: clap::Error) -> clap::Error {

@@ -10,6 +10,7 @@ mod console;
 mod credentials;
 mod decode;
 mod demo;
+mod event_summary;
 mod fidelity;
 mod help;
 mod hooks;
@@ -21,13 +22,19 @@ mod lint;
 mod listen;
 mod man;
 mod options;
+mod outgoing;
 mod providers;
+mod redaction;
+mod refused_file;
+mod replay;
 mod report;
 mod sandbox;
 mod show;
 mod sign;
+mod source;
 mod stop;
 mod suggest;
+mod tail;
 mod target;
 mod token;
 mod trigger;
@@ -86,7 +93,7 @@ Exit status:
      there are no findings.
   1  A step of `demo` failed, `verify` refused the delivery, `decode` could not decode the payload,
      `validate` found an invalid payload, `lint` has findings, a receiver did not acknowledge the event of
-     `trigger`, or the request of `hooks`, `call` or `token` failed.
+     `trigger` or the events of `replay`, or the request of `hooks`, `call` or `token` failed.
   2  Wrong usage, or an input could not be read, or the output could not be written."
 )]
 struct Cli {
@@ -103,6 +110,8 @@ enum Command {
     Sign(sign::Arguments),
     Decode(decode::Arguments),
     Listen(listen::Arguments),
+    Tail(tail::Arguments),
+    Replay(replay::Arguments),
     Validate(validate::Arguments),
     Schema(show::SchemaArguments),
     Spec(show::SpecArguments),
@@ -144,6 +153,8 @@ fn main() -> ExitCode {
         Command::Sign(arguments) => explained("sign", sign::run(&arguments)),
         Command::Decode(arguments) => explained("decode", decode::run(&arguments)),
         Command::Listen(arguments) => explained("listen", listen::run(&arguments)),
+        Command::Tail(arguments) => explained("tail", tail::run(&arguments)),
+        Command::Replay(arguments) => explained("replay", replay::run(&arguments)),
         Command::Validate(arguments) => explained("validate", validate::run(&arguments)),
         Command::Schema(arguments) => show::schema(&arguments),
         Command::Spec(arguments) => show::spec(&arguments),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use http::header::CONTENT_TYPE;
-use pos_webhooks::catalogue::{Event, Provider, Verification};
+use pos_webhooks::catalogue::{Event, Provider};
 use pos_webhooks::sandbox::{Attempt, Trigger};
 use pos_webhooks::{Json, Secret};
 use serde::Deserialize;
@@ -18,7 +18,7 @@ use crate::color::{bad, good};
 use crate::console::{complain, print, warn};
 use crate::report::{Plain, with_causes};
 use crate::stop::Stop;
-use crate::{account, hooks, input, json_text, options, providers};
+use crate::{account, hooks, input, json_text, options, outgoing, providers};
 
 /// The address at which `try` starts a sandbox.
 pub const SANDBOX: &str = "http://127.0.0.1:4010";
@@ -141,7 +141,10 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
     input::standard_input_once(payload.iter().chain(&arguments.secret_file))?;
     let payload = changed(provider, event, arguments)?;
     let attempts = match to {
-        Some(url) => sent(provider, event, url, secret(arguments, event)?, payload)?,
+        Some(url) => {
+            let secret = outgoing::secret(provider, event, arguments.secret_file.as_deref())?;
+            sent(provider, event, url, secret, payload)?
+        }
         None => {
             let named = env::var(VARIABLE).ok().filter(|url| !url.trim().is_empty());
             let url = arguments.sandbox.clone().or(named).unwrap_or_else(|| SANDBOX.to_owned());
@@ -256,20 +259,6 @@ fn set_at(json: &str, tokens: &[String], value: &str) -> Result<String, (usize, 
         None => written.push(value.to_owned()),
     }
     Ok(format!("[{}]", written.join(",")))
-}
-
-/// The secret for --to; empty if the provider does not sign the event.
-fn secret(arguments: &Arguments, event: &Event) -> Result<Secret, Stop> {
-    let provider = arguments.provider;
-    match (&arguments.secret_file, provider.verification_of(Some(event.name))) {
-        (Some(file), _) => input::secret(file),
-        (None, Some(Verification::None(_) | Verification::Custom(_)) | None) => Ok(Secret::from("")),
-        (None, Some(verification)) if verification.optional().is_some() => Ok(Secret::from("")),
-        (None, Some(_)) => Err(Stop::Usage(format!(
-            "{} proves the origin of {} with a secret; give the one that your program verifies with as --secret-file FILE",
-            provider.name, event.name
-        ))),
-    }
 }
 
 /// Signs and sends an event once.

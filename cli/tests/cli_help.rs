@@ -10,7 +10,11 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use jiff::Timestamp;
 use pos_webhooks::PROVIDERS;
+use serde_json::{Value, json};
 use tokio::net::TcpSocket;
 
 use crate::run::{Done, command, directory, feed, run};
@@ -136,20 +140,39 @@ fn prepare(folder: &Path) {
     let mypos = sign(&["mypos", "--event", "pos.payment.completed"]);
     write("headers.txt", &format!("{vipps}{mypos}"));
     write("request.http", &format!("POST /hooks/mypos HTTP/1.1\n{mypos}\n{payment}"));
+    let headers: Vec<_> = mypos.lines().filter_map(|line| line.split_once(": ")).collect();
+    let headers: Vec<_> = headers.iter().map(|(name, value)| json!({ "name": name, "value": value })).collect();
+    let refused = json!({
+        "at": Timestamp::now(), "route": "shop", "provider": "mypos", "outcome": "stored", "reason": "undecodable",
+        "step": "specification", "why": "not as documented", "event": null, "peer": "127.0.0.1:50000", "method": "POST",
+        "target": "/hooks/mypos", "headers": headers, "body_bytes": payment.len(), "body_sha256": null,
+        "body": BASE64.encode(&payment),
+    });
+    write("refused.ndjson", &format!("{refused}\n").repeat(3));
+    let route = "[routes.shop]\npath = \"/hooks/mypos\"\nprovider = \"mypos\"\nsecrets = { file = \"secret.txt\" }\nsink = \"inbox\"";
+    write("listen.toml", &format!("{route}\n[sinks.inbox]\ntype = \"file\"\nfile = \"events.ndjson\"\n"));
+    assert!(Command::new("chmod").args(["600", "secret.txt"]).current_dir(folder).status().unwrap().success());
 
     let program = |name: &str, script: &str| {
         let file = bin.join(name);
         fs::write(&file, format!("#!/bin/sh\n{script}\n")).unwrap();
         assert!(Command::new("chmod").arg("+x").arg(file).status().unwrap().success());
     };
-    write("captured.json", &example("vipps", "epayments.payment.captured.v1"));
+    let captured = example("vipps", "epayments.payment.captured.v1");
+    write("captured.json", &captured);
+    let payload: Value = serde_json::from_str(&captured).unwrap();
+    let event = json!({
+        "received_at": "2026-11-21T12:00:00Z", "provider": "vipps", "event": "epayments.payment.captured.v1",
+        "payload": payload,
+    });
+    write("events.ndjson", &format!("{event}\n"));
     program("curl", "cat captured.json");
     program("jq", "cat");
     program("less", "cat");
     program("man", "cat");
     // What waits for others, or calls a provider, only reads its arguments.
     let scripts = format!(
-        "case $1 in listen | sandbox | try | trigger | hooks | call | token) exec {BINARY} \"$@\" --help ;; esac\nexec {BINARY} \"$@\""
+        "case $1 in listen | tail | replay | sandbox | try | trigger | hooks | call | token) exec {BINARY} \"$@\" --help ;; esac\nexec {BINARY} \"$@\""
     );
     program("pos-webhooks", &scripts);
 }
@@ -253,6 +276,8 @@ fn every_error_has_one_form() {
         (2, vec!["lint", "missing.yaml"]),
         (2, vec!["init", "Acme"]),
         (2, vec!["init", "acme", "--output", "other.yaml"]),
+        (2, vec!["tail", "missing/events"]),
+        (2, vec!["replay", "missing/events", "--to", "http://127.0.0.1:9/"]),
         (2, vec!["completions", "csh"]),
         (2, vec!["man", "nothing"]),
         (2, vec!["man", "--directory", "broken.json"]),
@@ -367,6 +392,10 @@ mod terminal {
                 Some("elete"),
             ),
             ("listen mypos --secret-file secret.txt --listen 127.0.0.1:0", 0, Some("127.0.0.1:")),
+            ("tail events.ndjson --from-start", 130, Some("captured.v1")),
+            ("tail events.ndjson --from-start --no-follow", 0, None),
+            ("replay events.ndjson --to http://127.0.0.1:9 --secret-file secret.txt", 1, None),
+            ("replay events.ndjson --to https://shop.example/hooks --secret-file secret.txt", 130, Some("[y/N]")),
             ("token vipps --base-url http://127.0.0.1:9 --credentials-file client.json", 1, None),
             ("call mypos", 0, None),
             ("lint shop.yaml", 0, None),

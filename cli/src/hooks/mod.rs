@@ -33,7 +33,7 @@ use self::commands::{Member, MemberKind, Verb};
 use self::kept::SecretFile;
 pub use self::schema::Schema;
 use self::subscribe::Subscriber;
-use crate::console::{complain, warn};
+use crate::console::{complain, is_affirmed, warn};
 use crate::credentials::{Credentials, Proof};
 use crate::report::{Plain, with_causes};
 use crate::stop::Stop;
@@ -351,10 +351,7 @@ fn is_confirmed(call: &Call) -> bool {
     let schema = call.operation.request.as_ref().and_then(|body| Schema::of(call.provider, body.schema));
     let body = schema.and_then(|schema| AnswerReader::new(false, false).read(&call.body, &schema.root()).ok());
     what.extend(body.map(|body| Plain(&body.json()).to_string()));
-    let _ =
-        write!(io::stderr(), "{}: delete {} at {}? [y/N] ", call.provider.name, what.join(" "), Plain(&call.server));
-    let mut line = String::new();
-    io::stdin().read_line(&mut line).is_ok() && matches!(line.trim().to_ascii_lowercase().as_str(), "y" | "yes")
+    is_affirmed(format_args!("{}: delete {} at {}?", call.provider.name, what.join(" "), Plain(&call.server)))
 }
 
 /// Saves and shows the result of a call.

@@ -6,10 +6,12 @@ use std::path::PathBuf;
 use clap::Args;
 use pos_webhooks::catalogue::Provider;
 
+use super::forward::ForwardSettings;
 use super::log::LogFormat;
 use super::plan::{
     Address, BODY, CONNECTIONS, IN_FLIGHT, Limits, Once, PathPattern, Plan, RoutePlan, SinkPlan, WINDOW,
 };
+use super::refused::{Bodies, PER_MINUTE, RefusedSettings, SIZE};
 use super::route::{Registration, RegistrationSettings, sends_a_token};
 use super::sink::{FileSettings, Rotation, SinkSettings};
 use super::{config, memory};
@@ -18,8 +20,8 @@ use crate::{input, options, providers, verification};
 
 /// Receive deliveries and write every event as one line of JSON
 ///
-/// On a terminal, standard output has a short line for each event instead: the time in UTC, the provider, the event, the
-/// beginning of its idempotency key, whether the payload matches the specification or else the number of violations, and how
+/// On a terminal, standard output has a short line for each event instead: the time in UTC, the route if it does not have the
+/// name of the provider, the provider, the event, the beginning of its idempotency key, whether the payload matches the specification or else the number of violations, and how
 /// long the delivery took in milliseconds. With --append, the JSON is in the file. Without, pipe the output to see it.
 ///
 /// Verifies and decodes a provider's deliveries, and writes one JSON object per event, one per line, with the members
@@ -101,7 +103,7 @@ pub struct Arguments {
     /// if the new configuration has a problem, the old one stays.
     #[arg(long, value_name = "FILE")]
     #[arg(conflicts_with_all = ["provider", "secret_file", "accept_unsigned", "signature", "url", "verify_token_file"])]
-    #[arg(conflicts_with_all = ["event", "listen", "admin", "answer", "answer_status", "append", "strict", "once"])]
+    #[arg(conflicts_with_all = ["event", "listen", "admin", "answer", "answer_status", "append", "strict", "once", "refused"])]
     #[arg(conflicts_with_all = ["max_bytes", "max_connections", "window", "log_format"])]
     config: Option<PathBuf>,
 
@@ -178,6 +180,31 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE")]
     append: Option<PathBuf>,
 
+    /// Keep refused and undecodable deliveries in this file, for `pos-webhooks verify --from`
+    ///
+    /// Only its owner may read the file. It has at most 50 MiB, including an older half in FILE.1, and at most 60 deliveries per
+    /// minute; further ones are counted in /metrics. Signatures are kept. Keys, cookies and tokens in headers and in the query
+    /// are replaced by their length and the beginning of their SHA-256; bodies are kept as they are.
+    #[arg(long, value_name = "FILE")]
+    refused: Option<PathBuf>,
+
+    /// Send every stored event to a program under development as well, such as http://localhost:3000/hooks
+    ///
+    /// Events are sent one after the other, with their bytes and the headers that are stored, but without a signature unless
+    /// --forward-secret-file is given. The response to the provider does not depend on it. After 408, 429, 5xx or no response, an event
+    /// is sent again after a while. The file of --append with `.cursor` at the end of its name has the position of the last event that was
+    /// sent, so that the events that were stored meanwhile are sent after a restart.
+    #[arg(long, value_name = "URL", requires = "append")]
+    forward_to: Option<String>,
+
+    /// Allow that --forward-to is another machine
+    #[arg(long, requires = "forward_to")]
+    forward_anywhere: bool,
+
+    /// File with the secret with which forwarded events are signed anew, for the URL of --forward-to
+    #[arg(long, value_name = "FILE", requires = "forward_to")]
+    forward_secret_file: Option<PathBuf>,
+
     /// Refuse payloads that do not match the specification
     ///
     /// Payloads that the provider has extended are then refused as well. Use this to find out what a provider sends,
@@ -232,12 +259,27 @@ impl Arguments {
         self.config.is_some()
     }
 
+    /// Where stored events are forwarded.
+    pub fn forward(&self) -> Option<ForwardSettings> {
+        let (url, events) = self.forward_to.clone().zip(self.append.clone())?;
+        let (anywhere, secret_file) = (self.forward_anywhere, self.forward_secret_file.clone());
+        Some(ForwardSettings { url, anywhere, secret_file, events })
+    }
+
     pub fn level(&self) -> tracing::Level {
         match (self.quiet, self.verbose) {
             (true, _) => tracing::Level::WARN,
             (false, true) => tracing::Level::DEBUG,
             (false, false) => tracing::Level::INFO,
         }
+    }
+
+    fn refused(&self) -> Result<Option<RefusedSettings>, Stop> {
+        let Some(path) = self.refused.clone() else { return Ok(None) };
+        if self.append.as_ref() == Some(&path) {
+            return Err(Stop::Usage("--refused: the file is that of --append".to_owned()));
+        }
+        Ok(Some(RefusedSettings { path, size: SIZE, per_minute: PER_MINUTE, bodies: Bodies::default() }))
     }
 
     fn of_options(&self, provider: &'static Provider) -> Result<Plan, Stop> {
@@ -277,6 +319,7 @@ impl Arguments {
                 in_flight: IN_FLIGHT.max(memory::least(self.max_bytes)),
             },
             log: self.log_format,
+            refused: self.refused()?,
             routes: vec![route],
             sinks: vec![SinkPlan { name: sink.to_owned(), settings }],
         })

@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use tokio::runtime::Runtime;
 
 use super::plan::{Once, Plan, RoutePlan};
-use super::sink::Sink;
+use super::refused::RefusedSettings;
+use super::sink::{Sink, check_file};
 use crate::stop::{Stop, UNUSABLE};
 use crate::verification;
 
@@ -22,15 +23,21 @@ pub fn run(plan: &Plan, runtime: &Runtime) -> Result<ExitCode, Stop> {
     }
     text += "\nSinks:\n";
     let mut usable = true;
+    let mut state = |checked: io::Result<()>| match checked {
+        Ok(()) => "can be written".to_owned(),
+        Err(error) => {
+            usable = false;
+            format!("cannot be used: {error}")
+        }
+    };
     for sink in &plan.sinks {
-        let state = match runtime.block_on(Sink::check(&sink.settings)) {
-            Ok(()) => "can be written".to_owned(),
-            Err(error) => {
-                usable = false;
-                format!("cannot be used: {error}")
-            }
-        };
+        let state = state(runtime.block_on(Sink::check(&sink.settings)));
         text += &format!("  {}: {}: {state}\n", sink.name, sink.settings);
+    }
+    if let Some(RefusedSettings { path, per_minute, .. }) = &plan.refused {
+        let state = state(check_file(path));
+        let path = path.display();
+        text += &format!("\nRefused deliveries:\n  {path}, {per_minute} of each route per minute at most: {state}\n");
     }
     let mut output = io::stdout().lock();
     output.write_all(text.as_bytes()).and_then(|()| output.flush()).map_err(Stop::Output)?;

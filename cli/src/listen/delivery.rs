@@ -17,10 +17,13 @@ use super::body::{self, BodyError, within};
 use super::memory::InFlight;
 use super::metrics::Outcome;
 use super::plan::Once;
+use super::refused::{Refused, RefusedFile};
 use super::route::Route;
 use super::server::{Peer, Reply};
 use super::sink::{Event, NotWritten, Payload, Written};
-use super::terminal::{EventSummary, Shown};
+use super::terminal::Shown;
+use crate::event_summary::EventSummary;
+use crate::refused_file::{self, BODY, HANDSHAKE, METHOD, SPECIFICATION};
 use crate::verification::VerificationStep;
 
 /// How long an event may wait to be written if the provider does not document how long it waits for a response.
@@ -34,6 +37,8 @@ pub struct Surroundings<'a> {
     pub peer: &'a Peer,
     pub memory: &'a InFlight,
     pub shown: &'a Shown,
+    /// Where refused deliveries are kept.
+    pub refused: Option<&'a RefusedFile>,
 }
 
 /// A genuine delivery, whether its payload was decoded or not.
@@ -63,17 +68,17 @@ impl Refusal {
     }
 
     fn undocumented(why: impl ToString) -> Self {
-        Self::new("undocumented", StatusCode::BAD_REQUEST, "specification", why)
+        Self::new("undocumented", StatusCode::BAD_REQUEST, SPECIFICATION, why)
     }
 
     fn not_json(why: impl ToString) -> Self {
-        Self::new("not_json", StatusCode::BAD_REQUEST, "specification", why)
+        Self::new("not_json", StatusCode::BAD_REQUEST, SPECIFICATION, why)
     }
 }
 
 impl From<BodyError> for Refusal {
     fn from(error: BodyError) -> Self {
-        Self::new(error.reason(), error.status(), "body", error)
+        Self::new(error.reason(), error.status(), BODY, error)
     }
 }
 
@@ -85,7 +90,7 @@ impl From<VerifyError> for Refusal {
 
 fn other_method(method: &Method) -> Refusal {
     let why = format_args!("deliveries are sent with POST, not with {method}");
-    Refusal::new("method", StatusCode::METHOD_NOT_ALLOWED, "method", why)
+    Refusal::new("method", StatusCode::METHOD_NOT_ALLOWED, METHOD, why)
 }
 
 pub fn empty(status: StatusCode) -> Reply {
@@ -104,8 +109,8 @@ impl Route {
             let request = request.map(|_| Bytes::new());
             match self.handshake(around.peer, &request) {
                 Ok(Some(reply)) => (Outcome::Handshake, reply),
-                Ok(None) => self.refused(&other_method(request.method()), around.peer, &request),
-                Err(refused) => self.refused(&refused, around.peer, &request),
+                Ok(None) => self.refused(&other_method(request.method()), around, &request),
+                Err(refused) => self.refused(&refused, around, &request),
             }
         };
         self.metrics.count(&outcome, since);
@@ -124,11 +129,11 @@ impl Route {
         match read.and_then(|()| self.handshake(peer, &request)) {
             Ok(None) => {}
             Ok(Some(reply)) => return (Outcome::Handshake, reply),
-            Err(refused) => return self.refused(&refused, peer, &request),
+            Err(refused) => return self.refused(&refused, around, &request),
         }
         match self.take(&request) {
-            Ok(genuine) => self.keep(genuine, &request, around.shown, since).await,
-            Err(refused) => self.refused(&refused, peer, &request),
+            Ok(genuine) => self.keep(genuine, &request, around, since).await,
+            Err(refused) => self.refused(&refused, around, &request),
         }
     }
 
@@ -137,7 +142,7 @@ impl Route {
         let receiver = &self.registration.receiver;
         let answer = receiver.handshake(request, Timestamp::now()).map_err(|error| match error {
             HandshakeError::Verify(error) => error.into(),
-            error => Refusal::new("handshake", error.status(), "handshake", error),
+            error => Refusal::new("handshake", error.status(), HANDSHAKE, error),
         })?;
         if answer.is_some() {
             let path = request.uri().path();
@@ -156,8 +161,12 @@ impl Route {
         }
     }
 
-    fn refused(&self, refused: &Refusal, peer: &Peer, request: &Request<Bytes>) -> (Outcome, Reply) {
-        self.log_refused(refused, peer, request.uri().path(), self.claimed_event(request));
+    fn refused(&self, refused: &Refusal, around: &Surroundings<'_>, request: &Request<Bytes>) -> (Outcome, Reply) {
+        let Refusal { reason, step, why, .. } = refused;
+        let event = refused.event.clone().or_else(|| self.claimed_event(request));
+        let path: String = request.uri().path().chars().take(SHOWN_PATH).collect();
+        tracing::warn!(route = self.name, reason, step, why, event, path, peer = %around.peer, "refused");
+        self.keep_refused(refused, around, request, event, refused_file::Outcome::Refused);
         let mut reply = empty(refused.status);
         if refused.status == StatusCode::METHOD_NOT_ALLOWED {
             reply.headers_mut().insert(ALLOW, HeaderValue::from_static(self.allowed()));
@@ -193,7 +202,7 @@ impl Route {
         &self,
         genuine: Genuine,
         request: &Request<Bytes>,
-        shown: &Shown,
+        around: &Surroundings<'_>,
         since: Instant,
     ) -> (Outcome, Reply) {
         let Genuine { event, idempotency_key, acknowledgement, payload, known, error } = genuine;
@@ -203,10 +212,20 @@ impl Route {
         let acknowledgement = registration.answers.complete(event, acknowledgement);
         let body = request.body();
         let summary = || {
-            let after = since.elapsed();
-            EventSummary { provider: registration.provider, event, idempotency_key, body, after }.to_bytes()
+            let provider = registration.provider;
+            let summary = EventSummary {
+                time: Timestamp::now(),
+                route: Some(route.as_str()).filter(|route| *route != provider.name),
+                provider: provider.name,
+                specification: Some(provider),
+                event,
+                idempotency_key,
+                body,
+                after: Some(since.elapsed()),
+            };
+            summary.to_bytes()
         };
-        let instead = (matches!(shown, Shown::Instead) && sink.is_output()).then(summary);
+        let instead = (matches!(around.shown, Shown::Instead) && sink.is_output()).then(summary);
         let values = registration.kept.iter().filter_map(|name| Some((*name, request.headers().get(*name)?)));
         let headers: Vec<_> =
             values.map(|(name, value)| (name, String::from_utf8_lossy(value.as_bytes()).into_owned())).collect();
@@ -229,8 +248,13 @@ impl Route {
         match written {
             Ok(Written::New) => {
                 tracing::debug!(route, event, milliseconds = since.elapsed().as_millis() as u64, "written");
-                if let Shown::Beside(terminal) = shown {
+                if let Shown::Beside(terminal) = around.shown {
                     terminal.show(&summary());
+                }
+                if let Some(error) = error {
+                    let refused = Refusal { reason: "undecodable", ..Refusal::undocumented(error) };
+                    let event = event.map(str::to_owned);
+                    self.keep_refused(&refused, around, request, event, refused_file::Outcome::Stored);
                 }
                 (Outcome::Accepted, acknowledgement.into())
             }
@@ -292,11 +316,29 @@ impl Route {
         }
     }
 
-    fn log_refused(&self, refused: &Refusal, peer: &Peer, path: &str, claimed: Option<String>) {
-        let Refusal { reason, step, why, event, .. } = refused;
-        let path: String = path.chars().take(SHOWN_PATH).collect();
-        let route = &self.name;
-        tracing::warn!(route, reason, step, why, event = event.clone().or(claimed), path, %peer, "refused");
+    /// Keeps a delivery that was refused, or stored with an error, for people.
+    fn keep_refused(
+        &self,
+        refused: &Refusal,
+        around: &Surroundings<'_>,
+        request: &Request<Bytes>,
+        event: Option<String>,
+        outcome: refused_file::Outcome,
+    ) {
+        let Some(file) = around.refused else { return };
+        file.keep(Refused {
+            provider: self.registration.provider,
+            route: &self.name,
+            peer: around.peer,
+            request,
+            has_body: !matches!(refused.step, BODY | METHOD),
+            event,
+            outcome,
+            reason: refused.reason,
+            step: refused.step,
+            why: &refused.why,
+            is_undecodable: refused.step == SPECIFICATION,
+        });
     }
 
     /// The event that an unverified delivery claims to be.

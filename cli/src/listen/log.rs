@@ -14,8 +14,8 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use super::sink::WholeLines;
 
-/// The number of lines that can wait for standard error.
-const WAITING: usize = 4096;
+/// The number of lines that can wait for standard error or a terminal.
+pub const WAITING: usize = 4096;
 
 /// How long the program waits for these lines before it ends.
 const FLUSH: Duration = Duration::from_secs(1);
@@ -37,7 +37,7 @@ impl Dropped {
         self.0.load(Ordering::Relaxed)
     }
 
-    fn add(&self) {
+    pub fn add(&self) {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
 }
@@ -61,7 +61,7 @@ enum ToWriter {
 
 /// Starts the log, with the lines of this level and of more important ones.
 pub fn start(format: LogFormat, level: Level) -> io::Result<(Flush, Dropped)> {
-    let (writer, flush) = LineWriter::start("log", io::stderr())?;
+    let (writer, flush) = LineWriter::start("log", WAITING, io::stderr())?;
     let dropped = writer.dropped.clone();
     let log = tracing_subscriber::fmt().with_writer(writer).with_target(false).log_internal_errors(false);
     let log = log.with_max_level(level);
@@ -94,13 +94,18 @@ pub struct LineWriter {
 }
 
 impl LineWriter {
-    /// Starts the thread that writes to the output.
-    pub fn start(thread: &str, output: impl Write + Send + 'static) -> io::Result<(Self, Flush)> {
-        let (sender, messages) = sync_channel(WAITING);
+    /// Starts the thread that writes to the output, for which this number of lines can wait.
+    pub fn start(thread: &str, waiting: usize, output: impl Write + Send + 'static) -> io::Result<(Self, Flush)> {
+        let (sender, messages) = sync_channel(waiting);
         let dropped = Dropped::default();
         let failed = dropped.clone();
         std::thread::Builder::new().name(thread.to_owned()).spawn(move || write(&messages, output, &failed))?;
         Ok((Self { sender: sender.clone(), dropped }, Flush(sender)))
+    }
+
+    /// The number of lines that were dropped.
+    pub fn dropped(&self) -> &Dropped {
+        &self.dropped
     }
 
     /// Writes a line, or drops it.

@@ -38,6 +38,7 @@ pub struct Metrics {
     unknown_paths: Counter,
     malformed: Family<ReasonLabel, Counter>,
     log_dropped: Counter,
+    refused_dropped: Counter,
     in_flight: Gauge,
     sink_up: BySink<Gauge>,
     sink_seconds: Family<SinkLabel, Histogram, fn() -> Histogram>,
@@ -117,6 +118,7 @@ impl Metrics {
             unknown_paths: Counter::default(),
             malformed: Family::default(),
             log_dropped: Counter::default(),
+            refused_dropped: Counter::default(),
             in_flight: Gauge::default(),
             sink_up: Family::default(),
             sink_seconds: Family::new_with_constructor(latencies),
@@ -158,6 +160,11 @@ impl Metrics {
             "log_lines_dropped",
             "Log lines that could not be written to standard error",
             metrics.log_dropped.clone(),
+        );
+        registry.register(
+            "refused_not_kept",
+            "Refused deliveries that are not in the file for them: too many at once, or the file could not be written",
+            metrics.refused_dropped.clone(),
         );
         registry.register(
             "latency_seconds",
@@ -223,10 +230,11 @@ impl Metrics {
         self.reload_ok.set(ok.into());
     }
 
-    /// The metrics as text. `log_dropped` is the number of dropped lines of the log, and `in_flight` the memory of the
-    /// requests.
-    pub fn text(&self, log_dropped: u64, in_flight: usize) -> String {
+    /// The metrics as text. `log_dropped` is the number of dropped lines of the log, `refused_dropped` that of dropped refused
+    /// deliveries, and `in_flight` the memory of the requests.
+    pub fn text(&self, log_dropped: u64, refused_dropped: u64, in_flight: usize) -> String {
         self.log_dropped.inner().store(log_dropped, Ordering::Relaxed);
+        self.refused_dropped.inner().store(refused_dropped, Ordering::Relaxed);
         self.in_flight.set(i64::try_from(in_flight).unwrap_or(i64::MAX));
         let mut text = String::new();
         // Writing to memory does not fail.

@@ -6,11 +6,13 @@ mod body;
 mod check;
 mod config;
 mod delivery;
+mod forward;
 mod log;
 mod memory;
 mod metrics;
 mod plan;
 mod process;
+mod refused;
 mod route;
 mod server;
 mod service;
@@ -19,6 +21,7 @@ mod sink;
 mod socket;
 mod terminal;
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,15 +29,26 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 pub use arguments::Arguments;
+use forward::Forwarding;
 use process::{Ended, Process};
+use route::Registration;
 pub use route::{names_its_event, sends_a_token};
 use server::serve;
 use service::{Admin, Deliveries};
 use signals::{Signal, Signals};
+pub use sink::{is_same as is_same_file, rotated as rotated_files};
 use socket::Inherited;
 use terminal::Shown;
 
+use crate::report::Plain;
 use crate::stop::Stop;
+
+/// The registration of a route of a configuration.
+pub fn route(file: &Path, name: &str) -> Result<Registration, Stop> {
+    let found = config::read(file)?.routes.into_iter().find(|route| route.name == name);
+    let missing = || Stop::Usage(format!("--config: {} does not have the route {}", file.display(), Plain(name)));
+    found.map(|route| route.registration).ok_or_else(missing)
+}
 
 /// The maximum number of connections to the address of health and metrics.
 const ADMIN_CONNECTIONS: usize = 16;
@@ -59,7 +73,10 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
     // This comes first, because without a handler, a signal to reopen the file would end the program.
     let signals = runtime.block_on(async { Signals::new() }).map_err(|error| unusable("the signals", &error))?;
     let (process, ended) = runtime.block_on(Process::start(arguments, plan, log_dropped))?;
+    let forward = arguments.forward();
+    let forwarding = forward.map(|forward| Forwarding::start(&forward, shown.beside())).transpose()?;
     let served = runtime.block_on(listen(process, ended, signals, shown));
+    drop(forwarding);
     // Requests that took too long still hold their sink, which keeps its writer running.
     runtime.shutdown_timeout(Duration::from_secs(1));
     let (end, writers) = served?;

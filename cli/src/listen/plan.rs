@@ -10,6 +10,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 
 use super::log::LogFormat;
+use super::refused::RefusedSettings;
 use super::route::Registration;
 use super::sink::SinkSettings;
 
@@ -22,6 +23,7 @@ pub struct Plan {
     pub drain: Duration,
     pub limits: Limits,
     pub log: LogFormat,
+    pub refused: Option<RefusedSettings>,
     pub routes: Vec<RoutePlan>,
     pub sinks: Vec<SinkPlan>,
 }

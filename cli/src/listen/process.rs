@@ -8,10 +8,11 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use super::arguments::Arguments;
-use super::log::{Dropped, LogFormat};
+use super::log::{Dropped, Flush, LogFormat};
 use super::memory::InFlight;
 use super::metrics::Metrics;
 use super::plan::{Address, Limits, Plan, SinkPlan};
+use super::refused::{RefusedFile, RefusedSettings};
 use super::route::Route;
 use super::service::{Common, Routes};
 use super::sink::{HasEnded, Sink, SinkSettings, Writer};
@@ -28,6 +29,8 @@ pub struct Process<'a> {
     /// Those of all sinks that were ever open.
     writers: Vec<Writer>,
     ended: HasEnded,
+    /// Waits for the writer of refused deliveries when the process ends.
+    flush_refused: Option<Flush>,
 }
 
 /// What stays as it is until the process ends.
@@ -64,7 +67,15 @@ impl<'a> Process<'a> {
         let (ended, receiver) = mpsc::unbounded_channel();
         let common = Arc::new(Common::new(Metrics::new(), InFlight::new(plan.limits.in_flight), log_dropped));
         let settings = Settings::of(&plan);
-        let mut process = Self { arguments, settings, common, sinks: BTreeMap::new(), writers: Vec::new(), ended };
+        let mut process = Self {
+            arguments,
+            settings,
+            common,
+            sinks: BTreeMap::new(),
+            writers: Vec::new(),
+            ended,
+            flush_refused: None,
+        };
         process.apply(plan).await.map_err(Stop::Input)?;
         Ok((process, receiver))
     }
@@ -122,11 +133,27 @@ impl<'a> Process<'a> {
             let metrics = self.common.metrics.route(&route.name);
             routes.push(Route::new(route, open.sink.clone(), metrics));
         }
+        let refused = self.refused(plan.refused)?;
         sinks.values().for_each(|open| open.sink.change(&open.settings));
-        self.common.set_routes(Routes::new(routes));
+        self.common.set_routes(Routes::new(routes, refused));
         self.sinks = sinks;
         self.writers.append(&mut writers);
         Ok(())
+    }
+
+    /// Where refused deliveries are kept: as before if the settings are the same.
+    fn refused(&mut self, settings: Option<RefusedSettings>) -> Result<Option<Arc<RefusedFile>>, String> {
+        let open = self.common.routes().refused.clone();
+        if open.as_ref().map(|open| &open.settings) == settings.as_ref() {
+            return Ok(open);
+        }
+        let path = settings.as_ref().map(|settings| settings.path.display().to_string());
+        let opened = settings.map(RefusedFile::open).transpose();
+        let opened = opened.map_err(|error| format!("{}: {error}", path.unwrap_or_default()))?;
+        let (refused, flush) = opened.unzip();
+        // This waits for a slow disk, which must not delay deliveries.
+        drop(std::mem::replace(&mut self.flush_refused, flush).map(|old| tokio::task::spawn_blocking(|| drop(old))));
+        Ok(refused.map(Arc::new))
     }
 
     async fn open(&self, name: &str, settings: &SinkSettings) -> io::Result<Sink> {

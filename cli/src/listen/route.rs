@@ -51,6 +51,9 @@ pub struct RegistrationSettings<'a> {
 pub struct Registration {
     pub provider: &'static Provider,
     pub receiver: AnyReceiver,
+    pub secrets: Vec<Secret>,
+    pub signature: Option<&'static str>,
+    pub url: Option<String>,
     /// The event of the registration, if one was given and deliveries do not name it.
     pub event: Option<String>,
     pub answers: Answers,
@@ -67,6 +70,7 @@ impl Registration {
         let RegistrationSettings { provider, accept_unsigned, url, secrets, .. } = settings;
         let event = settings.event.filter(|event| !names_its_event(provider, event));
         let signature = verification::named(provider, event, settings.signature)?;
+        let given = secrets.clone();
         let receiver = if accept_unsigned {
             AnyReceiver::unverified(provider, event)
         } else {
@@ -80,8 +84,17 @@ impl Registration {
                 .map_err(|error| Stop::Usage(format!("--verify-token-file: {error}")))?,
         };
         let answers = Answers::read(provider, event, settings.answers, settings.answer_statuses)?;
-        let mut opened =
-            Self { provider, receiver, kept: kept(provider), event: event.map(str::to_owned), answers, warnings };
+        let mut opened = Self {
+            provider,
+            receiver,
+            secrets: given,
+            signature,
+            url: url.map(str::to_owned),
+            event: event.map(str::to_owned),
+            answers,
+            kept: kept(provider),
+            warnings,
+        };
         let missing = opened.answers.missing(provider, event);
         if !missing.is_empty() {
             let names = missing.join(", ");

@@ -13,6 +13,7 @@ use super::log::Dropped;
 use super::memory::InFlight;
 use super::metrics::{self, Metrics};
 use super::plan::PathPattern;
+use super::refused::RefusedFile;
 use super::route::Route;
 use super::server::{Malformed, Peer, Reply, Serve};
 use super::terminal::Shown;
@@ -32,25 +33,29 @@ pub struct Common {
 
 /// The routes of one reading of the configuration.
 #[derive(Default)]
-pub struct Routes(Vec<Route>);
+pub struct Routes {
+    routes: Vec<Route>,
+    /// Where refused deliveries are kept.
+    pub refused: Option<Arc<RefusedFile>>,
+}
 
 impl Routes {
     /// Orders the routes so that a more exact path is found first.
-    pub fn new(mut routes: Vec<Route>) -> Self {
+    pub fn new(mut routes: Vec<Route>, refused: Option<Arc<RefusedFile>>) -> Self {
         routes.sort_by_key(|route| match &route.path {
             PathPattern::Exact(_) => (0, 0),
             PathPattern::Segment(beginning) => (1, usize::MAX - beginning.len()),
             PathPattern::Any => (2, 0),
         });
-        Self(routes)
+        Self { routes, refused }
     }
 
     fn find(&self, path: &str) -> Option<&Route> {
-        self.0.iter().find(|route| route.path.matches(path))
+        self.routes.iter().find(|route| route.path.matches(path))
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &Route> {
-        self.0.iter()
+        self.routes.iter()
     }
 }
 
@@ -87,7 +92,8 @@ impl Common {
             "/readyz" if self.is_ready() => Some(empty(StatusCode::OK)),
             "/readyz" => Some(empty(StatusCode::SERVICE_UNAVAILABLE)),
             "/metrics" => {
-                let text = self.metrics.text(self.log_dropped.count(), self.memory.used());
+                let refused_dropped = self.routes().refused.as_ref().map_or(0, |refused| refused.dropped());
+                let text = self.metrics.text(self.log_dropped.count(), refused_dropped, self.memory.used());
                 let mut reply = Response::new(Full::from(text));
                 reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(metrics::CONTENT_TYPE));
                 Some(reply)
@@ -118,7 +124,8 @@ impl Serve for Deliveries {
             tracing::warn!(reason = "unknown_path", path, %peer, "refused");
             return empty(StatusCode::NOT_FOUND);
         };
-        let around = Surroundings { peer, memory: &self.common.memory, shown: &self.shown };
+        let refused = routes.refused.as_deref();
+        let around = Surroundings { peer, memory: &self.common.memory, shown: &self.shown, refused };
         route.answer(request, &around).await
     }
 

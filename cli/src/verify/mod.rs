@@ -1,5 +1,6 @@
 //! `pos-webhooks verify`.
 
+mod recorded;
 mod refused;
 
 use std::fmt;
@@ -63,6 +64,7 @@ Examples:
   pos-webhooks verify mypos --secret-file new.txt --secret-file old.txt \\
       --headers headers.txt < body.json
   pos-webhooks verify mypos --secret-file secret.txt --request request.http --format json
+  pos-webhooks verify --from refused.ndjson --line 3 --config listen.toml
 
 Exit status:
   0  Verified. The output says what this proves.
@@ -71,8 +73,8 @@ Exit status:
   2  Wrong usage, or an input could not be read, or the output could not be written.", providers = providers()))]
 pub struct Arguments {
     /// The provider of the delivery
-    #[arg(value_name = "PROVIDER", value_parser = options::provider())]
-    provider: &'static Provider,
+    #[arg(value_name = "PROVIDER", value_parser = options::provider(), required_unless_present = "from")]
+    provider: Option<&'static Provider>,
 
     /// File with the secret; give several while a secret is rotated, and the delivery passes with any of them
     ///
@@ -93,7 +95,7 @@ pub struct Arguments {
     event: Option<String>,
 
     /// File with the delivery's headers; - is standard input
-    #[arg(long, required_unless_present = "request", value_name = "HEADERS")]
+    #[arg(long, required_unless_present_any = ["request", "from"], value_name = "HEADERS")]
     headers: Option<PathBuf>,
 
     /// File with the whole request: the headers, a blank line, and the body; - is standard input
@@ -103,7 +105,20 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["headers", "body"])]
     request: Option<PathBuf>,
 
-    /// Time of verification, in RFC 3339 form; by default the current time
+    /// File of refused deliveries that `listen` has written; without --line, lists them
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["headers", "request", "body"])]
+    from: Option<PathBuf>,
+
+    /// The number of the line of the delivery, from 1
+    #[arg(long, value_name = "NUMBER", requires = "from", value_parser = options::whole(1..=usize::MAX))]
+    line: Option<usize>,
+
+    /// The configuration of `listen`, which has the secrets and the URL of the delivery's route
+    #[arg(long, value_name = "FILE", requires = "line")]
+    #[arg(conflicts_with_all = ["provider", "secret_files", "signature", "url", "event"])]
+    config: Option<PathBuf>,
+
+    /// Time of verification, in RFC 3339 form; by default the current time, and with --from that of the delivery
     #[arg(long, value_name = "RFC3339", allow_negative_numbers = true, value_parser = options::time)]
     at: Option<Timestamp>,
 
@@ -158,7 +173,13 @@ struct Unproven<'a> {
 }
 
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
-    let Arguments { provider, secret_files, signature, url, event, headers, request, at, format, body } = arguments;
+    let Arguments { provider, secret_files, signature, url, event, headers, request, at, format, body, .. } = arguments;
+    if let Some(file) = &arguments.from {
+        return recorded::run(arguments, file);
+    }
+    let Some(provider) = *provider else {
+        return Err(Stop::Usage("give a provider, or a file with --from".to_owned()));
+    };
     let event = event.as_deref();
     let name = verification::named(provider, event, signature.as_deref())?;
     if let Some(Verification::Custom(_)) = provider.verification_of(event) {
@@ -166,7 +187,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
     }
     let body = request.is_none().then_some(body);
     input::standard_input_once(secret_files.iter().chain(headers).chain(request).chain(body))?;
-    let secrets: Vec<Secret> = secret_files.iter().map(|file| input::secret(file)).collect::<Result<_, _>>()?;
+    let secrets = Secrets::read(secret_files)?;
     let (head, body) = match (request, headers, body) {
         (Some(request), ..) => input::request(request)?,
         (None, Some(headers), Some(body)) => (input::head(headers)?, input::payload(body)?),
@@ -181,8 +202,46 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
         body: &body,
         at: at.unwrap_or_else(Timestamp::now),
     };
+    warn_of_unused(arguments, provider, name, !secrets.values.is_empty());
+    let Checked { text, json, is_verified } = check(&delivery, &secrets)?;
+    let text = match format {
+        Format::Human => fitted(text),
+        Format::Json => json.map_err(io::Error::from)? + "\n",
+    };
+    Ok(print(&text, if is_verified { ExitCode::SUCCESS } else { ExitCode::FAILURE })?)
+}
+
+/// The secrets of a registration.
+struct Secrets {
+    values: Vec<Secret>,
+    /// Where each of them is from.
+    sources: Vec<String>,
+}
+
+impl Secrets {
+    fn read(files: &[PathBuf]) -> Result<Self, Stop> {
+        let values = files.iter().map(|file| input::secret(file)).collect::<Result<_, _>>()?;
+        Ok(Self { values, sources: files.iter().map(|file| file.display().to_string()).collect() })
+    }
+}
+
+/// The result of verifying a delivery.
+struct Checked {
+    text: String,
+    json: serde_json::Result<String>,
+    is_verified: bool,
+}
+
+impl Checked {
+    fn new(text: String, result: &impl Serialize, is_verified: bool) -> Self {
+        Self { text, json: json_text::to_string(result), is_verified }
+    }
+}
+
+fn check(delivery: &Captured<'_>, secrets: &Secrets) -> Result<Checked, Stop> {
+    let Captured { provider, event, signature: name, .. } = *delivery;
+    let Secrets { values: secrets, sources } = secrets;
     let is_unproven = matches!(provider.verification_of(event), Some(Verification::None(_)));
-    warn_of_unused(arguments, name, is_unproven && !secrets.is_empty());
     let optional = provider.verification_of(event).and_then(Verification::optional);
     let unproven = match optional {
         _ if is_unproven => Some(verification::without_proof(provider, event)),
@@ -192,23 +251,16 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
         )),
         _ => None,
     };
-    let shown = |text: String, json: serde_json::Result<String>, status: ExitCode| {
-        let text = match format {
-            Format::Human => fitted(text),
-            Format::Json => json.map_err(io::Error::from)? + "\n",
-        };
-        Ok(print(&text, status)?)
-    };
     if let Some(error) = &unproven {
-        let json = json_text::to_string(&Unproven { verified: false, provider: provider.name, event, error });
-        return shown(format!("{}: {error}\n", bad("not verified")), json, ExitCode::FAILURE);
+        let unproven = Unproven { verified: false, provider: provider.name, event, error };
+        return Ok(Checked::new(format!("{}: {error}\n", bad("not verified")), &unproven, false));
     }
-    match delivery.verify(&secrets) {
+    match delivery.verify(secrets) {
         Ok(index) => {
-            let file = secret_files.get(index).map_or_else(String::new, |file| file.display().to_string());
+            let file = sources.get(index).cloned().unwrap_or_default();
             let secret = MatchingSecret { number: index + 1, of: secrets.len(), file };
             let age = secrets.get(index).and_then(|secret| delivery.age(secret));
-            let signed = delivery.signed(&secrets);
+            let signed = delivery.signed(secrets);
             let proof = verification::proof(provider, event, name).to_owned();
             let replay = verification::replay(provider, event, name);
             let remark = verification::remark(provider, event, name);
@@ -224,12 +276,12 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
                 proof: format!("{proof} {replay}").trim_end().to_owned(),
             };
             let text = format!("{verified}signed string: {signed}{}", with_newline(remark.trim()));
-            shown(text, json_text::to_string(&verified), ExitCode::SUCCESS)
+            Ok(Checked::new(text, &verified, true))
         }
         Err(NotVerified::Receiver(error)) => Err(Stop::Usage(verification::usage(provider, event, &error))),
         Err(NotVerified::Refused(error)) => {
-            let refused = Refused::new(&delivery, &secrets, &error);
-            shown(refused.to_string(), json_text::to_string(&refused), ExitCode::FAILURE)
+            let refused = Refused::new(delivery, secrets, &error);
+            Ok(Checked::new(refused.to_string(), &refused, false))
         }
     }
 }
@@ -254,9 +306,10 @@ impl fmt::Display for Verified<'_> {
 }
 
 /// Warns about options that have no effect.
-fn warn_of_unused(arguments: &Arguments, name: Option<&str>, has_unused_secret: bool) {
-    let Arguments { provider, signature, url, event, at, .. } = arguments;
+fn warn_of_unused(arguments: &Arguments, provider: &Provider, name: Option<&str>, has_secret: bool) {
+    let Arguments { signature, url, event, at, .. } = arguments;
     let event = event.as_deref();
+    let has_unused_secret = has_secret && matches!(provider.verification_of(event), Some(Verification::None(_)));
     let unused = [
         ("--secret-file", has_unused_secret),
         ("--signature", signature.is_some() && verification::signature_names(provider, event).is_empty()),

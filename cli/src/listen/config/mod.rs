@@ -1,6 +1,7 @@
 //! Reads the configuration of `listen`.
 
 mod reader;
+mod refused;
 mod secret;
 mod sink;
 
@@ -12,7 +13,7 @@ use std::path::Path;
 use clap::ValueEnum as _;
 use toml::de::DeValue;
 
-use self::reader::{Problems, Table, bytes, count, duration, path, text, truth};
+use self::reader::{Located, Problems, Table, bytes, count, duration, path, text, truth};
 use super::log::LogFormat;
 use super::memory;
 use super::plan::{Address, BODY, CONNECTIONS, IN_FLIGHT, Limits, Once, PathPattern, Plan, RoutePlan, SinkPlan};
@@ -64,7 +65,14 @@ impl<'t> Configuration<'t, '_> {
         let drain = file.get("drain", duration);
         let (limits, max_bytes) = self.limits(file.table("limits"));
         let log = self.log(file.table("log"));
+        let refused = file.table("refused").map(|table| refused::read(table, self.folder, self.problems));
         let sinks = self.sinks(file.tables("sinks"));
+        if let Some(Located { value, place }) = &refused {
+            let is_same = |sink: &&SinkSettings| matches!(sink, SinkSettings::File(file) if file.path == value.path);
+            if sinks.values().flatten().any(|sink| is_same(&sink)) {
+                self.problems.add(place, "refused.file: a sink writes to this file");
+            }
+        }
         let place = file.place.clone();
         let routes = file.tables("routes");
         if routes.is_empty() {
@@ -91,6 +99,7 @@ impl<'t> Configuration<'t, '_> {
             drain: drain.map(|drain| drain.value).unwrap_or_default(),
             limits,
             log,
+            refused: refused.map(|refused| refused.value),
             routes: routes?,
             sinks: sinks
                 .into_iter()

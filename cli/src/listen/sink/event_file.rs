@@ -37,8 +37,8 @@ const ROTATE_AGAIN: Duration = Duration::from_secs(10);
 /// The times in the names of rotated files, in UTC.
 const ROTATED: &str = "%Y%m%dT%H%M%S.%6fZ";
 
-/// The extensions of rotated files that are not searched for keys.
-const UNREADABLE: [&str; 6] = ["gz", "bz2", "xz", "zst", "torn", "tmp"];
+/// The extensions of files that are not read: compressed ones, and other ones beside the file.
+const UNREADABLE: [&str; 7] = ["gz", "bz2", "xz", "zst", "torn", "tmp", "cursor"];
 
 /// The members by which a line is recognised as an event.
 #[derive(Deserialize)]
@@ -349,7 +349,7 @@ impl EventFile {
     pub fn keys(&self) -> io::Result<Vec<String>> {
         let mut newest_first = Vec::new();
         let mut left = REMEMBERED_BYTES;
-        let rotated = self.rotated().unwrap_or_else(|error| {
+        let rotated = rotated(self.path()).unwrap_or_else(|error| {
             tracing::warn!(%error, "rotated files cannot be listed, so events in them are not recognised when they are delivered again");
             Vec::new()
         });
@@ -368,27 +368,27 @@ impl EventFile {
         }
         Ok(newest_first.into_iter().rev().flatten().collect())
     }
+}
 
-    /// The files beside this one that have its name and a suffix such as `.1` or `-20261126`, newest first.
-    fn rotated(&self) -> io::Result<Vec<PathBuf>> {
-        let (Some(name), Some(folder)) = (self.path().file_name(), folder(self.path())) else { return Ok(Vec::new()) };
-        let mut found = Vec::new();
-        for entry in fs::read_dir(folder)? {
-            let entry = entry?;
-            let candidate = entry.file_name();
-            let rest = candidate.as_encoded_bytes().strip_prefix(name.as_encoded_bytes());
-            let path = entry.path();
-            let readable = path.extension().is_none_or(|it| !UNREADABLE.iter().any(|unreadable| it == *unreadable));
-            if rest.is_some_and(|rest| rest.starts_with(b".") || rest.starts_with(b"-")) && readable {
-                let metadata = entry.metadata()?;
-                if metadata.is_file() {
-                    found.push((metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH), path));
-                }
+/// The files beside a file that have its name and a suffix such as `.1` or `-20261126`, newest first.
+pub fn rotated(path: &Path) -> io::Result<Vec<PathBuf>> {
+    let (Some(name), Some(folder)) = (path.file_name(), folder(path)) else { return Ok(Vec::new()) };
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let candidate = entry.file_name();
+        let rest = candidate.as_encoded_bytes().strip_prefix(name.as_encoded_bytes());
+        let path = folder.join(&candidate);
+        let readable = path.extension().is_none_or(|it| !UNREADABLE.iter().any(|unreadable| it == *unreadable));
+        if rest.is_some_and(|rest| rest.starts_with(b".") || rest.starts_with(b"-")) && readable {
+            let metadata = entry.metadata()?;
+            if metadata.is_file() {
+                found.push((metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH), path));
             }
         }
-        found.sort_unstable_by(|one, other| other.cmp(one));
-        Ok(found.into_iter().map(|(_, path)| path).collect())
     }
+    found.sort_unstable_by(|one, other| other.cmp(one));
+    Ok(found.into_iter().map(|(_, path)| path).collect())
 }
 
 /// Checks whether a file could be opened or created, without doing so.
@@ -474,7 +474,7 @@ fn foreign() -> io::Error {
     io::Error::other("its last line is not an event that `listen` wrote, so the file is not changed; give another file")
 }
 
-fn beside(path: &Path, suffix: &str) -> PathBuf {
+pub fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = OsString::from(path);
     name.push(suffix);
     PathBuf::from(name)
@@ -493,23 +493,25 @@ fn sync_folder(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// Makes a new file one that only its owner may read.
 #[cfg(unix)]
-fn private(options: &mut OpenOptions) {
+pub fn private(options: &mut OpenOptions) {
     std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
 }
 
 #[cfg(not(unix))]
-fn private(_: &mut OpenOptions) {}
+pub fn private(_: &mut OpenOptions) {}
 
+/// Whether both are of the same file.
 #[cfg(unix)]
-fn is_same(one: &Metadata, other: &Metadata) -> bool {
+pub fn is_same(one: &Metadata, other: &Metadata) -> bool {
     use std::os::unix::fs::MetadataExt as _;
     (one.dev(), one.ino()) == (other.dev(), other.ino())
 }
 
-/// An open file cannot be renamed or removed.
+/// Whether both are of the same file: an open one cannot be renamed or removed.
 #[cfg(not(unix))]
-fn is_same(_: &Metadata, _: &Metadata) -> bool {
+pub fn is_same(_: &Metadata, _: &Metadata) -> bool {
     true
 }
 

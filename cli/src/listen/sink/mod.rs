@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 pub use event::{Event, Payload};
-pub use event_file::{FileSettings, Rotation};
+pub use event_file::{FileSettings, Rotation, beside, check as check_file, is_same, private, rotated};
 use file::FileSink;
 use output::OutputSink;
 pub use output::WholeLines;

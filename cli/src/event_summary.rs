@@ -1,0 +1,61 @@
+//! An event as one short line on a terminal.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use pos_webhooks::catalogue::Provider;
+use pos_webhooks::validate::Invalid;
+
+use crate::help;
+use crate::report::Plain;
+
+/// The number of characters of an idempotency key that are shown.
+const KEY: usize = 8;
+
+/// From this age on, a time is shown with its date.
+const OLD: Duration = Duration::from_secs(12 * 3600);
+
+/// A genuine delivery, for people.
+pub struct EventSummary<'a> {
+    pub time: Timestamp,
+    /// The name of the route, if it is another one than that of the provider.
+    pub route: Option<&'a str>,
+    pub provider: &'a str,
+    /// The specification, if it is known.
+    pub specification: Option<&'static Provider>,
+    pub event: Option<&'a str>,
+    pub idempotency_key: Option<&'a str>,
+    pub body: &'a [u8],
+    /// How long it has taken to handle the delivery.
+    pub after: Option<Duration>,
+}
+
+impl EventSummary<'_> {
+    /// The line, as wide as the terminal at most, with a newline at the end.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let age = Duration::try_from(Timestamp::now().duration_since(self.time)).unwrap_or_default();
+        let time = self.time.strftime(if age < OLD { "%H:%M:%SZ" } else { "%Y-%m-%d %H:%M:%SZ" });
+        let route = self.route.map(|route| format!("{}  ", Plain(route))).unwrap_or_default();
+        let key: String = self.idempotency_key.unwrap_or("-").chars().take(KEY).collect();
+        let event = Plain(self.event.unwrap_or("-")).to_string();
+        let (name, key, valid) = (Plain(self.provider), Plain(&key), self.valid());
+        let after = self.after.map(|after| format!("  {} ms", after.as_millis())).unwrap_or_default();
+        let line = format!("{time}  {route}{name}  {event}  {key:KEY$}  {valid}{after}");
+        let mut line: String = line.chars().take(help::width()).collect();
+        line.push('\n');
+        line.into_bytes()
+    }
+
+    /// Whether the payload matches the specification.
+    fn valid(&self) -> String {
+        let Some(provider) = self.specification else { return "unknown".to_owned() };
+        match provider.validate(self.event.unwrap_or_default(), self.body) {
+            Ok(()) => "valid".to_owned(),
+            Err(Invalid::Violations(found)) if found.is_truncated() => format!("invalid: {} or more", found.len()),
+            Err(Invalid::Violations(found)) => format!("invalid: {}", found.len()),
+            Err(Invalid::NotJson(_)) => "not JSON".to_owned(),
+            // There is no schema to validate against.
+            Err(_) => "unknown".to_owned(),
+        }
+    }
+}

@@ -1,0 +1,384 @@
+//! `pos-webhooks replay`.
+
+use std::collections::BTreeSet;
+use std::io::{self, IsTerminal as _, Write as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use jiff::Timestamp;
+use pos_webhooks::catalogue::{Provider, Verification};
+use serde::Serialize;
+use tokio::time::MissedTickBehavior;
+
+use crate::console::{complain, is_affirmed, print, warn};
+use crate::outgoing::{Recipient, Sent, Signing};
+use crate::report::Plain;
+use crate::source::{Begin, Filter, Source, StoredEvent};
+use crate::stop::Stop;
+use crate::{input, json_text, verification};
+
+/// After how many events without a response the program stops: the recipient is not there.
+const GIVE_UP: u32 = 10;
+
+/// Send stored events again, to the same or another program
+///
+/// Each event is sent once, with the bytes of its first delivery, and signed now for the URL of --to. A program that recognises
+/// redeliveries by the idempotency key recognises these as well. The header `Pos-Webhooks-Replay` has the place of the event in the
+/// source, such as `events.ndjson:17`. If deliveries name their event in a header or in the path, so do these.
+///
+/// Unless the URL is one of this machine, the program asks before it sends anything.
+#[derive(Args)]
+#[command(after_long_help = "\
+Examples:
+  pos-webhooks replay events.ndjson --to http://localhost:3000/hooks/vipps --secret-file secret.txt --since 2h
+  pos-webhooks replay events.ndjson --to https://shop.example/hooks/vipps --secret-file secret.txt \\
+      --route shop --event '*.captured.v1' --rate 5/s --dry-run
+      Lists the events, and sends nothing.
+
+Exit status:
+  0  Every event was accepted: the status of the response was 2xx.
+  1  An event was not accepted, or the program was interrupted. The output lists these events.
+  2  Wrong usage, or the events could not be read, or the output could not be written.")]
+pub struct Arguments {
+    /// The file to which `listen` appends events; its rotated files belong to it, unless they are compressed
+    #[arg(value_name = "SOURCE")]
+    source: String,
+
+    /// The URL to which the events are sent
+    #[arg(long, value_name = "URL")]
+    to: String,
+
+    /// File with the secret with which the program verifies deliveries; required if the provider proves their origin
+    ///
+    /// One newline at the end of the file is not part of the secret.
+    #[arg(long, value_name = "FILE")]
+    secret_file: Option<PathBuf>,
+
+    /// The signature to compute, if the provider signs in several ways; by default the first one
+    #[arg(long, value_name = "NAME", hide = !verification::any_has_names())]
+    signature: Option<String>,
+
+    /// The URL to sign, if the program verifies another one than that of --to
+    #[arg(long)]
+    url: Option<String>,
+
+    #[command(flatten)]
+    filter: Filter,
+
+    /// Begin with the event at this place, such as events.ndjson:17
+    #[arg(long, value_name = "PLACE")]
+    begin_at: Option<String>,
+
+    /// The maximum rate, such as 5/s, 100/m or 1000/h
+    #[arg(long, value_parser = interval)]
+    rate: Option<Duration>,
+
+    /// List the events, and send nothing
+    #[arg(long)]
+    dry_run: bool,
+
+    /// Do not ask
+    #[arg(long, short)]
+    yes: bool,
+
+    /// Format of the results
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// Lines of text
+    Human,
+    /// One JSON object per event, one per line
+    Json,
+}
+
+/// The result for an event; without one, it was only listed.
+#[derive(Serialize)]
+struct ResultLine<'a> {
+    place: String,
+    received_at: Timestamp,
+    route: &'a str,
+    event: Option<&'a str>,
+    idempotency_key: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    milliseconds: Option<u128>,
+}
+
+/// The events that are selected.
+#[derive(Default)]
+struct Selection {
+    count: u64,
+    providers: BTreeSet<String>,
+    routes: BTreeSet<String>,
+    first: Option<Timestamp>,
+    last: Option<Timestamp>,
+    is_signed: bool,
+}
+
+pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let selection = Selection::of(arguments).await?;
+        let signing = match &arguments.secret_file {
+            Some(file) => Some(Signing { secret: input::secret(file)?, name: arguments.signature.clone() }),
+            None => None,
+        };
+        let recipient = Recipient::new("--to", &arguments.to, arguments.url.as_deref(), signing)?;
+        if selection.count == 0 {
+            complain(format_args!("no stored event is selected, so nothing is sent"));
+            return Ok(ExitCode::FAILURE);
+        }
+        if arguments.dry_run {
+            return list(arguments, &recipient).await;
+        }
+        selection.check_secret(arguments)?;
+        let question = format!("{} to {}", selection.description(), Plain(&recipient.shown()));
+        if !arguments.yes && !recipient.is_loopback() {
+            if !io::stdin().is_terminal() {
+                return Err(Stop::Usage(format!("--yes is required without a terminal, to send {question}")));
+            }
+            if !is_affirmed(format_args!("Send {question}?")) {
+                complain(format_args!("nothing was sent"));
+                return Ok(ExitCode::FAILURE);
+            }
+        }
+        send(arguments, &recipient, selection.count).await
+    })
+}
+
+impl Selection {
+    async fn of(arguments: &Arguments) -> Result<Self, Stop> {
+        let mut selection = Self::default();
+        let mut events = Events::open(arguments)?;
+        while let Some(event) = events.next().await? {
+            let provider = event.known_provider().ok_or_else(|| {
+                let (place, provider) = (&event.place, Plain(&event.provider));
+                Stop::Usage(format!("{place}: the specification of {provider} is not known; give it with --spec"))
+            })?;
+            let verification = provider.verification_of(event.event.as_deref());
+            selection.is_signed |= !matches!(verification, None | Some(Verification::None(_)));
+            selection.count += 1;
+            selection.first.get_or_insert(event.received_at);
+            selection.last = Some(event.received_at);
+            selection.providers.insert(event.provider);
+            selection.routes.insert(event.route);
+        }
+        if !events.has_begun {
+            let place = Plain(arguments.begin_at.as_deref().unwrap_or_default()).to_string();
+            return Err(Stop::Usage(format!("--begin-at: {place} is not the place of an event; --dry-run lists them")));
+        }
+        if selection.providers.len() > 1 {
+            let routes = selection.routes.iter().map(|route| Plain(route).to_string()).collect::<Vec<_>>().join(", ");
+            return Err(Stop::Usage(format!(
+                "the events are of several providers, which one URL cannot receive; give --route one of: {routes}"
+            )));
+        }
+        Ok(selection)
+    }
+
+    fn provider(&self) -> Option<&'static Provider> {
+        let name = self.providers.first()?;
+        crate::providers::all().iter().copied().find(|provider| provider.name == *name)
+    }
+
+    fn check_secret(&self, arguments: &Arguments) -> Result<(), Stop> {
+        let Some(provider) = self.provider() else { return Ok(()) };
+        if self.is_signed && arguments.secret_file.is_none() {
+            return Err(Stop::Usage(format!(
+                "{} proves the origin of these events with a secret; give the one that your program verifies with as \
+                 --secret-file FILE",
+                provider.name
+            )));
+        }
+        let signature = verification::signature(provider, None, None);
+        if let Some(window) =
+            signature.and_then(|it| it.window().filter(|_| it.time.is_some_and(|it| it.member.is_some())))
+        {
+            warn(format_args!(
+                "{} sends the time in the body, which stays as it is: a program that checks it accepts events of the last {} s only",
+                provider.name,
+                window.as_secs()
+            ));
+        }
+        Ok(())
+    }
+
+    fn description(&self) -> String {
+        let Self { count, routes, first, last, .. } = self;
+        let events = if *count == 1 { "1 event".to_owned() } else { format!("{count} events") };
+        let routes = routes.iter().map(|route| Plain(route).to_string()).collect::<Vec<_>>().join(", ");
+        let time = |time: &Option<Timestamp>| time.map(|time| format!("{time:.0}")).unwrap_or_default();
+        format!("{events} of {routes}, received from {} to {},", time(first), time(last))
+    }
+}
+
+/// The selected events.
+struct Events<'a> {
+    source: Source,
+    arguments: &'a Arguments,
+    /// Whether the event of --begin-at was found.
+    has_begun: bool,
+}
+
+impl<'a> Events<'a> {
+    fn open(arguments: &'a Arguments) -> Result<Self, Stop> {
+        let source = Source::open(&arguments.source, Begin::First, warn)?;
+        Ok(Self { source, arguments, has_begun: arguments.begin_at.is_none() })
+    }
+
+    async fn next(&mut self) -> Result<Option<StoredEvent>, Stop> {
+        while let Some(event) = self.source.next().await? {
+            self.has_begun |= self.arguments.begin_at.as_ref().is_some_and(|place| event.place.to_string() == *place);
+            if self.has_begun && self.arguments.filter.selects(&event) {
+                return Ok(Some(event));
+            }
+        }
+        Ok(None)
+    }
+}
+
+async fn list(arguments: &Arguments, recipient: &Recipient) -> Result<ExitCode, Stop> {
+    let mut events = Events::open(arguments)?;
+    let mut output = io::BufWriter::new(io::stdout().lock());
+    while let Some(event) = events.next().await? {
+        // What cannot be sent is found before anything is sent.
+        if let Err(why) = recipient.prepare(&event, true) {
+            return Err(Stop::Usage(format!("{}: {}", event.place, Plain(&why))));
+        }
+        output.write_all(line(arguments.format, &event, None)?.as_bytes())?;
+    }
+    output.flush()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Sends this number of events.
+async fn send(arguments: &Arguments, recipient: &Recipient, count: u64) -> Result<ExitCode, Stop> {
+    let mut events = Events::open(arguments)?;
+    let progress = progress(arguments.format, count);
+    let mut tick = arguments.rate.map(tokio::time::interval);
+    if let Some(tick) = &mut tick {
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    }
+    let (mut accepted, mut unanswered, mut not_accepted) = (0_u64, 0, Vec::new());
+    let mut stopped = None;
+    let mut interruption = std::pin::pin!(tokio::signal::ctrl_c());
+    for _ in 0..count {
+        let Some(event) = events.next().await? else {
+            stopped = Some("stopped: the other events are not stored any more".to_owned());
+            break;
+        };
+        let send = async {
+            if let Some(tick) = &mut tick {
+                tick.tick().await;
+            }
+            recipient.send(&event, true).await
+        };
+        let sent = tokio::select! {
+            sent = send => sent.map_err(|why| Stop::Usage(format!("{}: {}", event.place, Plain(&why))))?,
+            interrupted = &mut interruption => {
+                interrupted?;
+                stopped = Some(format!("interrupted; {} may have been received", event.place));
+                not_accepted.push((event.place, "interrupted".to_owned()));
+                break;
+            }
+        };
+        unanswered = if sent.answer.is_err() { unanswered + 1 } else { 0 };
+        progress.inc(1);
+        let text = line(arguments.format, &event, Some(&sent))?;
+        // The results do not run into the progress, which may be on the same terminal.
+        if progress.is_hidden() || !sent.is_accepted() {
+            progress.suspend(|| io::stdout().lock().write_all(text.as_bytes()))?;
+        }
+        if sent.is_accepted() {
+            accepted += 1;
+        } else {
+            let why = sent.answer.map_or_else(|why| why, |status| status.as_u16().to_string());
+            not_accepted.push((event.place.clone(), why));
+        }
+        if unanswered >= GIVE_UP {
+            stopped = Some(format!("stopped: there was no response to {GIVE_UP} events in a row"));
+            break;
+        }
+    }
+    let is_shown = !progress.is_hidden();
+    progress.finish_and_clear();
+    if not_accepted.is_empty() && stopped.is_none() {
+        let text = if is_shown { format!("{accepted} of {count} events were accepted.\n") } else { String::new() };
+        return Ok(print(&text, ExitCode::SUCCESS)?);
+    }
+    let mut text = stopped.map(|stopped| format!("{stopped}\n")).unwrap_or_default();
+    text += &format!("{accepted} of {count} events were accepted");
+    if let Some((first, _)) = not_accepted.first() {
+        text += "; not accepted:\n";
+        text.extend(not_accepted.iter().map(|(place, why)| format!("  {place}  {}\n", Plain(why))));
+        text += &format!("--begin-at {first} continues with the first of them");
+    }
+    complain(format_args!("{text}"));
+    Ok(ExitCode::FAILURE)
+}
+
+fn line(format: Format, event: &StoredEvent, sent: Option<&Sent>) -> Result<String, Stop> {
+    let status = sent.and_then(|sent| sent.answer.as_ref().ok()).map(|status| status.as_u16());
+    let error = sent.and_then(|sent| sent.answer.as_ref().err()).map(String::as_str);
+    let milliseconds = sent.map(|sent| sent.after.as_millis());
+    let StoredEvent { place, received_at, route, event: name, idempotency_key, .. } = event;
+    if format == Format::Json {
+        let (name, key) = (name.as_deref(), idempotency_key.as_deref());
+        let line = ResultLine {
+            place: place.to_string(),
+            received_at: *received_at,
+            route,
+            event: name,
+            idempotency_key: key,
+            status,
+            error,
+            milliseconds,
+        };
+        return Ok(json_text::to_string(&line).map_err(io::Error::from)? + "\n");
+    }
+    let (route, name) = (Plain(route), Plain(name.as_deref().unwrap_or("-")).to_string());
+    let result = match (status, error) {
+        (Some(status), _) => format!("  {status}"),
+        (None, Some(error)) => format!("  {}", Plain(error)),
+        (None, None) => String::new(),
+    };
+    let after = milliseconds.map(|milliseconds| format!("  {milliseconds} ms")).unwrap_or_default();
+    Ok(format!("{place}  {received_at:.0}  {route}  {name}{result}{after}\n"))
+}
+
+/// A progress bar on standard error, if the output is for people and on a terminal. Otherwise, each result is a line.
+fn progress(format: Format, count: u64) -> ProgressBar {
+    let target = if format == Format::Human && io::stderr().is_terminal() && io::stdout().is_terminal() {
+        ProgressDrawTarget::stderr()
+    } else {
+        ProgressDrawTarget::hidden()
+    };
+    let bar = ProgressBar::with_draw_target(Some(count), target);
+    match ProgressStyle::with_template("{wide_bar} {pos} of {len}, {per_sec}, {eta} left") {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}
+
+/// The time between two events at a rate.
+fn interval(text: &str) -> Result<Duration, &'static str> {
+    const EXPECTED: &str = "a number of events in a time is expected, such as 5/s, 100/m or 1000/h";
+    let (count, unit) = text.split_once('/').ok_or(EXPECTED)?;
+    let unit = match unit.trim() {
+        "s" => 1,
+        "m" | "min" => 60,
+        "h" => 3600,
+        _ => return Err(EXPECTED),
+    };
+    let count: u32 = count.trim().parse().ok().filter(|count| *count > 0).ok_or(EXPECTED)?;
+    Ok(Duration::from_secs(unit) / count)
+}
