@@ -27,6 +27,7 @@ mod report;
 mod sandbox;
 mod show;
 mod sign;
+mod sink;
 mod stop;
 mod suggest;
 mod target;
@@ -104,6 +105,7 @@ enum Command {
     Sign(sign::Arguments),
     Decode(decode::Arguments),
     Listen(listen::Arguments),
+    Sink(sink::Arguments),
     Validate(validate::Arguments),
     Schema(show::SchemaArguments),
     Spec(show::SpecArguments),
@@ -145,6 +147,7 @@ fn main() -> ExitCode {
         Command::Sign(arguments) => explained("sign", sign::run(&arguments)),
         Command::Decode(arguments) => explained("decode", decode::run(&arguments)),
         Command::Listen(arguments) => explained("listen", listen::run(&arguments)),
+        Command::Sink(arguments) => explained(arguments.path(), sink::run(&arguments)),
         Command::Validate(arguments) => validate::run(&arguments),
         Command::Schema(arguments) => show::schema(&arguments),
         Command::Spec(arguments) => show::spec(&arguments),

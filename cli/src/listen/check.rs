@@ -24,7 +24,8 @@ pub fn run(plan: &Plan, runtime: &Runtime) -> Result<ExitCode, Stop> {
     let mut usable = true;
     for sink in &plan.sinks {
         let state = match runtime.block_on(Sink::check(&sink.settings)) {
-            Ok(()) => "can be written".to_owned(),
+            Ok(None) => "can be written".to_owned(),
+            Ok(Some(promised)) => format!("can be written: {promised}"),
             Err(error) => {
                 usable = false;
                 format!("cannot be used: {error}")

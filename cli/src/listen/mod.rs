@@ -26,11 +26,15 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 pub use arguments::Arguments;
+pub use config::read_sink;
 use process::{Ended, Process};
 pub use route::{names_its_event, sends_a_token};
 use server::serve;
 use service::{Admin, Deliveries};
 use signals::{Signal, Signals};
+pub use sink::SinkSettings;
+#[cfg(feature = "postgres")]
+pub use sink::postgres;
 use socket::Inherited;
 use terminal::Shown;
 

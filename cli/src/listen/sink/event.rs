@@ -52,6 +52,12 @@ impl Event<'_> {
         Ok(bytes)
     }
 
+    /// The headers as an object of JSON.
+    #[cfg(feature = "postgres")]
+    pub fn headers(&self) -> serde_json::Result<String> {
+        serde_json::to_string(&Headers(self.headers))
+    }
+
     fn members(&self) -> EventLine<'_> {
         EventLine {
             received_at: self.received_at,
@@ -129,6 +135,12 @@ impl Payload {
         let is_exact =
             text.as_bytes() == body && (body.is_ascii() || !LINE_ENDS.iter().any(|(end, _)| text.contains(end)));
         Ok(Self { json: payload, is_exact })
+    }
+
+    /// The body as JSON on one line.
+    #[cfg(feature = "postgres")]
+    pub fn text(&self) -> &str {
+        self.json.as_str()
     }
 }
 
