@@ -105,6 +105,13 @@ impl Cluster {
         if output.status.success() { Ok(text(output.stdout)) } else { Err(text(output.stderr)) }
     }
 
+    /// Adds a line to the configuration of who may connect.
+    pub fn allow(&self, line: &str) {
+        let file = self.folder.join("data/pg_hba.conf");
+        let allowed = fs::read_to_string(&file).unwrap();
+        fs::write(file, format!("{line}\n{allowed}")).unwrap();
+    }
+
     /// The folder of the server's socket.
     pub fn folder(&self) -> String {
         self.folder.display().to_string()
@@ -114,7 +121,8 @@ impl Cluster {
         self.folder.join("data").display().to_string()
     }
 
-    fn run(&self, program: &str, arguments: &[&str]) {
+    /// Runs a program as the user of the server, in the folder of its data.
+    pub fn run(&self, program: &str, arguments: &[&str]) {
         let mut command = self.command(program, arguments);
         assert!(command.status().unwrap().success(), "{command:?}");
     }
@@ -129,7 +137,9 @@ impl Cluster {
         } else {
             Command::new(program)
         };
-        command.args(arguments).current_dir(&self.folder).stdout(Stdio::null());
+        let data = self.folder.join("data");
+        command.current_dir(if data.exists() { &data } else { &self.folder });
+        command.args(arguments).stdout(Stdio::null());
         command
     }
 }

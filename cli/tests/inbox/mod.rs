@@ -64,12 +64,12 @@ impl Inbox {
 
     /// Starts `listen` with more settings of the sink.
     pub fn listen(&self, settings: &str) -> Listener {
-        Listener::configured(&self.folder, &format!("{}{}", routes(), sinks(settings)))
+        Listener::configured(&self.folder, &configuration(settings))
     }
 
     /// Starts `listen`, which refuses to run. Returns what it reports.
     pub fn refused(&self, settings: &str) -> String {
-        fs::write(self.folder.file("refused.toml"), format!("{}{}", routes(), sinks(settings))).unwrap();
+        fs::write(self.folder.file("refused.toml"), configuration(settings)).unwrap();
         let run = |options: &[&str]| {
             let mut command = Command::new(env!("CARGO_BIN_EXE_pos-webhooks"));
             command.args(["listen", "--config", &self.folder.file("refused.toml")]).args(options).output().unwrap()
@@ -104,6 +104,11 @@ impl Inbox {
             assert!(stored.binary_search(&reference.as_str()).is_ok(), "{reference} was acknowledged, and is missing");
         }
     }
+}
+
+/// A configuration with more settings of its sink.
+pub fn configuration(settings: &str) -> String {
+    format!("{}{}", routes(), sinks(settings))
 }
 
 /// Two routes to the sink.

@@ -20,9 +20,7 @@ use file::FileSink;
 use output::OutputSink;
 pub use output::WholeLines;
 #[cfg(feature = "postgres")]
-pub use postgres::PostgresSettings;
-#[cfg(feature = "postgres")]
-use postgres::PostgresSink;
+use postgres::{PostgresSettings, PostgresSink};
 
 use tokio::sync::mpsc;
 

@@ -99,7 +99,9 @@ impl Merged {
 
     /// Reports to the requests that the event may not be in the table.
     pub fn not_written(self) {
-        self.waiting.into_iter().for_each(|done| drop(done.send(None)));
+        for done in self.waiting {
+            let _ = done.send(None);
+        }
     }
 }
 

@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 use self::batch::{Entry, Row};
 use self::connection::{Connection, Unusable};
 pub use self::schema::create;
-pub use self::settings::{PostgresSettings, Require, Server, TableName};
+pub use self::settings::{PostgresSettings, Server};
 use self::writer::{Health, Writer};
 use super::{Event, HasEnded, NotWritten, Written};
 use crate::listen::metrics::SinkMetrics;
@@ -36,16 +36,17 @@ impl PostgresSink {
     /// error.
     pub async fn open(settings: PostgresSettings, metrics: SinkMetrics, ended: HasEnded) -> io::Result<Self> {
         let connection = match writer::open(&settings).await {
-            Err(Unusable::Refused(why)) => return Err(io::Error::other(why)),
-            Err(unreachable) => {
-                tracing::error!(server = %settings, reason = %unreachable, "PostgreSQL cannot be reached; trying again");
-                Err(unreachable)
+            Ok((connection, promises)) => {
+                tracing::info!(sink = %settings, %promises, "connected");
+                Some(connection)
             }
-            open => open,
+            // The writer tries again, and reports it.
+            Err(Unusable::Unreachable(_)) => None,
+            Err(refused) => return Err(io::Error::other(refused.to_string())),
         };
         let (entries, waiting) = mpsc::channel(WAITING);
         let health = Health::new(metrics.clone());
-        health.set(connection.is_ok());
+        health.set(connection.is_some());
         let writer = Writer { settings, entries: waiting, health: health.clone(), metrics };
         tokio::spawn(async move {
             let _reported = ReportPanic(ended);
@@ -56,8 +57,8 @@ impl PostgresSink {
 
     /// Connects, and checks what is required. Returns what the server promises.
     pub async fn check(settings: &PostgresSettings) -> io::Result<String> {
-        let checked = async { Connection::open(&settings.server).await?.check(settings).await };
-        checked.await.map(|promises| promises.to_string()).map_err(|unusable| io::Error::other(unusable.to_string()))
+        let opened = writer::open(settings).await;
+        opened.map(|(_, promises)| promises.to_string()).map_err(|unusable| io::Error::other(unusable.to_string()))
     }
 
     /// Writes an event. Returns once its transaction is committed.

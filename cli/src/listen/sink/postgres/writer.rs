@@ -1,18 +1,19 @@
 //! The task that owns the connection, and writes all events that wait by one statement.
 
 use std::collections::HashMap;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout, timeout_at};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, timeout, timeout_at};
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{ToSql, Type};
 
 use super::batch::{Columns, Entry, Merged};
-use super::connection::{Connection, Unusable, described, failure};
+use super::connection::{Connection, Promises, Unusable, described, failure};
 use super::schema;
 use super::settings::PostgresSettings;
 use crate::listen::metrics::SinkMetrics;
@@ -95,68 +96,61 @@ enum Failed {
 
 impl Writer {
     /// Writes until all senders are gone.
-    pub async fn run(mut self, connection: Result<Connection, Unusable>) {
+    pub async fn run(mut self, mut connection: Option<Connection>) {
         let mut pause = RECONNECT;
-        let mut connection = match connection {
-            Ok(connection) => Some(connection),
-            Err(unusable) => {
-                self.wait(RECONNECT).await.then_some(()).and(self.reconnect(Some(unusable.to_string())).await)
-            }
-        };
-        while let Some(open) = connection {
+        loop {
+            let open = match connection.take() {
+                Some(open) => open,
+                None => match self.reconnect().await {
+                    Some(open) => open,
+                    None => return,
+                },
+            };
             let connected = Instant::now();
             self.health.set(true);
             let Err(dropped) = self.write_all(&open, &mut pause).await else { return };
             self.health.set(false);
             drop(open);
-            tracing::error!(
-                reason = dropped.why,
-                "the connection to PostgreSQL is dropped; events are not acknowledged"
-            );
+            tracing::error!(reason = dropped.why, "the connection to PostgreSQL is dropped");
             // A server that was started again is tried at once, while the events wait, but not in a tight loop.
             let wait = if dropped.is_busy { pause } else { RECONNECT.saturating_sub(connected.elapsed()) };
             if dropped.is_busy {
                 pause = (pause * 2).min(LONGEST);
             }
-            connection = if wait.is_zero() || self.wait(wait).await { self.reconnect(None).await } else { None };
+            if !wait.is_zero() && refuse_during(&mut self.entries, sleep(wait)).await.is_none() {
+                return;
+            }
         }
     }
 
-    /// Connects, and tries again until that succeeds. `None` once all senders are gone.
-    async fn reconnect(&mut self, mut reported: Option<String>) -> Option<Connection> {
+    /// Connects, and tries again until that succeeds. Events wait for the first attempt only. `None` once all senders are
+    /// gone.
+    async fn reconnect(&mut self) -> Option<Connection> {
+        let mut opened = open(&self.settings).await;
+        let mut reported = None;
         loop {
-            let unusable = match open(&self.settings).await {
-                Ok(connection) => {
-                    tracing::info!(server = %self.settings, "connected to PostgreSQL");
+            let unusable = match opened {
+                Ok((connection, promises)) => {
+                    tracing::info!(sink = %self.settings, %promises, "connected");
                     return Some(connection);
                 }
                 Err(unusable) => unusable.to_string(),
             };
             if reported.as_ref() != Some(&unusable) {
-                tracing::error!(server = %self.settings, reason = unusable, "cannot use PostgreSQL; trying again");
+                tracing::error!(sink = %self.settings, reason = unusable, "cannot be written; trying again");
                 reported = Some(unusable);
             }
-            if !self.wait(RECONNECT).await {
-                return None;
-            }
-        }
-    }
-
-    /// Waits, and asks meanwhile for every event that it is sent again. `false` once all senders are gone.
-    async fn wait(&mut self, time: Duration) -> bool {
-        let until = Instant::now() + time;
-        loop {
-            match timeout_at(until, self.entries.recv()).await {
-                Ok(Some(entry)) => drop(entry.done.send(None)),
-                Ok(None) => return false,
-                Err(_) => return true,
-            }
+            let again = async {
+                sleep(RECONNECT).await;
+                open(&self.settings).await
+            };
+            opened = refuse_during(&mut self.entries, again).await?;
         }
     }
 
     /// Writes until the connection must be dropped, or until all senders are gone.
     async fn write_all(&mut self, connection: &Connection, pause: &mut Duration) -> Result<(), Dropped> {
-        let mut probes = interval(PROBE);
+        let mut probes = interval_at(Instant::now() + PROBE, PROBE);
         probes.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut waiting = Vec::new();
         loop {
@@ -267,15 +261,30 @@ impl Writer {
 }
 
 /// Connects, and checks what is required.
-pub async fn open(settings: &PostgresSettings) -> Result<Connection, Unusable> {
+pub async fn open(settings: &PostgresSettings) -> Result<(Connection, Promises), Unusable> {
     let connection = Connection::open(&settings.server).await?;
     let checked = timeout(WRITE, async {
-        connection.check(settings).await?;
+        let promises = connection.check(settings).await?;
         let lock_timeout = format!("set lock_timeout = {}", LOCKED.as_millis());
-        connection.client.batch_execute(&lock_timeout).await.map_err(|error| failure(&error))
+        connection.client.batch_execute(&lock_timeout).await.map_err(|error| failure(&error))?;
+        Ok(promises)
     });
-    checked.await.unwrap_or_else(|_| Err(Unusable::Unreachable("the server does not answer".to_owned())))?;
-    Ok(connection)
+    let promises =
+        checked.await.unwrap_or_else(|_| Err(Unusable::Unreachable("the server does not answer".to_owned())))?;
+    Ok((connection, promises))
+}
+
+/// Waits for a future, and asks meanwhile for every event that it is sent again. `None` once all senders are gone.
+async fn refuse_during<T>(entries: &mut mpsc::Receiver<Entry>, future: impl Future<Output = T>) -> Option<T> {
+    let mut future = pin!(future);
+    loop {
+        tokio::select! {
+            done = &mut future => return Some(done),
+            entry = entries.recv() => {
+                let _ = entry?.done.send(None);
+            }
+        }
+    }
 }
 
 fn refuse(events: impl IntoIterator<Item = Merged>) {
