@@ -36,6 +36,7 @@ Examples:
 Exit status:
   0  The statements are printed, or everything is created.
   2  Wrong usage, or the configuration cannot be read, or nothing was created.")]
+#[cfg_attr(not(feature = "postgres"), allow(dead_code, reason = "no sink needs anything"))]
 struct CreateArguments {
     /// The name of the sink: that of its table [sinks.NAME]
     #[arg(value_name = "NAME")]

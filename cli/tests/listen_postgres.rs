@@ -209,7 +209,8 @@ fn a_row_that_a_program_has_locked_does_not_hold_up_others() {
             "select count(*) from pg_stat_activity where query like '%for update%' and wait_event = 'PgSleep'";
         until("the worker works", || inbox.sql(is_locked) == "1");
         let address = listener.address;
-        let again = scope.spawn(|| deliver(address, "/shop", locked.as_bytes()).unwrap());
+        let body = locked.as_bytes();
+        let again = scope.spawn(move || deliver(address, "/shop", body).unwrap());
         let bodies: Vec<_> = (0..10).map(payment).collect();
         deliver_all(&listener, bodies.iter().map(|body| ("/shop", body.as_bytes())));
         assert_eq!(again.join().unwrap(), StatusCode::SERVICE_UNAVAILABLE);
@@ -224,7 +225,7 @@ fn a_row_that_a_program_has_locked_does_not_hold_up_others() {
 fn a_server_or_a_table_that_does_not_keep_what_is_required_is_refused() {
     let Some(cluster) = Cluster::start(&[]).map(Arc::new) else { return };
     let inbox = Inbox::empty(&cluster, "wrong");
-    assert!(inbox.refused("").contains("there is no such table; `pos-webhooks sink create` prints"));
+    assert!(inbox.refused("").contains("there is no such table; `pos-webhooks sink create` creates it"));
     let admin = inbox.folder.file("admin-url");
     assert!(inbox.create(&["--apply", "--admin-url-file", &admin]).status.success());
     inbox.listen("").end();

@@ -159,7 +159,7 @@ impl Sink {
     }
 
     fn set_failed(&self, failed: Option<Instant>) {
-        if self.is_probed().is_some() {
+        if self.probed().is_some() {
             return;
         }
         self.metrics.set_up(failed.is_none());
@@ -167,7 +167,7 @@ impl Sink {
     }
 
     /// Whether events can be written, if the sink finds that out by itself.
-    fn is_probed(&self) -> Option<bool> {
+    fn probed(&self) -> Option<bool> {
         match &self.kind {
             Kind::File(_) | Kind::Output(_) => None,
             #[cfg(feature = "postgres")]
@@ -178,7 +178,7 @@ impl Sink {
     /// Whether events can be written as far as is known: otherwise whether the last event could be written, or the failure is
     /// long ago.
     pub fn is_up(&self) -> bool {
-        if let Some(up) = self.is_probed() {
+        if let Some(up) = self.probed() {
             return up;
         }
         let failed = *self.failed.lock().unwrap_or_else(PoisonError::into_inner);

@@ -3,6 +3,7 @@
 mod batch;
 mod connection;
 mod payload;
+mod requirements;
 mod schema;
 mod settings;
 mod tls;

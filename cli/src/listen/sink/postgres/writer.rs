@@ -13,7 +13,8 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{ToSql, Type};
 
 use super::batch::{Columns, Entry, Merged};
-use super::connection::{Connection, Promises, Unusable, described, failure};
+use super::connection::{Connection, Unusable, described, failure};
+use super::requirements::{self, Promises, check_promises};
 use super::schema;
 use super::settings::PostgresSettings;
 use crate::listen::metrics::SinkMetrics;
@@ -164,7 +165,7 @@ impl Writer {
                     *pause = RECONNECT;
                 }
                 _ = probes.tick() => {
-                    let probed = timeout(PROBE, connection.promises(&self.settings)).await;
+                    let probed = timeout(PROBE, check_promises(&connection.client, &self.settings)).await;
                     let probed = probed.map_err(|_| Dropped::new("the server does not answer"))?;
                     probed.map_err(Dropped::new)?;
                 }
@@ -264,7 +265,7 @@ impl Writer {
 pub async fn open(settings: &PostgresSettings) -> Result<(Connection, Promises), Unusable> {
     let connection = Connection::open(&settings.server).await?;
     let checked = timeout(WRITE, async {
-        let promises = connection.check(settings).await?;
+        let promises = requirements::check(&connection.client, settings).await?;
         let lock_timeout = format!("set lock_timeout = {}", LOCKED.as_millis());
         connection.client.batch_execute(&lock_timeout).await.map_err(|error| failure(&error))?;
         Ok(promises)
