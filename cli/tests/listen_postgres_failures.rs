@@ -110,8 +110,8 @@ fn nothing_acknowledged_is_lost_when_the_synchronous_standby_is_promoted() {
         primary.sql("postgres", &format!("alter system set synchronous_standby_names = '{standby}'"));
         primary.sql("postgres", "select pg_reload_conf()");
     };
-    let standby = cluster.standby("first");
-    replicate_to(&cluster, "first");
+    let standby = cluster.standby("one");
+    replicate_to(&cluster, "one");
     until("the standby", || cluster.sql("postgres", "select sync_state from pg_stat_replication") == "sync");
     inbox.set_servers(&[&cluster, &standby]);
     let fleet = Fleet::start(&inbox, "require = \"replicated\"", 2);
@@ -122,8 +122,8 @@ fn nothing_acknowledged_is_lost_when_the_synchronous_standby_is_promoted() {
         standby.promote();
         // The new primary has no standby, which is not what is required.
         fleet.members.read().unwrap().iter().for_each(|member| member.logged("synchronous_standby_names is empty"));
-        let second = standby.standby("second");
-        replicate_to(&standby, "second");
+        let second = standby.standby("two");
+        replicate_to(&standby, "two");
         let sent = senders.join().unwrap();
         drop(second);
         sent
@@ -142,10 +142,7 @@ fn a_commit_that_was_not_replicated_is_not_acknowledged_whether_new_or_delivered
     let inbox = Inbox::new(&cluster, "cancelled");
     let listener = inbox.listen("");
     let set = |names: &str| {
-        cluster.sql(
-            "postgres",
-            &format!("set synchronous_commit = local; alter system set synchronous_standby_names = '{names}'"),
-        );
+        cluster.sql("postgres", &format!("alter system set synchronous_standby_names = '{names}'"));
         cluster.sql("postgres", "select pg_reload_conf()");
         until("the setting", || cluster.sql("postgres", "show synchronous_standby_names") == names);
     };

@@ -42,7 +42,7 @@ fn a_connection_is_encrypted_and_the_certificate_is_checked() {
         return;
     }
     let inbox = Inbox::new(&cluster, "tls");
-    cluster.allow("hostssl all all 127.0.0.0/8 trust");
+    cluster.allow("hostnossl all all 127.0.0.0/8 reject");
     create_certificates(&cluster, &address);
     let authority = format!("{}/data/ca.pem", cluster.folder());
     fs::copy(authority, inbox.folder.file("ca.pem")).unwrap();
@@ -71,7 +71,7 @@ fn a_connection_is_encrypted_and_the_certificate_is_checked() {
     set_url(&without_name, "sslmode=verify-full");
     refused(ca, "certificate");
     set_url(&address, "sslmode=disable");
-    refused(ca, "no pg_hba.conf entry");
+    refused(ca, "pg_hba.conf rejects connection");
     for (parameters, settings) in [("sslmode=require", ca), ("sslmode=verify-full&sslrootcert=ca.pem", "")] {
         set_url(&address, parameters);
         let listener = inbox.listen(settings);

@@ -5,7 +5,7 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::process::{Command, Output};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -13,6 +13,18 @@ use http::StatusCode;
 
 use super::cluster::{Cluster, USER};
 use super::listener::{Folder, Listener, payment, post, signed};
+
+/// The server that the tests share; `None` if PostgreSQL is not installed.
+pub fn shared() -> Option<Arc<Cluster>> {
+    static SHARED: Mutex<Weak<Cluster>> = Mutex::new(Weak::new());
+    let mut shared = SHARED.lock().unwrap();
+    let cluster = match shared.upgrade() {
+        Some(cluster) => cluster,
+        None => Arc::new(Cluster::start(&[])?),
+    };
+    *shared = Arc::downgrade(&cluster);
+    Some(cluster)
+}
 
 /// The role of `listen`.
 pub const ROLE: &str = "listen";

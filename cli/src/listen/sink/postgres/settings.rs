@@ -110,7 +110,7 @@ impl Server {
         if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
             return Err("the URL of a database begins with postgres://".to_owned());
         }
-        let (base, query) = url.split_once('?').unwrap_or((url, ""));
+        let (base, query) = url.rsplit_once('?').unwrap_or((url, ""));
         let (mut mode, mut certificate, mut others) = (None, None, Vec::new());
         for parameter in query.split('&').filter(|parameter| !parameter.is_empty()) {
             match parameter.split_once('=') {
