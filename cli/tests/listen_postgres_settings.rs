@@ -93,9 +93,9 @@ fn a_server_or_a_table_that_does_not_keep_what_is_required_is_refused() {
     reload("alter system set synchronous_standby_names = 'x'");
     until("the setting", || cluster.sql("wrong", "show synchronous_standby_names") == "x");
     refused(
-        "alter role listen set synchronous_commit = local",
+        "set synchronous_commit = local; alter role listen set synchronous_commit = local",
         "require = \"replicated\"",
-        "alter role listen reset synchronous_commit",
+        "set synchronous_commit = local; alter role listen reset synchronous_commit",
         "synchronous_commit is local",
     );
     reload("alter system reset all");
