@@ -190,6 +190,8 @@ fn a_url_is_not_shown_and_a_server_that_is_not_there_is_waited_for() {
         ("mysql://a:hunter2@b/c", "begins with postgres://"),
         ("postgres://a:hunter2@b:port/c", "the URL cannot be read"),
         ("postgres://a:hunter2@b/c?hunter2=x", "the URL cannot be read"),
+        ("postgres://a:hunt@hunter2@b/c", "write %40"),
+        ("postgres://a:hunt@b/hunter2@b/c", "write %40"),
         ("postgres://a:hunter2@/c", "does not have a host"),
         ("postgres://a:hunter2@b", "does not have a database"),
         ("postgres://b/c", "does not have a user"),

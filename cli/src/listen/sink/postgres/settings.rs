@@ -136,6 +136,11 @@ impl Server {
                 return Err(format!("the URL does not have a {what}"));
             }
         }
+        // Then the rest of a password would be shown as a host or a database.
+        let is_host = |host: &Host| matches!(host, Host::Tcp(name) if name.contains('@'));
+        if config.get_hosts().iter().any(is_host) || config.get_dbname().is_some_and(|name| name.contains('@')) {
+            return Err("the URL has an @ in its password, or in another part: write %40 for it".to_owned());
+        }
         config.ssl_mode(ssl_mode(mode, config.get_hosts())?);
         config.target_session_attrs(TargetSessionAttrs::ReadWrite);
         if config.get_connect_timeout().is_none() {
@@ -161,8 +166,8 @@ fn ssl_mode(given: Option<&str>, hosts: &[Host]) -> Result<SslMode, String> {
         None if hosts.iter().all(is_here) => Ok(SslMode::Disable),
         None | Some("require" | "verify-ca" | "verify-full") => Ok(SslMode::Require),
         Some("allow" | "prefer") => {
-            Err("sslmode: whoever is between this machine and the server can turn the encryption \
-                                         of `allow` and `prefer` off; write `verify-full` or `disable`"
+            Err("sslmode: `allow` and `prefer` leave it to the network whether the connection is \
+                                         encrypted: write `verify-full` or `disable`"
                 .to_owned())
         }
         Some(_) => Err("sslmode: `disable`, `require`, `verify-ca` or `verify-full` is expected".to_owned()),
