@@ -1,6 +1,5 @@
 //! `pos-webhooks sink create`: prints or executes what a sink of `listen` needs to have been created.
 
-use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -107,7 +106,10 @@ fn create_table(create: &CreateArguments, settings: &listen::postgres::PostgresS
     Ok(ExitCode::SUCCESS)
 }
 
+#[cfg(feature = "postgres")]
 fn print(text: &str) -> Result<(), Stop> {
-    let mut output = io::stdout().lock();
+    use std::io::Write as _;
+
+    let mut output = std::io::stdout().lock();
     output.write_all(text.as_bytes()).and_then(|()| output.flush()).map_err(Stop::Output)
 }

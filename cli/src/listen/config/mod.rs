@@ -48,8 +48,11 @@ pub fn read_sink(file: &Path, name: &str) -> Result<SinkSettings, Stop> {
             Some(position) => sink::read(sinks.swap_remove(position).1, folder, problems),
             None => {
                 let names: Vec<_> = sinks.iter().map(|(name, _)| name.as_str()).collect();
-                let what = format!("there is no sink `{}`; known: {}", Plain(name), Plain(&names.join(", ")));
-                problems.add(&table.place, what);
+                let known = match names.as_slice() {
+                    [] => "a sink is a table such as [sinks.inbox]".to_owned(),
+                    names => format!("known: {}", names.join(", ")),
+                };
+                problems.add(&table.place, format_args!("there is no sink `{name}`; {known}"));
                 None
             }
         }
