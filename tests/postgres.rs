@@ -3,99 +3,35 @@
 
 #![cfg(all(unix, feature = "axum", feature = "vipps"))]
 
+mod cluster;
 mod http;
 #[allow(dead_code, reason = "the example's main")]
 #[path = "../examples/postgres.rs"]
 mod postgres_example;
 
-use std::fs;
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
 use std::sync::{Arc, Barrier};
 use std::thread;
 
+use cluster::{Cluster, USER};
 use pos_webhooks::verify::Timestamp;
 use pos_webhooks::vipps;
 use tokio::sync::Mutex;
 
 const URL: &str = "https://shop.example/hooks/vipps";
 
-/// A cluster in a folder of its own, which is reached by a socket in that folder only.
-struct Cluster {
-    programs: PathBuf,
-    folder: PathBuf,
-}
-
-impl Cluster {
-    /// `None` if PostgreSQL is not installed.
-    fn start() -> Option<Self> {
-        let versions = fs::read_dir("/usr/lib/postgresql").ok()?;
-        let programs = versions.map(|version| version.unwrap().path().join("bin"));
-        let programs = programs.filter(|programs| programs.join("postgres").exists()).max()?;
-        let folder = std::env::temp_dir().join(format!("pos-webhooks-postgres-{}", std::process::id()));
-        fs::create_dir_all(&folder).unwrap();
-        // PostgreSQL does not run as root.
-        fs::set_permissions(&folder, fs::Permissions::from_mode(0o777)).unwrap();
-        let cluster = Self { programs, folder };
-        let data = cluster.data();
-        cluster.run("initdb", &["--pgdata", &data, "--auth=trust", "--username=shop", "--no-sync"]);
-        let options = format!("-F -c listen_addresses= -c unix_socket_directories={}", cluster.folder.display());
-        let log = cluster.folder.join("log").display().to_string();
-        cluster.run("pg_ctl", &["start", "--wait", "--pgdata", &data, "--log", &log, "--options", &options]);
-        Some(cluster)
-    }
-
-    fn data(&self) -> String {
-        self.folder.join("data").display().to_string()
-    }
-
-    fn url(&self) -> String {
-        format!("host={} user=shop dbname=postgres", self.folder.display())
-    }
-
-    fn run(&self, program: &str, arguments: &[&str]) {
-        let mut command = self.command(program, arguments);
-        assert!(command.status().unwrap().success(), "{command:?}");
-    }
-
-    fn command(&self, program: &str, arguments: &[&str]) -> Command {
-        let program = self.programs.join(program);
-        let is_root = fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0);
-        let mut command = if is_root {
-            let mut command = Command::new("runuser");
-            command.args(["--user", "nobody", "--"]).arg(program);
-            command
-        } else {
-            Command::new(program)
-        };
-        command.args(arguments).current_dir(&self.folder).stdout(Stdio::null());
-        command
-    }
-}
-
-impl Drop for Cluster {
-    fn drop(&mut self) {
-        let _ = self.command("pg_ctl", &["stop", "--wait", "--mode=immediate", "--pgdata", &self.data()]).status();
-        let _ = fs::remove_dir_all(&self.folder);
-    }
-}
-
 #[test]
 fn a_payment_is_booked_once() {
-    let Some(cluster) = Cluster::start() else {
-        eprintln!("SKIPPED: PostgreSQL is not installed, so nothing was tested");
-        return;
-    };
+    let Some(cluster) = Cluster::start(&["fsync=off"]) else { return };
+    let url = format!("host={} user={USER} dbname=postgres", cluster.folder());
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let database = runtime.block_on(postgres_example::connect(&cluster.url())).unwrap();
+    let database = runtime.block_on(postgres_example::connect(&url)).unwrap();
     let query = |query: &str| -> Vec<i64> {
         runtime.block_on(database.query(query, &[])).unwrap().iter().map(|row| row.get(0)).collect()
     };
     // Each server has a connection of its own, as several processes of one shop have.
     let addresses: Vec<_> = (0..8)
         .map(|_| {
-            let url = cluster.url();
+            let url = url.clone();
             http::serve(|| async move {
                 let receiver = vipps::Receiver::new(URL, ["secret"]).unwrap();
                 let database = Arc::new(Mutex::new(postgres_example::connect(&url).await.unwrap()));

@@ -31,6 +31,7 @@ mod report;
 mod sandbox;
 mod show;
 mod sign;
+mod sink;
 mod source;
 mod stop;
 mod suggest;
@@ -112,6 +113,7 @@ enum Command {
     Listen(listen::Arguments),
     Tail(tail::Arguments),
     Replay(replay::Arguments),
+    Sink(sink::Arguments),
     Validate(validate::Arguments),
     Schema(show::SchemaArguments),
     Spec(show::SpecArguments),
@@ -155,6 +157,7 @@ fn main() -> ExitCode {
         Command::Listen(arguments) => explained("listen", listen::run(&arguments)),
         Command::Tail(arguments) => explained("tail", tail::run(&arguments)),
         Command::Replay(arguments) => explained("replay", replay::run(&arguments)),
+        Command::Sink(arguments) => explained(arguments.path(), sink::run(&arguments)),
         Command::Validate(arguments) => explained("validate", validate::run(&arguments)),
         Command::Schema(arguments) => show::schema(&arguments),
         Command::Spec(arguments) => show::spec(&arguments),

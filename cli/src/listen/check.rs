@@ -23,8 +23,9 @@ pub fn run(plan: &Plan, runtime: &Runtime) -> Result<ExitCode, Stop> {
     }
     text += "\nSinks:\n";
     let mut usable = true;
-    let mut state = |checked: io::Result<()>| match checked {
-        Ok(()) => "can be written".to_owned(),
+    let mut state = |checked: io::Result<Option<String>>| match checked {
+        Ok(None) => "can be written".to_owned(),
+        Ok(Some(promised)) => format!("can be written: {promised}"),
         Err(error) => {
             usable = false;
             format!("cannot be used: {error}")
@@ -35,7 +36,7 @@ pub fn run(plan: &Plan, runtime: &Runtime) -> Result<ExitCode, Stop> {
         text += &format!("  {}: {}: {state}\n", sink.name, sink.settings);
     }
     if let Some(RefusedSettings { path, per_minute, .. }) = &plan.refused {
-        let state = state(check_file(path));
+        let state = state(check_file(path).map(|()| None));
         let path = path.display();
         text += &format!("\nRefused deliveries:\n  {path}, {per_minute} of each route per minute at most: {state}\n");
     }

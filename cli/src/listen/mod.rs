@@ -29,6 +29,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 pub use arguments::Arguments;
+pub use config::read_sink;
 use forward::Forwarding;
 use process::{Ended, Process};
 use route::Registration;
@@ -36,6 +37,9 @@ pub use route::{names_its_event, sends_a_token};
 use server::serve;
 use service::{Admin, Deliveries};
 use signals::{Signal, Signals};
+pub use sink::SinkSettings;
+#[cfg(feature = "postgres")]
+pub use sink::postgres;
 pub use sink::{is_same as is_same_file, rotated as rotated_files};
 use socket::Inherited;
 use terminal::Shown;

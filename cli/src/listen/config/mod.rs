@@ -38,12 +38,38 @@ const OPTIONS: [(&str, &str); 8] = [
 
 /// Reads a configuration. The error has every problem with its line.
 pub fn read(file: &Path) -> Result<Plan, Stop> {
+    read_with(file, |configuration, table| configuration.read(table))
+}
+
+/// Reads one sink of a configuration. Problems with everything else, such as secrets that are on another machine, are no error.
+pub fn read_sink(file: &Path, name: &str) -> Result<SinkSettings, Stop> {
+    read_with(file, |Configuration { folder, problems }, mut table| {
+        let mut sinks = table.tables("sinks");
+        match sinks.iter().position(|(candidate, _)| candidate == name) {
+            Some(position) => sink::read(sinks.swap_remove(position).1, folder, problems),
+            None => {
+                let names: Vec<_> = sinks.iter().map(|(name, _)| name.as_str()).collect();
+                let known = match names.as_slice() {
+                    [] => "a sink is a table such as [sinks.inbox]".to_owned(),
+                    names => format!("known: {}", names.join(", ")),
+                };
+                problems.add(&table.place, format_args!("there is no sink `{name}`; {known}"));
+                None
+            }
+        }
+    })
+}
+
+fn read_with<T>(
+    file: &Path,
+    read: impl for<'t, 'p> FnOnce(Configuration<'t, 'p>, Table<'t, 'p>) -> Option<T>,
+) -> Result<T, Stop> {
     let text = input::configuration(file)?;
     let problems = Problems::new(&text);
     let folder = file.parent().unwrap_or(Path::new(""));
-    let plan = Configuration { folder, problems: &problems }.read(Table::parse(&text, &problems));
-    match (plan, problems.into_sorted()) {
-        (Some(plan), problems) if problems.is_empty() => Ok(plan),
+    let read = read(Configuration { folder, problems: &problems }, Table::parse(&text, &problems));
+    match (read, problems.into_sorted()) {
+        (Some(read), problems) if problems.is_empty() => Ok(read),
         (_, problems) => {
             let lines = problems.iter().map(|(line, what)| format!("{}:{line}: {}", file.display(), Plain(what)));
             Err(Stop::Input(lines.collect::<Vec<_>>().join("\n")))
@@ -151,10 +177,10 @@ impl<'t> Configuration<'t, '_> {
     /// The sinks by name. A sink with a problem is among them as `None`, so that its routes have no further one.
     fn sinks(&self, tables: Vec<(String, Table<'t, '_>)>) -> BTreeMap<String, Option<SinkSettings>> {
         let mut sinks = BTreeMap::<String, Option<SinkSettings>>::new();
-        for (name, mut table) in tables {
+        for (name, table) in tables {
             self.check_name(&name, &table);
             let place = table.place.clone();
-            let Some(settings) = sink::read(&mut table, self.folder, self.problems) else {
+            let Some(settings) = sink::read(table, self.folder, self.problems) else {
                 sinks.insert(name, None);
                 continue;
             };
@@ -165,7 +191,6 @@ impl<'t> Configuration<'t, '_> {
                 self.problems.add(&place, what);
             }
             sinks.insert(name, Some(settings));
-            table.end();
         }
         sinks
     }

@@ -4,34 +4,74 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 
 use super::reader::{Problems, Table, bytes, count, duration, path, text};
+#[cfg(feature = "postgres")]
+use super::secret;
 use crate::listen::plan::WINDOW;
 use crate::listen::sink::{FileSettings, Rotation, SinkSettings};
 use crate::report::Plain;
 use crate::suggest;
 
 /// The types of sinks.
-const TYPES: [&str; 2] = ["file", "stdout"];
+const TYPES: &[&str] = &[
+    "file",
+    "stdout",
+    #[cfg(feature = "postgres")]
+    "postgres",
+];
 
 /// Reads a sink; `None` if its type is missing or not known. Relative files are those of `folder`.
-pub fn read(table: &mut Table<'_, '_>, folder: &Path, problems: &Problems<'_>) -> Option<SinkSettings> {
+pub fn read(mut table: Table<'_, '_>, folder: &Path, problems: &Problems<'_>) -> Option<SinkSettings> {
     let kind = table.required("type", text)?;
-    match kind.value.as_str() {
-        "file" => Some(file(table, folder, problems)),
-        "stdout" => Some(SinkSettings::Output { window: window(table) }),
+    let settings = match kind.value.as_str() {
+        "file" => Some(file(&mut table, folder, problems)),
+        "stdout" => Some(SinkSettings::Output { window: window(&mut table) }),
+        #[cfg(feature = "postgres")]
+        "postgres" => postgres(&mut table, folder, problems),
         other => {
-            let instead = suggest::closest(TYPES, other).map(|known| format!("did you mean `{known}`?"));
+            let instead =
+                suggest::closest(TYPES.iter().copied(), other).map(|known| format!("did you mean `{known}`?"));
             let instead = instead.unwrap_or_else(|| format!("known: {}", TYPES.join(", ")));
             let name = table.name("type");
             problems.add(&kind.place, format_args!("{name}: `{}` is not a type of sinks; {instead}", Plain(other)));
-            None
+            return None;
         }
-    }
+    };
+    table.end();
+    settings
 }
 
 fn file(table: &mut Table<'_, '_>, folder: &Path, problems: &Problems<'_>) -> SinkSettings {
     let path = folder.join(table.required("file", path).map(|file| file.value).unwrap_or_default());
     let rotation = table.table("rotate").map(|table| rotation(table, problems)).unwrap_or_default();
     SinkSettings::File(FileSettings { path, window: window(table), rotation })
+}
+
+#[cfg(feature = "postgres")]
+fn postgres(table: &mut Table<'_, '_>, folder: &Path, problems: &Problems<'_>) -> Option<SinkSettings> {
+    use crate::listen::sink::postgres::{PostgresSettings, Server};
+
+    let name = table.name("url");
+    let ca = table.table("ca").and_then(|mut ca| {
+        let file = ca.required("file", path).map(|file| folder.join(file.value));
+        ca.end();
+        file
+    });
+    let to = table.get("table", |value| text(value)?.parse());
+    let require = table.get("require", |value| text(value)?.parse());
+    let Some(url) = table.table("url") else {
+        problems
+            .add(&table.place, format_args!("{name} is missing, or not a table with `file`, `env` or `credential`"));
+        return None;
+    };
+    let place = url.place.clone();
+    let url = secret::read(url, folder, problems)?;
+    let server = Server::parse(&url, ca, folder);
+    let server = server.map_err(|what| problems.add(&place, format_args!("{name}: {what}"))).ok()?;
+    Some(SinkSettings::Postgres(Box::new(PostgresSettings {
+        server,
+        table: to.map(|table| table.value).unwrap_or_default(),
+        require: require.map(|require| require.value).unwrap_or_default(),
+    })))
 }
 
 /// The number of keys that are remembered.

@@ -47,6 +47,12 @@ impl Event<'_> {
         Ok(line.into_bytes())
     }
 
+    /// The headers as an object of JSON.
+    #[cfg(feature = "postgres")]
+    pub fn headers(&self) -> serde_json::Result<String> {
+        serde_json::to_string(&Headers(self.headers))
+    }
+
     fn members(&self) -> EventLine<'_> {
         EventLine {
             received_at: self.received_at,
@@ -123,6 +129,12 @@ impl Payload {
         }
         let is_exact = text.as_bytes() == body && !text.contains(json_text::is_raw);
         Ok(Self { json: payload, is_exact })
+    }
+
+    /// The body as JSON on one line.
+    #[cfg(feature = "postgres")]
+    pub fn text(&self) -> &str {
+        self.json.as_str()
     }
 }
 

@@ -4,6 +4,8 @@ mod event;
 mod event_file;
 mod file;
 mod output;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 mod seen;
 
 use std::fmt;
@@ -17,6 +19,8 @@ pub use event_file::{FileSettings, Rotation, beside, check as check_file, is_sam
 use file::FileSink;
 use output::OutputSink;
 pub use output::WholeLines;
+#[cfg(feature = "postgres")]
+use postgres::{PostgresSettings, PostgresSink};
 
 use tokio::sync::mpsc;
 
@@ -30,7 +34,11 @@ const BROKEN: Duration = Duration::from_secs(10);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SinkSettings {
     File(FileSettings),
-    Output { window: NonZeroUsize },
+    Output {
+        window: NonZeroUsize,
+    },
+    #[cfg(feature = "postgres")]
+    Postgres(Box<PostgresSettings>),
 }
 
 impl fmt::Display for SinkSettings {
@@ -38,6 +46,8 @@ impl fmt::Display for SinkSettings {
         match self {
             Self::File(settings) => settings.path.display().fmt(f),
             Self::Output { .. } => f.write_str("standard output"),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(settings) => settings.fmt(f),
         }
     }
 }
@@ -70,6 +80,8 @@ pub struct Sink {
 enum Kind {
     File(FileSink),
     Output(OutputSink),
+    #[cfg(feature = "postgres")]
+    Postgres(PostgresSink),
 }
 
 impl Sink {
@@ -83,15 +95,21 @@ impl Sink {
                 Kind::File(tokio::task::spawn_blocking(open).await.map_err(io::Error::other)??)
             }
             SinkSettings::Output { window } => Kind::Output(OutputSink::open(window, ended)?),
+            #[cfg(feature = "postgres")]
+            SinkSettings::Postgres(settings) => {
+                Kind::Postgres(PostgresSink::open(*settings, metrics.clone(), ended).await?)
+            }
         };
         Ok(Self { kind, failed: Arc::default(), metrics })
     }
 
-    /// Checks whether a sink could be opened. Nothing is created or changed.
-    pub async fn check(settings: &SinkSettings) -> io::Result<()> {
+    /// Checks whether a sink could be opened. Returns what it promises. Nothing is created or changed.
+    pub async fn check(settings: &SinkSettings) -> io::Result<Option<String>> {
         match settings {
-            SinkSettings::File(settings) => event_file::check(&settings.path),
-            SinkSettings::Output { .. } => Ok(()),
+            SinkSettings::File(settings) => event_file::check(&settings.path).map(|()| None),
+            SinkSettings::Output { .. } => Ok(None),
+            #[cfg(feature = "postgres")]
+            SinkSettings::Postgres(settings) => PostgresSink::check(settings).await.map(Some),
         }
     }
 
@@ -100,8 +118,8 @@ impl Sink {
         match (one, other) {
             (SinkSettings::File(one), SinkSettings::File(other)) => one.path == other.path,
             (SinkSettings::Output { .. }, SinkSettings::Output { .. }) => true,
-            (SinkSettings::File(_), SinkSettings::Output { .. })
-            | (SinkSettings::Output { .. }, SinkSettings::File(_)) => false,
+            // Several connections to one table do no harm.
+            (one, other) => one == other,
         }
     }
 
@@ -110,7 +128,8 @@ impl Sink {
         match (&self.kind, settings) {
             (Kind::File(file), SinkSettings::File(settings)) => file.change(settings),
             (Kind::Output(output), SinkSettings::Output { window }) => output.resize(*window),
-            (Kind::File(_), SinkSettings::Output { .. }) | (Kind::Output(_), SinkSettings::File(_)) => {}
+            // Everything else is its place.
+            _ => {}
         }
     }
 
@@ -123,6 +142,8 @@ impl Sink {
         let written = match &self.kind {
             Kind::File(file) => file.write(event.key(), line()?).await,
             Kind::Output(output) => output.write(event.key(), shown.map_or_else(line, Ok)?).await,
+            #[cfg(feature = "postgres")]
+            Kind::Postgres(postgres) => postgres.write(event).await,
         };
         self.metrics.wrote(since);
         match &written {
@@ -138,12 +159,28 @@ impl Sink {
     }
 
     fn set_failed(&self, failed: Option<Instant>) {
+        if self.probed().is_some() {
+            return;
+        }
         self.metrics.set_up(failed.is_none());
         *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = failed;
     }
 
-    /// Whether the last event could be written, or the failure is long ago.
+    /// Whether events can be written, if the sink finds that out by itself.
+    fn probed(&self) -> Option<bool> {
+        match &self.kind {
+            Kind::File(_) | Kind::Output(_) => None,
+            #[cfg(feature = "postgres")]
+            Kind::Postgres(postgres) => Some(postgres.is_up()),
+        }
+    }
+
+    /// Whether events can be written as far as is known: otherwise whether the last event could be written, or the failure is
+    /// long ago.
     pub fn is_up(&self) -> bool {
+        if let Some(up) = self.probed() {
+            return up;
+        }
         let failed = *self.failed.lock().unwrap_or_else(PoisonError::into_inner);
         failed.is_none_or(|failed| failed.elapsed() > BROKEN)
     }
@@ -158,6 +195,8 @@ impl Sink {
         match &self.kind {
             Kind::File(file) => file.reopen(),
             Kind::Output(_) => tracing::info!("there is no file to reopen: events are written to standard output"),
+            #[cfg(feature = "postgres")]
+            Kind::Postgres(_) => {}
         }
     }
 
@@ -165,7 +204,8 @@ impl Sink {
     pub fn writer(&self) -> Option<Writer> {
         match &self.kind {
             Kind::File(file) => Some(file.writer()),
-            Kind::Output(_) => None,
+            // What has been acknowledged is written.
+            _ => None,
         }
     }
 }

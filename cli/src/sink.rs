@@ -1,0 +1,115 @@
+//! `pos-webhooks sink create`: prints or executes what a sink of `listen` needs to have been created.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+
+use crate::listen::{self, SinkSettings};
+use crate::stop::Stop;
+
+/// Create what a sink of `listen` writes to
+#[derive(Args)]
+#[command(arg_required_else_help = true)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Create(CreateArguments),
+}
+
+/// Print what creates the place of a sink, such as the table of a database, or create it with --apply
+///
+/// `listen` never creates a table: with the rights that it has, it can only write events. The statements are for an
+/// administrator, who may change them: columns can be added, and the table can have another owner. `listen --check` reports
+/// whether the result can be used.
+#[derive(Args)]
+#[command(after_long_help = "\
+Examples:
+  pos-webhooks sink create inbox --config listen.toml | psql --single-transaction --set ON_ERROR_STOP=1 shop
+  pos-webhooks sink create inbox --config listen.toml --apply --admin-url-file admin-url.txt
+
+Exit status:
+  0  The statements are printed, or everything is created.
+  2  Wrong usage, or the configuration cannot be read, or nothing was created.")]
+#[cfg_attr(not(feature = "postgres"), allow(dead_code, reason = "no sink needs anything"))]
+struct CreateArguments {
+    /// The name of the sink: that of its table [sinks.NAME]
+    #[arg(value_name = "NAME")]
+    name: String,
+
+    /// The configuration of `listen`; only this sink of it is read
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+
+    /// Create it instead of printing the statements: everything or nothing
+    #[arg(long)]
+    apply: bool,
+
+    /// File with the URL of the database for the user that creates; by default, the URL of the sink is used
+    #[arg(long, value_name = "FILE", requires = "apply")]
+    admin_url_file: Option<PathBuf>,
+
+    /// The role that is granted the rights of `listen`; by default, the user in the URL of the sink
+    #[arg(long)]
+    role: Option<String>,
+}
+
+impl Arguments {
+    /// The names of the command and its subcommand.
+    pub fn path(&self) -> &'static str {
+        match self.command {
+            Command::Create(_) => "sink create",
+        }
+    }
+}
+
+pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
+    let Command::Create(create) = &arguments.command;
+    match listen::read_sink(&create.config, &create.name)? {
+        SinkSettings::File(_) | SinkSettings::Output { .. } => {
+            let name = &create.name;
+            Err(Stop::Input(format!(
+                "nothing has to be created for sinks.{name}: `listen` writes to a file or its output"
+            )))
+        }
+        #[cfg(feature = "postgres")]
+        SinkSettings::Postgres(settings) => create_table(create, &settings),
+    }
+}
+
+#[cfg(feature = "postgres")]
+fn create_table(create: &CreateArguments, settings: &listen::postgres::PostgresSettings) -> Result<ExitCode, Stop> {
+    use crate::input;
+    use crate::listen::postgres::{self, Server};
+
+    let user = settings.server.config.get_user().unwrap_or_default();
+    let sql = postgres::create(settings, create.role.as_deref().unwrap_or(user));
+    if !create.apply {
+        print(&sql)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let administrator = create.admin_url_file.as_deref().map(|file| {
+        let server =
+            Server::parse(&input::secret(file)?, settings.server.authorities.clone(), std::path::Path::new(""));
+        server.map_err(|what| Stop::Input(format!("{}: {what}", file.display())))
+    });
+    let administrator = administrator.transpose()?;
+    let server = administrator.as_ref().unwrap_or(&settings.server);
+    let runtime = tokio::runtime::Runtime::new().map_err(|error| Stop::Input(format!("the runtime: {error}")))?;
+    let executed = runtime.block_on(postgres::execute(server, &sql));
+    executed.map_err(|error| Stop::Input(format!("nothing was created: {error}")))?;
+    print(&format!("Created the {settings}.\n"))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(feature = "postgres")]
+fn print(text: &str) -> Result<(), Stop> {
+    use std::io::Write as _;
+
+    let mut output = std::io::stdout().lock();
+    output.write_all(text.as_bytes()).and_then(|()| output.flush()).map_err(Stop::Output)
+}
