@@ -23,14 +23,19 @@ pub fn run(plan: &Plan, runtime: &Runtime) -> Result<ExitCode, Stop> {
     text += "\nSinks:\n";
     let mut usable = true;
     for sink in &plan.sinks {
+        let mut notes = Vec::new();
         let state = match runtime.block_on(Sink::check(&sink.settings)) {
-            Ok(()) => "can be written".to_owned(),
+            Ok(known) => {
+                notes = known;
+                "can be written".to_owned()
+            }
             Err(error) => {
                 usable = false;
                 format!("cannot be used: {error}")
             }
         };
         text += &format!("  {}: {}: {state}\n", sink.name, sink.settings);
+        text.extend(notes.iter().map(|note| format!("    {note}\n")));
     }
     let mut output = io::stdout().lock();
     output.write_all(text.as_bytes()).and_then(|()| output.flush()).map_err(Stop::Output)?;

@@ -10,7 +10,12 @@ use crate::report::Plain;
 use crate::suggest;
 
 /// The types of sinks.
-const TYPES: [&str; 2] = ["file", "stdout"];
+const TYPES: &[&str] = &[
+    "file",
+    "stdout",
+    #[cfg(feature = "nats")]
+    "nats",
+];
 
 /// Reads a sink; `None` if its type is missing or not known. Relative files are those of `folder`.
 pub fn read(table: &mut Table<'_, '_>, folder: &Path, problems: &Problems<'_>) -> Option<SinkSettings> {
@@ -18,8 +23,10 @@ pub fn read(table: &mut Table<'_, '_>, folder: &Path, problems: &Problems<'_>) -
     match kind.value.as_str() {
         "file" => Some(file(table, folder, problems)),
         "stdout" => Some(SinkSettings::Output { window: window(table) }),
+        #[cfg(feature = "nats")]
+        "nats" => super::nats::read(table, folder, problems),
         other => {
-            let instead = suggest::closest(TYPES, other).map(|known| format!("did you mean `{known}`?"));
+            let instead = suggest::closest(TYPES.iter().copied(), other).map(|known| format!("did you mean `{known}`?"));
             let instead = instead.unwrap_or_else(|| format!("known: {}", TYPES.join(", ")));
             let name = table.name("type");
             problems.add(&kind.place, format_args!("{name}: `{}` is not a type of sinks; {instead}", Plain(other)));

@@ -3,6 +3,8 @@
 mod event;
 mod event_file;
 mod file;
+#[cfg(feature = "nats")]
+pub mod nats;
 mod output;
 mod seen;
 
@@ -30,7 +32,11 @@ const BROKEN: Duration = Duration::from_secs(10);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SinkSettings {
     File(FileSettings),
-    Output { window: NonZeroUsize },
+    Output {
+        window: NonZeroUsize,
+    },
+    #[cfg(feature = "nats")]
+    Nats(nats::NatsSettings),
 }
 
 impl fmt::Display for SinkSettings {
@@ -38,6 +44,8 @@ impl fmt::Display for SinkSettings {
         match self {
             Self::File(settings) => settings.path.display().fmt(f),
             Self::Output { .. } => f.write_str("standard output"),
+            #[cfg(feature = "nats")]
+            Self::Nats(settings) => settings.fmt(f),
         }
     }
 }
@@ -70,6 +78,8 @@ pub struct Sink {
 enum Kind {
     File(FileSink),
     Output(OutputSink),
+    #[cfg(feature = "nats")]
+    Nats(nats::NatsSink),
 }
 
 impl Sink {
@@ -83,15 +93,19 @@ impl Sink {
                 Kind::File(tokio::task::spawn_blocking(open).await.map_err(io::Error::other)??)
             }
             SinkSettings::Output { window } => Kind::Output(OutputSink::open(window, ended)?),
+            #[cfg(feature = "nats")]
+            SinkSettings::Nats(settings) => Kind::Nats(nats::NatsSink::open(settings, metrics.clone(), ended).await?),
         };
         Ok(Self { kind, failed: Arc::default(), metrics })
     }
 
-    /// Checks whether a sink could be opened. Nothing is created or changed.
-    pub async fn check(settings: &SinkSettings) -> io::Result<()> {
+    /// Checks whether a sink could be opened, and returns what is known of it, as sentences. Nothing is created or changed.
+    pub async fn check(settings: &SinkSettings) -> io::Result<Vec<String>> {
         match settings {
-            SinkSettings::File(settings) => event_file::check(&settings.path),
-            SinkSettings::Output { .. } => Ok(()),
+            SinkSettings::File(settings) => event_file::check(&settings.path).map(|()| Vec::new()),
+            SinkSettings::Output { .. } => Ok(Vec::new()),
+            #[cfg(feature = "nats")]
+            SinkSettings::Nats(settings) => nats::NatsSink::check(settings).await,
         }
     }
 
@@ -100,8 +114,10 @@ impl Sink {
         match (one, other) {
             (SinkSettings::File(one), SinkSettings::File(other)) => one.path == other.path,
             (SinkSettings::Output { .. }, SinkSettings::Output { .. }) => true,
-            (SinkSettings::File(_), SinkSettings::Output { .. })
-            | (SinkSettings::Output { .. }, SinkSettings::File(_)) => false,
+            // A new connection is opened before the old one is given up, so no request fails.
+            #[cfg(feature = "nats")]
+            (SinkSettings::Nats(one), SinkSettings::Nats(other)) => one == other,
+            _ => false,
         }
     }
 
@@ -110,7 +126,7 @@ impl Sink {
         match (&self.kind, settings) {
             (Kind::File(file), SinkSettings::File(settings)) => file.change(settings),
             (Kind::Output(output), SinkSettings::Output { window }) => output.resize(*window),
-            (Kind::File(_), SinkSettings::Output { .. }) | (Kind::Output(_), SinkSettings::File(_)) => {}
+            _ => {}
         }
     }
 
@@ -123,6 +139,8 @@ impl Sink {
         let written = match &self.kind {
             Kind::File(file) => file.write(event.key(), line()?).await,
             Kind::Output(output) => output.write(event.key(), shown.map_or_else(line, Ok)?).await,
+            #[cfg(feature = "nats")]
+            Kind::Nats(nats) => nats.publish(event).await,
         };
         self.metrics.wrote(since);
         match &written {
@@ -145,7 +163,20 @@ impl Sink {
     /// Whether the last event could be written, or the failure is long ago.
     pub fn is_up(&self) -> bool {
         let failed = *self.failed.lock().unwrap_or_else(PoisonError::into_inner);
-        failed.is_none_or(|failed| failed.elapsed() > BROKEN)
+        match &self.kind {
+            #[cfg(feature = "nats")]
+            Kind::Nats(nats) => nats.is_up(failed, BROKEN),
+            Kind::File(_) | Kind::Output(_) => failed.is_none_or(|failed| failed.elapsed() > BROKEN),
+        }
+    }
+
+    /// The size of the largest body that can be stored.
+    pub fn most_bytes(&self) -> usize {
+        match &self.kind {
+            #[cfg(feature = "nats")]
+            Kind::Nats(nats) => nats.most_bytes(),
+            Kind::File(_) | Kind::Output(_) => usize::MAX,
+        }
     }
 
     /// Whether events are written to standard output.
@@ -158,6 +189,8 @@ impl Sink {
         match &self.kind {
             Kind::File(file) => file.reopen(),
             Kind::Output(_) => tracing::info!("there is no file to reopen: events are written to standard output"),
+            #[cfg(feature = "nats")]
+            Kind::Nats(_) => {}
         }
     }
 
@@ -166,6 +199,8 @@ impl Sink {
         match &self.kind {
             Kind::File(file) => Some(file.writer()),
             Kind::Output(_) => None,
+            #[cfg(feature = "nats")]
+            Kind::Nats(_) => None,
         }
     }
 }
