@@ -18,6 +18,9 @@ use nats_server::*;
 
 const OK: StatusCode = StatusCode::OK;
 
+/// The public key of the seed that `nats_server/user.creds` has.
+const NKEY: &str = "UBUVO73YO6UEF3KM6JIL5GNOVGJMQ2O22WVO52W7UCC5WQ3XECKNJON4";
+
 fn deliver(listener: &Listener, body: &[u8]) -> StatusCode {
     listener.post("/shop", &signed(body), body).status()
 }
@@ -58,7 +61,7 @@ fn a_message_has_the_bytes_the_headers_and_the_subject_of_its_event() {
     let listener = Listener::configured(&folder, &configuration(&[&server], ""));
     let good = payment("a");
     let mut bodies: Vec<Vec<u8>> = vec![good.clone().into_bytes()];
-    for poison in [
+    let poisons = [
         "{\"name\":\"\\u0000\"}",
         "{\"name\":\"a\",\"b\":\"\\ud800\"}",
         "{\"name\":\"a\",\"b\":1e200000}",
@@ -67,9 +70,10 @@ fn a_message_has_the_bytes_the_headers_and_the_subject_of_its_event() {
         "not JSON",
         "{}",
         "",
-    ] {
+    ];
+    for (number, poison) in poisons.iter().enumerate() {
         bodies.push(poison.as_bytes().to_vec());
-        bodies.push(payment(poison.len()).into_bytes());
+        bodies.push(payment(number).into_bytes());
     }
     bodies.push(format!("{{\"name\":\"{}\"}}", "x".repeat(5000)).into_bytes());
     bodies.push("[".repeat(200_000).into_bytes());
@@ -238,7 +242,7 @@ fn the_check_reports_what_the_servers_promise() {
     for expected in [
         format!("stream: NATS stream {STREAM} at {}: can be written\n", server.url()),
         "The server is n1, version 2.".to_owned(),
-        "The stream has 0 events on 1 servers, and keeps them for 720 h.\n".to_owned(),
+        "The stream has 0 events, and keeps them for 720 h; replicas: 1.\n".to_owned(),
         "Bodies of up to 1032192 bytes can be stored.\n".to_owned(),
         "The server n1 does not flush each event to its disk.\n".to_owned(),
     ] {
@@ -345,30 +349,93 @@ fn a_login_is_that_of_a_file_and_never_shown() {
         return;
     }
     let folder = Folder::new("nats-login");
-    folder.write_secret("login", "correct-horse");
+    let credentials = include_str!("nats_server/user.creds");
+    let seed = credentials.lines().find(|line| line.starts_with("SUA")).unwrap();
+    folder.write_secret("password", "correct-horse");
+    folder.write_secret("seed", seed);
+    folder.write_secret("creds", credentials.trim_end());
     folder.write_secret("wrong", "battery-staple");
-    for (authorization, login) in [
-        ("user: shop, password: correct-horse", "user = \"shop\"\npassword = { file = \"login\" }\n"),
-        ("token: correct-horse", "token = { file = \"login\" }\n"),
-    ] {
-        let server = Server::start(&folder, &format!("authorization {{ {authorization} }}"));
-        let context = server.block_on(async {
-            let options = match login.starts_with("user") {
-                true => async_nats::ConnectOptions::with_user_and_password("shop".into(), "correct-horse".into()),
-                false => async_nats::ConnectOptions::with_token("correct-horse".into()),
-            };
-            async_nats::jetstream::new(options.connect(server.url()).await.unwrap())
+    let connect = async_nats::ConnectOptions::new;
+    let logins = [
+        (
+            "authorization { user: shop, password: correct-horse }".to_owned(),
+            "user = \"shop\"\npassword = { file = \"password\" }\n",
+            connect().user_and_password("shop".to_owned(), "correct-horse".to_owned()),
+        ),
+        (
+            "authorization { token: correct-horse }".to_owned(),
+            "token = { file = \"password\" }\n",
+            connect().token("correct-horse".to_owned()),
+        ),
+        (
+            format!("authorization {{ users: [ {{ nkey: {NKEY} }} ] }}"),
+            "nkey = { file = \"seed\" }\n",
+            connect().nkey(seed.to_owned()),
+        ),
+        (
+            include_str!("nats_server/operator.conf").to_owned(),
+            "credentials = { file = \"creds\" }\n",
+            connect().credentials(credentials).unwrap(),
+        ),
+    ];
+    for (number, (server, login, options)) in logins.into_iter().enumerate() {
+        let server = Server::named(&folder, &format!("n{number}"), &server, "");
+        server.block_on(async {
+            let client = options.connect(server.url()).await.unwrap();
+            async_nats::jetstream::new(client).create_stream(fitting()).await.unwrap();
         });
-        let _ = server.block_on(context.delete_stream(STREAM));
-        server.block_on(context.create_stream(fitting())).unwrap();
         let right = configuration(&[&server], login);
-        assert_eq!(check(&folder, &right).status.code(), Some(0));
-        for wrong in [right.replace("\"login\"", "\"wrong\""), configuration(&[&server], "")] {
+        let output = check(&folder, &right);
+        assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stdout));
+        let (_, secret) = login.split_once("file = ").unwrap();
+        let wrong = right.replace(secret.trim_end(), "\"wrong\" }");
+        for wrong in [wrong, configuration(&[&server], "")] {
             let text = refusal(&folder, &wrong);
-            assert!(text.contains("the server refuses the login"), "{text}");
-            assert!(!text.contains("correct") && !text.contains("battery"), "{text}");
+            let expected =
+                ["the server refuses the login", "the credentials cannot be used", "the credentials do not have"];
+            assert!(expected.iter().any(|expected| text.contains(expected)), "{text}");
+            assert!(!text.contains("correct") && !text.contains("battery") && !text.contains(seed), "{text}");
         }
     }
+}
+
+#[test]
+fn a_server_is_trusted_by_its_certificate() {
+    let has_openssl = Command::new("openssl").arg("version").output().is_ok();
+    if !can_run() || !has_openssl {
+        return;
+    }
+    let folder = Folder::new("nats-tls");
+    fs::write(folder.file("names"), "subjectAltName=IP:127.0.0.1\n").unwrap();
+    let key = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes";
+    for arguments in [
+        &format!("req -x509 {key} -keyout ca.key -out ca.pem -days 2 -subj /CN=authority"),
+        &format!("req {key} -keyout server.key -out server.csr -subj /CN=server"),
+        "x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -out server.pem -days 2 -extfile names",
+    ] {
+        let mut command = Command::new("openssl");
+        let output = command.args(arguments.split(' ')).current_dir(&folder.0).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+    }
+    let [ca, certificate, key] = ["ca.pem", "server.pem", "server.key"].map(|file| folder.file(file));
+    let tls = format!("tls {{ cert_file: {certificate:?}, key_file: {key:?}, ca_file: {ca:?}, verify: true }}");
+    let server = Server::start(&folder, &tls);
+    let options = async_nats::ConnectOptions::new()
+        .add_root_certificates(ca.into())
+        .add_client_certificate(certificate.into(), key.into());
+    server.block_on(async {
+        let client = options.connect(server.url()).await.unwrap();
+        async_nats::jetstream::new(client).create_stream(fitting()).await.unwrap();
+    });
+    let configuration = |more| configuration(&[&server], more).replace("nats://", "tls://");
+    let files = "ca = \"ca.pem\"\ncertificate = \"server.pem\"\nkey = \"server.key\"\n";
+    let listener = Listener::configured(&folder, &configuration(files));
+    assert_eq!(deliver(&listener, payment(1).as_bytes()), OK);
+    listener.end();
+    let text = refusal(&folder, &configuration(""));
+    assert!(text.contains("invalid peer certificate: UnknownIssuer"), "{text}");
+    let text = refusal(&folder, &configuration("ca = \"ca.pem\"\n"));
+    assert!(text.contains("cannot connect: "), "{text}");
 }
 
 #[test]
@@ -393,7 +460,8 @@ fn the_settings_of_a_sink_are_checked_before_a_server_is_asked() {
         (&format!("{valid}user = \"a\""), "belong together"),
         (&format!("{valid}user = \"a\"\ntoken = {{ file = \"login\" }}"), "give only one of them"),
         (&format!("{valid}nkey = {{ file = \"login\" }}\ntoken = {{ file = \"login\" }}"), "give only one of them"),
-        (&format!("{valid}certificate = \"a\""), "belong together"),
+        (&format!("{valid}certificate = \"secret\""), "belong together"),
+        (&format!("{valid}ca = \"none.pem\""), "none.pem: No such file"),
         (&format!("{valid}require = {{ sync = \"always\" }}"), "give its URL as `monitor`"),
         (&format!("{valid}require = {{ replicas = 6 }}"), "up to 5 replicas"),
         (&format!("{valid}require = {{ replica = 3 }}"), "did you mean `replicas`?"),

@@ -64,7 +64,8 @@ impl Server {
         Self::named(folder, "n1", "", "sync_interval: always")
     }
 
-    fn named(folder: &Folder, name: &str, more: &str, jetstream: &str) -> Self {
+    /// Starts a server with more lines in its configuration, and in that of JetStream.
+    pub fn named(folder: &Folder, name: &str, more: &str, jetstream: &str) -> Self {
         let (port, monitor) = (free_port(), free_port());
         let store = folder.file(&format!("{name}-store"));
         let text = format!(

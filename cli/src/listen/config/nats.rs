@@ -1,6 +1,7 @@
 //! Reads the table of a sink in NATS JetStream.
 
-use std::path::Path;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 
 use async_nats::ServerAddr;
 use toml::de::DeValue;
@@ -18,9 +19,8 @@ const SUBJECT: &str = "pos";
 pub fn read(table: &mut Table<'_, '_>, folder: &Path, problems: &Problems<'_>) -> Option<SinkSettings> {
     let servers = table.required("servers", servers);
     let login = login(table, folder, problems);
-    let ca = table.get("ca", path).map(|ca| folder.join(ca.value));
-    let certificate = table.get("certificate", path).map(|certificate| folder.join(certificate.value));
-    let key = table.get("key", path).map(|key| folder.join(key.value));
+    let mut pem = |member| table.get(member, |value| readable(folder.join(path(value)?))).map(|file| file.value);
+    let (ca, certificate, key) = (pem("ca"), pem("certificate"), pem("key"));
     if certificate.is_some() != key.is_some() {
         let (certificate, key) = (table.name("certificate"), table.name("key"));
         problems.add(&table.place, format_args!("{certificate} and {key} belong together; one is missing"));
@@ -70,6 +70,14 @@ pub fn read(table: &mut Table<'_, '_>, folder: &Path, problems: &Problems<'_>) -
         sync_always,
         monitors: monitor.map(|monitor| monitor.value).unwrap_or_default(),
     }))
+}
+
+/// A file, if it can be read.
+fn readable(file: PathBuf) -> Result<PathBuf, String> {
+    match File::open(&file) {
+        Ok(_) => Ok(file),
+        Err(error) => Err(format!("{}: {error}", file.display())),
+    }
 }
 
 /// Whether this is one token of a subject, and may be the name of a stream.

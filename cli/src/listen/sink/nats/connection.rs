@@ -121,8 +121,9 @@ pub async fn connect(settings: &NatsSettings, lost: &Arc<Notify>) -> io::Result<
         });
     let options = match &settings.login {
         Login::None => options,
+        // A secret does not have the line break at its end, without which the library does not find the seed.
         Login::Credentials(text) => options
-            .credentials(text.expose())
+            .credentials(&format!("{}\n", text.expose()))
             .map_err(|_| io::Error::other("the credentials do not have a JWT and a seed, as a .creds file has"))?,
         Login::Password { user, password } => options.user_and_password(user.clone(), password.expose().to_owned()),
         Login::Token(token) => options.token(token.expose().to_owned()),
@@ -176,7 +177,7 @@ impl Connection {
         let mut facts = vec![
             format!("The server is {}, version {}.", server.server_name, server.version),
             format!(
-                "The stream has {} events on {} servers, and keeps them {age}.",
+                "The stream has {} events, and keeps them {age}; replicas: {}.",
                 state.messages, config.num_replicas
             ),
             format!("Bodies of up to {most_bytes} bytes can be stored."),
@@ -277,7 +278,9 @@ pub fn keep(
                 why = use_connection(settings, shared, &mut opened, &mut wait) => Some(why),
             }
         });
-        shared.set_client(None);
+        if ended.is_some() {
+            shared.set_client(None);
+        }
         runtime.shutdown_background();
         let Some(error) = ended else { return };
         if let Some(opened) = opened.take() {
@@ -285,7 +288,8 @@ pub fn keep(
             return;
         }
         let error = error.to_string();
-        if last != error {
+        // An outage is reported once for each of its causes.
+        if last != error || wait == WAITS.0 {
             tracing::error!(error, "not connected to {settings}; trying again");
             last = error;
         }

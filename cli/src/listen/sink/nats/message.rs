@@ -50,18 +50,21 @@ pub fn of(event: &Event<'_>, settings: &NatsSettings) -> (String, HeaderMap) {
     headers.insert(NATS_MESSAGE_ID, value(&format!("{route}:{key}")));
     headers.insert(NATS_EXPECTED_STREAM, value(&settings.stream));
     headers.insert(NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, value("0"));
-    let content_type = event.headers.iter().find(|(name, _)| *name == "content-type");
     let attributes = [
         ("ce-specversion", "1.0"),
         ("ce-id", &id),
         ("ce-source", &format!("/pos-webhooks/{route}")),
         ("ce-type", &format!("{provider}.{name}")),
         ("ce-time", &event.received_at.to_string()),
-        ("ce-datacontenttype", content_type.map_or("application/json", |(_, value)| value.as_str())),
         ("pos-webhooks-known", if event.known { "true" } else { "false" }),
     ];
     for (name, text) in attributes {
         headers.insert(name, value(text));
+    }
+    let content_type = event.headers.iter().find(|(name, _)| *name == "content-type");
+    let content_type = content_type.map(|(_, value)| value.as_str());
+    if let Some(content_type) = content_type.or(event.payload.map(|_| "application/json")) {
+        headers.insert("ce-datacontenttype", value(content_type));
     }
     if let Some(error) = event.error {
         headers.insert("pos-webhooks-error", value(error));
