@@ -26,7 +26,8 @@ pub fn read(table: &mut Table<'_, '_>, folder: &Path, problems: &Problems<'_>) -
         #[cfg(feature = "nats")]
         "nats" => super::nats::read(table, folder, problems),
         other => {
-            let instead = suggest::closest(TYPES.iter().copied(), other).map(|known| format!("did you mean `{known}`?"));
+            let instead =
+                suggest::closest(TYPES.iter().copied(), other).map(|known| format!("did you mean `{known}`?"));
             let instead = instead.unwrap_or_else(|| format!("known: {}", TYPES.join(", ")));
             let name = table.name("type");
             problems.add(&kind.place, format_args!("{name}: `{}` is not a type of sinks; {instead}", Plain(other)));
