@@ -61,7 +61,7 @@ impl Fleet {
         let deadline = Instant::now() + RECOVERY + RECOVERY;
         for attempt in number.. {
             let accepted = thread::scope(|scope| {
-                let second = (number % 10 == 0).then(|| scope.spawn(|| self.attempt(body, attempt + 1)));
+                let second = number.is_multiple_of(10).then(|| scope.spawn(|| self.attempt(body, attempt + 1)));
                 let first = self.attempt(body, attempt);
                 second.is_some_and(|second| second.join().unwrap()) || first
             });
@@ -149,12 +149,12 @@ fn killed_servers_and_processes_lose_nothing_and_store_nothing_twice() {
     let mut listeners: Vec<_> = (0..3).map(|_| Listener::configured(&folder, &configuration)).collect();
     let fleet = Fleet::of(&listeners);
     let sent = fleet.send_while(|| {
-        for round in 0..3 {
+        for (round, listener) in listeners.iter_mut().enumerate() {
             fleet.progress(100);
-            listeners[round].signal(Signal::KILL);
+            listener.signal(Signal::KILL);
             fleet.progress(50);
-            listeners[round] = Listener::configured(&folder, &configuration);
-            fleet.addresses.lock().unwrap()[round] = listeners[round].address;
+            *listener = Listener::configured(&folder, &configuration);
+            fleet.addresses.lock().unwrap()[round] = listener.address;
             fleet.progress(50);
             server.kill();
             let refused = fleet.refused.load(Ordering::Relaxed);
