@@ -5,10 +5,11 @@ use std::fmt::Display;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
+use std::time::Duration;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, Str, TypedValueParser};
 use clap::{Args, Command};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use pos_webhooks::catalogue::{Event, Provider};
 
 use crate::report::Plain;
@@ -59,6 +60,12 @@ where
 
 pub fn address(text: &str) -> Result<SocketAddr, &'static str> {
     text.parse().map_err(|_| "an IP address and a port are expected, such as 127.0.0.1:8080")
+}
+
+/// A time that is not zero.
+pub fn duration(text: &str) -> Result<Duration, &'static str> {
+    let duration = text.parse::<SignedDuration>().ok().and_then(|duration| Duration::try_from(duration).ok());
+    duration.filter(|duration| !duration.is_zero()).ok_or("a time is expected, such as 30d or 12h")
 }
 
 pub fn time(text: &str) -> Result<Timestamp, &'static str> {

@@ -23,20 +23,20 @@ pub fn run(plan: &Plan, runtime: &Runtime) -> Result<ExitCode, Stop> {
     }
     text += "\nSinks:\n";
     let mut usable = true;
-    let mut state = |checked: io::Result<Option<String>>| match checked {
-        Ok(None) => "can be written".to_owned(),
-        Ok(Some(promised)) => format!("can be written: {promised}"),
+    let mut state = |checked: io::Result<Vec<String>>| match checked {
+        Ok(notes) => ("can be written".to_owned(), notes),
         Err(error) => {
             usable = false;
-            format!("cannot be used: {error}")
+            (format!("cannot be used: {error}"), Vec::new())
         }
     };
     for sink in &plan.sinks {
-        let state = state(runtime.block_on(Sink::check(&sink.settings)));
+        let (state, notes) = state(runtime.block_on(Sink::check(&sink.settings)));
         text += &format!("  {}: {}: {state}\n", sink.name, sink.settings);
+        text.extend(notes.iter().map(|note| format!("    {note}\n")));
     }
     if let Some(RefusedSettings { path, per_minute, .. }) = &plan.refused {
-        let state = state(check_file(path).map(|()| None));
+        let (state, _) = state(check_file(path).map(|()| Vec::new()));
         let path = path.display();
         text += &format!("\nRefused deliveries:\n  {path}, {per_minute} of each route per minute at most: {state}\n");
     }

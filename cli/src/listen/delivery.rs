@@ -121,7 +121,7 @@ impl Route {
         let peer = around.peer;
         let (head, body) = request.into_parts();
         let mut memory = around.memory.reserve();
-        let (body, read) = match body::read(body, self.max_bytes, &mut memory).await {
+        let (body, read) = match body::read(body, self.max_bytes.min(self.sink.most_bytes()), &mut memory).await {
             Ok(body) => (body, Ok(())),
             Err(error) => (Bytes::new(), Err(error.into())),
         };

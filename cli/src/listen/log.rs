@@ -10,7 +10,10 @@ use std::time::Duration;
 use anstream::{AutoStream, ColorChoice};
 use clap::ValueEnum;
 use tracing::Level;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use super::sink::WholeLines;
 
@@ -65,9 +68,13 @@ pub fn start(format: LogFormat, level: Level) -> io::Result<(Flush, Dropped)> {
     let dropped = writer.dropped.clone();
     let log = tracing_subscriber::fmt().with_writer(writer).with_target(false).log_internal_errors(false);
     let log = log.with_max_level(level);
+    // The library reports each attempt to connect, and the sink reports what matters of them.
+    let only = Targets::new().with_default(level).with_target("async_nats", LevelFilter::OFF);
     match format {
-        LogFormat::Human => log.with_ansi(AutoStream::choice(&io::stderr()) != ColorChoice::Never).init(),
-        LogFormat::Json => log.json().flatten_event(true).init(),
+        LogFormat::Human => {
+            log.with_ansi(AutoStream::choice(&io::stderr()) != ColorChoice::Never).finish().with(only).init()
+        }
+        LogFormat::Json => log.json().flatten_event(true).finish().with(only).init(),
     }
     Ok((flush, dropped))
 }

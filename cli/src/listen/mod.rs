@@ -38,6 +38,8 @@ use server::serve;
 use service::{Admin, Deliveries};
 use signals::{Signal, Signals};
 pub use sink::SinkSettings;
+#[cfg(feature = "nats")]
+pub use sink::nats;
 #[cfg(feature = "postgres")]
 pub use sink::postgres;
 pub use sink::{is_same as is_same_file, rotated as rotated_files};

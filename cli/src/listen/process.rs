@@ -130,6 +130,11 @@ impl<'a> Process<'a> {
                 tracing::warn!(route = route.name, "{warning}");
             }
             let open = sinks.get(&route.sink).ok_or_else(|| format!("there is no sink `{}`", route.sink))?;
+            let most = open.sink.most_bytes();
+            if most < route.max_bytes {
+                let (route, limit) = (&route.name, route.max_bytes);
+                tracing::warn!(route, limit, most, "longer bodies than the sink can store are refused with status 413");
+            }
             let metrics = self.common.metrics.route(&route.name);
             routes.push(Route::new(route, open.sink.clone(), metrics));
         }

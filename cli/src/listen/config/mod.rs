@@ -1,5 +1,7 @@
 //! Reads the configuration of `listen`.
 
+#[cfg(feature = "nats")]
+mod nats;
 mod reader;
 mod refused;
 mod secret;

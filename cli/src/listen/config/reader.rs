@@ -216,6 +216,16 @@ pub fn text(value: &DeValue<'_>) -> Result<String, String> {
     }
 }
 
+/// One text, or a list of texts.
+#[cfg(feature = "nats")]
+pub fn texts(value: &DeValue<'_>) -> Result<Vec<String>, String> {
+    match value.as_array() {
+        Some(values) if values.is_empty() => Err("the list is empty".to_owned()),
+        Some(values) => values.iter().map(|value| text(value.get_ref())).collect(),
+        None => text(value).map(|text| vec![text]),
+    }
+}
+
 pub fn path(value: &DeValue<'_>) -> Result<PathBuf, String> {
     Ok(text(value)?.into())
 }

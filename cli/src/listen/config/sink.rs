@@ -15,6 +15,8 @@ use crate::suggest;
 const TYPES: &[&str] = &[
     "file",
     "stdout",
+    #[cfg(feature = "nats")]
+    "nats",
     #[cfg(feature = "postgres")]
     "postgres",
 ];
@@ -27,6 +29,8 @@ pub fn read(mut table: Table<'_, '_>, folder: &Path, problems: &Problems<'_>) ->
         "stdout" => Some(SinkSettings::Output { window: window(&mut table) }),
         #[cfg(feature = "postgres")]
         "postgres" => postgres(&mut table, folder, problems),
+        #[cfg(feature = "nats")]
+        "nats" => super::nats::read(&mut table, folder, problems),
         other => {
             let instead =
                 suggest::closest(TYPES.iter().copied(), other).map(|known| format!("did you mean `{known}`?"));

@@ -89,13 +89,13 @@ impl FileSink {
     }
 }
 
-/// Reports that the writer has ended unexpectedly.
-struct ReportPanic(HasEnded);
+/// Reports that the thread of a sink has ended unexpectedly.
+pub struct ReportPanic(pub HasEnded);
 
 impl Drop for ReportPanic {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            let _ = self.0.send("the writer of a file has ended unexpectedly");
+            let _ = self.0.send("the thread of a sink has ended unexpectedly");
         }
     }
 }

@@ -3,6 +3,8 @@
 mod event;
 mod event_file;
 mod file;
+#[cfg(feature = "nats")]
+pub mod nats;
 mod output;
 #[cfg(feature = "postgres")]
 pub mod postgres;
@@ -37,6 +39,8 @@ pub enum SinkSettings {
     Output {
         window: NonZeroUsize,
     },
+    #[cfg(feature = "nats")]
+    Nats(nats::NatsSettings),
     #[cfg(feature = "postgres")]
     Postgres(Box<PostgresSettings>),
 }
@@ -46,6 +50,8 @@ impl fmt::Display for SinkSettings {
         match self {
             Self::File(settings) => settings.path.display().fmt(f),
             Self::Output { .. } => f.write_str("standard output"),
+            #[cfg(feature = "nats")]
+            Self::Nats(settings) => settings.fmt(f),
             #[cfg(feature = "postgres")]
             Self::Postgres(settings) => settings.fmt(f),
         }
@@ -80,6 +86,8 @@ pub struct Sink {
 enum Kind {
     File(FileSink),
     Output(OutputSink),
+    #[cfg(feature = "nats")]
+    Nats(nats::NatsSink),
     #[cfg(feature = "postgres")]
     Postgres(PostgresSink),
 }
@@ -95,6 +103,8 @@ impl Sink {
                 Kind::File(tokio::task::spawn_blocking(open).await.map_err(io::Error::other)??)
             }
             SinkSettings::Output { window } => Kind::Output(OutputSink::open(window, ended)?),
+            #[cfg(feature = "nats")]
+            SinkSettings::Nats(settings) => Kind::Nats(nats::NatsSink::open(settings, metrics.clone(), ended).await?),
             #[cfg(feature = "postgres")]
             SinkSettings::Postgres(settings) => {
                 Kind::Postgres(PostgresSink::open(*settings, metrics.clone(), ended).await?)
@@ -103,13 +113,15 @@ impl Sink {
         Ok(Self { kind, failed: Arc::default(), metrics })
     }
 
-    /// Checks whether a sink could be opened. Returns what it promises. Nothing is created or changed.
-    pub async fn check(settings: &SinkSettings) -> io::Result<Option<String>> {
+    /// Checks whether a sink could be opened, and returns what is known of it, as sentences. Nothing is created or changed.
+    pub async fn check(settings: &SinkSettings) -> io::Result<Vec<String>> {
         match settings {
-            SinkSettings::File(settings) => event_file::check(&settings.path).map(|()| None),
-            SinkSettings::Output { .. } => Ok(None),
+            SinkSettings::File(settings) => event_file::check(&settings.path).map(|()| Vec::new()),
+            SinkSettings::Output { .. } => Ok(Vec::new()),
+            #[cfg(feature = "nats")]
+            SinkSettings::Nats(settings) => nats::NatsSink::check(settings).await,
             #[cfg(feature = "postgres")]
-            SinkSettings::Postgres(settings) => PostgresSink::check(settings).await.map(Some),
+            SinkSettings::Postgres(settings) => PostgresSink::check(settings).await.map(|promised| vec![promised]),
         }
     }
 
@@ -118,7 +130,7 @@ impl Sink {
         match (one, other) {
             (SinkSettings::File(one), SinkSettings::File(other)) => one.path == other.path,
             (SinkSettings::Output { .. }, SinkSettings::Output { .. }) => true,
-            // Several connections to one table do no harm.
+            // A new connection is opened before the old one is given up, so no request fails.
             (one, other) => one == other,
         }
     }
@@ -142,6 +154,8 @@ impl Sink {
         let written = match &self.kind {
             Kind::File(file) => file.write(event.key(), line()?).await,
             Kind::Output(output) => output.write(event.key(), shown.map_or_else(line, Ok)?).await,
+            #[cfg(feature = "nats")]
+            Kind::Nats(nats) => nats.publish(event).await,
             #[cfg(feature = "postgres")]
             Kind::Postgres(postgres) => postgres.write(event).await,
         };
@@ -159,30 +173,35 @@ impl Sink {
     }
 
     fn set_failed(&self, failed: Option<Instant>) {
-        if self.probed().is_some() {
+        // That sink finds out by itself.
+        #[cfg(feature = "postgres")]
+        if matches!(self.kind, Kind::Postgres(_)) {
             return;
         }
         self.metrics.set_up(failed.is_none());
         *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = failed;
     }
 
-    /// Whether events can be written, if the sink finds that out by itself.
-    fn probed(&self) -> Option<bool> {
+    /// Whether events can be written as far as is known: by what the sink finds out by itself, or else whether the last event
+    /// could be written, or the failure is long ago.
+    pub fn is_up(&self) -> bool {
+        let failed = *self.failed.lock().unwrap_or_else(PoisonError::into_inner);
         match &self.kind {
-            Kind::File(_) | Kind::Output(_) => None,
+            #[cfg(feature = "nats")]
+            Kind::Nats(nats) => nats.is_up(failed, BROKEN),
             #[cfg(feature = "postgres")]
-            Kind::Postgres(postgres) => Some(postgres.is_up()),
+            Kind::Postgres(postgres) => postgres.is_up(),
+            Kind::File(_) | Kind::Output(_) => failed.is_none_or(|failed| failed.elapsed() > BROKEN),
         }
     }
 
-    /// Whether events can be written as far as is known: otherwise whether the last event could be written, or the failure is
-    /// long ago.
-    pub fn is_up(&self) -> bool {
-        if let Some(up) = self.probed() {
-            return up;
+    /// The size of the largest body that can be stored.
+    pub fn most_bytes(&self) -> usize {
+        match &self.kind {
+            #[cfg(feature = "nats")]
+            Kind::Nats(nats) => nats.most_bytes(),
+            _ => usize::MAX,
         }
-        let failed = *self.failed.lock().unwrap_or_else(PoisonError::into_inner);
-        failed.is_none_or(|failed| failed.elapsed() > BROKEN)
     }
 
     /// Whether events are written to standard output.
@@ -195,6 +214,8 @@ impl Sink {
         match &self.kind {
             Kind::File(file) => file.reopen(),
             Kind::Output(_) => tracing::info!("there is no file to reopen: events are written to standard output"),
+            #[cfg(feature = "nats")]
+            Kind::Nats(_) => {}
             #[cfg(feature = "postgres")]
             Kind::Postgres(_) => {}
         }
