@@ -65,7 +65,7 @@ pub fn address(text: &str) -> Result<SocketAddr, &'static str> {
 /// A time that is not zero.
 pub fn duration(text: &str) -> Result<Duration, &'static str> {
     let duration = text.parse::<SignedDuration>().ok().and_then(|duration| Duration::try_from(duration).ok());
-    duration.filter(|duration| !duration.is_zero()).ok_or("a time is expected, such as 30d or 12h")
+    duration.filter(|duration| !duration.is_zero()).ok_or("a time is expected, such as 720h")
 }
 
 pub fn time(text: &str) -> Result<Timestamp, &'static str> {

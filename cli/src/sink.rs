@@ -60,7 +60,7 @@ struct CreateArguments {
     #[arg(long)]
     role: Option<String>,
 
-    /// How long a stream keeps events, such as 30d; longer than any provider delivers an event again
+    /// How long a stream keeps events, such as 720h; longer than any provider delivers an event again
     #[arg(long, value_name = "TIME", value_parser = options::duration, conflicts_with_all = ["admin_url_file", "role"])]
     max_age: Option<Duration>,
 

@@ -102,7 +102,16 @@ fn the_members_of_a_configuration_are_those_of_the_program() {
         known.split(", ").map(str::to_owned).collect::<Vec<_>>()
     };
     let page: BTreeSet<_> = PAGE.split('`').skip(1).step_by(2).map(|code| code.rsplit('.').next().unwrap()).collect();
-    for table in ["", "[limits]\n", "[log]\n", "[refused]\n", "[routes.a]\n", "[sinks.a]\ntype = \"file\"\n"] {
+    for table in [
+        "",
+        "[limits]\n",
+        "[log]\n",
+        "[refused]\n",
+        "[routes.a]\n",
+        "[sinks.a]\ntype = \"file\"\n",
+        "[sinks.a]\ntype = \"postgres\"\n",
+        "[sinks.a]\ntype = \"nats\"\n",
+    ] {
         for member in known(&format!("{table}Q = 1\n")) {
             let is_table =
                 matches!(member.as_str(), "routes" | "sinks" | "limits" | "log" | "refused" | "rotate" | "type");
