@@ -39,7 +39,7 @@ fn a_connection_without_a_request_is_logged_and_counted() {
         (b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\nPOST / HTTP/1.1\r\n\r\n", "proxy_protocol", None),
         (b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c", "proxy_protocol", None),
         (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "http2", None),
-        (long_target.as_bytes(), "target_too_long", Some(StatusCode::URI_TOO_LONG)),
+        (long_target.as_bytes(), "head_too_large", Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)),
         (many_headers.as_bytes(), "head_too_large", Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)),
         (large_header.as_bytes(), "head_too_large", None),
         (b"hello\r\n\r\n", "not_http", Some(StatusCode::BAD_REQUEST)),
@@ -63,7 +63,7 @@ fn a_connection_without_a_request_is_logged_and_counted() {
         listener.logged("WARN");
     }
     let figures = listener.get("/metrics").into_body();
-    for figure in ["{reason=\"tls\"} 1", "{reason=\"proxy_protocol\"} 2", "{reason=\"head_too_large\"} 2"] {
+    for figure in ["{reason=\"tls\"} 1", "{reason=\"proxy_protocol\"} 2", "{reason=\"head_too_large\"} 3"] {
         assert!(figures.contains(&format!("pos_webhooks_malformed_total{figure}\n")), "{figure}: {figures}");
     }
     listener.end();

@@ -60,7 +60,6 @@ fn a_thousand_bodies_of_a_mebibyte_need_less_than_128_mebibytes() {
         senders.into_iter().flat_map(|sender| sender.join().unwrap()).collect()
     });
     let peak = peak(&listener);
-    println!("{} MiB", peak >> 20);
     assert!(peak < 128 << 20, "{} MiB", peak >> 20);
     // No body is complete, and those for which there was no memory are refused as to be sent again.
     let statuses: Vec<_> = answered.iter().filter_map(|answer| Some(answer.as_ref().ok()?.status())).collect();

@@ -56,8 +56,7 @@ Error responses:
   405  The method is neither POST nor that of the request that checks the URL
   408  The body was not complete after 10 seconds
   413  The body is longer than --max-bytes
-  414  The request line is too long
-  431  The head of the request is too large
+  431  The head of the request has more than 16 KiB, or more than 100 headers
   500  The request that checks the URL cannot be answered without --secret-file or --verify-token-file
   503  The event could not be written, or the requests in flight need all the memory that they may
 

@@ -70,8 +70,7 @@ async fn collect(mut body: Incoming, max_bytes: usize, memory: &mut Reserved<'_>
     if announced.is_some_and(|length| length > max_bytes) {
         return Err(BodyError::TooLong(max_bytes));
     }
-    let mut first = Bytes::new();
-    let mut all = Vec::new();
+    let (mut first, mut rest) = (Bytes::new(), Chunks::default());
     let (mut length, mut reserved) = (0, 0);
     while !body.is_end_stream() {
         if reserved == length {
@@ -90,18 +89,38 @@ async fn collect(mut body: Incoming, max_bytes: usize, memory: &mut Reserved<'_>
             reserved = length;
         }
         // Most bodies arrive in one piece, which is not copied.
-        if length == data.len() {
-            first = data;
-        } else {
-            if all.is_empty() {
-                // Memory that is not written to is not used.
-                all.reserve_exact(announced.unwrap_or_default().max(length));
-                all.extend_from_slice(&std::mem::take(&mut first));
-            }
-            all.extend_from_slice(&data);
+        match length == data.len() {
+            true => first = data,
+            false => rest.extend(&data),
         }
     }
-    Ok(if all.is_empty() { first } else { all.into() })
+    if rest.0.is_empty() {
+        return Ok(first);
+    }
+    let mut whole = Vec::with_capacity(length);
+    whole.extend_from_slice(&first);
+    rest.0.iter().for_each(|chunk| whole.extend_from_slice(chunk));
+    Ok(whole.into())
+}
+
+/// Bytes in pieces of one size, which are put together at the end: memory for a body that never ends would not be used, and
+/// a body of very short parts does not need more.
+#[derive(Default)]
+struct Chunks(Vec<Vec<u8>>);
+
+impl Chunks {
+    fn extend(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            match self.0.last_mut() {
+                Some(chunk) if chunk.len() < AHEAD => {
+                    let (now, later) = bytes.split_at(bytes.len().min(AHEAD - chunk.len()));
+                    chunk.extend_from_slice(now);
+                    bytes = later;
+                }
+                _ => self.0.push(Vec::with_capacity(AHEAD)),
+            }
+        }
+    }
 }
 
 /// Like `timeout`, but without a timer if the future is ready as soon as the rest of the connection has been handled.

@@ -36,7 +36,7 @@ const GRACE: Duration = Duration::from_secs(10);
 const OUT_OF_DESCRIPTORS: Duration = Duration::from_millis(50);
 
 /// The size of the buffer of a connection, which is the maximum size of the head of a request.
-const BUFFER: usize = 64 << 10;
+const BUFFER: usize = 16 << 10;
 
 /// A socket that accepts connections.
 pub enum Socket {
@@ -164,7 +164,6 @@ pub enum Malformed {
     Tls,
     ProxyProtocol,
     Http2,
-    TargetTooLong,
     HeadTooLarge,
     Incomplete,
     NotHttp,
@@ -179,8 +178,7 @@ impl Malformed {
             }
             Self::ProxyProtocol => ("proxy_protocol", "a PROXY protocol header; switch it off in the proxy"),
             Self::Http2 => ("http2", "HTTP/2; this server uses HTTP/1.1: configure the proxy accordingly"),
-            Self::TargetTooLong => ("target_too_long", "a request line that is too long (response 414)"),
-            Self::HeadTooLarge => ("head_too_large", "a head that is too large (response 431)"),
+            Self::HeadTooLarge => ("head_too_large", "a head of more than 16 KiB or 100 headers (response 431)"),
             Self::Incomplete => {
                 ("incomplete", "a request whose connection ended, or was closed, before it was complete")
             }
@@ -196,7 +194,6 @@ impl Malformed {
             () if unread.starts_with(&[0x16, 3]) => Some(Self::Tls),
             () if unread.starts_with(b"PROXY ") || unread.starts_with(b"\0\r\nQUIT") => Some(Self::ProxyProtocol),
             () if error.is_parse_version_h2() => Some(Self::Http2),
-            () if error.is_parse_too_large() && error.to_string().contains("URI") => Some(Self::TargetTooLong),
             () if error.is_parse_too_large() => Some(Self::HeadTooLarge),
             () if error.is_parse() => Some(Self::NotHttp),
             () if error.is_incomplete_message() => Some(Self::Incomplete),
