@@ -123,6 +123,12 @@ fn deliver_everything(kind: Kind, provider: &'static Provider, event: &Event) ->
     let lines = folder.lines().into_iter().map(|line| {
         let mut line: Value = serde_json::from_str(&line).unwrap();
         line.as_object_mut().unwrap().remove("received_at").unwrap();
+        // The time of signing is another one each time.
+        let headers = line["headers"].as_object_mut().unwrap();
+        headers
+            .iter_mut()
+            .filter(|(name, _)| !name.starts_with("content-"))
+            .for_each(|(_, value)| *value = Value::Null);
         line
     });
     (statuses, lines.collect())
