@@ -28,7 +28,15 @@ fn the_long_form_has_the_commit_and_the_features() {
         let commit = String::from_utf8(git.stdout).unwrap();
         assert!(text.contains(&format!("\ncommit:   {commit}")), "{commit}: {text}");
     }
-    assert!(!cfg!(feature = "providers") || text.contains("\nfeatures: default, providers\n"), "{text}");
+    let line = text.lines().find_map(|line| line.strip_prefix("features: ")).unwrap();
+    let features: Vec<_> = line.split(", ").collect();
+    for (feature, is_on) in [
+        ("providers", cfg!(feature = "providers")),
+        ("postgres", cfg!(feature = "postgres")),
+        ("nats", cfg!(feature = "nats")),
+    ] {
+        assert_eq!(features.contains(&feature), is_on, "{text}");
+    }
 }
 
 #[test]
