@@ -127,8 +127,17 @@ impl RefusedDelivery {
 pub fn read(file: &Path) -> Result<impl Iterator<Item = (usize, Result<RefusedDelivery, Stop>)>, Stop> {
     let name = file.display().to_string();
     let unusable = move |why: &dyn std::fmt::Display| Stop::Input(format!("{name}: {why}"));
+    if file.is_dir() {
+        return Err(unusable(&io::Error::from(io::ErrorKind::IsADirectory)));
+    }
     let mut lines = BufReader::new(File::open(file).map_err(|error| unusable(&error))?);
-    let next = move || next_line(&mut lines).transpose();
+    let mut has_failed = false;
+    let next = move || {
+        // After an error of the disk, the next attempt would have the same one.
+        let line = if has_failed { None } else { next_line(&mut lines).transpose() };
+        has_failed = matches!(line, Some(Err(_)));
+        line
+    };
     Ok((1..).zip(std::iter::from_fn(next)).map(move |(number, line)| {
         let parsed = line.map_err(|error| unusable(&error)).and_then(|line| {
             serde_json::from_slice(&line)

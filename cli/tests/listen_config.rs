@@ -112,3 +112,41 @@ fn options_of_a_route_are_refused_beside_a_configuration() {
         assert!(String::from_utf8(output.stderr).unwrap().contains("cannot be used with"), "{options:?}");
     }
 }
+
+#[test]
+fn a_file_of_refused_deliveries_is_not_one_of_a_sink() {
+    let folder = Folder::new("config-refused");
+    fs::create_dir(folder.file("sub")).unwrap();
+    fs::write(folder.file("events"), "").unwrap();
+    std::os::unix::fs::symlink(folder.file("events"), folder.file("link")).unwrap();
+    for (sink, refused) in [
+        ("events", "events"),
+        ("events", "sub/../events"),
+        ("events", "link"),
+        ("link", "events"),
+        ("events.1", "events"),
+        ("events", "events.1"),
+        ("events", "events-20260101"),
+    ] {
+        let sinks = SINK.replace("\"events\"", &format!("\"{sink}\""));
+        let text = problems(&folder, &format!("{ROUTE}{sinks}[refused]\nfile = \"{refused}\"\n"));
+        assert!(text.contains("refused.file: a sink writes to this file"), "{sink} {refused}: {text}");
+    }
+    let allowed = check(&folder, &format!("{ROUTE}{SINK}[refused]\nfile = \"refused.ndjson\"\n"));
+    assert_eq!(allowed.status.code(), Some(0), "{allowed:?}");
+    let other = "[sinks.other]\ntype = \"file\"\nfile = \"link\"\n";
+    assert!(problems(&folder, &format!("{ROUTE}{SINK}{other}")).contains("the same place as sinks."));
+}
+
+#[test]
+fn limits_are_those_that_can_be_kept() {
+    let folder = Folder::new("config-limits");
+    // Memory follows the size of a body unless it is given, and keys need it only once they are there.
+    for members in ["[limits]\nbody = \"100 MiB\"\n", ""] {
+        let output = check(&folder, &format!("{members}{ROUTE}{SINK}window = 99999999999999\n"));
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+    }
+    assert!(problems(&folder, &format!("drain = \"9999999999999 h\"\n{ROUTE}{SINK}")).contains("at most one hour"));
+    let listener = Listener::configured(&folder, &format!("{ROUTE}{SINK}window = 99999999999999\n"));
+    listener.end();
+}

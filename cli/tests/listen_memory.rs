@@ -76,7 +76,7 @@ fn a_thousand_bodies_of_a_mebibyte_need_less_than_128_mebibytes() {
 fn a_body_that_does_not_fit_waits_until_another_one_has_ended() {
     let folder = Folder::new("memory-waits");
     // One body of 100 kB fits, and two do not.
-    let listener = Listener::configured(&folder, &configuration("body = \"100 kB\"\nin_flight = \"300 kB\""));
+    let listener = Listener::configured(&folder, &configuration("body = \"100 kB\"\nin_flight = \"400 kB\""));
     let body = payment("a".repeat(90_000));
     let mut first = TcpStream::connect(listener.address).unwrap();
     let mut request = format!("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: {}\r\n", body.len()).into_bytes();
@@ -104,4 +104,24 @@ fn a_body_that_does_not_fit_waits_until_another_one_has_ended() {
     });
     listener.end();
     assert_eq!(folder.lines().len(), 2);
+}
+
+#[test]
+fn long_bodies_that_arrive_at_the_same_time_are_all_accepted() {
+    let folder = Folder::new("memory-many");
+    // Two bodies of 1 MB fit.
+    let listener = Listener::configured(&folder, &configuration("body = \"1 MB\"\nin_flight = \"8 MB\""));
+    std::thread::scope(|scope| {
+        for number in 0..10 {
+            let listener = &listener;
+            scope.spawn(move || {
+                let body = payment(format!("{number}-{}", "a".repeat(900_000)));
+                assert_eq!(listener.deliver(body.as_bytes()), StatusCode::OK);
+            });
+        }
+        // Meanwhile, a short one does not wait for them.
+        assert_eq!(listener.deliver(payment(1).as_bytes()), StatusCode::OK);
+    });
+    listener.end();
+    assert_eq!(folder.lines().len(), 11);
 }

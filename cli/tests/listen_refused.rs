@@ -342,3 +342,12 @@ fn the_settings_are_checked_and_read_again() {
     listener.end();
     assert_eq!(kept(&folder).len(), 1);
 }
+
+#[test]
+fn a_file_that_cannot_be_read_is_one_error() {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_pos-webhooks"));
+    let output = command.args(["verify", "--from", "."]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(text.matches("is a directory").count(), 1, "{text}");
+}

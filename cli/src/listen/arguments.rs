@@ -275,10 +275,17 @@ impl Arguments {
 
     fn refused(&self) -> Result<Option<RefusedSettings>, Stop> {
         let Some(path) = self.refused.clone() else { return Ok(None) };
-        if self.append.as_ref() == Some(&path) {
-            return Err(Stop::Usage("--refused: the file is that of --append".to_owned()));
+        let refused = RefusedSettings { path, size: SIZE, per_minute: PER_MINUTE, bodies: Bodies::default() };
+        match self.append.clone().map(|path| self.file(path)) {
+            Some(file) if refused.shares_a_file_with(&file) => {
+                Err(Stop::Usage("--refused: the file is that of --append, or one of its rotated files".to_owned()))
+            }
+            _ => Ok(Some(refused)),
         }
-        Ok(Some(RefusedSettings { path, size: SIZE, per_minute: PER_MINUTE, bodies: Bodies::default() }))
+    }
+
+    fn file(&self, path: PathBuf) -> FileSettings {
+        FileSettings { path, window: self.window, rotation: Rotation::default() }
     }
 
     fn of_options(&self, provider: &'static Provider) -> Result<Plan, Stop> {
@@ -293,12 +300,9 @@ impl Arguments {
             answers: &self.answer,
             answer_statuses: &self.answer_status,
         })?;
-        let window = self.window;
         let (sink, settings) = match &self.append {
-            Some(path) => {
-                ("file", SinkSettings::File(FileSettings { path: path.clone(), window, rotation: Rotation::default() }))
-            }
-            None => ("stdout", SinkSettings::Output { window }),
+            Some(path) => ("file", SinkSettings::File(self.file(path.clone()))),
+            None => ("stdout", SinkSettings::Output { window: self.window }),
         };
         let route = RoutePlan {
             name: provider.name.to_owned(),

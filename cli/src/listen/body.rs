@@ -8,13 +8,13 @@ use hyper::body::{Body as _, Bytes, Incoming};
 use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 
-use super::memory::{NoMemory, Reserved};
+use super::memory::{NoMemory, Reserved, SHORT};
 
 /// The time limit for receiving a body.
 const TIME: Duration = Duration::from_secs(10);
 
-/// The memory that is reserved before the next part of a body is read.
-const AHEAD: usize = 16 << 10;
+/// The size of the pieces of a body.
+const PIECE: usize = 16 << 10;
 
 /// The error of receiving a body.
 #[derive(Debug, thiserror::Error)]
@@ -56,37 +56,38 @@ impl From<NoMemory> for BodyError {
     }
 }
 
-/// Reads a body. Its memory is reserved as it grows, before it is read: a length that is only announced does not cost
-/// anything, and a request that waits for memory does not hold what it has not reserved.
+/// Reads a body. Memory for the length that is announced is reserved before the body is read; without one, for a short body,
+/// and for the longest one once it is longer.
 pub async fn read(body: Incoming, max_bytes: usize, memory: &mut Reserved<'_>) -> Result<Bytes, BodyError> {
-    match within(TIME, collect(body, max_bytes, memory)).await {
+    let announced = body.size_hint().exact().map(|length| usize::try_from(length).unwrap_or(usize::MAX));
+    if announced.is_some_and(|length| length > max_bytes) {
+        return Err(BodyError::TooLong(max_bytes));
+    }
+    let reserved = announced.unwrap_or(SHORT.min(max_bytes));
+    memory.body(reserved).await?;
+    match within(TIME, collect(body, max_bytes, memory, reserved)).await {
         Err(_) => Err(BodyError::Slow),
         Ok(read) => read,
     }
 }
 
-async fn collect(mut body: Incoming, max_bytes: usize, memory: &mut Reserved<'_>) -> Result<Bytes, BodyError> {
-    let announced = body.size_hint().exact().and_then(|length| usize::try_from(length).ok());
-    if announced.is_some_and(|length| length > max_bytes) {
-        return Err(BodyError::TooLong(max_bytes));
-    }
+async fn collect(
+    mut body: Incoming,
+    max_bytes: usize,
+    memory: &mut Reserved<'_>,
+    mut reserved: usize,
+) -> Result<Bytes, BodyError> {
     let (mut first, mut rest) = (Bytes::new(), Chunks::default());
-    let (mut length, mut reserved) = (0, 0);
-    while !body.is_end_stream() {
-        if reserved == length {
-            let more = announced.map_or(AHEAD, |announced| announced.saturating_sub(length).min(AHEAD));
-            memory.grow(more).await?;
-            reserved += more;
-        }
-        let Some(frame) = body.frame().await else { break };
+    let mut length = 0;
+    while let Some(frame) = body.frame().await {
         let Ok(data) = frame.map_err(BodyError::Broken)?.into_data() else { continue };
         length += data.len();
         if length > max_bytes {
             return Err(BodyError::TooLong(max_bytes));
         }
         if length > reserved {
-            memory.grow(length - reserved).await?;
-            reserved = length;
+            memory.body(max_bytes).await?;
+            reserved = max_bytes;
         }
         // Most bodies arrive in one piece, which is not copied.
         match length == data.len() {
@@ -112,12 +113,12 @@ impl Chunks {
     fn extend(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
             match self.0.last_mut() {
-                Some(chunk) if chunk.len() < AHEAD => {
-                    let (now, later) = bytes.split_at(bytes.len().min(AHEAD - chunk.len()));
+                Some(chunk) if chunk.len() < PIECE => {
+                    let (now, later) = bytes.split_at(bytes.len().min(PIECE - chunk.len()));
                     chunk.extend_from_slice(now);
                     bytes = later;
                 }
-                _ => self.0.push(Vec::with_capacity(AHEAD)),
+                _ => self.0.push(Vec::with_capacity(PIECE)),
             }
         }
     }

@@ -12,10 +12,20 @@ const WAIT: Duration = Duration::from_secs(5);
 /// How many bytes are counted for a byte of a body: the body, and the line or row that is made of it.
 const COPIES: usize = 3;
 
+/// The size of a body that is short.
+pub const SHORT: usize = 16 << 10;
+
+/// One of so many parts of the memory is for short bodies only, so that long ones do not delay them.
+const PARTS: usize = 4;
+
 /// The memory of the requests in flight.
+///
+/// A request reserves all that it needs at once, in the order of the requests: if each kept a part of its memory while it
+/// waits for the rest, no request might ever have enough.
 #[derive(Clone)]
 pub struct InFlight {
-    free: Arc<Semaphore>,
+    short: Arc<Semaphore>,
+    long: Arc<Semaphore>,
     all: usize,
 }
 
@@ -32,11 +42,12 @@ pub struct NoMemory;
 impl InFlight {
     pub fn new(bytes: usize) -> Self {
         let all = bytes.min(Semaphore::MAX_PERMITS);
-        Self { free: Arc::new(Semaphore::new(all)), all }
+        let short = all / PARTS;
+        Self { short: Arc::new(Semaphore::new(short)), long: Arc::new(Semaphore::new(all - short)), all }
     }
 
     pub fn used(&self) -> usize {
-        self.all.saturating_sub(self.free.available_permits())
+        self.all.saturating_sub(self.short.available_permits() + self.long.available_permits())
     }
 
     pub fn reserve(&self) -> Reserved<'_> {
@@ -45,26 +56,23 @@ impl InFlight {
 }
 
 impl Reserved<'_> {
-    /// Reserves memory for more bytes of the body; waits for it for some time.
-    pub async fn grow(&mut self, bytes: usize) -> Result<(), NoMemory> {
+    /// Reserves the memory for a body of this size, in the place of what was reserved before; waits for it for some time.
+    pub async fn body(&mut self, bytes: usize) -> Result<(), NoMemory> {
+        let lane = if bytes <= SHORT { &self.of.short } else { &self.of.long };
         let bytes = u32::try_from(bytes.saturating_mul(COPIES)).map_err(|_| NoMemory)?;
-        let free = &self.of.free;
-        let permit = match Arc::clone(free).try_acquire_many_owned(bytes) {
+        let reserved = match Arc::clone(lane).try_acquire_many_owned(bytes) {
             Ok(permit) => permit,
-            Err(_) => match timeout(WAIT, Arc::clone(free).acquire_many_owned(bytes)).await {
+            Err(_) => match timeout(WAIT, Arc::clone(lane).acquire_many_owned(bytes)).await {
                 Ok(Ok(permit)) => permit,
                 Ok(Err(_)) | Err(_) => return Err(NoMemory),
             },
         };
-        match &mut self.permit {
-            Some(all) => all.merge(permit),
-            none => *none = Some(permit),
-        }
+        self.permit = Some(reserved);
         Ok(())
     }
 }
 
 /// The smallest limit with which a body of this size can be received.
 pub fn least(body: usize) -> usize {
-    body.saturating_mul(COPIES)
+    body.max(SHORT).saturating_mul(COPIES).saturating_mul(PARTS).div_ceil(PARTS - 1)
 }

@@ -20,9 +20,12 @@ use sha2::{Digest as _, Sha256};
 
 use super::log::{Flush, LineWriter};
 use super::server::Peer;
-use super::sink::{beside, private};
+use super::sink::{FileSettings, beside, private};
 use crate::redaction;
 use crate::refused_file::{MOST_LINE, Outcome, RefusedDelivery};
+
+/// The older file has this at the end of its name.
+const OLDER: &str = ".1";
 
 /// The number of deliveries that can wait to be written. Together with the maximum length of a line, this limits the memory.
 const WAITING: usize = 16;
@@ -41,6 +44,13 @@ pub struct RefusedSettings {
     /// The maximum number of deliveries of each route per minute.
     pub per_minute: NonZeroUsize,
     pub bodies: Bodies,
+}
+
+impl RefusedSettings {
+    /// Whether one of the files is, or looks like, one of a sink.
+    pub fn shares_a_file_with(&self, sink: &FileSettings) -> bool {
+        [self.path.clone(), beside(&self.path, OLDER)].iter().any(|file| sink.has(file))
+    }
 }
 
 /// Which bodies are kept.
@@ -173,7 +183,7 @@ impl Ring {
         let mut file = open(&self.path)?;
         let mut length = file.metadata()?.len();
         if length > 0 && length + line.len() as u64 > self.half {
-            fs::rename(&self.path, beside(&self.path, ".1"))?;
+            fs::rename(&self.path, beside(&self.path, OLDER))?;
             file = open(&self.path)?;
             length = 0;
         }

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::Path;
+use std::time::Duration;
 
 use clap::ValueEnum as _;
 use toml::de::DeValue;
@@ -25,6 +26,8 @@ use super::sink::{Sink, SinkSettings};
 use crate::report::Plain;
 use crate::stop::Stop;
 use crate::{input, providers, suggest};
+
+const LONGEST_DRAIN: Duration = Duration::from_secs(3600);
 
 /// The members of a route, and the options for the same.
 const OPTIONS: [(&str, &str); 8] = [
@@ -90,15 +93,21 @@ impl<'t> Configuration<'t, '_> {
     fn read(&self, mut file: Table<'t, '_>) -> Option<Plan> {
         let address = file.get("listen", |value| self.address(value));
         let admin = file.get("admin", |value| self.address(value));
-        let drain = file.get("drain", duration);
+        let drain = file.get("drain", |value| match duration(value)? {
+            drain if drain > LONGEST_DRAIN => Err("a time of at most one hour is expected".to_owned()),
+            drain => Ok(drain),
+        });
         let (limits, max_bytes) = self.limits(file.table("limits"));
         let log = self.log(file.table("log"));
         let refused = file.table("refused").map(|table| refused::read(table, self.folder, self.problems));
         let sinks = self.sinks(file.tables("sinks"));
         if let Some(Located { value, place }) = &refused {
-            let is_same = |sink: &&SinkSettings| matches!(sink, SinkSettings::File(file) if file.path == value.path);
-            if sinks.values().flatten().any(|sink| is_same(&sink)) {
-                self.problems.add(place, "refused.file: a sink writes to this file");
+            let is_same =
+                |sink: &SinkSettings| matches!(sink, SinkSettings::File(file) if value.shares_a_file_with(file));
+            if sinks.values().flatten().any(is_same) {
+                let what =
+                    "refused.file: a sink writes to this file, or to the older one beside it, or reads it as its own";
+                self.problems.add(place, what);
             }
         }
         let place = file.place.clone();
@@ -150,6 +159,7 @@ impl<'t> Configuration<'t, '_> {
             limits.connections = NonZeroUsize::new(connections.value).unwrap_or(CONNECTIONS);
         }
         let body = table.get("body", bytes).map_or(BODY, |body| body.value);
+        limits.in_flight = IN_FLIGHT.max(memory::least(body));
         if let Some(in_flight) = table.get("in_flight", bytes) {
             limits.in_flight = in_flight.value;
             if in_flight.value < memory::least(body) {

@@ -10,7 +10,6 @@ use super::reader::{Problems, Table, count, path, text, texts};
 use super::secret;
 use crate::listen::sink::SinkSettings;
 use crate::listen::sink::nats::{Login, NatsSettings, TlsFiles};
-use crate::report::Plain;
 
 /// The first token of subjects, unless others are given.
 const SUBJECT: &str = "pos";
@@ -102,11 +101,18 @@ fn servers(value: &DeValue<'_>) -> Result<Vec<String>, String> {
 
 fn monitors(value: &DeValue<'_>) -> Result<Vec<String>, String> {
     let urls = texts(value)?;
-    let is_url = |url: &String| reqwest::Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https"));
-    match urls.iter().find(|url| !is_url(url)) {
-        None => Ok(urls),
-        Some(other) => Err(format!("`{}` is not a URL such as http://n1:8222", Plain(other))),
+    for url in &urls {
+        let url = reqwest::Url::parse(url).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+        // The URL is shown, so that it must not have a secret.
+        match url {
+            None => return Err("a URL such as http://n1:8222 is expected".to_owned()),
+            Some(url) if !url.username().is_empty() || url.password().is_some() || url.query().is_some() => {
+                return Err("the URL has a user, a password or a query, which would be shown".to_owned());
+            }
+            Some(_) => {}
+        }
     }
+    Ok(urls)
 }
 
 /// How the program logs in; `None` if there is a problem.

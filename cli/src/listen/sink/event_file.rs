@@ -67,6 +67,24 @@ pub struct FileSettings {
     pub rotation: Rotation,
 }
 
+impl FileSettings {
+    /// Whether another name is that of this file, or one that a rotated file of it has.
+    pub fn has(&self, other: &Path) -> bool {
+        let (own, other) = (resolved(&self.path), resolved(other));
+        let (Some(name), Some(of)) = (own.file_name(), other.file_name()) else { return false };
+        let rest = of.as_encoded_bytes().strip_prefix(name.as_encoded_bytes());
+        own.parent() == other.parent() && rest.is_some_and(|rest| matches!(rest.first(), None | Some(b'.' | b'-')))
+    }
+}
+
+/// The path without links and dots, as far as it is there.
+pub fn resolved(path: &Path) -> PathBuf {
+    path.canonicalize().ok().unwrap_or_else(|| {
+        let folder = folder(path).and_then(|folder| folder.canonicalize().ok());
+        folder.zip(path.file_name()).map_or_else(|| path.to_owned(), |(folder, name)| folder.join(name))
+    })
+}
+
 /// When to begin a new file, and how many old ones to keep. By default, never, and all of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rotation {

@@ -128,7 +128,9 @@ impl Sink {
     /// Whether an open sink of one setting can be given another one, instead of being closed and opened.
     pub fn is_same_place(one: &SinkSettings, other: &SinkSettings) -> bool {
         match (one, other) {
-            (SinkSettings::File(one), SinkSettings::File(other)) => one.path == other.path,
+            (SinkSettings::File(one), SinkSettings::File(other)) => {
+                event_file::resolved(&one.path) == event_file::resolved(&other.path)
+            }
             (SinkSettings::Output { .. }, SinkSettings::Output { .. }) => true,
             // A new connection is opened before the old one is given up, so no request fails.
             (one, other) => one == other,

@@ -6,22 +6,32 @@ use lru::LruCache;
 
 use super::Written;
 
-pub struct Seen(LruCache<String, ()>);
+pub struct Seen {
+    /// Without a capacity of its own, since that would be reserved at once.
+    keys: LruCache<String, ()>,
+    window: NonZeroUsize,
+}
 
 impl Seen {
     pub fn new(window: NonZeroUsize) -> Self {
-        Self(LruCache::new(window))
+        Self { keys: LruCache::unbounded(), window }
     }
 
     pub fn resize(&mut self, window: NonZeroUsize) {
-        self.0.resize(window);
+        self.window = window;
+        while self.keys.len() > window.get() {
+            self.keys.pop_lru();
+        }
     }
 
     pub fn add(&mut self, key: Option<&str>) -> Written {
         match key {
-            Some(key) if self.0.get(key).is_some() => Written::Duplicate,
+            Some(key) if self.keys.get(key).is_some() => Written::Duplicate,
             Some(key) => {
-                self.0.push(key.to_owned(), ());
+                self.keys.push(key.to_owned(), ());
+                if self.keys.len() > self.window.get() {
+                    self.keys.pop_lru();
+                }
                 Written::New
             }
             None => Written::New,
@@ -30,7 +40,7 @@ impl Seen {
 
     pub fn forget(&mut self, key: Option<&str>) {
         if let Some(key) = key {
-            self.0.pop(key);
+            self.keys.pop(key);
         }
     }
 }
