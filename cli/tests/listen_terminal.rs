@@ -56,6 +56,8 @@ impl OnTerminal {
 
 impl Drop for OnTerminal {
     fn drop(&mut self) {
+        // With a file, it would go on without its terminal.
+        let _ = Command::new("pkill").args(["-TERM", "-P", &self.child.id().to_string()]).status();
         // Its terminal is then gone, and with it the reader of its standard output.
         let _ = self.child.kill();
         let _ = self.child.wait();
