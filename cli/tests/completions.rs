@@ -18,8 +18,9 @@ fn offered(script: &str, words: &str) -> Vec<String> {
          \"${{COMP_WORDS[COMP_CWORD]}}\" \"${{COMP_WORDS[COMP_CWORD-1]}}\"\nprintf '%s\\n' \"${{COMPREPLY[@]}}\""
     );
     let mut bash = Command::new("bash");
-    bash.args(["--norc", "-c", &program]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let done = feed(bash, b"");
+    // The script is longer than an argument may be.
+    bash.args(["--norc", "-s"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let done = feed(bash, program.as_bytes());
     assert_eq!((done.status, done.err.as_str()), (0, ""), "{words}");
     done.out.lines().map(str::to_owned).collect()
 }
