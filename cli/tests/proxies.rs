@@ -30,6 +30,12 @@ fn registrations() -> Vec<(&'static Provider, &'static Event)> {
     events.collect()
 }
 
+/// The registrations of the documents of this repository, whose payloads have a key of their own for each number.
+fn numbered() -> Vec<(&'static Provider, &'static Event)> {
+    let known = ["dealpos", "mipos", "mypos", "vipps"];
+    registrations().into_iter().filter(|(provider, _)| known.contains(&provider.name)).collect()
+}
+
 /// A receiver for an event. Its address is another one at each start, unless one is given.
 fn listen(folder: &Folder, provider: &Provider, event: &Event, address: Option<SocketAddr>) -> Listener {
     let mut command = Command::new(env!("CARGO_BIN_EXE_pos-webhooks"));
@@ -248,7 +254,7 @@ fn health_and_metrics_are_not_reachable() {
 #[test]
 fn a_delivery_that_a_crash_refused_is_accepted_when_it_comes_again() {
     for kind in installed() {
-        for (provider, event) in registrations() {
+        for (provider, event) in numbered() {
             let folder = Folder::new(&format!("crash-{}-{}-{kind:?}", provider.name, event.name));
             let listener = listen(&folder, provider, event, None);
             let address = listener.address;
@@ -310,7 +316,7 @@ fn a_delivery_whose_answer_is_lost_is_not_sent_again() {
 
 #[test]
 fn a_slow_client_is_waited_for_and_does_not_hold_up_others() {
-    let (provider, event) = registrations()[0];
+    let (provider, event) = numbered()[0];
     for kind in installed() {
         let folder = Folder::new(&format!("slow-{kind:?}"));
         let listener = listen(&folder, provider, event, None);

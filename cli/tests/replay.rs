@@ -52,7 +52,9 @@ fn store(folder: &Folder, references: &[&str]) {
 fn the_events_of_every_provider_are_accepted_and_recognised_by_a_second_listener() {
     let folder = Folder::new("replay-providers");
     let (mut configuration, mut sent) = (String::new(), Vec::new());
-    for provider in PROVIDERS.iter() {
+    // An invented provider may sign the URL as well, which is only given for one of these.
+    let known = ["dealpos", "mipos", "mypos", "vipps"];
+    for provider in PROVIDERS.iter().filter(|provider| known.contains(&provider.name)) {
         for event in provider.events.iter().filter(|event| !event.payload.examples.is_empty()) {
             // Only deliveries that do not name their event need a route of each event.
             let is_route = provider.event_name == Some(EventNamePlace::Route);
@@ -84,7 +86,8 @@ fn the_events_of_every_provider_are_accepted_and_recognised_by_a_second_listener
     }
     configuration += "[sinks.inbox]\ntype = \"file\"\nfile = \"events\"\n";
     let of_url = |url: &str| {
-        configuration.replace("\"URL/vipps\"", &format!("\"{url}\"")).replace("URL", "https://shop.example")
+        let of = |text: String, name: &str| text.replace(&format!("\"URL/{name}\""), &format!("\"{url}\""));
+        PROVIDERS.iter().fold(configuration.clone(), |text, provider| of(text, provider.name))
     };
     let first = Listener::configured(&folder, &of_url(URL));
     for (provider, _, path, headers, body) in &sent {
