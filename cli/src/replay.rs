@@ -33,8 +33,8 @@ const GIVE_UP: u32 = 10;
 #[derive(Args)]
 #[command(after_long_help = "\
 Examples:
-  pos-webhooks replay events.ndjson --to http://localhost:3000/hooks/vipps --secret-file secret.txt --since 2h
-  pos-webhooks replay events.ndjson --to https://shop.example/hooks/vipps --secret-file secret.txt \\
+  pos-webhooks replay events.ndjson --to http://localhost:3000/hooks --secret-file secret.txt --since 2h
+  pos-webhooks replay events.ndjson --to https://shop.example/hooks --secret-file secret.txt \\
       --route shop --event '*.captured.v1' --rate 5/s --dry-run
       Lists the events, and sends nothing.
 

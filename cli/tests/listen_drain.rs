@@ -42,6 +42,8 @@ fn a_second_signal_ends_the_drain() {
     let mut listener = start(&folder, "10 min");
     listener.signal(Signal::TERM);
     listener.logged("not ready any more");
+    // There is nothing to read again any more, and the next signal is still noticed.
+    listener.signal(Signal::HUP);
     listener.signal(Signal::INT);
     assert_eq!(listener.child.wait().unwrap().code(), Some(0));
 }

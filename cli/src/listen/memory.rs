@@ -12,6 +12,9 @@ const WAIT: Duration = Duration::from_secs(5);
 /// How many bytes are counted for a byte of a body: the body, and the line or row that is made of it.
 const COPIES: usize = 3;
 
+/// The number of bytes of a permit of the semaphores, which count up to some billions at once.
+const UNIT: usize = 1 << 10;
+
 /// The size of a body that is short.
 pub const SHORT: usize = 16 << 10;
 
@@ -26,6 +29,7 @@ const PARTS: usize = 4;
 pub struct InFlight {
     short: Arc<Semaphore>,
     long: Arc<Semaphore>,
+    /// The number of permits of both.
     all: usize,
 }
 
@@ -41,13 +45,14 @@ pub struct NoMemory;
 
 impl InFlight {
     pub fn new(bytes: usize) -> Self {
-        let all = bytes.min(Semaphore::MAX_PERMITS);
+        // One more, since the need of a body is rounded up.
+        let all = (bytes / UNIT + 1).min(Semaphore::MAX_PERMITS);
         let short = all / PARTS;
         Self { short: Arc::new(Semaphore::new(short)), long: Arc::new(Semaphore::new(all - short)), all }
     }
 
     pub fn used(&self) -> usize {
-        self.all.saturating_sub(self.short.available_permits() + self.long.available_permits())
+        self.all.saturating_sub(self.short.available_permits() + self.long.available_permits()) * UNIT
     }
 
     pub fn reserve(&self) -> Reserved<'_> {
@@ -59,10 +64,10 @@ impl Reserved<'_> {
     /// Reserves the memory for a body of this size, in the place of what was reserved before; waits for it for some time.
     pub async fn body(&mut self, bytes: usize) -> Result<(), NoMemory> {
         let lane = if bytes <= SHORT { &self.of.short } else { &self.of.long };
-        let bytes = u32::try_from(bytes.saturating_mul(COPIES)).map_err(|_| NoMemory)?;
-        let reserved = match Arc::clone(lane).try_acquire_many_owned(bytes) {
+        let units = u32::try_from(bytes.saturating_mul(COPIES).div_ceil(UNIT)).map_err(|_| NoMemory)?;
+        let reserved = match Arc::clone(lane).try_acquire_many_owned(units) {
             Ok(permit) => permit,
-            Err(_) => match timeout(WAIT, Arc::clone(lane).acquire_many_owned(bytes)).await {
+            Err(_) => match timeout(WAIT, Arc::clone(lane).acquire_many_owned(units)).await {
                 Ok(Ok(permit)) => permit,
                 Ok(Err(_)) | Err(_) => return Err(NoMemory),
             },

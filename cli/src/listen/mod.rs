@@ -140,10 +140,9 @@ async fn listen(
             let drain = process.settings.drain;
             if !drain.is_zero() {
                 tracing::info!(seconds = drain.as_secs_f64(), "not ready any more; still accepting connections");
-                tokio::select! {
-                    () = tokio::time::sleep(drain) => {}
-                    Signal::End = signals.next() => {}
-                }
+                let asked_again = async { while !matches!(signals.next().await, Signal::End) {} };
+                // Either of them ends it.
+                let _ = tokio::time::timeout(drain, asked_again).await;
             }
             tracing::info!("finishing the requests that have begun");
         }

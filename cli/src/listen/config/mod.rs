@@ -249,10 +249,8 @@ impl<'t> Configuration<'t, '_> {
                 let what = format!("routes.{name}.sink: there is no sink `{}`; {instead}", Plain(&sink.value));
                 self.problems.add(&sink.place, what);
             }
-            let once = table.get("once", |value| match text(value)?.as_str() {
-                "key" => Ok(Once::Key),
-                "body" => Ok(Once::Body),
-                _ => Err("`key` or `body` is expected".to_owned()),
+            let once = table.get("once", |value| {
+                Once::from_str(&text(value)?, false).map_err(|_| "`key` or `body` is expected".to_owned())
             });
             let body = table.get("body", bytes);
             if let Some(body) = body.as_ref().filter(|body| body.value > max_bytes) {
