@@ -113,6 +113,12 @@ fn create_stream(create: &CreateArguments, settings: &listen::nats::NatsSettings
 
     let rights = [("--admin-url-file", create.admin_url_file.is_some()), ("--role", create.role.is_some())];
     refuse(rights, "a stream: it is created with the login of the sink")?;
+    if create.max_age.is_some_and(|age| age < stream::KEPT) {
+        let hours = stream::KEPT.as_secs() / 3600;
+        return Err(Stop::Usage(format!(
+            "--max-age: `listen` refuses a stream that keeps events for less than {hours}h"
+        )));
+    }
     let wanted = stream::wanted(settings, create.max_age.unwrap_or(MAX_AGE), create.max_bytes);
     if !create.apply {
         let json = serde_json::to_string_pretty(&wanted).map_err(|error| Stop::Input(error.to_string()))?;

@@ -84,6 +84,7 @@ fn a_secret_is_that_of_a_file_of_the_environment_or_of_a_credential() {
         ("{}", Some("a secret is { file")),
         ("[]", Some("give the secret with `secrets`")),
         ("\"5ec7e70f0a5707e25ec7e70f0a5707e2\"", Some("a table is expected, not a string")),
+        ("[\"5ec7e70f0a5707e25ec7e70f0a5707e2\"]", Some("a table is expected, not a string")),
     ] {
         let configuration = format!("{ROUTE}{SINK}").replace("{ file = \"secret\" }", secret);
         match problem {
@@ -91,6 +92,7 @@ fn a_secret_is_that_of_a_file_of_the_environment_or_of_a_credential() {
             Some(problem) => {
                 let text = problems(&folder, &configuration);
                 assert!(text.contains(problem) && text.contains("listen.toml:"), "{secret}: {text}");
+                assert_eq!(text.lines().count(), 1, "{secret}: {text}");
             }
         }
     }

@@ -465,11 +465,55 @@ fn the_settings_of_a_sink_are_checked_before_a_server_is_asked() {
         (&format!("{valid}require = {{ sync = \"always\" }}"), "give its URL as `monitor`"),
         (&format!("{valid}require = {{ replicas = 6 }}"), "up to 5 replicas"),
         (&format!("{valid}require = {{ replica = 3 }}"), "did you mean `replicas`?"),
-        (&format!("{valid}monitor = \"n1\""), "is not a URL such as"),
+        (&format!("{valid}monitor = \"n1\""), "a URL such as http://n1:8222 is expected"),
+        (&format!("{valid}monitor = \"http://u:correct-horse@n1\""), "which would be shown"),
+        (&format!("{valid}monitor = \"http://n1/?token=correct-horse\""), "which would be shown"),
         (&format!("{valid}server = 1"), "did you mean `servers`?"),
     ] {
         let text = refusal(&folder, &sink(more));
         assert!(text.contains(problem) && text.contains("checked.toml:"), "{more}: {text}");
         assert!(!text.contains("correct-horse"), "{text}");
     }
+}
+
+#[test]
+fn sink_create_prints_a_stream_that_can_be_used_and_creates_it() {
+    if !can_run() {
+        return;
+    }
+    let folder = Folder::new("nats-create");
+    let server = Server::start(&folder, "max_payload: 2MB");
+    fs::write(folder.file("listen.toml"), configuration(&[&server], "")).unwrap();
+    let create = |options: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pos-webhooks"));
+        command.args(["sink", "create", "stream", "--config", &folder.file("listen.toml")]).args(options);
+        let output = command.output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap();
+        (output.status.code(), text)
+    };
+    let (status, printed) = create(&["--max-age", "240h", "--max-bytes", "1000000"]);
+    let printed: Config = serde_json::from_str(&printed).unwrap_or_else(|_| panic!("{printed}"));
+    assert_eq!((status, printed.max_age, printed.max_bytes), (Some(0), Duration::from_secs(240 * 3600), 1_000_000));
+    // Nothing is created that `listen` refuses, or by options for a table.
+    for (options, problem) in [
+        (
+            &["--apply", "--max-age", "1s"][..],
+            "--max-age: `listen` refuses a stream that keeps events for less than 192h",
+        ),
+        (&["--apply", "--role", "listen"], "--role has no effect on a stream"),
+        (&["--apply", "--max-age", "240h", "--role", "listen"], "cannot be used with"),
+    ] {
+        let (status, text) = create(options);
+        assert!(status == Some(2) && text.contains(problem), "{options:?}: {text}");
+    }
+    assert_eq!(check(&folder, &configuration(&[&server], "")).status.code(), Some(2), "a stream was created");
+    // A second run finds that it is there.
+    for _ in 0..2 {
+        let (status, text) = create(&["--apply", "--max-age", "240h"]);
+        assert!(status == Some(0) && text.contains("can be used.") && text.contains("keeps them for 240 h"), "{text}");
+    }
+    let listener = Listener::configured(&folder, &configuration(&[&server], ""));
+    assert_eq!(deliver(&listener, payment(1).as_bytes()), OK);
+    listener.end();
+    assert_eq!(server.messages(STREAM).len(), 1);
 }

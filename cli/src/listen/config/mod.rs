@@ -297,7 +297,7 @@ impl<'t> Configuration<'t, '_> {
         let tables = table.list("secrets");
         let given = tables.len();
         let mut secrets = Vec::new();
-        for secret in tables {
+        for secret in tables.into_iter().flatten() {
             secrets.extend(secret::read(secret, self.folder, self.problems));
         }
         let token = table.table("verify_token");

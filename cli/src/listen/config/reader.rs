@@ -149,16 +149,16 @@ impl<'t, 'p> Table<'t, 'p> {
         }
     }
 
-    /// The tables of a list, or the one table that is there instead.
-    pub fn list(&mut self, member: &'static str) -> Vec<Table<'t, 'p>> {
+    /// The tables of a list, or the one table that is there instead; `None` for what is not a table.
+    pub fn list(&mut self, member: &'static str) -> Vec<Option<Table<'t, 'p>>> {
         let path = self.name(member);
         match self.take(member) {
             None => Vec::new(),
             Some(value) if value.get_ref().is_array() => match value.into_inner() {
-                DeValue::Array(items) => items.into_iter().filter_map(|item| self.below(path.clone(), item)).collect(),
+                DeValue::Array(items) => items.into_iter().map(|item| self.below(path.clone(), item)).collect(),
                 _ => Vec::new(),
             },
-            Some(value) => self.below(path, value).into_iter().collect(),
+            Some(value) => vec![self.below(path, value)],
         }
     }
 

@@ -11,7 +11,7 @@ use super::NatsSettings;
 use super::connection::connect;
 
 /// The shortest time that events have to be kept: a day more than providers send an event again.
-const KEPT: Duration = Duration::from_secs(8 * DAY);
+pub const KEPT: Duration = Duration::from_secs(8 * DAY);
 const DAY: u64 = 24 * 60 * 60;
 
 /// The time in which an id is recognised without its subject.
