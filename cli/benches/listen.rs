@@ -1,31 +1,30 @@
 //! Measures the processor time of `pos-webhooks listen`, as a ratio from one run.
 //!
 //! `cargo bench -p pos-webhooks-cli --bench listen`: the same generator keeps 64 connections busy with signed deliveries, in turn
-//! with `listen` and with an axum handler that reads the body and answers 200, each a process of its own. The kernel counts their
-//! processor time, and where valgrind is installed, it counts their instructions. Then with `--append`, beside the rate at which
-//! the disk alone does `fdatasync`.
+//! with `listen`, with `listen` that has ten routes, with an axum handler that reads the body and answers 200, and with the
+//! receiver `webhook` where it is installed, each a process of its own. The kernel counts their processor time, and where valgrind
+//! is installed, it counts their instructions. Then with `--append`, beside the rate at which the disk alone does `fdatasync`.
 //!
 //! `cargo bench -p pos-webhooks-cli --bench listen -- --minutes 10` shows how the memory of `listen --append` grows. Linux only.
 
+mod load;
 #[path = "../../benches/table/mod.rs"]
 mod table;
 
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use load::{Request, load, runtime};
 use pos_webhooks::mypos;
 use table::Table;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 
 const SECRET: &str = "secret";
-const CONNECTIONS: usize = 64;
+const ROUTES: usize = 10;
 const ROUNDS: usize = 10;
 const ROUND: Duration = Duration::from_secs(2);
 
@@ -60,15 +59,11 @@ fn main() -> ExitCode {
     ended
 }
 
-fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Runtime::new().expect("a runtime")
-}
-
 async fn baseline() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     println!("{}", listener.local_addr().expect("an address"));
     let handler = axum::routing::post(|_body: axum::body::Bytes| async {});
-    axum::serve(listener, axum::Router::new().route("/", handler)).await.expect("a server");
+    axum::serve(listener, axum::Router::new().route("/0", handler)).await.expect("a server");
 }
 
 struct Server {
@@ -91,6 +86,26 @@ impl Server {
         let mut command = command(under, Path::new(env!("CARGO_BIN_EXE_pos-webhooks")));
         command.args(["listen", "mypos", "--listen", "127.0.0.1:0", "--log-format", "json", "--secret-file"]);
         command.arg(folder.join("secret")).args(append.iter().flat_map(|file| [Path::new("--append"), file]));
+        Self::logged(command)
+    }
+
+    /// Starts `listen` with so many routes to one sink.
+    fn routes(folder: &Path, routes: usize) -> Self {
+        let mut text =
+            "listen = \"127.0.0.1:0\"\n[log]\nformat = \"json\"\n[sinks.out]\ntype = \"stdout\"\n".to_owned();
+        for route in 0..routes {
+            text += &format!(
+                "[routes.r{route}]\npath = \"/{route}\"\nprovider = \"mypos\"\nsink = \"out\"\nsecrets = {{ file = \"secret\" }}\n"
+            );
+        }
+        let file = folder.join(format!("{routes}.toml"));
+        fs::write(&file, text).expect("a configuration");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pos-webhooks"));
+        command.args(["listen", "--config"]).arg(file);
+        Self::logged(command)
+    }
+
+    fn logged(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the listener");
         // Warnings come before the address.
         let log = BufReader::new(child.stderr.take().expect("its log")).lines();
@@ -99,11 +114,37 @@ impl Server {
         Self { child, address: address.expect("an address") }
     }
 
-    /// Time on processors so far, in clock ticks of the kernel.
+    /// Starts the receiver `webhook` with the same rule, which runs `true` for each delivery; `None` if it is not installed.
+    fn webhook(folder: &Path) -> Option<Self> {
+        let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port").port();
+        let hook = serde_json::json!([{
+            "id": "0",
+            "execute-command": "/bin/true",
+            "trigger-rule": { "match": {
+                "type": "payload-hmac-sha256",
+                "secret": SECRET,
+                "parameter": { "source": "header", "name": SIGNATURE },
+            } },
+        }]);
+        let file = folder.join("hooks.json");
+        fs::write(&file, hook.to_string()).expect("a configuration");
+        let mut command = Command::new("webhook");
+        command.args(["-ip", "127.0.0.1", "-urlprefix", "", "-port", &port.to_string(), "-hooks"]).arg(file);
+        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().ok()?;
+        let server = Self { child, address: ([127, 0, 0, 1], port).into() };
+        let since = Instant::now();
+        while TcpStream::connect(server.address).is_err() {
+            assert!(since.elapsed() < Duration::from_secs(10), "`webhook` does not listen");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        Some(server)
+    }
+
+    /// Time on processors so far, in clock ticks of the kernel, with that of the processes that it has started.
     fn ticks(&self) -> u64 {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).expect("Linux");
         let after_name = stat.rsplit_once(')').expect("a name").1;
-        after_name.split_whitespace().skip(11).take(2).map(|ticks| ticks.parse::<u64>().expect("ticks")).sum()
+        after_name.split_whitespace().skip(11).take(4).map(|ticks| ticks.parse::<u64>().expect("ticks")).sum()
     }
 
     fn memory_kib(&self) -> u64 {
@@ -128,72 +169,52 @@ fn command(under: &[&str], program: &Path) -> Command {
     command
 }
 
-/// A delivery of 300 bytes, signed.
-fn request() -> Vec<u8> {
+/// A header with the signature alone, as `webhook` reads it.
+const SIGNATURE: &str = "X-Signature";
+
+/// Signed deliveries of 300 bytes, in turn to so many routes.
+fn deliveries(routes: usize) -> Request {
     let body = format!(r#"{{"text":"{}"}}"#, "x".repeat(300 - 11));
     assert_eq!(body.len(), 300);
     let event = mypos::EventName::ALL.first().expect("an event");
     let headers = mypos::sign(event, &SECRET.into(), body.as_bytes(), jiff::Timestamp::now()).expect("a signature");
-    let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-    format!("POST / HTTP/1.1\r\nhost: a\r\n{headers}content-length: 300\r\n\r\n{body}").into_bytes()
-}
-
-/// How long each request took, for some time or until so many requests are answered.
-fn load(address: SocketAddr, time: Duration, most: usize) -> Vec<Duration> {
-    let request: Arc<[u8]> = request().into();
-    let over = Arc::new(AtomicBool::new(false));
-    let left = Arc::new(AtomicUsize::new(most));
-    runtime().block_on(async {
-        let busy: Vec<_> = (0..CONNECTIONS)
-            .map(|_| tokio::spawn(converse(address, Arc::clone(&request), Arc::clone(&over), Arc::clone(&left))))
-            .collect();
-        if most == usize::MAX {
-            tokio::time::sleep(time).await;
-            over.store(true, Ordering::Relaxed);
-        }
-        let mut all = Vec::new();
-        for connection in busy {
-            all.extend(connection.await.expect("a connection"));
-        }
-        all
-    })
-}
-
-async fn converse(
-    address: SocketAddr,
-    request: Arc<[u8]>,
-    over: Arc<AtomicBool>,
-    left: Arc<AtomicUsize>,
-) -> Vec<Duration> {
-    let mut stream = TcpStream::connect(address).await.expect("a connection");
-    stream.set_nodelay(true).expect("an option");
-    let (mut times, mut buffer) = (Vec::new(), [0; 1024]);
-    let one_less = |left: usize| left.checked_sub(1);
-    while !over.load(Ordering::Relaxed) && left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less).is_ok() {
-        let start = Instant::now();
-        stream.write_all(&request).await.expect("a request");
-        // Responses do not have a body, and fit a packet.
-        let read = stream.read(&mut buffer).await.expect("an answer");
-        assert!(buffer[..read].starts_with(b"HTTP/1.1 200 OK") && buffer[..read].ends_with(b"\r\n\r\n"));
-        times.push(start.elapsed());
-    }
-    times
+    let content_type = [("content-type", "application/json".to_owned())];
+    let mut head: String =
+        headers.iter().chain(&content_type).map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let (_, signature) = head.split_once("v1=").expect("a signature");
+    head += &format!("{SIGNATURE}: {}\r\n", signature.lines().next().unwrap_or_default());
+    let request = |route| format!("POST /{route} HTTP/1.1\r\nhost: a\r\n{head}content-length: 300\r\n\r\n{body}");
+    let requests: Vec<Arc<[u8]>> = (0..routes).map(|route| request(route).into_bytes().into()).collect();
+    Arc::new(move |number| Arc::clone(&requests[number % requests.len()]))
 }
 
 fn processor_time(table: &mut Table, folder: &Path, rounds: usize, round: Duration) {
-    let (axum, listen) = (Server::baseline(&[]), Server::listen(&[], folder, None));
-    let mut best = [f64::MAX; 2];
+    let one = deliveries(1);
+    let sides = [
+        (Some(Server::baseline(&[])), &one),
+        (Some(Server::listen(&[], folder, None)), &one),
+        (Some(Server::routes(folder, 1)), &one),
+        (Some(Server::routes(folder, ROUTES)), &deliveries(ROUTES)),
+        (Server::webhook(folder), &one),
+    ];
+    let mut best = [f64::MAX; 5];
     for _ in 0..rounds {
-        for (server, best) in [&axum, &listen].into_iter().zip(&mut best) {
+        for ((server, request), best) in sides.iter().zip(&mut best) {
+            let Some(server) = server else { continue };
             let before = server.ticks();
-            let requests = load(server.address, round, usize::MAX).len();
+            let requests = load(server.address, request, 0, round, usize::MAX).len();
             // 10 ms each, with every kernel that is in use.
             *best = best.min((server.ticks() - before) as f64 * 10_000.0 / requests as f64);
         }
     }
-    let [axum, listen] = best;
+    let [axum, listen, one, ten, webhook] = best;
     let work = "`listen` receives a myPOS payment of 300 B: processor time";
     table.row(work, 1.3, 1.6, (listen, axum), "µs", "an axum handler that reads the body");
+    table.row("the same with ten routes", 1.05, 1.1, (ten, one), "µs", "with one route");
+    match &sides[4].0 {
+        Some(_) => table.stated(work, (listen, webhook), "µs", "`webhook` with the same rule, which runs `true`"),
+        None => table.skipped("the same, compared with `webhook`", "it needs Debian's package `webhook`"),
+    }
 }
 
 /// Counts the instructions of the programs, without those of the kernel.
@@ -206,11 +227,12 @@ fn instructions(table: &Table, folder: &Path) {
     let log = folder.join("callgrind");
     let log_file = format!("--log-file={}", log.display());
     let under = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", &log_file];
+    let request = deliveries(1);
     let per_request = |start: &dyn Fn() -> Server| {
         // The difference is without what the start and the end take.
         let [few, many] = [1_000, 3_000].map(|requests| {
             let mut server = start();
-            load(server.address, Duration::ZERO, requests);
+            load(server.address, &request, 0, Duration::ZERO, requests);
             let pid = server.child.id().to_string();
             Command::new("kill").args(["-TERM", &pid]).status().expect("a signal");
             server.child.wait().expect("its end");
@@ -239,7 +261,7 @@ fn durable(folder: &Path, append: &Path, rounds: usize, round: Duration) {
     println!("fdatasync alone: {:.0} per second", f64::from(syncs) / start.elapsed().as_secs_f64());
     let listen = Server::listen(&[], folder, Some(append));
     for _ in 0..rounds.min(3) {
-        let mut times = load(listen.address, round, usize::MAX);
+        let mut times = load(listen.address, &deliveries(1), 0, round, usize::MAX);
         times.sort_unstable();
         let p99 = times.get(times.len() * 99 / 100).copied().unwrap_or_default();
         println!("--append: {:.0} requests per second, p99 {p99:.1?}", times.len() as f64 / round.as_secs_f64());
@@ -250,7 +272,7 @@ fn memory(folder: &Path, append: &Path, minutes: u32) {
     let listen = Server::listen(&[], folder, Some(append));
     let mut first = None;
     for minute in 1..=minutes {
-        let requests = load(listen.address, Duration::from_secs(60), usize::MAX).len();
+        let requests = load(listen.address, &deliveries(1), 0, Duration::from_secs(60), usize::MAX).len();
         let now = listen.memory_kib();
         let first = *first.get_or_insert(now);
         println!("minute {minute}: {requests} requests, {now} KiB, {:+} KiB since minute 1", now as i64 - first as i64);

@@ -43,9 +43,10 @@ fn the_reasons_are_those_of_the_program() {
         include_str!("../src/listen/server.rs"),
     ]
     .concat();
-    let lists = PAGE.split("{reason=~\"").skip(1).map(|rest| rest.split_once('"').unwrap().0);
+    let rules = include_str!("../../deploy/prometheus-rules.yml");
+    let lists = rules.split("{reason=~\"").skip(1).map(|rest| rest.split_once('"').unwrap().0);
     let reasons: Vec<_> =
-        lists.flat_map(|list| list.split("\\|")).map(|reason| reason.trim_start_matches(".*")).collect();
+        lists.flat_map(|list| list.split('|')).map(|reason| reason.trim_start_matches(".*")).collect();
     assert!(reasons.len() > 5, "{reasons:?}");
     for reason in reasons {
         assert!(program.contains(&format!("{reason}\"")), "{reason}");

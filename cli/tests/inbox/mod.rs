@@ -51,7 +51,7 @@ impl Inbox {
         cluster.sql("postgres", &format!("create database \"{name}\""));
         let role = format!("do $$ begin create role {ROLE} login; exception when others then null; end $$");
         cluster.sql("postgres", &role);
-        inbox.folder.write_secret("admin-url", &inbox.url(USER, &[cluster]));
+        inbox.folder.write_secret("admin-url", &inbox.admin_url());
         inbox.set_servers(&[cluster]);
         inbox
     }
@@ -60,6 +60,11 @@ impl Inbox {
     pub fn set_servers(&self, clusters: &[&Cluster]) {
         self.folder.write_secret("url", &self.url(ROLE, clusters));
         fs::write(self.folder.file("sinks.toml"), sinks("")).unwrap();
+    }
+
+    /// The URL with which everything may be done.
+    pub fn admin_url(&self) -> String {
+        self.url(USER, &[&self.cluster])
     }
 
     fn url(&self, user: &str, clusters: &[&Cluster]) -> String {
