@@ -12,14 +12,19 @@ pub fn to_string<T: Serialize + ?Sized>(value: &T) -> serde_json::Result<String>
     serde_json::to_string(value).map(escaped)
 }
 
-/// Whether a character of JSON is one that controls a terminal or ends a line, and that JSON itself does not escape.
-pub fn is_raw(character: char) -> bool {
+/// Whether JSON contains characters that control a terminal or end a line, and that JSON itself does not escape.
+pub fn has_raw(json: &str) -> bool {
+    // Of ASCII, there is only one, and it is faster to look for it than for all of them.
+    (!json.is_ascii() || json.as_bytes().contains(&0x7f)) && json.contains(is_raw)
+}
+
+fn is_raw(character: char) -> bool {
     is_control(character) && !matches!(character, '\n' | '\t' | '\r')
 }
 
 /// JSON in which the characters that control a terminal are escapes. JSON itself escapes some of them only.
 pub fn escaped(json: String) -> String {
-    if json.bytes().all(|byte| byte < 0x7f) || !json.contains(is_raw) {
+    if !has_raw(&json) {
         return json;
     }
     let mut text = String::with_capacity(json.len());

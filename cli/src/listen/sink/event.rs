@@ -123,11 +123,12 @@ impl Payload {
         if (half_characters || nested) && serde_json::from_str::<Value>(&format!("[{text}]")).is_err() {
             return Err(Unreadable::BySome);
         }
-        if text.contains(['\n', '\r']) {
+        // Searching for bytes is several times faster than for characters.
+        if [b'\n', b'\r'].iter().any(|end| text.as_bytes().contains(end)) {
             let json = Json::try_from(text.replace(['\n', '\r'], " ").as_bytes())?;
             return Ok(Self { json, is_exact: false });
         }
-        let is_exact = text.as_bytes() == body && !text.contains(json_text::is_raw);
+        let is_exact = text.as_bytes() == body && !json_text::has_raw(text);
         Ok(Self { json: payload, is_exact })
     }
 
