@@ -7,6 +7,7 @@ use std::sync::Arc;
 use axum::extract::{FromRef, State};
 use axum::http::StatusCode;
 use axum::routing::post;
+use jiff::Timestamp;
 use pos_webhooks::axum::Verified;
 use pos_webhooks::vipps::{Event, Receiver};
 use tokio::sync::{Mutex, Semaphore};
@@ -16,10 +17,13 @@ use tokio_postgres::{Client, NoTls, Statement};
 use crate::listener::{SECRET, URL};
 
 const CONNECTIONS: usize = 16;
-const STATEMENT: &str = "insert into pos_webhooks.event (route, provider, event, known, idempotency_key, body, payload)
-    values ('pool', 'vipps', $1, true, $2, $3, $4::text::jsonb)
+/// It writes the same rows as `listen`.
+const STATEMENT: &str = "insert into pos_webhooks.event as stored
+    (received_at, route, provider, event, known, idempotency_key, body, payload, headers, error, deliveries)
+    values ($1::text::timestamptz, 'pool', 'vipps', $2, true, $3, $4, convert_from($4, 'UTF8')::jsonb, $5::text::jsonb, null, 1)
     on conflict (route, idempotency_key) do update
-    set deliveries = event.deliveries + 1, last_delivery_at = clock_timestamp()";
+    set deliveries = stored.deliveries + excluded.deliveries, last_delivery_at = clock_timestamp()
+    returning xmax = 0";
 
 /// The process.
 pub struct Pool {
@@ -75,12 +79,13 @@ pub async fn serve(url: &str) {
 }
 
 async fn store(State(pool): State<Arc<Connections>>, Verified { event, receipt }: Verified<Event>) -> StatusCode {
-    let payload = std::str::from_utf8(&receipt.body).expect("JSON");
+    let (name, body, received_at) = (event.name(), receipt.body.as_ref(), Timestamp::now().to_string());
+    let date = receipt.headers.get("x-ms-date").and_then(|date| date.to_str().ok()).unwrap_or_default();
+    let headers = serde_json::json!({ "x-ms-date": date }).to_string();
     let _free = pool.free.acquire().await.expect("a connection");
     let (client, statement) = pool.idle.lock().await.pop().expect("an idle connection");
-    let values: [&(dyn ToSql + Sync); 4] =
-        [&event.name().as_str(), &receipt.idempotency_key, &receipt.body.as_ref(), &payload];
-    let stored = client.execute(&statement, &values).await;
+    let values: [&(dyn ToSql + Sync); 5] = [&received_at, &name.as_str(), &receipt.idempotency_key, &body, &headers];
+    let stored = client.query_one(&statement, &values).await;
     pool.idle.lock().await.push((client, statement));
     if stored.is_ok() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }
 }
