@@ -9,6 +9,8 @@ mod output;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 mod seen;
+#[cfg(any(feature = "nats", feature = "postgres"))]
+mod unusable;
 
 use std::fmt;
 use std::io;

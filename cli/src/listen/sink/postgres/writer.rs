@@ -13,12 +13,13 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{ToSql, Type};
 
 use super::batch::{Columns, Entry, Merged};
-use super::connection::{Connection, Unusable, described, failure};
+use super::connection::{Connection, described, failure};
 use super::requirements::{self, Promises, check_promises};
 use super::schema;
 use super::settings::PostgresSettings;
 use crate::listen::metrics::SinkMetrics;
 use crate::listen::sink::Written;
+use crate::listen::sink::unusable::Unusable;
 
 /// How long writing a batch may take. Providers wait for a response for 10 seconds or longer.
 const WRITE: Duration = Duration::from_secs(4);
