@@ -182,8 +182,9 @@ pub struct Arguments {
     /// Keep refused and undecodable deliveries in this file, for `pos-webhooks verify --from`
     ///
     /// Only its owner may read the file. It has at most 50 MiB, including an older half in FILE.1, and at most 60 deliveries per
-    /// minute; further ones are counted in /metrics. Signatures are kept. Keys, cookies and tokens in headers and in the query
-    /// are replaced by their length and the beginning of their SHA-256; bodies are kept as they are.
+    /// minute; further ones are counted in /metrics. The signature of the provider is kept. Keys, cookies,
+    /// tokens, codes and other signatures in headers and in the query, and headers that have a URL with one of them, are replaced by
+    /// their length and the beginning of their SHA-256; bodies are kept as they are.
     #[arg(long, value_name = "FILE")]
     refused: Option<PathBuf>,
 
