@@ -16,7 +16,7 @@ use tokio::sync::{mpsc, oneshot};
 use self::batch::{Entry, Row};
 use self::connection::Connection;
 pub use self::schema::create;
-pub use self::settings::{PostgresSettings, Server};
+pub use self::settings::{PostgresSettings, Server, check_name};
 use self::writer::{Health, Writer};
 use super::unusable::Unusable;
 use super::{Event, HasEnded, NotWritten, Written};
