@@ -279,6 +279,20 @@ fn the_report_has_hints_and_the_options_are_enough() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn a_file_that_cannot_be_read_further_is_an_error() {
+    let folder = Folder::new("refused-unreadable");
+    // The first page of the memory of a process cannot be read.
+    for arguments in
+        [&["verify", "--from", "/proc/self/mem"][..], &["verify", "--from", "/proc/self/mem", "--line", "1"]]
+    {
+        let output = command(&folder, arguments);
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        assert!(String::from_utf8(output.stderr).unwrap().contains("/proc/self/mem: Input/output error"));
+    }
+}
+
+#[test]
 fn deliveries_that_are_refused_before_or_after_verification_are_kept_as_well() {
     let folder = Folder::new("refused-others");
     let configuration = configuration("").replace("[sinks", "strict = true\nbody = \"1 KiB\"\n[sinks");
