@@ -50,16 +50,18 @@ pub fn configuration(file: &Path) -> Result<String, Stop> {
         .map_err(|_| unusable(file, "the configuration is not UTF-8 text"))
 }
 
-/// Reads a secret, without one newline at the end of the file and without a byte order mark at its beginning.
+/// Reads the secret in a file.
 pub fn secret(file: &Path) -> Result<Secret, Stop> {
     let text =
         String::from_utf8(read(file, SECRET_BYTES)?).map_err(|_| unusable(file, "the secret is not UTF-8 text"))?;
-    let secret = text.strip_suffix('\n').map_or(text.as_str(), |text| text.strip_suffix('\r').unwrap_or(text));
+    secret_in(&text).ok_or_else(|| unusable(file, "the file does not contain a secret"))
+}
+
+/// The secret in a text, without one newline at its end and without a byte order mark at its beginning; `None` if it is blank.
+pub fn secret_in(text: &str) -> Option<Secret> {
+    let secret = text.strip_suffix('\n').map_or(text, |text| text.strip_suffix('\r').unwrap_or(text));
     let secret = without_mark(secret);
-    if secret.trim().is_empty() {
-        return Err(unusable(file, "the file does not contain a secret"));
-    }
-    Ok(Secret::from(secret))
+    (!secret.trim().is_empty()).then(|| Secret::from(secret))
 }
 
 /// The text without a byte order mark.

@@ -122,28 +122,24 @@ impl RefusedDelivery {
     }
 }
 
-/// Reads the deliveries of a file with the numbers of their lines, from 1. A line that is not one, such as the incomplete last
-/// line after a crash, is an error of its own.
-pub fn read(file: &Path) -> Result<impl Iterator<Item = (usize, Result<RefusedDelivery, Stop>)>, Stop> {
+/// A line of a file with its number, from 1. A line that is not a delivery, such as the incomplete last one after a crash, is an
+/// error of its own.
+pub type Line = (usize, Result<RefusedDelivery, Stop>);
+
+/// Reads the lines of a file. An error is that of the file, after which there are no further lines.
+pub fn read(file: &Path) -> Result<impl Iterator<Item = Result<Line, Stop>>, Stop> {
     let name = file.display().to_string();
     let unusable = move |why: &dyn std::fmt::Display| Stop::Input(format!("{name}: {why}"));
     if file.is_dir() {
         return Err(unusable(&io::Error::from(io::ErrorKind::IsADirectory)));
     }
     let mut lines = BufReader::new(File::open(file).map_err(|error| unusable(&error))?);
-    let mut has_failed = false;
-    let next = move || {
-        // After an error of the disk, the next attempt would have the same one.
-        let line = if has_failed { None } else { next_line(&mut lines).transpose() };
-        has_failed = matches!(line, Some(Err(_)));
-        line
-    };
+    let next = move || next_line(&mut lines).transpose();
     Ok((1..).zip(std::iter::from_fn(next)).map(move |(number, line)| {
-        let parsed = line.map_err(|error| unusable(&error)).and_then(|line| {
-            serde_json::from_slice(&line)
-                .map_err(|_| unusable(&format_args!("line {number} is not a refused delivery that `listen` wrote")))
-        });
-        (number, parsed)
+        let line = line.map_err(|error| unusable(&error))?;
+        let parsed = serde_json::from_slice(&line);
+        let foreign = |_| unusable(&format_args!("line {number} is not a refused delivery that `listen` wrote"));
+        Ok((number, parsed.map_err(foreign)))
     }))
 }
 

@@ -16,7 +16,7 @@ use tokio::time::MissedTickBehavior;
 use crate::console::{complain, is_affirmed, print, warn};
 use crate::outgoing::{Recipient, Sent, Signing};
 use crate::report::Plain;
-use crate::source::{Begin, Filter, Source, StoredEvent};
+use crate::source::{Begin, Filter, Place, Source, StoredEvent};
 use crate::stop::Stop;
 use crate::{input, json_text, verification};
 
@@ -40,7 +40,8 @@ Examples:
 
 Exit status:
   0  Every event was accepted: the status of the response was 2xx.
-  1  An event was not accepted, or the program was interrupted. The output lists these events.
+  1  An event was not accepted, or cannot be sent, or the program was interrupted. The output lists these
+     events; the others are sent.
   2  Wrong usage, or the events could not be read, or the output could not be written.")]
 pub struct Arguments {
     /// The file to which `listen` appends events; its rotated files belong to it, unless they are compressed
@@ -122,20 +123,28 @@ struct Selection {
     first: Option<Timestamp>,
     last: Option<Timestamp>,
     is_signed: bool,
+    /// Whether at least one of them can be sent.
+    is_sendable: bool,
+    /// Why the first one cannot be sent that cannot.
+    problem: Option<String>,
 }
 
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let selection = Selection::of(arguments).await?;
         let signing = match &arguments.secret_file {
             Some(file) => Some(Signing { secret: input::secret(file)?, name: arguments.signature.clone() }),
             None => None,
         };
         let recipient = Recipient::new("--to", &arguments.to, arguments.url.as_deref(), signing)?;
+        let selection = Selection::of(arguments, &recipient).await?;
         if selection.count == 0 {
             complain(format_args!("no stored event is selected, so nothing is sent"));
             return Ok(ExitCode::FAILURE);
+        }
+        // This is about the options, and not about single events.
+        if let Some(problem) = selection.problem.as_ref().filter(|_| !selection.is_sendable) {
+            return Err(Stop::Usage(problem.clone()));
         }
         if arguments.dry_run {
             return list(arguments, &recipient).await;
@@ -156,7 +165,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
 }
 
 impl Selection {
-    async fn of(arguments: &Arguments) -> Result<Self, Stop> {
+    async fn of(arguments: &Arguments, recipient: &Recipient) -> Result<Self, Stop> {
         let mut selection = Self::default();
         let mut events = Events::open(arguments)?;
         while let Some(event) = events.next().await? {
@@ -166,6 +175,13 @@ impl Selection {
             })?;
             let verification = provider.verification_of(event.event.as_deref());
             selection.is_signed |= !matches!(verification, None | Some(Verification::None(_)));
+            match recipient.prepare(&event, true) {
+                Ok(_) => selection.is_sendable = true,
+                Err(why) if selection.problem.is_none() => {
+                    selection.problem = Some(format!("{}: {}", event.place, Plain(&why)));
+                }
+                Err(_) => {}
+            }
             selection.count += 1;
             selection.first.get_or_insert(event.received_at);
             selection.last = Some(event.received_at);
@@ -249,15 +265,24 @@ impl<'a> Events<'a> {
 async fn list(arguments: &Arguments, recipient: &Recipient) -> Result<ExitCode, Stop> {
     let mut events = Events::open(arguments)?;
     let mut output = io::BufWriter::new(io::stdout().lock());
+    let mut unsendable = Vec::new();
     while let Some(event) = events.next().await? {
-        // What cannot be sent is found before anything is sent.
-        if let Err(why) = recipient.prepare(&event, true) {
-            return Err(Stop::Usage(format!("{}: {}", event.place, Plain(&why))));
-        }
-        output.write_all(line(arguments.format, &event, None)?.as_bytes())?;
+        let prepared = recipient.prepare(&event, true);
+        let result = prepared.as_ref().map(|_| None).map_err(String::as_str);
+        output.write_all(line(arguments.format, &event, result)?.as_bytes())?;
+        unsendable.extend(prepared.err().map(|why| (event.place, why)));
     }
     output.flush()?;
-    Ok(ExitCode::SUCCESS)
+    if unsendable.is_empty() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    complain(format_args!("some events cannot be sent:\n{}", with_reasons(&unsendable).trim_end()));
+    Ok(ExitCode::FAILURE)
+}
+
+/// Events with the reasons why they were not accepted, one per line.
+fn with_reasons(events: &[(Place, String)]) -> String {
+    events.iter().map(|(place, why)| format!("  {place}  {}\n", Plain(why))).collect()
 }
 
 /// Sends this number of events.
@@ -283,7 +308,7 @@ async fn send(arguments: &Arguments, recipient: &Recipient, count: u64) -> Resul
             recipient.send(&event, true).await
         };
         let sent = tokio::select! {
-            sent = send => sent.map_err(|why| Stop::Usage(format!("{}: {}", event.place, Plain(&why))))?,
+            sent = send => sent,
             interrupted = &mut interruption => {
                 interrupted?;
                 stopped = Some(format!("interrupted; {} may have been received", event.place));
@@ -291,18 +316,20 @@ async fn send(arguments: &Arguments, recipient: &Recipient, count: u64) -> Resul
                 break;
             }
         };
-        unanswered = if sent.answer.is_err() { unanswered + 1 } else { 0 };
         progress.inc(1);
-        let text = line(arguments.format, &event, Some(&sent))?;
+        // An event that cannot be sent says nothing about the recipient.
+        if let Ok(sent) = &sent {
+            unanswered = if sent.answer.is_err() { unanswered + 1 } else { 0 };
+        }
+        let text = line(arguments.format, &event, sent.as_ref().map(Some).map_err(String::as_str))?;
         // The results do not run into the progress, which may be on the same terminal.
-        if progress.is_hidden() || !sent.is_accepted() {
+        if progress.is_hidden() || !sent.as_ref().is_ok_and(Sent::is_accepted) {
             progress.suspend(|| io::stdout().lock().write_all(text.as_bytes()))?;
         }
-        if sent.is_accepted() {
-            accepted += 1;
-        } else {
-            let why = sent.answer.map_or_else(|why| why, |status| status.as_u16().to_string());
-            not_accepted.push((event.place.clone(), why));
+        match sent.and_then(|sent| sent.answer) {
+            Ok(status) if status.is_success() => accepted += 1,
+            Ok(status) => not_accepted.push((event.place, status.as_u16().to_string())),
+            Err(why) => not_accepted.push((event.place, why)),
         }
         if unanswered >= GIVE_UP {
             stopped = Some(format!("stopped: there was no response to {GIVE_UP} events in a row"));
@@ -318,17 +345,20 @@ async fn send(arguments: &Arguments, recipient: &Recipient, count: u64) -> Resul
     let mut text = stopped.map(|stopped| format!("{stopped}\n")).unwrap_or_default();
     text += &format!("{accepted} of {count} events were accepted");
     if let Some((first, _)) = not_accepted.first() {
-        text += "; not accepted:\n";
-        text.extend(not_accepted.iter().map(|(place, why)| format!("  {place}  {}\n", Plain(why))));
-        text += &format!("--begin-at {first} continues with the first of them");
+        text += &format!(
+            "; not accepted:\n{}--begin-at {first} continues with the first of them",
+            with_reasons(&not_accepted)
+        );
     }
     complain(format_args!("{text}"));
     Ok(ExitCode::FAILURE)
 }
 
-fn line(format: Format, event: &StoredEvent, sent: Option<&Sent>) -> Result<String, Stop> {
+/// The line of an event: with the result of sending it if it was sent, or the reason why it cannot be sent.
+fn line(format: Format, event: &StoredEvent, result: Result<Option<&Sent>, &str>) -> Result<String, Stop> {
+    let sent = result.ok().flatten();
     let status = sent.and_then(|sent| sent.answer.as_ref().ok()).map(|status| status.as_u16());
-    let error = sent.and_then(|sent| sent.answer.as_ref().err()).map(String::as_str);
+    let error = result.err().or_else(|| sent?.answer.as_ref().err().map(String::as_str));
     let milliseconds = sent.map(|sent| sent.after.as_millis());
     let StoredEvent { place, received_at, route, event: name, idempotency_key, .. } = event;
     if format == Format::Json {

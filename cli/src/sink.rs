@@ -140,6 +140,9 @@ fn create_table(create: &CreateArguments, settings: &listen::postgres::PostgresS
 
     refuse([("--max-age", create.max_age.is_some()), ("--max-bytes", create.max_bytes.is_some())], "a table")?;
     let user = settings.server.config.get_user().unwrap_or_default();
+    if let Some(role) = &create.role {
+        postgres::check_name("role", role).map_err(|what| Stop::Usage(format!("--role: {what}")))?;
+    }
     let sql = postgres::create(settings, create.role.as_deref().unwrap_or(user));
     if !create.apply {
         print(&sql)?;

@@ -209,6 +209,7 @@ fn the_sandbox_leaves_the_default_address_of_listen_free() {
 fn every_error_has_one_form() {
     let folder = directory("errors");
     fs::write(folder.join("secret.txt"), "secret").unwrap();
+    assert!(Command::new("chmod").args(["600", "secret.txt"]).current_dir(&folder).status().unwrap().success());
     fs::write(folder.join("headers.txt"), "Host: a\n").unwrap();
     fs::write(folder.join("broken.json"), "{").unwrap();
     fs::write(folder.join("credentials.json"), r#"{"token":"t"}"#).unwrap();

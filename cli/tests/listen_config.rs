@@ -12,10 +12,14 @@ use listener::*;
 
 const ROUTE: &str = "[routes.shop]\npath = \"/shop\"\nprovider = \"vipps\"\nurl = \"https://shop.example/shop\"\n\
                      sink = \"inbox\"\nsecrets = { file = \"secret\" }\n";
+const ROUTE_NAME: &str = "[routes.shop]";
+const LISTEN: &str = "listen = \"127.0.0.1:0\"\n";
 const SINK: &str = "[sinks.inbox]\ntype = \"file\"\nfile = \"events\"\n";
 
 fn check(folder: &Folder, configuration: &str) -> Output {
-    fs::write(folder.file("listen.toml"), configuration).unwrap();
+    // The default address may be taken.
+    let listen = if configuration.contains(ROUTE_NAME) && !configuration.contains("listen =") { LISTEN } else { "" };
+    fs::write(folder.file("listen.toml"), format!("{listen}{configuration}")).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_pos-webhooks"));
     command.args(["listen", "--check", "--config", "listen.toml"]).current_dir(&folder.0);
     command.env("SHOP_SECRET", SECRET).env_remove("CREDENTIALS_DIRECTORY").output().unwrap()
@@ -96,9 +100,19 @@ fn a_secret_is_that_of_a_file_of_the_environment_or_of_a_credential() {
             }
         }
     }
+    // One newline at the end is not part of the secret.
+    let configuration = format!("{ROUTE}{SINK}").replace("{ file = \"secret\" }", "{ env = \"SHOP_SECRET\" }");
+    fs::write(folder.file("listen.toml"), format!("{LISTEN}{configuration}[log]\nformat = \"json\"\n")).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pos-webhooks"));
+    command.args(["listen", "--config", &folder.file("listen.toml")]).env("SHOP_SECRET", format!("{SECRET}\r\n"));
+    let listener = Listener::spawn(&mut command);
+    let url = "https://shop.example/shop";
+    let headers = pos_webhooks::vipps::sign(url, &SECRET.into(), b"{}", jiff::Timestamp::now()).unwrap();
+    assert_eq!(listener.post("/shop", &headers, b"{}").status(), http::StatusCode::OK);
+    listener.end();
     let mut command = Command::new(env!("CARGO_BIN_EXE_pos-webhooks"));
     let configuration = format!("{ROUTE}{SINK}").replace("file = \"secret\"", "credential = \"secret\"");
-    fs::write(folder.file("listen.toml"), configuration).unwrap();
+    fs::write(folder.file("listen.toml"), format!("{LISTEN}{configuration}")).unwrap();
     command
         .args(["listen", "--check", "--config", &folder.file("listen.toml")])
         .env("CREDENTIALS_DIRECTORY", &folder.0);

@@ -7,6 +7,7 @@ mod recorder;
 
 use std::fs;
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 
 use http::StatusCode;
@@ -126,6 +127,7 @@ fn it_goes_on_where_it_stopped_when_the_program_or_the_listener_was_not_running(
     listener.logged("\"forwarded\"");
     assert!(recorder.rest().is_empty());
     listener.end();
+    assert_eq!(fs::metadata(folder.file("events.cursor")).unwrap().permissions().mode() & 0o777, 0o600);
     let cursor: Value = serde_json::from_slice(&fs::read(folder.file("events.cursor")).unwrap()).unwrap();
     assert_eq!(cursor["line"], 1, "{cursor}");
     assert_eq!(recorder.address, address);

@@ -7,6 +7,7 @@ mod listener;
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -14,6 +15,25 @@ use http::StatusCode;
 use listener::*;
 use pos_webhooks::dealpos;
 use rustix::process::{Pid, Signal, kill_process};
+
+#[test]
+fn a_secret_that_every_user_can_read_is_a_warning() {
+    let folder = Folder::new("log-readable");
+    for name in ["open", "forward"] {
+        std::fs::write(folder.file(name), SECRET).unwrap();
+        std::fs::set_permissions(folder.file(name), std::fs::Permissions::from_mode(0o644)).unwrap();
+    }
+    let (open, forward) = (folder.file("open"), folder.file("forward"));
+    let options = ["--secret-file", &open, "--forward-to", "http://127.0.0.1:1/", "--forward-secret-file", &forward];
+    let log = Listener::vipps(&folder, &options).end();
+    for (option, file) in [("--secret-file", &open), ("--forward-secret-file", &forward)] {
+        let what =
+            format!("{option}: {file} can be read by every user of the machine (mode 0644): run `chmod o= {file}`");
+        let lines: Vec<_> = log.lines().filter(|line| line.contains(&what)).collect();
+        assert!(lines.len() == 1 && lines[0].contains("\"WARN\""), "{log}");
+    }
+    assert_eq!(log.matches("can be read by every user").count(), 2, "{log}");
+}
 
 /// A listener whose standard error is the test's to read, or not to read.
 fn start(folder: &Folder) -> (Child, String, BufReader<std::process::ChildStderr>) {

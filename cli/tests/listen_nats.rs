@@ -26,6 +26,8 @@ fn deliver(listener: &Listener, body: &[u8]) -> StatusCode {
 }
 
 fn check(folder: &Folder, configuration: &str) -> Output {
+    // The default address may be taken.
+    let configuration = format!("listen = \"127.0.0.1:0\"\n{configuration}");
     fs::write(folder.file("checked.toml"), configuration).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_pos-webhooks"));
     command.args(["listen", "--check", "--config", &folder.file("checked.toml")]).output().unwrap()

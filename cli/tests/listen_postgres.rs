@@ -206,3 +206,31 @@ fn a_row_that_a_program_has_locked_does_not_hold_up_others() {
     assert_eq!(inbox.count(), 11);
     listener.end();
 }
+
+#[test]
+fn many_rows_that_a_program_has_locked_do_not_hold_up_others_one_after_the_other() {
+    let Some(cluster) = shared() else { return };
+    let inbox = Inbox::new(&cluster, "locked-many");
+    let listener = inbox.listen("");
+    let locked: Vec<_> = (0..20).map(|number| payment(format!("locked-{number}"))).collect();
+    deliver_all(&listener, locked.iter().map(|body| ("/shop", body.as_bytes())));
+    thread::scope(|scope| {
+        let worker = scope
+            .spawn(|| inbox.sql("begin; select id from pos_webhooks.event for update; select pg_sleep(6); commit"));
+        let is_locked =
+            "select count(*) from pg_stat_activity where query like '%for update%' and wait_event = 'PgSleep'";
+        until("the worker works", || inbox.sql(is_locked) == "1");
+        let address = listener.address;
+        let again: Vec<_> = locked
+            .iter()
+            .map(|body| scope.spawn(move || deliver(address, "/shop", body.as_bytes()).unwrap()))
+            .collect();
+        // The writer waits for the first of them, and all others are in the next batch.
+        let bodies: Vec<_> = (0..20).map(payment).collect();
+        deliver_all(&listener, bodies.iter().map(|body| ("/shop", body.as_bytes())));
+        again.into_iter().for_each(|again| assert_eq!(again.join().unwrap(), StatusCode::SERVICE_UNAVAILABLE));
+        worker.join().unwrap();
+    });
+    assert_eq!(inbox.count(), 40);
+    listener.end();
+}

@@ -149,6 +149,13 @@ fn what_a_sink_needs_is_printed_or_created_and_never_by_listen() {
     );
     let (status, errors) = apply(&["--admin-url-file", &admin, "--role", "nobody"]);
     assert!(status == Some(2) && errors.contains("role \"nobody\" does not exist"), "{errors}");
+    for (role, why) in [
+        ("", "--role: the name of the role is empty"),
+        (&*"\u{e9}".repeat(32), "--role: the name of the role has 64 bytes"),
+    ] {
+        let (status, errors) = apply(&["--admin-url-file", &admin, "--role", role]);
+        assert!(status == Some(2) && errors.contains(why), "{errors}");
+    }
     assert_eq!(inbox.sql("select count(*) from pg_namespace where nspname = 'pos_webhooks'"), "0");
 
     assert_eq!(apply(&["--admin-url-file", &admin]).0, Some(0));
@@ -197,6 +204,10 @@ fn a_url_is_not_shown_and_a_server_that_is_not_there_is_waited_for() {
         ("postgres://b/c", "does not have a user"),
         ("postgres://a:hunter2@b/c?sslmode=prefer", "write `verify-full` or `disable`"),
         ("postgres://a:hunter2@b/c?sslmode=none", "is expected"),
+        ("postgres://a%00b:hunter2@b/c", "the name of the user has a NUL"),
+        ("postgres://a:hunter2%00@b/c", "the password has a NUL"),
+        ("postgres://a:hunter2@b/c%00", "the name of the database has a NUL"),
+        (&format!("postgres://a:hunter2@b/{}", "x".repeat(64)), "has 64 bytes; names of PostgreSQL have at most 63"),
     ] {
         inbox.folder.write_secret("url", url);
         let mut command = Command::new(env!("CARGO_BIN_EXE_pos-webhooks"));
@@ -209,6 +220,10 @@ fn a_url_is_not_shown_and_a_server_that_is_not_there_is_waited_for() {
     for (member, why) in [
         ("table = \"event\"", "a schema and a table are expected"),
         ("table = \"a.b; drop table c\"", "a schema and a table are expected"),
+        ("table = \"pg_catalog.event\"", "the schema pg_catalog is one of PostgreSQL itself"),
+        ("table = \"pg_toast.event\"", "the schema pg_toast is one of PostgreSQL itself"),
+        ("table = \"information_schema.event\"", "the schema information_schema is one of PostgreSQL itself"),
+        (&format!("table = \"a.{}\"", "x".repeat(64)), "a schema and a table are expected"),
         ("require = \"none\"", "`local` or `replicated` is expected"),
         ("ca = { file = \"none.pem\" }", "none.pem"),
         ("tabel = \"a.b\"", "did you mean `table`?"),

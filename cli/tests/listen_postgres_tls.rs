@@ -50,7 +50,8 @@ fn a_connection_is_encrypted_and_the_certificate_is_checked() {
         inbox.folder.write_secret("url", &format!("postgres://{ROLE}@{host}/tls?{parameters}"));
     };
     let check = |settings: &str| -> Output {
-        fs::write(inbox.folder.file("checked.toml"), configuration(settings)).unwrap();
+        let configuration = format!("listen = \"127.0.0.1:0\"\n{}", configuration(settings));
+        fs::write(inbox.folder.file("checked.toml"), configuration).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_pos-webhooks"));
         command.args(["listen", "--check", "--config", &inbox.folder.file("checked.toml")]).output().unwrap()
     };

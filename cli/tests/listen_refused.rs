@@ -161,6 +161,28 @@ fn refusals(provider: &Provider, event: &str, body: &[u8]) -> Vec<Sent> {
     refusals
 }
 
+/// A query with secrets.
+const QUERY: &str =
+    "?hidden-5f0e&x=1&%74oken=hidden-5f0e&sig=a&sig=hidden-5f0e&to=https%3A%2F%2Fa%2F%3Fcode%3Dhidden-5f0e";
+
+/// Headers with secrets that no provider signs.
+fn hidden() -> [(&'static str, &'static str); 12] {
+    [
+        ("referer", "https://shop.example/hooks?code=hidden-5f0e"),
+        ("x-original-uri", "/hooks?hidden-5f0e"),
+        ("x-original-url", "https://user:hidden-5f0e@shop.example/hooks"),
+        ("x-forwarded-uri", "/hooks?api%5Fkey=hidden-5f0e"),
+        ("x-rewrite-url", "/hooks?x=1&assertion=hidden-5f0e"),
+        ("forwarded", "for=192.0.2.1;proto=https;secret=hidden-5f0e"),
+        ("x-amz-security-token", "hidden-5f0e"),
+        ("x-amz-signature", "hidden-5f0e"),
+        ("x-context", "{\"jwt\": \"hidden-5f0e\"}"),
+        ("proxy-authorization", "Basic hidden-5f0e"),
+        ("cookie", "a=hidden-5f0e"),
+        ("x-otp", "hidden-5f0e"),
+    ]
+}
+
 const HIDDEN_HEX: &str = "badbadbadbadbadbadbadbadbadbad00";
 
 #[test]
@@ -185,12 +207,14 @@ fn every_kind_of_refusal_of_every_provider_verifies_to_the_same_reason() {
             .replace("\"/shop\"\nprovider = \"vipps\"", &format!("\"{path}\"\nprovider = \"{name}\"\n{route}"));
         let listener = Listener::configured(&folder, &configuration);
         let called = if by_path { format!("/shop/{}", event.name) } else { "/shop".to_owned() };
+        let called = format!("{called}{QUERY}");
         let mut refused = 0;
-        for (headers, body) in refusals(provider, event.name, event.payload.examples[0].json.as_bytes()) {
+        for (mut headers, body) in refusals(provider, event.name, event.payload.examples[0].json.as_bytes()) {
+            headers.extend(hidden().map(|(name, value)| (name, value.to_owned())));
             let status = listener.post(&called, &headers, &body).status();
             refused += usize::from(status == StatusCode::UNAUTHORIZED);
         }
-        listener.end();
+        assert!(!listener.end().contains(HIDDEN));
         let is_key = matches!(provider.verification_of(Some(event.name)), Some(Verification::Keys(_)));
         let lines: Vec<_> = kept(&folder).into_iter().filter(|line| line["outcome"] == "refused").collect();
         assert!(lines.len() == refused && refused > if is_key { 2 } else { 5 }, "{name}: {refused} {lines:?}");
@@ -252,6 +276,20 @@ fn the_report_has_hints_and_the_options_are_enough() {
     let list = String::from_utf8(output.stdout).unwrap();
     assert!(list.starts_with("2  ") && list.contains("  vipps  refused  content_hash_mismatch: "), "{list}");
     assert!(String::from_utf8(output.stderr).unwrap().contains("line 1 is not"));
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_file_that_cannot_be_read_further_is_an_error() {
+    let folder = Folder::new("refused-unreadable");
+    // The first page of the memory of a process cannot be read.
+    for arguments in
+        [&["verify", "--from", "/proc/self/mem"][..], &["verify", "--from", "/proc/self/mem", "--line", "1"]]
+    {
+        let output = command(&folder, arguments);
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        assert!(String::from_utf8(output.stderr).unwrap().contains("/proc/self/mem: Input/output error"));
+    }
 }
 
 #[test]

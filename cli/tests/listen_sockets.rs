@@ -6,13 +6,15 @@
 mod listener;
 
 use std::io::{Read as _, Write as _};
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::process::Command;
 
 use http::StatusCode;
 use listener::*;
+use rustix::net::{AddressFamily, SocketType};
 
 /// Sends a signed payment over a unix socket, and returns the status line.
 fn deliver_to(path: &str, number: usize) -> String {
@@ -59,6 +61,26 @@ fn a_unix_socket_receives_deliveries_and_one_that_was_left_behind_is_replaced() 
     std::fs::remove_file(&path).unwrap();
 }
 
+#[test]
+fn the_owner_and_the_group_of_a_unix_socket_may_connect_unless_another_mode_is_given() {
+    let folder = Folder::new("unix-mode");
+    let path = format!("/tmp/pos-webhooks-mode-{}.sock", std::process::id());
+    for (address, mode) in [(path.clone(), 0o660), (format!("{path}|0666"), 0o666), (format!("{path}|600"), 0o600)] {
+        let (listener, shown) = Listener::spawn_at(&mut listen(&folder, &format!("unix:{address}")));
+        assert_eq!(shown, format!("unix:{path}"));
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, mode, "{address}");
+        listener.end();
+    }
+    std::fs::remove_file(&path).unwrap();
+    for wrong in ["|666", "a|", "a|0", "a|888", "a|1777", "a|rw"] {
+        let refused = listen(&folder, &format!("unix:{wrong}")).output().unwrap();
+        let text = String::from_utf8(refused.stderr).unwrap();
+        let expected =
+            if wrong.starts_with('|') { "the path of the unix socket is missing" } else { "3 or 4 octal digits" };
+        assert!(refused.status.code() == Some(2) && text.contains(expected), "{wrong}: {text}");
+    }
+}
+
 /// The command with this socket as that of a manager of services.
 fn inheriting(command: &Command, socket: OwnedFd) -> Command {
     let mut shell = Command::new("sh");
@@ -85,6 +107,21 @@ fn sockets_of_a_manager_of_services_are_used() {
     listener.end();
     std::fs::remove_file(&path).unwrap();
     assert_eq!(folder.lines().len(), 2);
+
+    let path = format!("/tmp/pos-webhooks-inherited-{}.sock", std::process::id());
+    let bound = [
+        rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None).unwrap(),
+        rustix::net::socket(AddressFamily::UNIX, SocketType::STREAM, None).unwrap(),
+    ];
+    rustix::net::bind(&bound[0], &SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+    rustix::net::bind(&bound[1], &rustix::net::SocketAddrUnix::new(&*path).unwrap()).unwrap();
+    for socket in bound {
+        let refused = inheriting(&listen(&folder, "systemd"), socket).output().unwrap();
+        let text = String::from_utf8(refused.stderr).unwrap();
+        assert_eq!(refused.status.code(), Some(2), "{text}");
+        assert!(text.contains("socket number 1 of the manager of services does not listen"), "{text}");
+    }
+    std::fs::remove_file(&path).unwrap();
 
     let refused = listen(&folder, "systemd").env_remove("LISTEN_FDS").output().unwrap();
     let text = String::from_utf8(refused.stderr).unwrap();

@@ -246,6 +246,52 @@ fn events_of_several_providers_need_a_route_and_an_unknown_provider_its_specific
 }
 
 #[test]
+fn an_event_that_cannot_be_sent_is_listed_and_the_others_are_sent() {
+    let folder = Folder::new("replay-unsendable");
+    let payload = r#"{"kind":"sale.done","sent":"2026-11-26T20:00:00Z","sale":"A-1","total":12.5}"#;
+    let line = |event: &str, headers: &str, payload: &str| {
+        format!(
+            "{{\"received_at\":\"2026-11-26T20:00:01Z\",\"route\":\"shop\",\"provider\":\"nimbus\",\"event\":{event},\
+             \"known\":true,\"idempotency_key\":null,\"headers\":{headers},\"payload\":{payload}}}\n"
+        )
+    };
+    // This signature needs the time in the body. The specification does not name the last event.
+    let without_time = line("\"sale.done\"", "{}", "{\"kind\":\"sale.done\"}");
+    let lines = [
+        line("\"sale.done\"", "{}", payload),
+        without_time.clone(),
+        line("\"sale.done\"", "{\"content-type\":\"a\\u0001b\"}", payload),
+        line("\"sale.gone\"", "{}", payload),
+    ];
+    fs::write(folder.file("events"), lines.concat()).unwrap();
+    let recorder = Recorder::start(|_, _| Some(200));
+    let (to, spec) = (recorder.url("/"), concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fifth-provider/nimbus.yaml"));
+    let arguments = ["--to", &to, "--secret-file", "secret", "--signature", "v1", "--spec", spec, "--format", "json"];
+    let unsendable = ["  events:2  the body cannot be signed: ", "  events:3  content-type cannot be sent"];
+    for options in [&["--dry-run"][..], &[]] {
+        let output = run(&folder, &[&arguments[..], options].concat());
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        let (listed, errors) = (text(&output.stdout), text(&output.stderr));
+        let listed: Vec<Value> = listed.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let with_error: Vec<_> = listed.iter().map(|line| line["error"].is_string()).collect();
+        assert_eq!(with_error, [false, true, true, false], "{listed:?}");
+        assert!(listed[1]["status"].is_null() && listed[1]["milliseconds"].is_null(), "{listed:?}");
+        assert!(unsendable.iter().all(|expected| errors.contains(expected)), "{errors}");
+        assert_eq!(errors.contains("2 of 4 events were accepted; not accepted:"), options.is_empty(), "{errors}");
+    }
+    let sent = recorder.rest();
+    assert_eq!(sent.len(), 2);
+    assert!(sent.iter().all(|request| request.headers.contains_key("nimbus-signature-v1")), "{sent:?}");
+    // What holds for every event is wrong usage, and nothing is sent.
+    fs::write(folder.file("events"), without_time).unwrap();
+    for arguments in [arguments, arguments.map(|argument| if argument == "v1" { "v9" } else { argument })] {
+        let output = run(&folder, &arguments);
+        assert!(output.status.code() == Some(2) && text(&output.stderr).contains("events:1: "), "{output:?}");
+    }
+    assert!(recorder.rest().is_empty());
+}
+
+#[test]
 fn the_rate_is_limited() {
     let folder = Folder::new("replay-rate");
     store(&folder, &["1", "2", "3", "4", "5"]);

@@ -92,7 +92,7 @@ Examples:
   pos-webhooks listen mipos --event Menu --secret-file secret.txt --answer menu.json
 
 Exit status:
-  0  Ended by SIGTERM or Ctrl-C.
+  0  Ended by SIGTERM or Ctrl-C, also during the start.
   1  No more events can be written: the program that reads standard output has ended.
   2  Wrong usage, or the program could not listen or open the file.")]
 pub struct Arguments {
@@ -107,6 +107,8 @@ pub struct Arguments {
     config: Option<PathBuf>,
 
     /// Report problems of the configuration and what it does, without secrets, and end
+    ///
+    /// This finds what a start would find, and changes nothing.
     #[arg(long)]
     check: bool,
 
@@ -146,6 +148,8 @@ pub struct Arguments {
     event: Option<String>,
 
     /// Address and port to listen on; or unix:PATH for a unix socket; or systemd for a socket that it has opened
+    ///
+    /// The owner and the group of a unix socket may connect; unix:PATH|0666 gives it another mode.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080", allow_negative_numbers = true)]
     listen: Address,
 
@@ -182,8 +186,9 @@ pub struct Arguments {
     /// Keep refused and undecodable deliveries in this file, for `pos-webhooks verify --from`
     ///
     /// Only its owner may read the file. It has at most 50 MiB, including an older half in FILE.1, and at most 60 deliveries per
-    /// minute; further ones are counted in /metrics. Signatures are kept. Keys, cookies and tokens in headers and in the query
-    /// are replaced by their length and the beginning of their SHA-256; bodies are kept as they are.
+    /// minute; further ones are counted in /metrics. The signature of the provider is kept. Keys, cookies,
+    /// tokens, codes and other signatures in headers and in the query, and headers that have a URL with one of them, are replaced by
+    /// their length and the beginning of their SHA-256; bodies are kept as they are.
     #[arg(long, value_name = "FILE")]
     refused: Option<PathBuf>,
 
@@ -288,8 +293,17 @@ impl Arguments {
         FileSettings { path, window: self.window, rotation: Rotation::default() }
     }
 
+    /// The files with secrets that every user can read.
+    fn readable_secrets(&self) -> impl Iterator<Item = String> {
+        let others =
+            [("--verify-token-file", &self.verify_token_file), ("--forward-secret-file", &self.forward_secret_file)];
+        let others = others.into_iter().filter_map(|(option, file)| Some((option, file.as_ref()?)));
+        let files = self.secret_file.iter().map(|file| ("--secret-file", file)).chain(others);
+        files.filter_map(|(option, file)| Some(format!("{option}: {}", config::readable_by_others(file)?)))
+    }
+
     fn of_options(&self, provider: &'static Provider) -> Result<Plan, Stop> {
-        let registration = Registration::open(RegistrationSettings {
+        let mut registration = Registration::open(RegistrationSettings {
             provider,
             secrets: self.secret_file.iter().map(|file| input::secret(file)).collect::<Result<_, _>>()?,
             accept_unsigned: self.accept_unsigned,
@@ -300,6 +314,11 @@ impl Arguments {
             answers: &self.answer,
             answer_statuses: &self.answer_status,
         })?;
+        registration.warnings.extend(self.readable_secrets());
+        if self.admin.as_ref().is_some_and(|admin| admin.overlaps(&self.listen)) {
+            let what = "--admin: the address is that of --listen; leave --admin out for one address";
+            return Err(Stop::Usage(what.to_owned()));
+        }
         let (sink, settings) = match &self.append {
             Some(path) => ("file", SinkSettings::File(self.file(path.clone()))),
             None => ("stdout", SinkSettings::Output { window: self.window }),

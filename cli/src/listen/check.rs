@@ -5,16 +5,27 @@ use std::process::ExitCode;
 
 use tokio::runtime::Runtime;
 
+use super::forward::ForwardSettings;
 use super::plan::{Once, Plan, RoutePlan};
 use super::refused::RefusedSettings;
-use super::sink::{Sink, check_file};
+use super::sink::{Sink, open_existing};
+use super::socket;
 use crate::stop::{Stop, UNUSABLE};
 use crate::verification;
 
-pub fn run(plan: &Plan, runtime: &Runtime) -> Result<ExitCode, Stop> {
-    let mut text = format!("Listens on {}.\n", plan.address);
+pub fn run(plan: &Plan, forward: Option<&ForwardSettings>, runtime: &Runtime) -> Result<ExitCode, Stop> {
+    forward.map_or(Ok(()), ForwardSettings::check)?;
+    let mut usable = true;
+    let mut opens = |address| match runtime.block_on(socket::check(address)) {
+        Ok(()) => ".".to_owned(),
+        Err(error) => {
+            usable = false;
+            format!(", which cannot be used: {error}")
+        }
+    };
+    let mut text = format!("Listens on {}{}\n", plan.address, opens(&plan.address));
     text += &match &plan.admin {
-        Some(admin) => format!("Health and metrics are at {admin}.\n"),
+        Some(admin) => format!("Health and metrics are at {admin}{}\n", opens(admin)),
         None => "Health and metrics are at the same address.\n".to_owned(),
     };
     text += "\nRoutes:\n";
@@ -22,7 +33,6 @@ pub fn run(plan: &Plan, runtime: &Runtime) -> Result<ExitCode, Stop> {
         text += &line_of(route);
     }
     text += "\nSinks:\n";
-    let mut usable = true;
     let mut state = |checked: io::Result<Vec<String>>| match checked {
         Ok(notes) => ("can be written".to_owned(), notes),
         Err(error) => {
@@ -36,7 +46,7 @@ pub fn run(plan: &Plan, runtime: &Runtime) -> Result<ExitCode, Stop> {
         text.extend(notes.iter().map(|note| format!("    {note}\n")));
     }
     if let Some(RefusedSettings { path, per_minute, .. }) = &plan.refused {
-        let (state, _) = state(check_file(path).map(|()| Vec::new()));
+        let (state, _) = state(open_existing(path).map(|_| Vec::new()));
         let path = path.display();
         text += &format!("\nRefused deliveries:\n  {path}, {per_minute} of each route per minute at most: {state}\n");
     }

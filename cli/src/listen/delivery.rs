@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use http::header::ALLOW;
-use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Uri};
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use jiff::Timestamp;
@@ -23,6 +23,7 @@ use super::server::{Peer, Reply};
 use super::sink::{Event, NotWritten, Payload, Written};
 use super::terminal::Shown;
 use crate::event_summary::EventSummary;
+use crate::redaction;
 use crate::refused_file::{self, BODY, HANDSHAKE, METHOD, SPECIFICATION};
 use crate::verification::VerificationStep;
 
@@ -30,7 +31,7 @@ use crate::verification::VerificationStep;
 const WRITE: Duration = Duration::from_secs(10);
 
 /// The maximum length of a path in the log.
-pub const SHOWN_PATH: usize = 200;
+const SHOWN_PATH: usize = 200;
 
 /// What handling a delivery needs beside its route.
 pub struct Surroundings<'a> {
@@ -93,6 +94,11 @@ fn other_method(method: &Method) -> Refusal {
     Refusal::new("method", StatusCode::METHOD_NOT_ALLOWED, METHOD, why)
 }
 
+/// The path of a request as the log shows it.
+pub fn shown_path(uri: &Uri) -> String {
+    redaction::path(uri.path()).chars().take(SHOWN_PATH).collect()
+}
+
 pub fn empty(status: StatusCode) -> Reply {
     let mut reply = Reply::default();
     *reply.status_mut() = status;
@@ -145,7 +151,7 @@ impl Route {
             error => Refusal::new("handshake", error.status(), HANDSHAKE, error),
         })?;
         if answer.is_some() {
-            let path = request.uri().path();
+            let path = shown_path(request.uri());
             let (route, method) = (&self.name, request.method());
             tracing::info!(route, %peer, %method, path, "answered the handshake of the provider");
         }
@@ -164,7 +170,7 @@ impl Route {
     fn refused(&self, refused: &Refusal, around: &Surroundings<'_>, request: &Request<Bytes>) -> (Outcome, Reply) {
         let Refusal { reason, step, why, .. } = refused;
         let event = refused.event.clone().or_else(|| self.claimed_event(request));
-        let path: String = request.uri().path().chars().take(SHOWN_PATH).collect();
+        let path = shown_path(request.uri());
         tracing::warn!(route = self.name, reason, step, why, event, path, peer = %around.peer, "refused");
         self.keep_refused(refused, around, request, event, refused_file::Outcome::Refused);
         let mut reply = empty(refused.status);

@@ -1,8 +1,8 @@
 //! Sends stored events to a program, for development. The events are read from the file in which they are stored, so that nothing
 //! is lost while the program does not run.
 
-use std::fs;
-use std::io::{self, ErrorKind};
+use std::fs::{self, OpenOptions};
+use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use tokio::sync::oneshot;
 
 use super::log::LineWriter;
-use super::sink::beside;
+use super::sink::{beside, private};
 use crate::outgoing::{Recipient, Sent, Signing};
 use crate::report::Plain;
 use crate::source::{Begin, FileSource, Position, StoredEvent};
@@ -51,19 +51,24 @@ struct Forwarder {
     terminal: Option<LineWriter>,
 }
 
+impl ForwardSettings {
+    /// The file with the position of the last event that was sent.
+    fn cursor(&self) -> PathBuf {
+        beside(&self.events, ".cursor")
+    }
+
+    /// Checks whether forwarding could be started, and changes nothing.
+    pub fn check(&self) -> Result<(), Stop> {
+        recipient(self)?;
+        read(&self.cursor()).map(drop)
+    }
+}
+
 impl Forwarding {
     /// Begins with the first event that was not forwarded the last time, or else with the next one that is stored.
     pub fn start(settings: &ForwardSettings, terminal: Option<LineWriter>) -> Result<Self, Stop> {
-        let secret = settings.secret_file.as_deref().map(input::secret).transpose()?;
-        let signing = secret.map(|secret| Signing { secret, name: None });
-        let recipient = Recipient::new("--forward-to", &settings.url, None, signing)?;
-        if !settings.anywhere && !recipient.is_loopback() {
-            return Err(Stop::Usage(format!(
-                "--forward-to: {} is not this machine; --forward-anywhere allows it",
-                Plain(&recipient.shown())
-            )));
-        }
-        let cursor = beside(&settings.events, ".cursor");
+        let recipient = recipient(settings)?;
+        let cursor = settings.cursor();
         let begin = read(&cursor)?.map_or(Begin::New, Begin::After);
         let source = FileSource::open(settings.events.clone(), begin, |message| tracing::warn!("{message}"))?;
         let forwarder = Forwarder { recipient, source, cursor, terminal };
@@ -81,6 +86,20 @@ impl Forwarding {
         })?;
         Ok(Self { over: Some(over), thread: Some(thread) })
     }
+}
+
+/// Where events are sent.
+fn recipient(settings: &ForwardSettings) -> Result<Recipient, Stop> {
+    let secret = settings.secret_file.as_deref().map(input::secret).transpose()?;
+    let signing = secret.map(|secret| Signing { secret, name: None });
+    let recipient = Recipient::new("--forward-to", &settings.url, None, signing)?;
+    if !settings.anywhere && !recipient.is_loopback() {
+        return Err(Stop::Usage(format!(
+            "--forward-to: {} is not this machine; --forward-anywhere allows it",
+            Plain(&recipient.shown())
+        )));
+    }
+    Ok(recipient)
 }
 
 impl Drop for Forwarding {
@@ -159,7 +178,12 @@ impl Forwarder {
     /// Stores the position after the last event.
     fn save(&self) -> io::Result<()> {
         let new = beside(&self.cursor, ".tmp");
-        fs::write(&new, serde_json::to_vec(&self.source.position())?)?;
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        private(&mut options);
+        // One that a crash left behind may have other rights.
+        drop(fs::remove_file(&new));
+        options.open(&new)?.write_all(&serde_json::to_vec(&self.source.position())?)?;
         fs::rename(new, &self.cursor)
     }
 }

@@ -36,7 +36,7 @@ use route::Registration;
 pub use route::{names_its_event, sends_a_token};
 use server::serve;
 use service::{Admin, Deliveries};
-use signals::{Signal, Signals};
+use signals::{Signal, Starting};
 pub use sink::SinkSettings;
 #[cfg(feature = "nats")]
 pub use sink::nats;
@@ -67,21 +67,21 @@ enum End {
 }
 
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
-    let plan = arguments.plan()?;
     let runtime = tokio::runtime::Runtime::new().map_err(|error| unusable("the runtime", &error))?;
     if arguments.is_check() {
-        return check::run(&plan, &runtime);
+        return check::run(&arguments.plan()?, arguments.forward().as_ref(), &runtime);
     }
+    // This comes first: without a handler, a signal to reopen the file would end the program.
+    let starting = Starting::new(&runtime).map_err(|error| unusable("the signals", &error))?;
+    let plan = arguments.plan()?;
     let (_flushed, log_dropped) =
         log::start(plan.log, arguments.level()).map_err(|error| unusable("the log", &error))?;
     let has_output = plan.sinks.iter().any(|sink| matches!(sink.settings, sink::SinkSettings::Output { .. }));
     let (shown, _flushed_terminal) = Shown::new(!has_output).map_err(|error| unusable("the terminal", &error))?;
-    // This comes first, because without a handler, a signal to reopen the file would end the program.
-    let signals = runtime.block_on(async { Signals::new() }).map_err(|error| unusable("the signals", &error))?;
     let (process, ended) = runtime.block_on(Process::start(arguments, plan, log_dropped))?;
     let forward = arguments.forward();
     let forwarding = forward.map(|forward| Forwarding::start(&forward, shown.beside())).transpose()?;
-    let served = runtime.block_on(listen(process, ended, signals, shown));
+    let served = runtime.block_on(listen(process, ended, starting, shown));
     drop(forwarding);
     // Requests that took too long still hold their sink, which keeps its writer running.
     runtime.shutdown_timeout(Duration::from_secs(1));
@@ -101,7 +101,7 @@ fn unusable(what: impl std::fmt::Display, error: &std::io::Error) -> Stop {
 async fn listen(
     mut process: Process<'_>,
     mut ended: Ended,
-    mut signals: Signals,
+    starting: Starting,
     shown: Shown,
 ) -> Result<(End, Vec<sink::Writer>), Stop> {
     let mut inherited = Inherited::from_environment();
@@ -123,6 +123,7 @@ async fn listen(
     let service = Deliveries { common: Arc::clone(&common), with_admin: admin.is_none(), shown };
     let routes: Vec<_> = common.routes().iter().map(|route| route.name.clone()).collect();
     tracing::info!(routes = routes.join(", "), %address, "listening");
+    let mut signals = starting.over().await.map_err(|error| unusable("the signals", &error))?;
     let served = tokio::spawn(serve(socket, connections, Arc::new(service), is_over));
     let end = loop {
         tokio::select! {

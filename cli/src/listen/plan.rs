@@ -47,10 +47,55 @@ pub const WINDOW: NonZeroUsize = NonZeroUsize::new(100_000).unwrap();
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Address {
     Tcp(SocketAddr),
-    /// The path of a unix socket.
-    Unix(PathBuf),
+    Unix(UnixAddress),
     /// The sockets that systemd, or another manager of services, has opened.
     Inherited,
+}
+
+/// A unix socket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnixAddress {
+    pub path: PathBuf,
+    /// The users who may connect: those with the right to write.
+    pub mode: u32,
+}
+
+impl UnixAddress {
+    /// The owner and the group, so that a proxy of another user can be in the group.
+    const MODE: u32 = 0o660;
+
+    /// Reads `PATH` or `PATH|0666`.
+    fn parse(text: &str) -> Result<Self, &'static str> {
+        let (path, mode) = match text.rsplit_once('|') {
+            None => (text, Self::MODE),
+            Some((path, mode)) => {
+                let is_octal = matches!(mode.len(), 3 | 4) && mode.bytes().all(|byte| byte.is_ascii_digit());
+                let mode = u32::from_str_radix(mode, 8).ok().filter(|mode| is_octal && *mode <= 0o777);
+                (path, mode.ok_or("the mode of a unix socket has 3 or 4 octal digits, such as unix:PATH|0666")?)
+            }
+        };
+        if path.is_empty() {
+            return Err("the path of the unix socket is missing");
+        }
+        Ok(Self { path: path.into(), mode })
+    }
+}
+
+impl Address {
+    /// Whether only one of the two can be opened.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        let includes = |one: &SocketAddr, other: &SocketAddr| {
+            one.ip() == other.ip() || one.ip().is_unspecified() && (one.is_ipv6() || other.is_ipv4())
+        };
+        match (self, other) {
+            // For the port 0, the system chooses one of its own for each.
+            (Self::Tcp(one), Self::Tcp(other)) => {
+                one.port() == other.port() && one.port() != 0 && (includes(one, other) || includes(other, one))
+            }
+            (Self::Unix(one), Self::Unix(other)) => one.path == other.path,
+            _ => false,
+        }
+    }
 }
 
 impl FromStr for Address {
@@ -58,8 +103,7 @@ impl FromStr for Address {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text.strip_prefix("unix:") {
-            Some("") => Err("the path of the unix socket is missing"),
-            Some(path) => Ok(Self::Unix(path.into())),
+            Some(unix) => UnixAddress::parse(unix).map(Self::Unix),
             None if text == "systemd" => Ok(Self::Inherited),
             None => text
                 .parse()
@@ -73,7 +117,8 @@ impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tcp(address) => address.fmt(f),
-            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+            Self::Unix(UnixAddress { path, mode: UnixAddress::MODE }) => write!(f, "unix:{}", path.display()),
+            Self::Unix(UnixAddress { path, mode }) => write!(f, "unix:{}|{mode:04o}", path.display()),
             Self::Inherited => f.write_str("systemd"),
         }
     }

@@ -8,7 +8,7 @@ use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
 
-use super::delivery::{SHOWN_PATH, Surroundings, empty};
+use super::delivery::{Surroundings, empty, shown_path};
 use super::log::Dropped;
 use super::memory::InFlight;
 use super::metrics::{self, Metrics};
@@ -120,7 +120,7 @@ impl Serve for Deliveries {
         let routes = self.common.routes();
         let Some(route) = routes.find(request.uri().path()) else {
             self.common.metrics.count_unknown_path();
-            let path: String = request.uri().path().chars().take(SHOWN_PATH).collect();
+            let path = shown_path(request.uri());
             tracing::warn!(reason = "unknown_path", path, %peer, "refused");
             return empty(StatusCode::NOT_FOUND);
         };

@@ -2,6 +2,10 @@
 
 use std::io;
 
+use tokio::runtime::Runtime;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
 /// What a signal asks for.
 pub enum Signal {
     End,
@@ -29,6 +33,14 @@ impl Signals {
         })
     }
 
+    /// Waits for a signal that asks to end. Others are kept.
+    async fn end(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+
     pub async fn next(&mut self) -> Signal {
         tokio::select! {
             _ = self.terminate.recv() => Signal::End,
@@ -47,8 +59,38 @@ impl Signals {
         Ok(Self)
     }
 
-    pub async fn next(&mut self) -> Signal {
+    async fn end(&mut self) {
         let _ = tokio::signal::ctrl_c().await;
+    }
+
+    pub async fn next(&mut self) -> Signal {
+        self.end().await;
         Signal::End
+    }
+}
+
+/// Ends the process if a signal asks for that during the start, which can take long. Nothing is acknowledged before its end.
+pub struct Starting {
+    over: oneshot::Sender<()>,
+    signals: JoinHandle<Signals>,
+}
+
+impl Starting {
+    pub fn new(runtime: &Runtime) -> io::Result<Self> {
+        let mut signals = runtime.block_on(async { Signals::new() })?;
+        let (over, is_over) = oneshot::channel::<()>();
+        let signals = runtime.spawn(async move {
+            tokio::select! {
+                () = signals.end() => std::process::exit(0),
+                _ = is_over => signals,
+            }
+        });
+        Ok(Self { over, signals })
+    }
+
+    /// The signals from the start on, including those that did not ask to end.
+    pub async fn over(self) -> io::Result<Signals> {
+        drop(self.over);
+        self.signals.await.map_err(io::Error::other)
     }
 }

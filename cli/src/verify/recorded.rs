@@ -21,12 +21,7 @@ use crate::{help, json_text, listen, providers};
 
 pub fn run(arguments: &Arguments, file: &Path) -> Result<ExitCode, Stop> {
     let Some(number) = arguments.line else { return list(arguments, file) };
-    let found = refused_file::read(file)?.find(|(line, _)| *line == number);
-    let Some((_, recorded)) = found else {
-        let count = refused_file::read(file)?.count();
-        return Err(Stop::Usage(format!("--line: {} ends with line {count}", file.display())));
-    };
-    let recorded = recorded?;
+    let recorded = find(file, number)?;
     let Checked { text, json, is_verified } = verify(arguments, &recorded)?;
     let text = match arguments.format {
         Format::Human => fitted(format!("line {number}: {}\n{text}", recorded.summary())),
@@ -39,11 +34,25 @@ pub fn run(arguments: &Arguments, file: &Path) -> Result<ExitCode, Stop> {
     Ok(print(&text, if is_verified { ExitCode::SUCCESS } else { ExitCode::FAILURE })?)
 }
 
+/// The delivery of a line.
+fn find(file: &Path, number: usize) -> Result<RefusedDelivery, Stop> {
+    let mut last = 0;
+    for line in refused_file::read(file)? {
+        let (line, delivery) = line?;
+        if line == number {
+            return delivery;
+        }
+        last = line;
+    }
+    Err(Stop::Usage(format!("--line: {} ends with line {last}", file.display())))
+}
+
 /// Lists the deliveries, one line each.
 fn list(arguments: &Arguments, file: &Path) -> Result<ExitCode, Stop> {
     let width = if io::stdout().is_terminal() { help::width() } else { usize::MAX };
     let mut output = io::stdout().lock();
-    for (number, delivery) in refused_file::read(file)? {
+    for line in refused_file::read(file)? {
+        let (number, delivery) = line?;
         let delivery = match delivery {
             Ok(delivery) => delivery,
             Err(stop) => {

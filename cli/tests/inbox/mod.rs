@@ -86,7 +86,8 @@ impl Inbox {
 
     /// Starts `listen`, which refuses to run. Returns what it reports.
     pub fn refused(&self, settings: &str) -> String {
-        fs::write(self.folder.file("refused.toml"), configuration(settings)).unwrap();
+        let configuration = format!("listen = \"127.0.0.1:0\"\n{}", configuration(settings));
+        fs::write(self.folder.file("refused.toml"), configuration).unwrap();
         let run = |options: &[&str]| {
             let mut command = Command::new(env!("CARGO_BIN_EXE_pos-webhooks"));
             command.args(["listen", "--config", &self.folder.file("refused.toml")]).args(options).output().unwrap()

@@ -16,10 +16,14 @@ use std::time::Duration;
 use clap::ValueEnum as _;
 use toml::de::DeValue;
 
+pub use self::secret::readable_by_others;
+
 use self::reader::{Located, Problems, Table, bytes, count, duration, path, text, truth};
 use super::log::LogFormat;
 use super::memory;
-use super::plan::{Address, BODY, CONNECTIONS, IN_FLIGHT, Limits, Once, PathPattern, Plan, RoutePlan, SinkPlan};
+use super::plan::{
+    Address, BODY, CONNECTIONS, IN_FLIGHT, Limits, Once, PathPattern, Plan, RoutePlan, SinkPlan, UnixAddress,
+};
 use super::route::{Registration, RegistrationSettings};
 use super::service::ADMIN;
 use super::sink::{Sink, SinkSettings};
@@ -117,15 +121,7 @@ impl<'t> Configuration<'t, '_> {
         }
         file.end();
         let routes = self.routes(routes, &sinks, max_bytes, admin.is_none());
-        let is_same = |admin: &Address| {
-            let is_one = match admin {
-                // The system chooses a port of its own for each.
-                Address::Tcp(address) => address.port() != 0,
-                Address::Unix(_) => true,
-                Address::Inherited => false,
-            };
-            is_one && address.as_ref().is_some_and(|address| address.value == *admin)
-        };
+        let is_same = |admin: &Address| address.as_ref().is_some_and(|address| address.value.overlaps(admin));
         if let Some(admin) = admin.as_ref().filter(|admin| is_same(&admin.value)) {
             self.problems
                 .add(&admin.place, "admin: the address is that of `listen`; leave `admin` out for one address");
@@ -147,7 +143,9 @@ impl<'t> Configuration<'t, '_> {
 
     fn address(&self, value: &DeValue<'_>) -> Result<Address, String> {
         Ok(match text(value)?.parse()? {
-            Address::Unix(path) => Address::Unix(self.folder.join(path)),
+            Address::Unix(UnixAddress { path, mode }) => {
+                Address::Unix(UnixAddress { path: self.folder.join(path), mode })
+            }
             address => address,
         })
     }

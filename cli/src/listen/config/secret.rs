@@ -30,24 +30,30 @@ pub fn read(mut table: Table<'_, '_>, folder: &Path, problems: &Problems<'_>) ->
 
 fn from_file(file: &Path) -> Result<Secret, String> {
     let secret = input::secret(file).map_err(Stop::message)?;
+    readable_by_others(file).map_or(Ok(secret), Err)
+}
+
+/// Who can read a file that only its owner and its group should read, and what to do; `None` if nobody else can.
+pub fn readable_by_others(file: &Path) -> Option<String> {
     #[cfg(unix)]
-    if let Ok(metadata) = std::fs::metadata(file) {
+    {
         use std::os::unix::fs::MetadataExt as _;
-        let mode = metadata.mode() & 0o777;
-        if mode & 0o007 != 0 {
-            let file = file.display();
-            return Err(format!(
-                "{file} can be read by every user of the machine (mode {mode:04o}): run `chmod o= {file}`"
-            ));
-        }
+        let mode = std::fs::metadata(file).ok()?.mode() & 0o777;
+        let file = file.display();
+        (mode & 0o007 != 0).then(|| {
+            format!("{file} can be read by every user of the machine (mode {mode:04o}): run `chmod o= {file}`")
+        })
     }
-    Ok(secret)
+    #[cfg(not(unix))]
+    {
+        let _ = file;
+        None
+    }
 }
 
 fn from_environment(variable: &str) -> Result<Secret, String> {
     match env::var(variable) {
-        Ok(text) if !text.trim().is_empty() => Ok(Secret::from(text)),
-        Ok(_) => Err(format!("the environment variable {variable} is empty")),
+        Ok(text) => input::secret_in(&text).ok_or_else(|| format!("the environment variable {variable} is empty")),
         Err(env::VarError::NotPresent) => Err(format!("the environment variable {variable} is not set")),
         Err(env::VarError::NotUnicode(_)) => Err(format!("the environment variable {variable} is not UTF-8 text")),
     }

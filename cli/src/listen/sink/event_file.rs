@@ -95,6 +95,16 @@ pub struct Rotation {
     pub keep: Option<usize>,
 }
 
+/// How a file ends.
+enum Ending {
+    /// With a whole line, or without any.
+    Whole,
+    /// With an event whose newline is missing.
+    WithoutNewline,
+    /// With a part of an event, which begins at `start`.
+    Torn { start: u64, last: Vec<u8> },
+}
+
 pub struct EventFile {
     settings: FileSettings,
     /// When the first event of the file was received.
@@ -120,9 +130,7 @@ impl EventFile {
         private(&mut options);
         let file = options.open(path)?;
         lock(&file)?;
-        if !file.metadata()?.is_file() {
-            return Err(io::Error::other("it is not a regular file, so events in it would not be safe"));
-        }
+        check_regular(&file)?;
         sync_folder(path)?;
         let mut file = Self::with(settings.clone(), file);
         file.mend()?;
@@ -287,44 +295,60 @@ impl EventFile {
     /// Makes the file end with a whole line.
     fn mend(&mut self) -> io::Result<()> {
         self.length = self.file.metadata()?.len();
-        let whole = self.end_of_line_before(self.length)?;
-        if whole == self.length {
-            let start = self.end_of_line_before(whole.saturating_sub(1))?;
-            return if self.is_event(start, whole)? { Ok(()) } else { Err(foreign()) };
-        }
-        let before = self.end_of_line_before(whole.saturating_sub(1))?;
-        let beginning = self.read(whole, self.length.min(whole + BEGINNING.len() as u64))?;
-        if !self.is_event(before, whole)? || !is_torn(&beginning) {
-            return Err(foreign());
-        }
-        let last = self.read(whole, self.length)?;
-        if WrittenLine::parse(&last).is_some() {
-            self.file.write_all(b"\n")?;
-            self.length += 1;
-            tracing::warn!(file = %self.path().display(), "the newline of the last event was missing, and was added");
-        } else if is_torn(&last) {
-            let torn = beside(self.path(), ".torn");
-            let mut options = OpenOptions::new();
-            options.append(true).create(true);
-            private(&mut options);
-            let moved = options.open(&torn).and_then(|mut file| {
-                file.write_all(&[&last[..], b"\n"].concat())?;
-                file.sync_data()?;
-                sync_folder(&torn)
-            });
-            moved.map_err(|error| {
-                io::Error::new(error.kind(), format!("the torn last line, to {}: {error}", torn.display()))
-            })?;
-            self.file.set_len(whole)?;
-            self.length = whole;
-            tracing::warn!(
-                file = %self.path().display(), bytes = last.len(), to = %torn.display(),
-                "the last line was incomplete, and was moved"
-            );
-        } else {
-            return Err(foreign());
+        match self.ending(self.length)? {
+            Ending::Whole => return Ok(()),
+            Ending::WithoutNewline => {
+                self.file.write_all(b"\n")?;
+                self.length += 1;
+                tracing::warn!(file = %self.path().display(), "the newline of the last event was missing, and was added");
+            }
+            Ending::Torn { start, last } => {
+                let torn = self.torn_file();
+                let mut options = OpenOptions::new();
+                options.append(true).create(true);
+                private(&mut options);
+                let moved = options.open(&torn).and_then(|mut file| {
+                    file.write_all(&[&last[..], b"\n"].concat())?;
+                    file.sync_data()?;
+                    sync_folder(&torn)
+                });
+                moved.map_err(|error| not_moved(&torn, &error))?;
+                self.file.set_len(start)?;
+                self.length = start;
+                tracing::warn!(
+                    file = %self.path().display(), bytes = last.len(), to = %torn.display(),
+                    "the last line was incomplete, and was moved"
+                );
+            }
         }
         self.file.sync_data()
+    }
+
+    /// How a file of this length ends. One whose last line is not an event is an error.
+    fn ending(&self, length: u64) -> io::Result<Ending> {
+        let whole = self.end_of_line_before(length)?;
+        let before = self.end_of_line_before(whole.saturating_sub(1))?;
+        if !self.is_event(before, whole)? {
+            return Err(foreign());
+        }
+        if whole == length {
+            return Ok(Ending::Whole);
+        }
+        // Only what may be an event is read completely: any other line may have any length.
+        if !is_torn(&self.read(whole, length.min(whole + BEGINNING.len() as u64))?) {
+            return Err(foreign());
+        }
+        let last = self.read(whole, length)?;
+        match WrittenLine::parse(&last) {
+            Some(_) => Ok(Ending::WithoutNewline),
+            None if is_torn(&last) => Ok(Ending::Torn { start: whole, last }),
+            None => Err(foreign()),
+        }
+    }
+
+    /// The file to which an incomplete line is moved.
+    fn torn_file(&self) -> PathBuf {
+        beside(self.path(), ".torn")
     }
 
     /// Whether a line is an event or blank.
@@ -409,19 +433,61 @@ pub fn rotated(path: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(found.into_iter().map(|(_, path)| path).collect())
 }
 
-/// Checks whether a file could be opened or created, without doing so.
-pub fn check(path: &Path) -> io::Result<()> {
-    match OpenOptions::new().append(true).open(path) {
-        Ok(file) if file.metadata()?.is_file() => Ok(()),
-        Ok(_) => Err(io::Error::other("it is not a regular file")),
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            let folder = folder(path).unwrap_or(Path::new("."));
-            #[cfg(unix)]
-            rustix::fs::access(folder, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK)?;
-            folder.metadata().map(drop)
+/// Checks whether a file of events could be opened or created, and returns what opening it would change, as sentences. Nothing
+/// is changed.
+pub fn check(settings: &FileSettings) -> io::Result<Vec<String>> {
+    let path = settings.path.as_path();
+    let Some(file) = open_existing(path)? else { return Ok(Vec::new()) };
+    lock(&file)?;
+    check_regular(&file)?;
+    open_folder(path)?;
+    let mut notes = Vec::new();
+    let file = EventFile::with(settings.clone(), file);
+    match file.ending(file.file.metadata()?.len())? {
+        Ending::Whole => {}
+        Ending::WithoutNewline => {
+            notes.push("The newline of the last event is missing, and is added at the start.".to_owned())
         }
+        Ending::Torn { last, .. } => {
+            let torn = file.torn_file();
+            open_existing(&torn).map_err(|error| not_moved(&torn, &error))?;
+            let (bytes, torn) = (last.len(), torn.display());
+            notes.push(format!("The last line is incomplete; its {bytes} bytes are moved to {torn} at the start."));
+        }
+    }
+    let is_rotated = settings.rotation != Rotation::default();
+    if let Some(error) = check_folder(path).err().filter(|_| is_rotated) {
+        notes.push(format!("The file cannot be rotated, since its folder cannot be written: {error}."));
+    }
+    Ok(notes)
+}
+
+/// Opens a file to append to it. Without it, checks whether it could be created.
+pub fn open_existing(path: &Path) -> io::Result<Option<File>> {
+    match OpenOptions::new().read(true).append(true).open(path) {
+        Ok(file) => Ok(Some(file)),
+        Err(error) if error.kind() == ErrorKind::NotFound => check_folder(path).map(|()| None),
         Err(error) => Err(error),
     }
+}
+
+/// Checks whether a file could be created in the folder of this one.
+pub fn check_folder(path: &Path) -> io::Result<()> {
+    let folder = folder(path).unwrap_or(Path::new("."));
+    #[cfg(unix)]
+    rustix::fs::access(folder, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK)?;
+    folder.metadata().map(drop)
+}
+
+fn check_regular(file: &File) -> io::Result<()> {
+    match file.metadata()?.is_file() {
+        true => Ok(()),
+        false => Err(io::Error::other("it is not a regular file, so events in it would not be safe")),
+    }
+}
+
+fn not_moved(torn: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("the torn last line, to {}: {error}", torn.display()))
 }
 
 fn write_all(file: &File, lines: &[&[u8]]) -> io::Result<()> {
@@ -504,11 +570,15 @@ fn folder(path: &Path) -> Option<&Path> {
 
 /// Flushes the directory, so that the name of a new file survives a power failure.
 fn sync_folder(path: &Path) -> io::Result<()> {
-    #[cfg(unix)]
-    if let Some(folder) = path.canonicalize()?.parent() {
-        File::open(folder)?.sync_all()?;
+    open_folder(path)?.map_or(Ok(()), |folder| folder.sync_all())
+}
+
+/// Opens the directory of a file, where that is possible.
+fn open_folder(path: &Path) -> io::Result<Option<File>> {
+    if cfg!(not(unix)) {
+        return Ok(None);
     }
-    Ok(())
+    path.canonicalize()?.parent().map(File::open).transpose()
 }
 
 /// Makes a new file one that only its owner may read.

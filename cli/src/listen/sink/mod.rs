@@ -9,6 +9,8 @@ mod output;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 mod seen;
+#[cfg(any(feature = "nats", feature = "postgres"))]
+mod unusable;
 
 use std::fmt;
 use std::io;
@@ -17,7 +19,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 pub use event::{Event, Payload};
-pub use event_file::{FileSettings, Rotation, beside, check as check_file, is_same, private, rotated};
+pub use event_file::{FileSettings, Rotation, beside, check_folder, is_same, open_existing, private, rotated};
 use file::FileSink;
 use output::OutputSink;
 pub use output::WholeLines;
@@ -116,7 +118,7 @@ impl Sink {
     /// Checks whether a sink could be opened, and returns what is known of it, as sentences. Nothing is created or changed.
     pub async fn check(settings: &SinkSettings) -> io::Result<Vec<String>> {
         match settings {
-            SinkSettings::File(settings) => event_file::check(&settings.path).map(|()| Vec::new()),
+            SinkSettings::File(settings) => event_file::check(settings),
             SinkSettings::Output { .. } => Ok(Vec::new()),
             #[cfg(feature = "nats")]
             SinkSettings::Nats(settings) => nats::NatsSink::check(settings).await,

@@ -8,13 +8,14 @@ use std::time::{Duration, Instant};
 
 use async_nats::client::Request;
 use async_nats::jetstream::stream::Info;
-use async_nats::{Client, ConnectErrorKind, ConnectOptions, Event, HeaderMap, ServerAddr};
+use async_nats::{Client, ConnectError, ConnectErrorKind, ConnectOptions, Event, HeaderMap, ServerAddr, ServerError};
 use tokio::sync::{Notify, oneshot, watch};
 use tokio::time::{sleep, timeout};
 
 use super::message::HEADERS;
 use super::{Login, NatsSettings, monitor, stream};
 use crate::listen::metrics::SinkMetrics;
+use crate::listen::sink::unusable::Unusable;
 
 /// How often the stream is checked.
 const PROBE: Duration = Duration::from_secs(2);
@@ -50,6 +51,7 @@ struct Connected {
 
 impl Shared {
     pub fn new(metrics: SinkMetrics) -> Self {
+        metrics.set_up(false);
         Self { connected: Mutex::default(), most_bytes: AtomicUsize::new(usize::MAX), metrics }
     }
 
@@ -90,6 +92,41 @@ impl Shared {
     }
 }
 
+/// What is known of a connection while it is used.
+#[derive(Default)]
+pub struct Observed {
+    /// Notified once the connection is lost, and it is not made again.
+    lost: Notify,
+    /// The last right that the user was found to lack, as the server describes it.
+    denied: Mutex<Option<String>>,
+}
+
+impl Observed {
+    fn event(&self, event: Event) {
+        match event {
+            Event::Disconnected | Event::Closed => self.lost.notify_one(),
+            Event::ServerError(error) => {
+                tracing::error!(%error, "the NATS server reports an error");
+                // The request itself has no answer.
+                if let ServerError::Other(what) = error
+                    && what.to_ascii_lowercase().starts_with("permissions violation")
+                {
+                    *self.denied.lock().unwrap_or_else(PoisonError::into_inner) = Some(what);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The reason why a request failed: a right that the user lacks, or else this error.
+    fn explained(&self, error: Unusable) -> Unusable {
+        match self.denied.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            Some(denied) => Unusable::Refused(format!("the server denies the user a right: {denied}")),
+            None => error,
+        }
+    }
+}
+
 /// A connection to a server, and what was found there.
 pub struct Connection {
     client: Client,
@@ -100,11 +137,11 @@ pub struct Connection {
     pub warnings: Vec<String>,
 }
 
-/// Connects to one of the servers. `lost` is notified once the connection is lost, and it is not made again.
-pub async fn connect(settings: &NatsSettings, lost: &Arc<Notify>) -> io::Result<Client> {
+/// Connects to one of the servers. The connection is not made again once it is lost.
+pub async fn connect(settings: &NatsSettings, observed: &Arc<Observed>) -> Result<Client, Unusable> {
     let servers = settings.servers.iter().map(|server| server.parse::<ServerAddr>());
-    let servers = servers.collect::<Result<Vec<_>, _>>()?;
-    let lost = Arc::clone(lost);
+    let servers: Vec<_> = servers.collect::<Result<_, _>>().map_err(|error| Unusable::Refused(error.to_string()))?;
+    let observed = Arc::clone(observed);
     let is_connected = Arc::new(AtomicBool::new(false));
     let connected = Arc::clone(&is_connected);
     let options = ConnectOptions::new()
@@ -112,19 +149,15 @@ pub async fn connect(settings: &NatsSettings, lost: &Arc<Notify>) -> io::Result<
         .connection_timeout(CONNECT)
         .reconnect_delay_callback(move |_| if connected.load(Ordering::Relaxed) { NEVER } else { Duration::ZERO })
         .event_callback(move |event| {
-            match event {
-                Event::Disconnected | Event::Closed => lost.notify_one(),
-                Event::ServerError(error) => tracing::error!(%error, "the NATS server reports an error"),
-                _ => {}
-            }
+            observed.event(event);
             std::future::ready(())
         });
     let options = match &settings.login {
         Login::None => options,
         // A secret does not have the line break at its end, without which the library does not find the seed.
-        Login::Credentials(text) => options
-            .credentials(&format!("{}\n", text.expose()))
-            .map_err(|_| io::Error::other("the credentials do not have a JWT and a seed, as a .creds file has"))?,
+        Login::Credentials(text) => options.credentials(&format!("{}\n", text.expose())).map_err(|_| {
+            Unusable::Refused("the credentials do not have a JWT and a seed, as a .creds file has".to_owned())
+        })?,
         Login::Password { user, password } => options.user_and_password(user.clone(), password.expose().to_owned()),
         Login::Token(token) => options.token(token.expose().to_owned()),
         Login::Nkey(seed) => options.nkey(seed.expose().trim().to_owned()),
@@ -139,28 +172,38 @@ pub async fn connect(settings: &NatsSettings, lost: &Arc<Notify>) -> io::Result<
         Some((certificate, key)) => options.add_client_certificate(certificate.clone(), key.clone()),
         None => options,
     };
-    let client = options.connect(servers).await.map_err(|error| {
-        let what = match error.kind() {
-            ConnectErrorKind::AuthorizationViolation => "the server refuses the login".to_owned(),
-            ConnectErrorKind::Authentication => "the credentials cannot be used to log in".to_owned(),
-            ConnectErrorKind::TimedOut => format!("no server has answered within {} s", CONNECT.as_secs()),
-            _ => error.source().map_or_else(|| error.to_string(), ToString::to_string),
-        };
-        io::Error::other(format!("cannot connect: {what}"))
-    })?;
+    let client = options.connect(servers).await.map_err(|error| not_connected(&error))?;
     is_connected.store(true, Ordering::Relaxed);
     Ok(client)
 }
 
+/// Why there is no connection.
+fn not_connected(error: &ConnectError) -> Unusable {
+    // TLS reports a certificate that is not accepted as invalid data.
+    let source = error.source().and_then(|source| source.downcast_ref::<io::Error>());
+    let is_invalid = source.is_some_and(|source| source.kind() == io::ErrorKind::InvalidData);
+    let why = || error.source().map_or_else(|| error.to_string(), ToString::to_string);
+    let (what, is_refused) = match error.kind() {
+        ConnectErrorKind::AuthorizationViolation => ("the server refuses the login".to_owned(), true),
+        ConnectErrorKind::Authentication => ("the credentials cannot be used to log in".to_owned(), true),
+        ConnectErrorKind::TimedOut => (format!("no server has answered within {} s", CONNECT.as_secs()), false),
+        ConnectErrorKind::ServerParse | ConnectErrorKind::Tls => (why(), true),
+        _ => (why(), is_invalid),
+    };
+    let what = format!("cannot connect: {what}");
+    if is_refused { Unusable::Refused(what) } else { Unusable::Unreachable(what) }
+}
+
 impl Connection {
     /// Connects, and checks everything that is required.
-    pub async fn open(settings: &NatsSettings, lost: &Arc<Notify>) -> io::Result<Self> {
-        let client = connect(settings, lost).await?;
+    pub async fn open(settings: &NatsSettings, observed: &Arc<Observed>) -> Result<Self, Unusable> {
+        let client = connect(settings, observed).await?;
         let examined = timeout(EXAMINE, Self::examine(client, settings)).await;
-        examined.map_err(|_| io::Error::other(format!("no answer within {} s", EXAMINE.as_secs())))?
+        let late = |_| Err(Unusable::Unreachable(format!("no answer within {} s", EXAMINE.as_secs())));
+        examined.unwrap_or_else(late).map_err(|unusable| observed.explained(unusable))
     }
 
-    async fn examine(client: Client, settings: &NatsSettings) -> io::Result<Self> {
+    async fn examine(client: Client, settings: &NatsSettings) -> Result<Self, Unusable> {
         let server = client.server_info();
         let info = Self::check(&client, settings).await?;
         may_publish(&client, settings).await?;
@@ -204,7 +247,7 @@ impl Connection {
                     let what = format!("{} does not flush each event to its disk", server.name);
                     if settings.sync_always {
                         let todo = "set `sync_interval: always` in the `jetstream` block of its configuration";
-                        return Err(io::Error::other(format!("{what}: {todo}")));
+                        return Err(Unusable::Refused(format!("{what}: {todo}")));
                     }
                     warnings.push(format!("The server {what}."));
                 }
@@ -214,26 +257,28 @@ impl Connection {
         }
         if settings.sync_always && !facts.iter().any(|fact| fact.ends_with("flushes each event to its disk.")) {
             let what = "no server reports whether it flushes each event to its disk; is `monitor` right?";
-            return Err(io::Error::other(what));
+            return Err(Unusable::Unreachable(what.to_owned()));
         }
         Ok(Self { client, most_bytes, facts, warnings })
     }
 
     /// Asks for the stream, and checks its settings.
-    async fn check(client: &Client, settings: &NatsSettings) -> io::Result<Info> {
+    async fn check(client: &Client, settings: &NatsSettings) -> Result<Info, Unusable> {
         let context = async_nats::jetstream::new(client.clone());
-        let info = stream::info(&context, &settings.stream).await?;
+        let stream = &settings.stream;
+        let missing =
+            || Unusable::Refused(format!("there is no stream {stream}; `pos-webhooks sink create` creates it"));
+        let info = stream::info(&context, stream).await?.ok_or_else(missing)?;
         let problems = stream::problems(&info.config, settings);
         if problems.is_empty() {
             return Ok(info);
         }
-        let what = format!("the stream {} cannot be used: {}", settings.stream, problems.join("; "));
-        Err(io::Error::new(io::ErrorKind::InvalidInput, what))
+        Err(Unusable::Refused(format!("the stream {stream} cannot be used: {}", problems.join("; "))))
     }
 }
 
 /// Checks that messages may be published, with one that every stream refuses.
-async fn may_publish(client: &Client, settings: &NatsSettings) -> io::Result<()> {
+async fn may_publish(client: &Client, settings: &NatsSettings) -> Result<(), Unusable> {
     let mut headers = HeaderMap::new();
     headers.insert(async_nats::header::NATS_EXPECTED_STREAM, format!("{}-", settings.stream).as_str());
     let subject = format!("{}.check.check.check.check", settings.subject);
@@ -242,20 +287,21 @@ async fn may_publish(client: &Client, settings: &NatsSettings) -> io::Result<()>
         Ok(_) => Ok(()),
         Err(error) => {
             let subjects = format!("{}.>", settings.subject);
-            Err(io::Error::other(format!("{error}; may this user publish to {subjects}, and subscribe to _INBOX.>?")))
+            let what = format!("{error}; may this user publish to {subjects}, and subscribe to _INBOX.>?");
+            Err(Unusable::Unreachable(what))
         }
     }
 }
 
 /// Connects, and connects again whenever the connection is lost, until nobody uses the sink any more. The first attempt is
-/// reported to `opened`, and is the last one if it fails.
+/// reported to `opened`, and is the last one if someone has to change something.
 pub fn keep(
     settings: &NatsSettings,
     shared: &Shared,
     opened: oneshot::Sender<io::Result<()>>,
     mut used: watch::Receiver<()>,
 ) {
-    let mut opened = Some(opened);
+    let (mut opened, mut was_connected) = (Some(opened), false);
     let mut last = String::new();
     let mut wait = WAITS.0;
     loop {
@@ -275,19 +321,21 @@ pub fn keep(
         let ended = runtime.block_on(async {
             tokio::select! {
                 _ = used.changed() => None,
-                why = use_connection(settings, shared, &mut opened, &mut wait) => Some(why),
+                why = use_connection(settings, shared, &mut opened, &mut was_connected, &mut wait) => Some(why),
             }
         });
         if ended.is_some() {
             shared.set_client(None);
         }
         runtime.shutdown_background();
-        let Some(error) = ended else { return };
+        let Some(unusable) = ended else { return };
+        let error = unusable.to_string();
         if let Some(opened) = opened.take() {
-            let _ = opened.send(Err(error));
-            return;
+            match unusable {
+                Unusable::Unreachable(_) => drop(opened.send(Ok(()))),
+                Unusable::Refused(_) => return drop(opened.send(Err(unusable.into()))),
+            }
         }
-        let error = error.to_string();
         // An outage is reported once for each of its causes.
         if last != error || wait == WAITS.0 {
             tracing::error!(error, "not connected to {settings}; trying again");
@@ -303,32 +351,33 @@ async fn use_connection(
     settings: &NatsSettings,
     shared: &Shared,
     opened: &mut Option<oneshot::Sender<io::Result<()>>>,
+    was_connected: &mut bool,
     wait: &mut Duration,
-) -> io::Error {
-    let lost = Arc::new(Notify::new());
-    let connection = match Connection::open(settings, &lost).await {
+) -> Unusable {
+    let observed = Arc::<Observed>::default();
+    let Connection { client, most_bytes, facts, warnings } = match Connection::open(settings, &observed).await {
         Ok(connection) => connection,
-        Err(error) => return error,
+        Err(unusable) => return unusable,
     };
-    let Connection { client, most_bytes, warnings, .. } = connection;
     shared.most_bytes.store(most_bytes, Ordering::Relaxed);
     shared.set_client(Some(client.clone()));
+    if !std::mem::replace(was_connected, true) {
+        warnings.iter().for_each(|warning| tracing::warn!("{settings}: {warning}"));
+    }
     match opened.take() {
-        Some(opened) => {
-            warnings.iter().for_each(|warning| tracing::warn!("{settings}: {warning}"));
-            let _ = opened.send(Ok(()));
-        }
-        None => tracing::info!("connected to {settings} again"),
+        Some(opened) => drop(opened.send(Ok(()))),
+        None => tracing::info!(facts = facts.join(" "), "connected to {settings}"),
     }
     *wait = WAITS.0;
     let mut missed = 0;
+    let lost = || Unusable::Unreachable("the connection was lost".to_owned());
     loop {
         tokio::select! {
-            () = lost.notified() => return io::Error::other("the connection was lost"),
+            () = observed.lost.notified() => return lost(),
             () = sleep(PROBE) => {}
         }
         let checked = tokio::select! {
-            () = lost.notified() => return io::Error::other("the connection was lost"),
+            () = observed.lost.notified() => return lost(),
             checked = timeout(PROBE, Connection::check(&client, settings)) => checked,
         };
         match checked {
@@ -336,14 +385,12 @@ async fn use_connection(
                 missed = 0;
                 shared.set_up(true);
             }
-            Ok(Err(error)) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::NotFound) => {
-                return error;
-            }
-            Ok(Err(_)) | Err(_) => {
+            Ok(Err(refused @ Unusable::Refused(_))) => return refused,
+            Ok(Err(Unusable::Unreachable(_))) | Err(_) => {
                 missed += 1;
                 shared.set_up(false);
                 if missed == MISSED {
-                    return io::Error::other("the stream does not answer");
+                    return Unusable::Unreachable("the stream does not answer".to_owned());
                 }
             }
         }

@@ -9,6 +9,7 @@ use async_nats::jetstream::{Context, ErrorCode};
 
 use super::NatsSettings;
 use super::connection::connect;
+use crate::listen::sink::unusable::Unusable;
 
 /// The shortest time that events have to be kept: a day more than providers send an event again.
 pub const KEPT: Duration = Duration::from_secs(8 * DAY);
@@ -17,17 +18,22 @@ const DAY: u64 = 24 * 60 * 60;
 /// The time in which an id is recognised without its subject.
 const DUPLICATE_WINDOW: Duration = Duration::from_secs(2 * 60);
 
-/// What is known of a stream, or why it cannot be asked.
-pub async fn info(context: &Context, name: &str) -> io::Result<Info> {
-    let stream = context.get_stream(name).await.map_err(|error| match error.kind() {
-        GetStreamErrorKind::JetStream(error) if error.error_code() == ErrorCode::STREAM_NOT_FOUND => {
-            let what = format!("there is no stream {name}; `pos-webhooks sink create` creates it");
-            io::Error::new(io::ErrorKind::NotFound, what)
-        }
-        GetStreamErrorKind::JetStream(error) => io::Error::other(error),
-        _ => io::Error::other(error),
-    })?;
-    Ok(stream.cached_info().clone())
+/// The status of errors that end by themselves, such as the choice of another leader.
+const UNAVAILABLE: usize = 503;
+
+/// What is known of a stream; `None` if there is none. The error is about the servers, or about the rights of the user.
+pub async fn info(context: &Context, name: &str) -> Result<Option<Info>, Unusable> {
+    match context.get_stream(name).await {
+        Ok(stream) => Ok(Some(stream.cached_info().clone())),
+        Err(error) => match error.kind() {
+            GetStreamErrorKind::JetStream(error) if error.error_code() == ErrorCode::STREAM_NOT_FOUND => Ok(None),
+            GetStreamErrorKind::JetStream(error) if error.code() != UNAVAILABLE => {
+                Err(Unusable::Refused(error.to_string()))
+            }
+            GetStreamErrorKind::JetStream(error) => Err(Unusable::Unreachable(error.to_string())),
+            _ => Err(Unusable::Unreachable(error.to_string())),
+        },
+    }
 }
 
 /// In which ways a stream would lose events, or accept them twice, each with what to do.
@@ -115,12 +121,9 @@ fn covers(filter: &str, beginning: &str) -> bool {
 pub async fn create(settings: &NatsSettings, wanted: Config) -> io::Result<Vec<String>> {
     let client = connect(settings, &Default::default()).await?;
     let context = async_nats::jetstream::new(client);
-    match info(&context, &settings.stream).await {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return Err(error),
-        Ok(_) => return super::NatsSink::check(settings).await,
+    if info(&context, &settings.stream).await?.is_none() {
+        context.create_stream(wanted).await.map_err(io::Error::other)?;
     }
-    context.create_stream(wanted).await.map_err(io::Error::other)?;
     super::NatsSink::check(settings).await
 }
 
@@ -183,12 +186,12 @@ mod tests {
             sync_always: false,
             monitors: Vec::new(),
         };
-        assert_eq!(NatsSink::check(&settings).await.unwrap_err().kind(), io::ErrorKind::NotFound);
+        assert!(NatsSink::check(&settings).await.unwrap_err().to_string().contains("there is no stream S"));
         let created = create(&settings, wanted(&settings, Duration::from_secs(8 * DAY), Some(1 << 20))).await.unwrap();
         assert!(created.iter().any(|fact| fact.contains("keeps them for 192 h")), "{created:?}");
         assert_eq!(create(&settings, wanted(&settings, Duration::from_secs(9 * DAY), None)).await.unwrap(), created);
         let context = async_nats::jetstream::new(connect(&settings, &Default::default()).await.unwrap());
-        let config = info(&context, "S").await.unwrap().config;
+        let config = info(&context, "S").await.unwrap().unwrap().config;
         assert_eq!((config.subjects, config.max_bytes), (vec!["a.b.>".to_owned()], 1 << 20));
         assert!(config.deny_delete && config.deny_purge);
         server.kill().unwrap();

@@ -1,6 +1,5 @@
 //! Connections to PostgreSQL.
 
-use std::fmt::{self, Display};
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,7 +15,8 @@ use tokio_postgres::{AsyncMessage, Client, Config, NoTls, Socket};
 
 use super::settings::Server;
 use super::tls;
-use crate::report::{Plain, with_causes};
+use crate::listen::sink::unusable::Unusable;
+use crate::report::with_causes;
 
 /// How long one host may take to accept a connection and a user.
 const PER_HOST: Duration = Duration::from_secs(4);
@@ -26,22 +26,6 @@ pub struct Connection {
     pub client: Client,
     warned: Arc<AtomicBool>,
     _task: JoinSet<()>,
-}
-
-/// The reason why there is no connection, or none that may be used.
-#[derive(Debug)]
-pub enum Unusable {
-    /// The server may be reached, or may have free connections, later.
-    Unreachable(String),
-    /// Someone has to change something.
-    Refused(String),
-}
-
-impl Display for Unusable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Self::Unreachable(why) | Self::Refused(why)) = self;
-        Plain(why).fmt(f)
-    }
 }
 
 impl Connection {

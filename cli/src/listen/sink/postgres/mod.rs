@@ -14,10 +14,11 @@ use std::io;
 use tokio::sync::{mpsc, oneshot};
 
 use self::batch::{Entry, Row};
-use self::connection::{Connection, Unusable};
+use self::connection::Connection;
 pub use self::schema::create;
-pub use self::settings::{PostgresSettings, Server};
+pub use self::settings::{PostgresSettings, Server, check_name};
 use self::writer::{Health, Writer};
+use super::unusable::Unusable;
 use super::{Event, HasEnded, NotWritten, Written};
 use crate::listen::metrics::SinkMetrics;
 
@@ -43,7 +44,7 @@ impl PostgresSink {
             }
             // The writer tries again, and reports it.
             Err(Unusable::Unreachable(_)) => None,
-            Err(refused) => return Err(io::Error::other(refused.to_string())),
+            Err(refused @ Unusable::Refused(_)) => return Err(refused.into()),
         };
         let (entries, waiting) = mpsc::channel(WAITING);
         let health = Health::new(metrics.clone());
@@ -58,8 +59,7 @@ impl PostgresSink {
 
     /// Connects, and checks what is required. Returns what the server promises.
     pub async fn check(settings: &PostgresSettings) -> io::Result<String> {
-        let opened = writer::open(settings).await;
-        opened.map(|(_, promises)| promises.to_string()).map_err(|unusable| io::Error::other(unusable.to_string()))
+        Ok(writer::open(settings).await?.1.to_string())
     }
 
     /// Writes an event. Returns once its transaction is committed.

@@ -6,9 +6,10 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Error, Row};
 
-use super::connection::{Unusable, described, failure};
+use super::connection::{described, failure};
 use super::schema::explain_insert;
 use super::settings::{PostgresSettings, Require};
+use crate::listen::sink::unusable::Unusable;
 
 /// The settings of a server, and the properties of a table, that decide what a commit means.
 pub struct Promises {

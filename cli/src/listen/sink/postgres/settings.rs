@@ -73,6 +73,21 @@ impl Default for TableName {
     }
 }
 
+/// Checks a name that is given to PostgreSQL, which would cut a longer one, and so mean another one.
+pub fn check_name(what: &str, name: &str) -> Result<(), String> {
+    const LONGEST: usize = 63;
+    match name.len() {
+        0 => Err(format!("the name of the {what} is empty")),
+        _ if name.contains('\0') => {
+            Err(format!("the name of the {what} has a NUL, which no name of PostgreSQL can have"))
+        }
+        length if length > LONGEST => {
+            Err(format!("the name of the {what} has {length} bytes; names of PostgreSQL have at most {LONGEST}"))
+        }
+        _ => Ok(()),
+    }
+}
+
 impl FromStr for TableName {
     type Err = String;
 
@@ -84,6 +99,9 @@ impl FromStr for TableName {
                 && name.len() <= Self::LONGEST
         };
         match text.split_once('.') {
+            Some((schema, _)) if schema.starts_with("pg_") || schema == "information_schema" => Err(format!(
+                "the schema {schema} is one of PostgreSQL itself; give another one, such as \"pos_webhooks.event\""
+            )),
             Some((schema, table)) if is_identifier(schema) && is_identifier(table) => {
                 Ok(Self { schema: schema.to_owned(), table: table.to_owned() })
             }
@@ -131,10 +149,11 @@ impl Server {
             return Err("the URL does not have a host; the folder of a unix socket is given by ?host=/run/postgresql"
                 .to_owned());
         }
-        for (missing, what) in [(config.get_user().is_none(), "user"), (config.get_dbname().is_none(), "database")] {
-            if missing {
-                return Err(format!("the URL does not have a {what}"));
-            }
+        for (name, what) in [(config.get_user(), "user"), (config.get_dbname(), "database")] {
+            check_name(what, name.ok_or_else(|| format!("the URL does not have a {what}"))?)?;
+        }
+        if config.get_password().is_some_and(|password| password.contains(&0)) {
+            return Err("the password has a NUL, which no password of PostgreSQL can have".to_owned());
         }
         // Then the rest of a password would be shown as a host or a database.
         let is_host = |host: &Host| matches!(host, Host::Tcp(name) if name.contains('@'));

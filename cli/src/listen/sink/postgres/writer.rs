@@ -13,18 +13,22 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{ToSql, Type};
 
 use super::batch::{Columns, Entry, Merged};
-use super::connection::{Connection, Unusable, described, failure};
+use super::connection::{Connection, described, failure};
 use super::requirements::{self, Promises, check_promises};
 use super::schema;
 use super::settings::PostgresSettings;
 use crate::listen::metrics::SinkMetrics;
 use crate::listen::sink::Written;
+use crate::listen::sink::unusable::Unusable;
 
 /// How long writing a batch may take. Providers wait for a response for 10 seconds or longer.
 const WRITE: Duration = Duration::from_secs(4);
 
 /// How long a statement waits for a row that another program has locked. The provider is then asked to send the event again.
 const LOCKED: Duration = Duration::from_secs(1);
+
+/// The same for each event of a statement that has waited for a row: others are written meanwhile.
+const LOCKED_AGAIN: Duration = Duration::from_millis(50);
 
 /// How often an idle connection is probed, and how long that may take.
 const PROBE: Duration = Duration::from_secs(2);
@@ -209,6 +213,17 @@ impl Writer {
             reason = failed,
             "writing events one by one, since one of them cannot be written"
         );
+        let dropped = |error| Dropped::new(failure(&error));
+        if let Err(error) = limit_waiting(&connection.client, LOCKED_AGAIN).await {
+            refuse(events);
+            return Err(dropped(error));
+        }
+        self.write_each(connection, events, until).await?;
+        limit_waiting(&connection.client, LOCKED).await.map_err(dropped)
+    }
+
+    /// Writes events one by one.
+    async fn write_each(&self, connection: &Connection, events: Vec<Merged>, until: Instant) -> Result<(), Dropped> {
         let mut events = events.into_iter();
         while let Some(mut event) = events.next() {
             if until.saturating_duration_since(Instant::now()) <= LOCKED {
@@ -266,13 +281,17 @@ pub async fn open(settings: &PostgresSettings) -> Result<(Connection, Promises),
     let connection = Connection::open(&settings.server).await?;
     let checked = timeout(WRITE, async {
         let promises = requirements::check(&connection.client, settings).await?;
-        let lock_timeout = format!("set lock_timeout = {}", LOCKED.as_millis());
-        connection.client.batch_execute(&lock_timeout).await.map_err(|error| failure(&error))?;
+        limit_waiting(&connection.client, LOCKED).await.map_err(|error| failure(&error))?;
         Ok(promises)
     });
     let promises =
         checked.await.unwrap_or_else(|_| Err(Unusable::Unreachable("the server does not answer".to_owned())))?;
     Ok((connection, promises))
+}
+
+/// Limits how long a statement waits for a row that another program has locked.
+async fn limit_waiting(client: &Client, limit: Duration) -> Result<(), tokio_postgres::Error> {
+    client.batch_execute(&format!("set lock_timeout = {}", limit.as_millis())).await
 }
 
 /// Waits for a future, and asks meanwhile for every event that it is sent again. `None` once all senders are gone.
