@@ -31,6 +31,9 @@ const EXAMINE: Duration = Duration::from_secs(10);
 /// The first and the longest wait before the next attempt to connect.
 const WAITS: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
 
+/// The kind of an error after which another attempt may succeed.
+pub const UNREACHABLE: io::ErrorKind = io::ErrorKind::NotConnected;
+
 /// How long the client of the library waits before it would connect again. It never does: its tasks are ended before.
 const NEVER: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -50,6 +53,7 @@ struct Connected {
 
 impl Shared {
     pub fn new(metrics: SinkMetrics) -> Self {
+        metrics.set_up(false);
         Self { connected: Mutex::default(), most_bytes: AtomicUsize::new(usize::MAX), metrics }
     }
 
@@ -146,7 +150,11 @@ pub async fn connect(settings: &NatsSettings, lost: &Arc<Notify>) -> io::Result<
             ConnectErrorKind::TimedOut => format!("no server has answered within {} s", CONNECT.as_secs()),
             _ => error.source().map_or_else(|| error.to_string(), ToString::to_string),
         };
-        io::Error::other(format!("cannot connect: {what}"))
+        let kind = match error.kind() {
+            ConnectErrorKind::Dns | ConnectErrorKind::Io | ConnectErrorKind::TimedOut => UNREACHABLE,
+            _ => io::ErrorKind::Other,
+        };
+        io::Error::new(kind, format!("cannot connect: {what}"))
     })?;
     is_connected.store(true, Ordering::Relaxed);
     Ok(client)
@@ -157,7 +165,7 @@ impl Connection {
     pub async fn open(settings: &NatsSettings, lost: &Arc<Notify>) -> io::Result<Self> {
         let client = connect(settings, lost).await?;
         let examined = timeout(EXAMINE, Self::examine(client, settings)).await;
-        examined.map_err(|_| io::Error::other(format!("no answer within {} s", EXAMINE.as_secs())))?
+        examined.map_err(|_| io::Error::new(UNREACHABLE, format!("no answer within {} s", EXAMINE.as_secs())))?
     }
 
     async fn examine(client: Client, settings: &NatsSettings) -> io::Result<Self> {
@@ -248,7 +256,7 @@ async fn may_publish(client: &Client, settings: &NatsSettings) -> io::Result<()>
 }
 
 /// Connects, and connects again whenever the connection is lost, until nobody uses the sink any more. The first attempt is
-/// reported to `opened`, and is the last one if it fails.
+/// reported to `opened`, and is the last one if it fails because of something that someone has to change.
 pub fn keep(
     settings: &NatsSettings,
     shared: &Shared,
@@ -284,8 +292,11 @@ pub fn keep(
         runtime.shutdown_background();
         let Some(error) = ended else { return };
         if let Some(opened) = opened.take() {
-            let _ = opened.send(Err(error));
-            return;
+            if error.kind() != UNREACHABLE {
+                let _ = opened.send(Err(error));
+                return;
+            }
+            let _ = opened.send(Ok(()));
         }
         let error = error.to_string();
         // An outage is reported once for each of its causes.
@@ -313,12 +324,10 @@ async fn use_connection(
     let Connection { client, most_bytes, warnings, .. } = connection;
     shared.most_bytes.store(most_bytes, Ordering::Relaxed);
     shared.set_client(Some(client.clone()));
+    warnings.iter().for_each(|warning| tracing::warn!("{settings}: {warning}"));
     match opened.take() {
-        Some(opened) => {
-            warnings.iter().for_each(|warning| tracing::warn!("{settings}: {warning}"));
-            let _ = opened.send(Ok(()));
-        }
-        None => tracing::info!("connected to {settings} again"),
+        Some(opened) => _ = opened.send(Ok(())),
+        None => tracing::info!("connected to {settings}"),
     }
     *wait = WAITS.0;
     let mut missed = 0;

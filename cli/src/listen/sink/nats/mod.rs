@@ -98,6 +98,9 @@ struct Complaints {
 
 impl NatsSink {
     /// Connects, and checks the stream. From then on, a thread connects again whenever the connection is lost.
+    ///
+    /// If no server can be reached, the sink is open, but not up until one can. Something that someone has to change is an
+    /// error.
     pub async fn open(settings: NatsSettings, metrics: SinkMetrics, ended: HasEnded) -> io::Result<Self> {
         let settings = Arc::new(settings);
         let shared = Arc::new(Shared::new(metrics));

@@ -8,7 +8,7 @@ use async_nats::jetstream::stream::{Config, DiscardPolicy, Info, PersistenceMode
 use async_nats::jetstream::{Context, ErrorCode};
 
 use super::NatsSettings;
-use super::connection::connect;
+use super::connection::{UNREACHABLE, connect};
 
 /// The shortest time that events have to be kept: a day more than providers send an event again.
 pub const KEPT: Duration = Duration::from_secs(8 * DAY);
@@ -24,6 +24,9 @@ pub async fn info(context: &Context, name: &str) -> io::Result<Info> {
             let what = format!("there is no stream {name}; `pos-webhooks sink create` creates it");
             io::Error::new(io::ErrorKind::NotFound, what)
         }
+        // The servers of a cluster have not chosen yet who is responsible, or do not answer.
+        GetStreamErrorKind::JetStream(error) if error.code() == 503 => io::Error::new(UNREACHABLE, error),
+        GetStreamErrorKind::Request => io::Error::new(UNREACHABLE, error),
         GetStreamErrorKind::JetStream(error) => io::Error::other(error),
         _ => io::Error::other(error),
     })?;
