@@ -2,10 +2,14 @@
 
 #![cfg(unix)]
 
+mod balancer;
 mod listener;
 
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
+use balancer::Balancer;
 use http::StatusCode;
 use listener::*;
 use rustix::process::Signal;
@@ -46,4 +50,45 @@ fn a_second_signal_ends_the_drain() {
     listener.signal(Signal::HUP);
     listener.signal(Signal::INT);
     assert_eq!(listener.child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn no_request_fails_while_members_are_replaced_behind_a_proxy_that_asks_whether_they_are_ready() {
+    const MEMBERS: usize = 3;
+    let folders: Vec<_> = (0..MEMBERS).map(|number| Folder::new(&format!("drain-{number}"))).collect();
+    let mut members: Vec<_> = folders.iter().map(|folder| start(folder, "2 s")).collect();
+    let balancer = Balancer::start(members.iter().map(|member| member.address));
+    let (over, sent) = (AtomicBool::new(false), AtomicUsize::new(0));
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(Ordering::Relaxed) {
+                balancer.check();
+                thread::sleep(Duration::from_millis(20));
+            }
+        });
+        for _ in 0..8 {
+            scope.spawn(|| {
+                while !over.load(Ordering::Relaxed) {
+                    let body = payment(sent.fetch_add(1, Ordering::Relaxed));
+                    let answer = post(balancer.address, "/", &signed(body.as_bytes()), body.as_bytes());
+                    assert_eq!(answer.unwrap().status(), StatusCode::OK);
+                }
+            });
+        }
+        // A test that fails must not leave the senders running.
+        let replaced = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            for number in 0..MEMBERS {
+                let goal = sent.load(Ordering::Relaxed) + 100;
+                until("deliveries", || sent.load(Ordering::Relaxed) >= goal);
+                members[number].signal(Signal::TERM);
+                assert_eq!(members[number].child.wait().unwrap().code(), Some(0));
+                members[number] = start(&folders[number], "2 s");
+                balancer.set(number, members[number].address);
+            }
+        }));
+        over.store(true, Ordering::Relaxed);
+        replaced.unwrap();
+    });
+    drop(members);
+    assert_eq!(folders.iter().map(|folder| folder.lines().len()).sum::<usize>(), sent.into_inner());
 }

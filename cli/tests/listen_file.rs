@@ -393,17 +393,71 @@ fn every_program_reads_one_event_a_line() {
     let separators = payment("a\u{2028}b\u{2029}c\u{85}d");
     assert!(separators.contains('\u{2028}'));
     let deep = format!("{}{}", "[".repeat(5000), "]".repeat(5000));
-    for body in [&separators, "{\"half\": \"\\ud800\"}", &deep] {
+    for body in [&separators, "{\"half\": \"\\ud800\"}", "{\"huge\": [\"\\\"\", -1e200000]}", &deep] {
         assert_eq!(listener.deliver(body.as_bytes()), StatusCode::OK);
     }
     listener.end();
     let text = folder.text("events");
     assert!(!text.contains(['\u{2028}', '\u{2029}', '\u{85}']));
-    // Strict readers end at half a surrogate pair and at deep nesting.
+    // Strict readers end at half a surrogate pair, at a number that is too large for a double, and at deep nesting.
     let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(lines[0]["payload"], serde_json::from_str::<Value>(&separators).unwrap());
-    assert_eq!(lines.len(), 3);
+    assert_eq!(lines.len(), 4);
     for line in &lines[1..] {
         assert!(line["payload"].is_null() && line["body"].is_string() && line["error"].is_string(), "{line}");
     }
+}
+
+#[test]
+fn an_event_that_could_not_be_flushed_to_the_disk_is_not_acknowledged() {
+    let found = Command::new("strace").arg("-V").output().is_ok();
+    if !found {
+        assert!(std::env::var_os("POS_WEBHOOKS_REQUIRE_SERVERS").is_none(), "strace is missing");
+        eprintln!("SKIPPED: strace is missing; `apt-get install strace` installs it");
+        return;
+    }
+    let folder = Folder::new("flushed");
+    let program = [env!("CARGO_BIN_EXE_pos-webhooks"), "listen", "vipps", "--url", URL, "--listen", "127.0.0.1:0"];
+    let traced = |calls: &str| {
+        let mut command = Command::new("strace");
+        // The process of the test is the program, and not strace.
+        command.args(["-D", "-f", "-qq", "-o", &folder.file("calls"), "-e", "trace=fdatasync", "-e", calls]);
+        command.args(program).args(["--append", &folder.file("events"), "--secret-file", &folder.file("secret")]);
+        Listener::spawn(command.args(["--log-format", "json"]))
+    };
+    // The second one of the thread that writes.
+    let listener = traced("inject=fdatasync:error=EIO:when=2");
+    deliver(&listener, 1);
+    assert_eq!(listener.deliver(payment(2).as_bytes()), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(listener.get("/readyz").status(), StatusCode::SERVICE_UNAVAILABLE);
+    deliver(&listener, 2);
+    listener.end();
+    assert_eq!(folder.payloads("events"), [payment(1), payment(2)]);
+}
+
+#[test]
+fn the_keys_of_the_newest_64_mebibytes_are_known_after_a_restart() {
+    let folder = Folder::new("newest");
+    let listener = Listener::vipps(&folder, &[]);
+    deliver(&listener, "old");
+    listener.end();
+    let mut file = OpenOptions::new().append(true).open(folder.file("events")).unwrap();
+    let filler = format!(
+        "{{\"received_at\":\"2026-01-01T00:00:00Z\",\"provider\":\"vipps\",\"payload\":\"{}\"}}\n",
+        "x".repeat(1 << 20)
+    );
+    (0..63).for_each(|_| file.write_all(filler.as_bytes()).unwrap());
+    let listener = Listener::vipps(&folder, &[]);
+    ["old", "new"].into_iter().for_each(|reference| deliver(&listener, reference));
+    let duplicates = |listener: &Listener, count: usize| {
+        let line = format!("pos_webhooks_duplicates_total{{route=\"vipps\"}} {count}\n");
+        assert!(listener.get("/metrics").body().contains(&line));
+    };
+    duplicates(&listener, 1);
+    listener.end();
+    file.write_all(filler.as_bytes()).unwrap();
+    let listener = Listener::vipps(&folder, &[]);
+    ["new", "old"].into_iter().for_each(|reference| deliver(&listener, reference));
+    duplicates(&listener, 1);
+    listener.end();
 }

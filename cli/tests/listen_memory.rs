@@ -4,7 +4,6 @@
 
 mod listener;
 
-use std::fs;
 use std::io::Write as _;
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
@@ -18,13 +17,6 @@ fn configuration(limits: &str) -> String {
         "[limits]\n{limits}\n[routes.shop]\npath = \"/\"\nprovider = \"vipps\"\nurl = \"{URL}\"\nsink = \"inbox\"\n\
          secrets = {{ file = \"secret\" }}\n[sinks.inbox]\ntype = \"file\"\nfile = \"events\"\n"
     )
-}
-
-/// The most memory that the process has had, in bytes.
-fn peak(listener: &Listener) -> usize {
-    let status = fs::read_to_string(format!("/proc/{}/status", listener.child.id())).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() << 10
 }
 
 #[test]
@@ -59,7 +51,7 @@ fn a_thousand_bodies_of_a_mebibyte_need_less_than_128_mebibytes() {
             .collect();
         senders.into_iter().flat_map(|sender| sender.join().unwrap()).collect()
     });
-    let peak = peak(&listener);
+    let peak = peak_memory(&listener);
     assert!(peak < 128 << 20, "{} MiB", peak >> 20);
     // No body is complete, and those for which there was no memory are refused as to be sent again.
     let statuses: Vec<_> = answered.iter().filter_map(|answer| Some(answer.as_ref().ok()?.status())).collect();

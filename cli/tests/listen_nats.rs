@@ -58,29 +58,24 @@ fn a_message_has_the_bytes_the_headers_and_the_subject_of_its_event() {
         return;
     }
     let folder = Folder::new("nats-bytes");
-    let server = Server::start(&folder, "max_payload: 2MB");
+    let server = Server::start(&folder, "");
     server.create(fitting());
     let listener = Listener::configured(&folder, &configuration(&[&server], ""));
     let good = payment("a");
     let mut bodies: Vec<Vec<u8>> = vec![good.clone().into_bytes()];
-    let poisons = [
+    let odd = [
         "{\"name\":\"\\u0000\"}",
-        "{\"name\":\"a\",\"b\":\"\\ud800\"}",
-        "{\"name\":\"a\",\"b\":1e200000}",
         "{\"name\":\"a.*.> b\\r\\n\",\"a\":1,\"a\":2, \"c\": -0}\r\n",
         "{\"name\":\"..\"}",
         "not JSON",
         "{}",
         "",
     ];
-    for (number, poison) in poisons.iter().enumerate() {
-        bodies.push(poison.as_bytes().to_vec());
+    for (number, odd) in odd.iter().enumerate() {
+        bodies.push(odd.as_bytes().to_vec());
         bodies.push(payment(number).into_bytes());
     }
     bodies.push(format!("{{\"name\":\"{}\"}}", "x".repeat(5000)).into_bytes());
-    bodies.push("[".repeat(200_000).into_bytes());
-    bodies.push(b"{\"name\":\"\xff\"}".to_vec());
-    bodies.push(format!("{{\"name\":\"a\",\"b\":\"{}\"}}", "x".repeat((1 << 20) - 40)).into_bytes());
     for body in &bodies {
         let mut headers = signed(body);
         headers.push(("content-type", "application/json; charset=utf-8".to_owned()));

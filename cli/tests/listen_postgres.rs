@@ -35,8 +35,6 @@ fn the_bytes_are_stored_as_they_were_sent_and_a_payload_only_where_jsonb_can_hol
     let Some(cluster) = shared() else { return };
     let inbox = Inbox::new(&cluster, "bytes");
     let listener = inbox.listen("");
-    let long = format!("{{\"name\":\"{}\"}}", "x".repeat(1_000_000));
-    let nested = [b"[".repeat(200_000), b"]".repeat(200_000)].concat();
     let bodies: Vec<(&[u8], bool)> = vec![
         (br#"{"a":"\u0000"}"#, false),
         (br#"{"a":"\\u0000"}"#, true),
@@ -44,37 +42,25 @@ fn the_bytes_are_stored_as_they_were_sent_and_a_payload_only_where_jsonb_can_hol
         (br#"{"a":"\ud800"}"#, false),
         (br#"{"a":1e200000}"#, false),
         (br#"{"a":[-0,1E2,1.50]}"#, true),
-        (&nested, false),
         (b"\xff\xfe\x00", false),
         (b"not JSON", false),
         (b"", false),
         (b" {\"a\":\r\n1}\n", true),
         (b"\xef\xbb\xbf{\"a\":\"with a mark\"}", true),
         ("{\"a\":\"é\u{2028}\"}".as_bytes(), true),
-        (long.as_bytes(), true),
     ];
-    let good: Vec<_> = (0..100).map(payment).collect();
+    let good: Vec<_> = (0..20).map(payment).collect();
     let all = bodies.iter().map(|(body, _)| *body).chain(good.iter().map(|body| body.as_bytes()));
     deliver_all(&listener, all.map(|body| ("/shop", body)));
     assert_eq!(inbox.count(), bodies.len() + good.len());
     for (body, has_payload) in bodies {
-        let shown = String::from_utf8_lossy(&body[..body.len().min(60)]).into_owned();
-        // The arguments of psql are too short for the longest bodies.
-        if body.len() < 60_000 {
-            let row = inbox.sql(&format!(
-                "select payload is not null from pos_webhooks.event where body = '\\x{}'::bytea",
-                hex(body)
-            ));
-            assert_eq!(row, if has_payload { "t" } else { "f" }, "{shown}");
-        }
-    }
-    for body in [long.as_bytes(), &nested] {
-        let count = inbox.sql(&format!("select count(*) from pos_webhooks.event where length(body) = {}", body.len()));
-        assert_eq!(count, "1");
+        let row = inbox
+            .sql(&format!("select payload is not null from pos_webhooks.event where body = '\\x{}'::bytea", hex(body)));
+        assert_eq!(row, if has_payload { "t" } else { "f" }, "{}", String::from_utf8_lossy(body));
     }
     let payments = "select count(*), count(distinct payload), bool_and(known), bool_and(error is null), min(event), min(route), \
                     min(provider), min(headers::text) like '{\"x-ms-date\": %' from pos_webhooks.event where known";
-    assert_eq!(inbox.sql(payments), format!("100|100|t|t|{CAPTURED}|shop|vipps|t"));
+    assert_eq!(inbox.sql(payments), format!("20|20|t|t|{CAPTURED}|shop|vipps|t"));
     assert_eq!(
         inbox.sql("select payload from pos_webhooks.event where payload ? 'a' and substr(body, 1, 3) = '\\xefbbbf'"),
         r#"{"a": "with a mark"}"#
@@ -86,21 +72,18 @@ fn the_bytes_are_stored_as_they_were_sent_and_a_payload_only_where_jsonb_can_hol
 #[test]
 fn an_event_that_the_table_refuses_does_not_hold_up_others() {
     let Some(cluster) = shared() else { return };
-    let inbox = Inbox::new(&cluster, "poison");
-    // What Rust cannot know before: a limit of the table on a payload, and one on an event.
-    inbox.sql("alter table pos_webhooks.event add check (not payload ? 'poison'), add check (body <> 'never')");
+    let inbox = Inbox::new(&cluster, "never");
+    inbox.sql("alter table pos_webhooks.event add check (body <> 'never')");
     let listener = inbox.listen("");
+    let address = listener.address;
     let good: Vec<_> = (0..40).map(payment).collect();
-    let poison = b"{\"poison\":1}".as_slice();
-    deliver_all(&listener, good.iter().map(|body| body.as_bytes()).chain([poison; 3]).map(|body| ("/shop", body)));
-    assert_eq!(deliver(listener.address, "/shop", b"never").unwrap(), StatusCode::SERVICE_UNAVAILABLE);
-    assert_eq!(deliver(listener.address, "/shop", payment("after").as_bytes()).unwrap(), StatusCode::OK);
-    assert!(is_ready(listener.address));
-    assert_eq!(inbox.count(), 44);
-    assert_eq!(
-        inbox.sql("select count(*) from pos_webhooks.event where payload is null and body = '{\"poison\":1}'"),
-        "3"
-    );
+    thread::scope(|scope| {
+        scope.spawn(|| deliver_all(&listener, good.iter().map(|body| ("/shop", body.as_bytes()))));
+        assert_eq!(deliver(address, "/shop", b"never").unwrap(), StatusCode::SERVICE_UNAVAILABLE);
+    });
+    assert_eq!(deliver(address, "/shop", payment("after").as_bytes()).unwrap(), StatusCode::OK);
+    assert!(is_ready(address));
+    assert_eq!(inbox.count(), 41);
     let log = listener.end();
     assert!(log.contains("SQLSTATE 23514") && !log.contains("Failing row"), "{log}");
 }

@@ -2,9 +2,18 @@
 
 #![cfg(unix)]
 
+#[cfg(all(feature = "nats", feature = "postgres"))]
+#[path = "../../tests/cluster/mod.rs"]
+mod cluster;
+#[cfg(all(feature = "nats", feature = "postgres"))]
+mod inbox;
 mod listener;
+#[cfg(all(feature = "nats", feature = "postgres"))]
+mod nats_server;
 
 use std::fs;
+#[cfg(all(feature = "nats", feature = "postgres"))]
+use std::sync::RwLock;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, ScopedJoinHandle};
 
@@ -150,4 +159,100 @@ fn no_request_fails_while_the_configuration_changes() {
     });
     listener.end();
     assert_eq!(folder.lines().len(), next.load(Ordering::Relaxed));
+}
+
+/// What senders use at the moment. A sender holds the lock while it waits for the answer to what it has read.
+#[cfg(all(feature = "nats", feature = "postgres"))]
+struct Registered {
+    secret: &'static str,
+    has_bergen: bool,
+}
+
+#[cfg(all(feature = "nats", feature = "postgres"))]
+#[test]
+fn no_request_fails_while_routes_secrets_and_sinks_on_servers_change() {
+    const OTHER: &str = "another secret";
+    let Some(cluster) = inbox::shared() else { return };
+    if !nats_server::can_run() {
+        return;
+    }
+    let inbox = inbox::Inbox::new(&cluster, "reload");
+    let folder = &inbox.folder;
+    folder.write_secret("other", OTHER);
+    let server = nats_server::Server::start(folder, "");
+    server.create(nats_server::fitting());
+    let table = "[sinks.inbox]\ntype = \"postgres\"\nurl = { file = \"url\" }\n";
+    let stream =
+        format!("[sinks.stream]\ntype = \"nats\"\nservers = \"{}\"\nstream = \"POS_WEBHOOKS\"\n", server.url());
+    let (one, both, other) =
+        ("{ file = \"secret\" }", "[{ file = \"secret\" }, { file = \"other\" }]", "{ file = \"other\" }");
+    let oslo = |secrets: &str| format!("{}{table}", route("oslo", secrets));
+    let with_bergen = |secrets: &str| {
+        let bergen = route("bergen", secrets).replace("sink = \"inbox\"", "sink = \"stream\"");
+        format!("{}{bergen}{stream}", oslo(secrets))
+    };
+    let listener = Listener::configured(folder, &oslo(one));
+    let registered = RwLock::new(Registered { secret: SECRET, has_bergen: false });
+    let (over, next) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let (to_oslo, to_bergen) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let (mut read, mut refused) = (0, 0);
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                while !over.load(Ordering::Relaxed) {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    let registered = registered.read().unwrap();
+                    let (path, sent) = match registered.has_bergen && number.is_multiple_of(2) {
+                        true => ("/bergen", &to_bergen),
+                        false => ("/oslo", &to_oslo),
+                    };
+                    assert_eq!(deliver(&listener, path, registered.secret, number), StatusCode::OK, "{path}");
+                    sent.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+        // A test that fails must not leave the senders running.
+        let changed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            let busy = |sent: &AtomicUsize| {
+                let goal = sent.load(Ordering::Relaxed) + 20;
+                until("events are accepted", || sent.load(Ordering::Relaxed) >= goal);
+            };
+            let mut change = |configuration: &str| {
+                rewrite(folder, configuration, true);
+                read += 1;
+                reload(&listener, READ, read);
+                busy(&to_oslo);
+            };
+            for round in 0..3 {
+                // A route and its sink are added, and the secret of the other one is rotated.
+                change(&with_bergen(both));
+                *registered.write().unwrap() = Registered { secret: OTHER, has_bergen: true };
+                busy(&to_bergen);
+                change(&with_bergen(other));
+                // Neither a file that is not a configuration nor a sink that cannot be used changes anything.
+                let broken = with_bergen(other).replace("POS_WEBHOOKS", "MISSING");
+                for broken in [if round == 0 { "broken" } else { "" }, &broken] {
+                    rewrite(folder, broken, false);
+                    refused += 1;
+                    reload(&listener, REFUSED, refused);
+                    busy(&to_bergen);
+                }
+                change(&with_bergen(both));
+                // The connection to the database is another one, and the route and its sink are removed.
+                *registered.write().unwrap() = Registered { secret: SECRET, has_bergen: false };
+                folder.write_secret(
+                    "url",
+                    &format!("postgres://{}@/reload?application_name=r{round}&host={}", inbox::ROLE, cluster.folder()),
+                );
+                change(&oslo(one));
+                let connected = format!("select count(*) from pg_stat_activity where application_name = 'r{round}'");
+                assert_eq!(inbox.sql(&connected), "1");
+            }
+        }));
+        over.store(true, Ordering::Relaxed);
+        changed.unwrap();
+    });
+    listener.end();
+    assert_eq!(inbox.count(), to_oslo.into_inner());
+    assert_eq!(server.messages(nats_server::STREAM).len(), to_bergen.into_inner());
 }

@@ -50,13 +50,29 @@ impl Cluster {
     /// A server that follows this one under this name.
     pub fn standby(&self, name: &str) -> Self {
         let standby = Self::new(self.programs.clone(), &["hot_standby=on"]);
-        let source = format!("host={} user={USER} application_name={name}", self.folder());
-        let data = standby.data();
+        standby.follow(self, name);
+        standby
+    }
+
+    /// Makes a server that is not running the standby of another one, in place of what it had.
+    pub fn follow(&self, primary: &Self, name: &str) {
+        let _ = fs::remove_dir_all(self.folder.join("data"));
+        let source = format!("host={} user={USER} application_name={name}", primary.folder());
+        let data = self.data();
         let arguments =
             ["--write-recovery-conf", "--no-sync", "--checkpoint=fast", "--pgdata", &data, "--dbname", &source];
-        standby.run("pg_basebackup", &arguments);
-        standby.start_again();
-        standby
+        self.run("pg_basebackup", &arguments);
+        self.start_again();
+    }
+
+    /// Makes commits wait for the standby.
+    pub fn name_standby(&self) {
+        self.sql("postgres", "alter system set synchronous_standby_names = '*'");
+        self.sql("postgres", "select pg_reload_conf()");
+        let state = "select string_agg(sync_state, ' ') from pg_stat_replication";
+        while self.sql("postgres", state) != "sync" {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
     }
 
     /// Starts the server once it has stopped. The first attempts after a kill can fail.
@@ -110,6 +126,11 @@ impl Cluster {
         let file = self.folder.join("data/pg_hba.conf");
         let allowed = fs::read_to_string(&file).unwrap();
         fs::write(file, format!("{line}\n{allowed}")).unwrap();
+    }
+
+    /// What the server has reported.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.folder.join("log")).unwrap()
     }
 
     /// The folder of the server's socket.

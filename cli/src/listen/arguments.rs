@@ -30,7 +30,7 @@ use crate::{input, options, providers, verification};
 /// payload is as it was sent, except that line breaks between its tokens become spaces, and characters that control a terminal or end a line are
 /// escaped; if that changes it, the line has the bytes as Base64 in `body`. If a delivery is genuine but its payload is not as
 /// documented, the line also has an `error` that says where. If the body is not JSON, or is JSON that some programs cannot read
-/// (a lone surrogate, deep nesting), the line has a `payload` of null, a `body`, and an `error`.
+/// (a lone surrogate, a huge number, deep nesting), the line has a `payload` of null, a `body`, and an `error`.
 ///
 /// A delivery is acknowledged only once its event is written: with --append, once it is on disk (fdatasync, for several
 /// events at once if they arrive at the same time), otherwise once it is in standard output. If an event cannot be

@@ -6,13 +6,11 @@ use std::fs;
 use std::net::SocketAddr;
 use std::process::{Command, Output};
 use std::sync::{Arc, Mutex, Weak};
-use std::thread;
-use std::time::{Duration, Instant};
 
 use http::StatusCode;
 
 use super::cluster::{Cluster, USER};
-use super::listener::{Folder, Listener, payment, post, signed};
+use super::listener::{Folder, Listener, post, signed};
 
 /// The server that the tests share; `None` if PostgreSQL is not installed.
 pub fn shared() -> Option<Arc<Cluster>> {
@@ -109,19 +107,6 @@ impl Inbox {
     pub fn count(&self) -> usize {
         self.sql("select count(*) from pos_webhooks.event").parse().unwrap()
     }
-
-    /// Fails unless each of these payments is in the table once, and no event is there twice.
-    pub fn has_once(&self, acknowledged: &[String]) {
-        let stored = self.sql("select payload->>'pspReference' from pos_webhooks.event");
-        let mut stored: Vec<_> = stored.lines().collect();
-        stored.sort_unstable();
-        let all = stored.len();
-        stored.dedup();
-        assert_eq!(stored.len(), all, "an event is there twice");
-        for reference in acknowledged {
-            assert!(stored.binary_search(&reference.as_str()).is_ok(), "{reference} was acknowledged, and is missing");
-        }
-    }
 }
 
 /// A configuration with more settings of its sink.
@@ -149,55 +134,4 @@ fn sinks(settings: &str) -> String {
 /// Delivers a body to a route.
 pub fn deliver(address: SocketAddr, path: &str, body: &[u8]) -> std::io::Result<StatusCode> {
     post(address, path, &signed(body), body).map(|response| response.status())
-}
-
-/// Waits until a condition holds.
-pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let since = Instant::now();
-    while !holds() {
-        assert!(since.elapsed() < Duration::from_secs(60), "{what}");
-        thread::sleep(Duration::from_millis(20));
-    }
-}
-
-/// Whether a process reports that it can store events.
-pub fn is_ready(address: SocketAddr) -> bool {
-    let request = b"GET /readyz HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
-    super::listener::exchange(address, request).is_ok_and(|response| response.status() == StatusCode::OK)
-}
-
-/// Delivers each payment until it is acknowledged, as several providers at once that try again. `address` is where to try.
-/// Returns the references of the payments, and how often an attempt was not acknowledged.
-pub fn send(
-    senders: usize,
-    each: usize,
-    name: &str,
-    address: impl Fn(usize) -> SocketAddr + Sync,
-) -> (Vec<String>, usize) {
-    let (address, name) = (&address, &name);
-    let sender = |sender: usize| {
-        let (mut references, mut again) = (Vec::new(), 0);
-        for number in 0..each {
-            let reference = format!("{name}-{sender}-{number}");
-            let body = payment(&reference);
-            let since = Instant::now();
-            while !matches!(deliver(address(sender + number + again), "/shop", body.as_bytes()), Ok(StatusCode::OK)) {
-                assert!(since.elapsed() < Duration::from_secs(60), "{reference} is not acknowledged");
-                again += 1;
-                thread::sleep(Duration::from_millis(50));
-            }
-            references.push(reference);
-        }
-        (references, again)
-    };
-    thread::scope(|scope| {
-        let threads: Vec<_> = (0..senders).map(|number| scope.spawn(move || sender(number))).collect();
-        threads.into_iter().map(|thread| thread.join().unwrap()).fold(
-            (Vec::new(), 0),
-            |(mut all, times), (some, more)| {
-                all.extend(some);
-                (all, times + more)
-            },
-        )
-    })
 }

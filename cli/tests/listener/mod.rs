@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::{Response, StatusCode};
 use jiff::Timestamp;
@@ -94,37 +94,46 @@ impl Listener {
     }
 
     pub fn spawn(command: &mut Command) -> Self {
-        let (mut listener, address) = Self::spawn_at(command);
-        listener.address = address.parse().unwrap();
-        listener
+        Self::spawn_at(command).0
     }
 
     /// Starts it at an address that may be that of a unix socket.
     pub fn spawn_at(command: &mut Command) -> (Self, String) {
+        Self::attempt(command).unwrap_or_else(|why| panic!("{why}"))
+    }
+
+    /// Starts it; if it ends instead, returns what it has reported.
+    pub fn attempt(command: &mut Command) -> Result<(Self, String), String> {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut errors = BufReader::new(child.stderr.take().unwrap());
-        let log = Arc::new(Mutex::new(String::new()));
+        let mut log = String::new();
         let address = loop {
             let mut line = String::new();
-            assert!(errors.read_line(&mut line).unwrap() > 0, "{}", log.lock().unwrap());
-            log.lock().unwrap().push_str(&line);
-            let line: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("{line}"));
+            errors.read_line(&mut line).unwrap();
+            log.push_str(&line);
+            let Ok(line) = serde_json::from_str::<Value>(&line) else {
+                errors.read_to_string(&mut log).unwrap();
+                child.wait().unwrap();
+                return Err(log);
+            };
             if let Some(address) = line["address"].as_str() {
                 break address.to_owned();
             }
         };
-        let written = Arc::<Condvar>::default();
+        let (log, written) = (Arc::new(Mutex::new(log)), Arc::<Condvar>::default());
         let (shared, notified) = (Arc::clone(&log), Arc::clone(&written));
         let reader = thread::spawn(move || {
-            for line in errors.lines() {
-                let line = line.unwrap();
+            let mut line = String::new();
+            // A process that is killed may leave a part of a line.
+            while errors.read_line(&mut line).unwrap() > 0 && line.ends_with('\n') {
                 serde_json::from_str::<Value>(&line).unwrap_or_else(|_| panic!("{line}"));
-                shared.lock().unwrap().push_str(&(line + "\n"));
+                shared.lock().unwrap().push_str(&line);
                 notified.notify_all();
+                line.clear();
             }
         });
-        let listener = Self { child, address: ([127, 0, 0, 1], 0).into(), log, written, reader: Some(reader) };
-        (listener, address)
+        let socket = address.parse().unwrap_or_else(|_| ([127, 0, 0, 1], 0).into());
+        Ok((Self { child, address: socket, log, written, reader: Some(reader) }, address))
     }
 
     pub fn signal(&self, signal: Signal) {
@@ -135,15 +144,22 @@ impl Listener {
     pub fn end(mut self) -> String {
         self.signal(Signal::TERM);
         assert_eq!(self.child.wait().unwrap().code(), Some(0));
-        self.reader.take().unwrap().join().unwrap();
-        let log = self.log.lock().unwrap().clone();
-        assert!(!log.contains(SECRET) && !log.contains("panicked"), "{log}");
-        log
+        self.whole_log()
     }
 
-    pub fn kill(mut self) {
+    /// Ends it by SIGKILL; the log.
+    pub fn kill(mut self) -> String {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
+        self.whole_log()
+    }
+
+    /// The log of a process that has ended.
+    fn whole_log(&mut self) -> String {
+        self.reader.take().unwrap().join().unwrap();
+        let log = std::mem::take(&mut *self.log.lock().unwrap());
+        assert!(!log.contains(SECRET) && !log.contains("panicked"), "{log}");
+        log
     }
 
     pub fn post(&self, path: &str, headers: &[(&str, String)], body: &[u8]) -> Response<String> {
@@ -181,7 +197,21 @@ impl Drop for Listener {
     }
 }
 
+/// How long a response may take in a test.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 pub fn post(
+    address: SocketAddr,
+    path: &str,
+    headers: &[(&str, String)],
+    body: &[u8],
+) -> std::io::Result<Response<String>> {
+    post_within(PATIENCE, address, path, headers, body)
+}
+
+/// Sends a request, and waits for its response for this time.
+pub fn post_within(
+    patience: Duration,
     address: SocketAddr,
     path: &str,
     headers: &[(&str, String)],
@@ -193,13 +223,17 @@ pub fn post(
     }
     write!(request, "content-length: {}\r\n\r\n", body.len())?;
     request.extend_from_slice(body);
-    exchange(address, &request)
+    exchange_within(patience, address, &request)
 }
 
 /// Sends bytes and reads the response until the connection ends.
 pub fn exchange(address: SocketAddr, bytes: &[u8]) -> std::io::Result<Response<String>> {
+    exchange_within(PATIENCE, address, bytes)
+}
+
+fn exchange_within(patience: Duration, address: SocketAddr, bytes: &[u8]) -> std::io::Result<Response<String>> {
     let mut stream = TcpStream::connect(address)?;
-    stream.set_read_timeout(Some(Duration::from_secs(60)))?;
+    stream.set_read_timeout(Some(patience))?;
     // The server may respond before it has read everything.
     let _ = stream.write_all(bytes);
     answer(stream)
@@ -220,6 +254,28 @@ pub fn answer(mut stream: TcpStream) -> std::io::Result<Response<String>> {
         response = response.header(name, value);
     }
     Ok(response.body(body.to_owned()).unwrap())
+}
+
+/// Whether a process reports that it can store events.
+pub fn is_ready(address: SocketAddr) -> bool {
+    let request = b"GET /readyz HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
+    exchange(address, request).is_ok_and(|response| response.status() == StatusCode::OK)
+}
+
+/// The most memory that a process has had, in bytes.
+pub fn peak_memory(listener: &Listener) -> usize {
+    let status = fs::read_to_string(format!("/proc/{}/status", listener.child.id())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() << 10
+}
+
+/// Waits until a condition holds.
+pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let since = Instant::now();
+    while !holds() {
+        assert!(since.elapsed() < PATIENCE, "{what}");
+        thread::sleep(Duration::from_millis(20));
+    }
 }
 
 pub fn signed(body: &[u8]) -> Vec<(&'static str, String)> {

@@ -15,6 +15,7 @@ use async_nats::jetstream::stream::{Config, DiscardPolicy, Info};
 use async_nats::jetstream::{self, Context};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::runtime::Runtime;
+use tokio::task::JoinSet;
 
 use crate::listener::{Folder, URL};
 
@@ -79,12 +80,12 @@ impl Server {
         Self { child, name: name.to_owned(), port, monitor, configuration, runtime }
     }
 
-    /// Starts three servers that form a cluster.
-    pub fn cluster(folder: &Folder) -> Vec<Self> {
+    /// Starts three servers that form a cluster, with more lines in their configurations.
+    pub fn cluster(folder: &Folder, more: &str) -> Vec<Self> {
         let ports: Vec<u16> = (0..3).map(|_| free_port()).collect();
         let routes: Vec<String> = ports.iter().map(|port| format!("\"nats://127.0.0.1:{port}\"")).collect();
         let cluster = |port: &u16| {
-            format!("cluster {{ name: c, listen: \"127.0.0.1:{port}\", routes: [{}] }}", routes.join(", "))
+            format!("cluster {{ name: c, listen: \"127.0.0.1:{port}\", routes: [{}] }}\n{more}", routes.join(", "))
         };
         ports.iter().enumerate().map(|(i, port)| Self::named(folder, &format!("n{i}"), &cluster(port), "")).collect()
     }
@@ -130,25 +131,44 @@ impl Server {
         self.block_on(async { context.get_stream(stream).await.unwrap().cached_info().clone() })
     }
 
-    /// All messages of a stream.
+    /// The name of the server that is responsible for a stream, if three servers are well.
+    pub fn leader(&self, stream: &str) -> Option<String> {
+        self.block_on(async {
+            let client = async_nats::connect(self.url()).await.ok()?;
+            let stream = jetstream::new(client).get_stream(stream).await.ok()?;
+            let cluster = stream.cached_info().cluster.as_ref()?;
+            let is_well = cluster.replicas.iter().filter(|replica| replica.current && !replica.offline).count() == 2;
+            cluster.leader.clone().filter(|_| is_well)
+        })
+    }
+
+    /// All messages of a stream, in their order.
     pub fn messages(&self, stream: &str) -> Vec<Stored> {
+        const READERS: usize = 16;
         let context = self.context();
         self.block_on(async {
             let stream = context.get_stream(stream).await.unwrap();
             let state = stream.cached_info().state.clone();
-            let mut messages = Vec::new();
-            for sequence in state.first_sequence..=state.last_sequence {
-                // A number that was refused does not have a message.
-                if let Ok(message) = stream.get_raw_message(sequence).await {
-                    messages.push(Stored {
-                        subject: message.subject.to_string(),
-                        headers: message.headers,
-                        body: message.payload.to_vec(),
-                    });
-                }
+            let mut readers = JoinSet::new();
+            for reader in 0..READERS as u64 {
+                let stream = stream.clone();
+                let sequences = (state.first_sequence + reader..=state.last_sequence).step_by(READERS);
+                readers.spawn(async move {
+                    let mut messages = Vec::new();
+                    for sequence in sequences {
+                        // A number that was refused does not have a message.
+                        if let Ok(message) = stream.get_raw_message(sequence).await {
+                            let (subject, body) = (message.subject.to_string(), message.payload.to_vec());
+                            messages.push((sequence, Stored { subject, headers: message.headers, body }));
+                        }
+                    }
+                    messages
+                });
             }
+            let mut messages: Vec<_> = readers.join_all().await.into_iter().flatten().collect();
             assert_eq!(messages.len() as u64, state.messages);
-            messages
+            messages.sort_by_key(|(sequence, _)| *sequence);
+            messages.into_iter().map(|(_, message)| message).collect()
         })
     }
 }
@@ -173,16 +193,24 @@ impl Stored {
     }
 }
 
+/// Starts a server, and waits until it is ready. A connection of another test may have its port for a moment.
 fn spawn(configuration: &str) -> Child {
-    let mut child = Command::new(program()).args(["-c", configuration]).stderr(Stdio::piped()).spawn().unwrap();
-    let mut lines = BufReader::new(child.stderr.take().unwrap());
     let mut log = String::new();
-    while !log.contains("Server is ready") {
-        assert!(lines.read_line(&mut log).unwrap() > 0, "{log}");
+    for _ in 0..50 {
+        log.clear();
+        let mut child = Command::new(program()).args(["-c", configuration]).stderr(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap());
+        while lines.read_line(&mut log).unwrap() > 0 {
+            if log.contains("Server is ready") {
+                // The server would end if nobody read what it reports.
+                thread::spawn(move || lines.lines().count());
+                return child;
+            }
+        }
+        child.wait().unwrap();
+        thread::sleep(Duration::from_millis(100));
     }
-    // The server would end if nobody read what it reports.
-    thread::spawn(move || lines.lines().count());
-    child
+    panic!("{log}");
 }
 
 /// A stream that fits.

@@ -116,11 +116,13 @@ impl Payload {
     pub fn read(body: &[u8]) -> Result<Self, Unreadable> {
         let payload = Json::try_from(body)?;
         let text = payload.as_str();
-        // Both are rare, and the check needs a tree of the whole payload.
+        // All are rare, and the check needs a tree of the whole payload.
         let half_characters = text.contains("\\ud") || text.contains("\\uD");
         let nested = text.bytes().filter(|byte| matches!(byte, b'[' | b'{')).count() > NESTED;
         // The payload is one level deeper in its line.
-        if (half_characters || nested) && serde_json::from_str::<Value>(&format!("[{text}]")).is_err() {
+        if (half_characters || nested || has_huge_number(text))
+            && serde_json::from_str::<Value>(&format!("[{text}]")).is_err()
+        {
             return Err(Unreadable::BySome);
         }
         // Searching for bytes is several times faster than for characters.
@@ -139,11 +141,31 @@ impl Payload {
     }
 }
 
+/// Whether a number is too large for a double.
+fn has_huge_number(json: &str) -> bool {
+    let (mut is_text, mut is_escaped) = (false, false);
+    let mut numbers = json.as_bytes().split(|byte| {
+        let is_other = is_text || !matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E');
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' => is_escaped = true,
+            b'"' => is_text = !is_text,
+            _ => {}
+        }
+        is_other
+    });
+    let is_huge = |number: &str| number.parse().is_ok_and(f64::is_infinite);
+    numbers.any(|number| std::str::from_utf8(number).is_ok_and(is_huge))
+}
+
 /// The reason why the payload of an event is not in its line.
 #[derive(Debug, thiserror::Error)]
 pub enum Unreadable {
     #[error(transparent)]
     NotJson(#[from] DecodeError),
-    #[error("the body is not JSON that every program can read: it contains a lone surrogate, or is nested too deeply")]
+    #[error(
+        "the body is not JSON that every program can read: it contains a lone surrogate or a number that \
+             is too large for a double, or is nested too deeply"
+    )]
     BySome,
 }
