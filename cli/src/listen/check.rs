@@ -5,13 +5,14 @@ use std::process::ExitCode;
 
 use tokio::runtime::Runtime;
 
+use super::forward::ForwardPlan;
 use super::plan::{Once, Plan, RoutePlan};
 use super::refused::RefusedSettings;
 use super::sink::{Sink, check_file};
 use crate::stop::{Stop, UNUSABLE};
 use crate::verification;
 
-pub fn run(plan: &Plan, runtime: &Runtime) -> Result<ExitCode, Stop> {
+pub fn run(plan: &Plan, forward: Option<&ForwardPlan>, runtime: &Runtime) -> Result<ExitCode, Stop> {
     let mut text = format!("Listens on {}.\n", plan.address);
     text += &match &plan.admin {
         Some(admin) => format!("Health and metrics are at {admin}.\n"),
@@ -39,6 +40,11 @@ pub fn run(plan: &Plan, runtime: &Runtime) -> Result<ExitCode, Stop> {
         let (state, _) = state(check_file(path).map(|()| Vec::new()));
         let path = path.display();
         text += &format!("\nRefused deliveries:\n  {path}, {per_minute} of each route per minute at most: {state}\n");
+    }
+    if let Some(forward) = forward {
+        text += "\nForwards events:\n";
+        text.extend(forward.lines().iter().map(|line| format!("  {line}\n")));
+        text.extend(forward.warnings.iter().map(|warning| format!("    Note: {warning}\n")));
     }
     let mut output = io::stdout().lock();
     output.write_all(text.as_bytes()).and_then(|()| output.flush()).map_err(Stop::Output)?;

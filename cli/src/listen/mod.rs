@@ -42,7 +42,7 @@ pub use sink::SinkSettings;
 pub use sink::nats;
 #[cfg(feature = "postgres")]
 pub use sink::postgres;
-pub use sink::{is_same as is_same_file, rotated as rotated_files};
+pub use sink::{Event, Payload, is_same as is_same_file, rotated as rotated_files};
 use socket::Inherited;
 use terminal::Shown;
 
@@ -68,9 +68,10 @@ enum End {
 
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
     let plan = arguments.plan()?;
+    let forward = arguments.forward(&plan)?;
     let runtime = tokio::runtime::Runtime::new().map_err(|error| unusable("the runtime", &error))?;
     if arguments.is_check() {
-        return check::run(&plan, &runtime);
+        return check::run(&plan, forward.as_ref(), &runtime);
     }
     let (_flushed, log_dropped) =
         log::start(plan.log, arguments.level()).map_err(|error| unusable("the log", &error))?;
@@ -79,8 +80,8 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
     // This comes first, because without a handler, a signal to reopen the file would end the program.
     let signals = runtime.block_on(async { Signals::new() }).map_err(|error| unusable("the signals", &error))?;
     let (process, ended) = runtime.block_on(Process::start(arguments, plan, log_dropped))?;
-    let forward = arguments.forward();
-    let forwarding = forward.map(|forward| Forwarding::start(&forward, shown.beside())).transpose()?;
+    let terminal = shown.beside();
+    let forwarding = forward.map(|forward| Forwarding::start(forward, terminal.as_ref())).transpose()?;
     let served = runtime.block_on(listen(process, ended, signals, shown));
     drop(forwarding);
     // Requests that took too long still hold their sink, which keeps its writer running.

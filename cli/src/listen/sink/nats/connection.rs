@@ -102,14 +102,11 @@ pub struct Connection {
 
 /// Connects to one of the servers. `lost` is notified once the connection is lost, and it is not made again.
 pub async fn connect(settings: &NatsSettings, lost: &Arc<Notify>) -> io::Result<Client> {
-    let servers = settings.servers.iter().map(|server| server.parse::<ServerAddr>());
-    let servers = servers.collect::<Result<Vec<_>, _>>()?;
     let lost = Arc::clone(lost);
     let is_connected = Arc::new(AtomicBool::new(false));
     let connected = Arc::clone(&is_connected);
-    let options = ConnectOptions::new()
+    let options = options(settings)?
         .name("pos-webhooks listen")
-        .connection_timeout(CONNECT)
         .reconnect_delay_callback(move |_| if connected.load(Ordering::Relaxed) { NEVER } else { Duration::ZERO })
         .event_callback(move |event| {
             match event {
@@ -119,6 +116,34 @@ pub async fn connect(settings: &NatsSettings, lost: &Arc<Notify>) -> io::Result<
             }
             std::future::ready(())
         });
+    let client = open(settings, options).await?;
+    is_connected.store(true, Ordering::Relaxed);
+    Ok(client)
+}
+
+/// Connects to one of the servers, and connects again whenever the connection is lost.
+pub async fn connect_to_read(settings: &NatsSettings) -> io::Result<Client> {
+    open(settings, options(settings)?.name("pos-webhooks")).await
+}
+
+async fn open(settings: &NatsSettings, options: ConnectOptions) -> io::Result<Client> {
+    let servers = settings.servers.iter().map(|server| server.parse::<ServerAddr>());
+    let servers = servers.collect::<Result<Vec<_>, _>>()?;
+    let options = options.require_tls(servers.iter().any(ServerAddr::tls_required));
+    options.connect(servers).await.map_err(|error| {
+        let what = match error.kind() {
+            ConnectErrorKind::AuthorizationViolation => "the server refuses the login".to_owned(),
+            ConnectErrorKind::Authentication => "the credentials cannot be used to log in".to_owned(),
+            ConnectErrorKind::TimedOut => format!("no server has answered within {} s", CONNECT.as_secs()),
+            _ => error.source().map_or_else(|| error.to_string(), ToString::to_string),
+        };
+        io::Error::other(format!("cannot connect: {what}"))
+    })
+}
+
+/// The login and TLS.
+fn options(settings: &NatsSettings) -> io::Result<ConnectOptions> {
+    let options = ConnectOptions::new().connection_timeout(CONNECT);
     let options = match &settings.login {
         Login::None => options,
         // A secret does not have the line break at its end, without which the library does not find the seed.
@@ -130,26 +155,15 @@ pub async fn connect(settings: &NatsSettings, lost: &Arc<Notify>) -> io::Result<
         Login::Nkey(seed) => options.nkey(seed.expose().trim().to_owned()),
     };
     // Those that a server names may not be reachable from here, or not be those of its certificate.
-    let options = options.ignore_discovered_servers().require_tls(servers.iter().any(ServerAddr::tls_required));
+    let options = options.ignore_discovered_servers();
     let options = match &settings.tls.ca {
         Some(ca) => options.add_root_certificates(ca.clone()),
         None => options,
     };
-    let options = match &settings.tls.certificate {
+    Ok(match &settings.tls.certificate {
         Some((certificate, key)) => options.add_client_certificate(certificate.clone(), key.clone()),
         None => options,
-    };
-    let client = options.connect(servers).await.map_err(|error| {
-        let what = match error.kind() {
-            ConnectErrorKind::AuthorizationViolation => "the server refuses the login".to_owned(),
-            ConnectErrorKind::Authentication => "the credentials cannot be used to log in".to_owned(),
-            ConnectErrorKind::TimedOut => format!("no server has answered within {} s", CONNECT.as_secs()),
-            _ => error.source().map_or_else(|| error.to_string(), ToString::to_string),
-        };
-        io::Error::other(format!("cannot connect: {what}"))
-    })?;
-    is_connected.store(true, Ordering::Relaxed);
-    Ok(client)
+    })
 }
 
 impl Connection {

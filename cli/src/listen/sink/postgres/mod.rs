@@ -14,9 +14,10 @@ use std::io;
 use tokio::sync::{mpsc, oneshot};
 
 use self::batch::{Entry, Row};
-use self::connection::{Connection, Unusable};
+pub use self::connection::{Connection, Unusable};
+pub use self::requirements::unusable;
 pub use self::schema::create;
-pub use self::settings::{PostgresSettings, Server};
+pub use self::settings::{PostgresSettings, Server, TableName};
 use self::writer::{Health, Writer};
 use super::{Event, HasEnded, NotWritten, Written};
 use crate::listen::metrics::SinkMetrics;
