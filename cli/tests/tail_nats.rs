@@ -152,7 +152,7 @@ fn new_events_are_shown_once_while_the_server_is_killed_and_started_again() {
     assert_eq!(next(&all, 10), numbers(20..30));
     for round in 1..3 {
         server.kill();
-        all.reports("; trying again");
+        all.reports_times("; trying again", round);
         server.restart();
         let numbers: Vec<_> = (0..20).map(|number| format!("{round}-{number}")).collect();
         for number in &numbers {

@@ -139,7 +139,7 @@ fn new_events_are_shown_once_while_the_server_is_killed_and_started_again() {
     assert_eq!((0..10).map(|_| tails[1].next()).collect::<Vec<_>>(), shown);
     for round in 1..3 {
         cluster.kill();
-        tails.iter().for_each(|tail| tail.reports("; trying again"));
+        tails.iter().for_each(|tail| tail.reports_times("; trying again", round));
         cluster.start_again();
         let numbers = || (0..20).map(move |n| format!("{round}-{n}"));
         for number in numbers() {

@@ -64,7 +64,7 @@ impl SourceArguments {
             (reading.warn)(format_args!("there is no file {source} yet; for a sink of a configuration, give --config"));
         }
         let file = FileSource::open(path, reading.begin, reading.warn)?;
-        Ok(Source { kind: Kind::File(file), filter: reading.filter })
+        Ok(Source { kind: Kind::File(Box::new(file)), filter: reading.filter })
     }
 }
 
@@ -113,7 +113,7 @@ pub struct Source {
 
 enum Kind {
     /// A file, and its rotated files.
-    File(FileSource),
+    File(Box<FileSource>),
     #[cfg(feature = "nats")]
     Nats(Box<NatsSource>),
     #[cfg(feature = "postgres")]
@@ -125,7 +125,7 @@ impl Source {
     pub async fn open(sink: SinkSettings, reading: Reading) -> Result<Self, Stop> {
         let filter = reading.filter.clone();
         let kind = match sink {
-            SinkSettings::File(file) => Kind::File(FileSource::open(file.path, reading.begin, reading.warn)?),
+            SinkSettings::File(file) => Kind::File(Box::new(FileSource::open(file.path, reading.begin, reading.warn)?)),
             SinkSettings::Output { .. } => {
                 return Err(Stop::Input(
                     "the sink is standard output, from which nothing can be read: give a sink with the type `file`, or of a \

@@ -45,8 +45,13 @@ impl Tail {
 
     /// Waits until it reports this.
     pub fn reports(&self, text: &str) {
+        self.reports_times(text, 1);
+    }
+
+    /// Waits until it has reported this so often.
+    pub fn reports_times(&self, text: &str, times: usize) {
         let since = Instant::now();
-        while !self.errors.lock().unwrap().contains(text) {
+        while self.errors.lock().unwrap().matches(text).count() < times {
             assert!(since.elapsed() < Duration::from_secs(60), "{text}: {}", self.errors.lock().unwrap());
             thread::sleep(Duration::from_millis(20));
         }
