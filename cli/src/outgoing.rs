@@ -69,6 +69,11 @@ impl Recipient {
             || host.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback())
     }
 
+    /// Whether events are signed anew.
+    pub fn signs(&self) -> bool {
+        self.signing.is_some()
+    }
+
     /// The URL without its query, which may have a secret.
     pub fn shown(&self) -> String {
         let mut url = self.url.clone();

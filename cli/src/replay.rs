@@ -16,7 +16,7 @@ use tokio::time::MissedTickBehavior;
 use crate::console::{complain, is_affirmed, print, warn};
 use crate::outgoing::{Recipient, Sent, Signing};
 use crate::report::Plain;
-use crate::source::{Begin, Filter, Place, Source, StoredEvent};
+use crate::source::{Begin, Filter, Place, Reading, Source, SourceArguments, StoredEvent};
 use crate::stop::Stop;
 use crate::{input, json_text, verification};
 
@@ -27,7 +27,9 @@ const GIVE_UP: u32 = 10;
 ///
 /// Each event is sent once, with the bytes of its first delivery, and signed now for the URL of --to. A program that recognises
 /// redeliveries by the idempotency key recognises these as well. The header `Pos-Webhooks-Replay` has the place of the event in the
-/// source, such as `events.ndjson:17`. If deliveries name their event in a header or in the path, so do these.
+/// source: `events.ndjson:17` for a line of a file, or `17` for the id of a row of PostgreSQL or the sequence number of a message
+/// of NATS. If deliveries name their event in a header or in the path, so do these. Events that are stored after the start are not
+/// sent.
 ///
 /// Unless the URL is one of this machine, the program asks before it sends anything.
 #[derive(Args)]
@@ -37,6 +39,7 @@ Examples:
   pos-webhooks replay events.ndjson --to https://shop.example/hooks --secret-file secret.txt \\
       --route shop --event '*.captured.v1' --rate 5/s --dry-run
       Lists the events, and sends nothing.
+  pos-webhooks replay inbox --config listen.toml --to http://localhost:3000/hooks --secret-file secret.txt
 
 Exit status:
   0  Every event was accepted: the status of the response was 2xx.
@@ -44,9 +47,8 @@ Exit status:
      events; the others are sent.
   2  Wrong usage, or the events could not be read, or the output could not be written.")]
 pub struct Arguments {
-    /// The file to which `listen` appends events; its rotated files belong to it, unless they are compressed
-    #[arg(value_name = "SOURCE")]
-    source: String,
+    #[command(flatten)]
+    source: SourceArguments,
 
     /// The URL to which the events are sent
     #[arg(long, value_name = "URL")]
@@ -69,7 +71,7 @@ pub struct Arguments {
     #[command(flatten)]
     filter: Filter,
 
-    /// Begin with the event at this place, such as events.ndjson:17
+    /// Begin with the event at this place, such as events.ndjson:17, or 17 for a server
     #[arg(long, value_name = "PLACE")]
     begin_at: Option<String>,
 
@@ -137,7 +139,11 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
             None => None,
         };
         let recipient = Recipient::new("--to", &arguments.to, arguments.url.as_deref(), signing)?;
-        let selection = Selection::of(arguments, &recipient).await?;
+        let begin = arguments.begin_at.clone().map_or(Begin::First, Begin::At);
+        let reading = Reading { begin, filter: arguments.filter.clone(), is_patient: false, warn };
+        let mut events = arguments.source.open(reading).await?;
+        let selection = Selection::of(&mut events, &recipient).await?;
+        events.rewind()?;
         if selection.count == 0 {
             complain(format_args!("no stored event is selected, so nothing is sent"));
             return Ok(ExitCode::FAILURE);
@@ -147,7 +153,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
             return Err(Stop::Usage(problem.clone()));
         }
         if arguments.dry_run {
-            return list(arguments, &recipient).await;
+            return list(arguments, events, &recipient).await;
         }
         selection.check_secret(arguments)?;
         let question = format!("{} to {}", selection.description(), Plain(&recipient.shown()));
@@ -160,14 +166,13 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
                 return Ok(ExitCode::FAILURE);
             }
         }
-        send(arguments, &recipient, selection.count).await
+        send(arguments, events, &recipient, selection.count).await
     })
 }
 
 impl Selection {
-    async fn of(arguments: &Arguments, recipient: &Recipient) -> Result<Self, Stop> {
+    async fn of(events: &mut Source, recipient: &Recipient) -> Result<Self, Stop> {
         let mut selection = Self::default();
-        let mut events = Events::open(arguments)?;
         while let Some(event) = events.next().await? {
             let provider = event.known_provider().ok_or_else(|| {
                 let (place, provider) = (&event.place, Plain(&event.provider));
@@ -187,10 +192,6 @@ impl Selection {
             selection.last = Some(event.received_at);
             selection.providers.insert(event.provider);
             selection.routes.insert(event.route);
-        }
-        if !events.has_begun {
-            let place = Plain(arguments.begin_at.as_deref().unwrap_or_default()).to_string();
-            return Err(Stop::Usage(format!("--begin-at: {place} is not the place of an event; --dry-run lists them")));
         }
         if selection.providers.len() > 1 {
             let routes = selection.routes.iter().map(|route| Plain(route).to_string()).collect::<Vec<_>>().join(", ");
@@ -237,33 +238,7 @@ impl Selection {
     }
 }
 
-/// The selected events.
-struct Events<'a> {
-    source: Source,
-    arguments: &'a Arguments,
-    /// Whether the event of --begin-at was found.
-    has_begun: bool,
-}
-
-impl<'a> Events<'a> {
-    fn open(arguments: &'a Arguments) -> Result<Self, Stop> {
-        let source = Source::open(&arguments.source, Begin::First, warn)?;
-        Ok(Self { source, arguments, has_begun: arguments.begin_at.is_none() })
-    }
-
-    async fn next(&mut self) -> Result<Option<StoredEvent>, Stop> {
-        while let Some(event) = self.source.next().await? {
-            self.has_begun |= self.arguments.begin_at.as_ref().is_some_and(|place| event.place.to_string() == *place);
-            if self.has_begun && self.arguments.filter.selects(&event) {
-                return Ok(Some(event));
-            }
-        }
-        Ok(None)
-    }
-}
-
-async fn list(arguments: &Arguments, recipient: &Recipient) -> Result<ExitCode, Stop> {
-    let mut events = Events::open(arguments)?;
+async fn list(arguments: &Arguments, mut events: Source, recipient: &Recipient) -> Result<ExitCode, Stop> {
     let mut output = io::BufWriter::new(io::stdout().lock());
     let mut unsendable = Vec::new();
     while let Some(event) = events.next().await? {
@@ -286,8 +261,7 @@ fn with_reasons(events: &[(Place, String)]) -> String {
 }
 
 /// Sends this number of events.
-async fn send(arguments: &Arguments, recipient: &Recipient, count: u64) -> Result<ExitCode, Stop> {
-    let mut events = Events::open(arguments)?;
+async fn send(arguments: &Arguments, mut events: Source, recipient: &Recipient, count: u64) -> Result<ExitCode, Stop> {
     let progress = progress(arguments.format, count);
     let mut tick = arguments.rate.map(tokio::time::interval);
     if let Some(tick) = &mut tick {

@@ -2,18 +2,17 @@
 
 #![cfg(unix)]
 
+mod every_provider;
 mod listener;
 mod recorder;
 
-use std::fmt::Write as _;
 use std::fs;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use every_provider::{deliver_all, deliveries, is_proven, routes};
 use http::StatusCode;
 use listener::*;
-use pos_webhooks::PROVIDERS;
-use pos_webhooks::catalogue::{EventNamePlace, Provider, Verification};
 use recorder::Recorder;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -35,10 +34,6 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
-fn is_proven(provider: &Provider, event: &str) -> bool {
-    !matches!(provider.verification_of(Some(event)), None | Some(Verification::None(_)))
-}
-
 /// Stores payments with these references.
 fn store(folder: &Folder, references: &[&str]) {
     let listener = Listener::vipps(folder, &[]);
@@ -51,57 +46,18 @@ fn store(folder: &Folder, references: &[&str]) {
 #[test]
 fn the_events_of_every_provider_are_accepted_and_recognised_by_a_second_listener() {
     let folder = Folder::new("replay-providers");
-    let (mut configuration, mut sent) = (String::new(), Vec::new());
-    // An invented provider may sign the URL as well, which is only given for one of these.
-    let known = ["dealpos", "mipos", "mypos", "vipps"];
-    for provider in PROVIDERS.iter().filter(|provider| known.contains(&provider.name)) {
-        for event in provider.events.iter().filter(|event| !event.payload.examples.is_empty()) {
-            // Only deliveries that do not name their event need a route of each event.
-            let is_route = provider.event_name == Some(EventNamePlace::Route);
-            let name = if is_route { format!("{}-{}", provider.name, sent.len()) } else { provider.name.to_owned() };
-            let by_path = provider.event_name == Some(EventNamePlace::LastPathSegment);
-            let path = if by_path { format!("/{name}/*") } else { format!("/{name}") };
-            let called = if by_path { format!("/{name}/{}", event.name) } else { path.clone() };
-            if !configuration.contains(&format!("[routes.{name}]")) {
-                let proof = match is_proven(provider, event.name) {
-                    true => "secrets = { file = \"secret\" }",
-                    false => "accept_unsigned = true",
-                };
-                write!(
-                    configuration,
-                    "[routes.{name}]\npath = \"{path}\"\nprovider = \"{}\"\n{proof}\n",
-                    provider.name
-                )
-                .unwrap();
-                write!(configuration, "url = \"URL/{name}\"\nsink = \"inbox\"\n").unwrap();
-                if is_route {
-                    writeln!(configuration, "event = \"{}\"", event.name).unwrap();
-                }
-            }
-            // Bytes that are not those of the payload in a line.
-            let body = format!("{}\r\n", event.payload.examples[0].json);
-            let (_, headers) = delivery(provider, event.name, body.as_bytes());
-            sent.push((provider, name, called, headers, body));
-        }
-    }
-    configuration += "[sinks.inbox]\ntype = \"file\"\nfile = \"events\"\n";
-    let of_url = |url: &str| {
-        let of = |text: String, name: &str| text.replace(&format!("\"URL/{name}\""), &format!("\"{url}\""));
-        PROVIDERS.iter().fold(configuration.clone(), |text, provider| of(text, provider.name))
-    };
-    let first = Listener::configured(&folder, &of_url(URL));
-    for (provider, _, path, headers, body) in &sent {
-        let status = first.post(path, headers, body.as_bytes()).status();
-        assert!(status.is_success(), "{} {path}: {status}", provider.name);
-    }
+    let sent = deliveries();
+    let configuration = |url| routes(&sent, url) + "[sinks.inbox]\ntype = \"file\"\nfile = \"events\"\n";
+    let first = Listener::configured(&folder, &configuration(URL));
+    deliver_all(&first, &sent);
     first.end();
     let stored = folder.lines();
     assert_eq!(stored.len(), sent.len());
 
     let second_folder = Folder::new("replay-providers-second");
-    let mut names: Vec<_> = sent.iter().map(|(provider, name, ..)| (*provider, name.clone())).collect();
+    let mut names: Vec<_> = sent.iter().map(|delivery| (delivery.provider, delivery.route.clone())).collect();
     names.dedup_by(|one, other| one.1 == other.1);
-    let second = Listener::configured(&second_folder, &of_url("https://other.example/vipps"));
+    let second = Listener::configured(&second_folder, &configuration("https://other.example/vipps"));
     let mut accepted = 0;
     for again in [false, true] {
         for (provider, name) in &names {

@@ -3,60 +3,22 @@
 #![cfg(unix)]
 
 mod listener;
+mod tailed;
 
 use std::fs::{self, OpenOptions};
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::process::{Child, Command, Output, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::io::Write as _;
+use std::process::{Command, Output, Stdio};
 use std::thread;
 use std::time::Duration;
 
 use http::StatusCode;
 use listener::*;
-use serde_json::{Value, json};
+use serde_json::json;
+use tailed::{Tail, key};
 
 /// `tail` of the file `events` of a folder.
-struct Tail {
-    child: Child,
-    lines: Receiver<String>,
-}
-
-impl Tail {
-    fn start(folder: &Folder, options: &[&str]) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_pos-webhooks"));
-        command.args(["tail", &folder.file("events")]).args(options);
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let (sender, lines) = channel();
-        let output = BufReader::new(child.stdout.take().unwrap());
-        thread::spawn(move || output.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
-        Self { child, lines }
-    }
-
-    fn next(&self) -> String {
-        self.lines.recv_timeout(Duration::from_secs(60)).expect("no line")
-    }
-
-    fn keys(&self, count: usize) -> Vec<String> {
-        (0..count).map(|_| key(&self.next())).collect()
-    }
-
-    /// Ends it, after it has had time to show more than it should.
-    fn end(mut self) {
-        assert_eq!(self.lines.recv_timeout(Duration::from_millis(500)).ok(), None);
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-}
-
-impl Drop for Tail {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn key(line: &str) -> String {
-    serde_json::from_str::<Value>(line).unwrap()["idempotency_key"].as_str().unwrap().to_owned()
+fn tail(folder: &Folder, options: &[&str]) -> Tail {
+    Tail::start(&[&[folder.file("events").as_str()], options].concat())
 }
 
 /// A line of `listen`.
@@ -96,7 +58,7 @@ fn names(numbers: std::ops::Range<u32>) -> Vec<String> {
 fn each_event_of_a_listener_is_shown_once_in_order_while_files_are_rotated() {
     const EVENTS: usize = 400;
     let folder = Folder::new("tail-rotation");
-    let tail = Tail::start(&folder, &[]);
+    let tailed = tail(&folder, &[]);
     let configuration = format!(
         "[routes.shop]\npath = \"/shop\"\nprovider = \"vipps\"\nurl = \"{URL}\"\nsink = \"inbox\"\n\
          secrets = {{ file = \"secret\" }}\n[sinks.inbox]\ntype = \"file\"\nfile = \"events\"\nrotate = {{ size = \"8 KiB\" }}\n"
@@ -114,9 +76,9 @@ fn each_event_of_a_listener_is_shown_once_in_order_while_files_are_rotated() {
             })
         })
         .collect();
-    let shown = tail.keys(EVENTS);
+    let shown = tailed.keys(EVENTS);
     senders.into_iter().for_each(|sender| sender.join().unwrap());
-    tail.end();
+    tailed.end();
     listener.end();
     let mut files: Vec<_> = fs::read_dir(&folder.0).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.retain(|path| path.file_name().unwrap().to_str().unwrap().starts_with("events"));
@@ -128,9 +90,9 @@ fn each_event_of_a_listener_is_shown_once_in_order_while_files_are_rotated() {
     assert_eq!(shown, stored);
 
     // From the start, it reads all of these files.
-    let tail = Tail::start(&folder, &["--from-start"]);
-    assert_eq!(tail.keys(EVENTS), stored);
-    tail.end();
+    let tailed = tail(&folder, &["--from-start"]);
+    assert_eq!(tailed.keys(EVENTS), stored);
+    tailed.end();
 }
 
 #[test]
@@ -138,50 +100,50 @@ fn a_file_that_another_program_renames_is_read_to_its_end() {
     let folder = Folder::new("tail-rename");
     append(&folder, "events.1", &numbered(0..3));
     append(&folder, "events", &numbered(3..6));
-    let tail = Tail::start(&folder, &["--from-start"]);
-    assert_eq!(tail.keys(6), names(0..6));
+    let tailed = tail(&folder, &["--from-start"]);
+    assert_eq!(tailed.keys(6), names(0..6));
     append(&folder, "events", &numbered(6..7));
-    assert_eq!(tail.keys(1), names(6..7));
+    assert_eq!(tailed.keys(1), names(6..7));
     fs::rename(folder.file("events.1"), folder.file("events.2")).unwrap();
     fs::rename(folder.file("events"), folder.file("events.1")).unwrap();
     // `listen` may still write to the renamed file, until it finds the new one.
     append(&folder, "events", "");
     append(&folder, "events.1", &numbered(7..9));
-    assert_eq!(tail.keys(2), names(7..9));
+    assert_eq!(tailed.keys(2), names(7..9));
     append(&folder, "events", &numbered(9..11));
-    assert_eq!(tail.keys(2), names(9..11));
+    assert_eq!(tailed.keys(2), names(9..11));
     // Several rotations at once, the first of which leaves a file that is read already.
     for number in 11..14 {
         fs::rename(folder.file("events"), folder.file(&format!("events-{number}"))).unwrap();
         append(&folder, "events", &numbered(number..number + 1));
         thread::sleep(Duration::from_millis(20));
     }
-    assert_eq!(tail.keys(3), names(11..14));
-    tail.end();
+    assert_eq!(tailed.keys(3), names(11..14));
+    tailed.end();
 }
 
 #[test]
 fn a_truncated_file_is_read_from_its_new_beginning() {
     let folder = Folder::new("tail-truncation");
     append(&folder, "events", &numbered(0..3));
-    let tail = Tail::start(&folder, &["--from-start"]);
-    assert_eq!(tail.keys(3), names(0..3));
+    let tailed = tail(&folder, &["--from-start"]);
+    assert_eq!(tailed.keys(3), names(0..3));
     fs::write(folder.file("events"), numbered(3..4)).unwrap();
-    assert_eq!(tail.keys(1), names(3..4));
+    assert_eq!(tailed.keys(1), names(3..4));
     // It is longer than before.
     fs::write(folder.file("events"), numbered(4..10)).unwrap();
-    assert_eq!(tail.keys(6), names(4..10));
+    assert_eq!(tailed.keys(6), names(4..10));
     // An incomplete line is not shown, and may be removed.
     let (whole, next) = (fs::metadata(folder.file("events")).unwrap().len(), numbered(10..11));
     append(&folder, "events", &next[..50]);
     thread::sleep(Duration::from_millis(300));
     OpenOptions::new().write(true).open(folder.file("events")).unwrap().set_len(whole).unwrap();
     append(&folder, "events", &numbered(11..12));
-    assert_eq!(tail.keys(1), names(11..12));
+    assert_eq!(tailed.keys(1), names(11..12));
     append(&folder, "events", "no event\n\n");
     append(&folder, "events", &numbered(12..13));
-    assert_eq!(tail.keys(1), names(12..13));
-    tail.end();
+    assert_eq!(tailed.keys(1), names(12..13));
+    tailed.end();
 }
 
 fn shown(folder: &Folder, options: &[&str]) -> Output {

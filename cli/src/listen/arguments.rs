@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use pos_webhooks::catalogue::Provider;
 
-use super::forward::ForwardSettings;
+use super::forward::{ForwardOptions, ForwardPlan};
 use super::log::LogFormat;
 use super::plan::{
     Address, BODY, CONNECTIONS, IN_FLIGHT, Limits, Once, PathPattern, Plan, RoutePlan, SinkPlan, WINDOW,
@@ -194,18 +194,23 @@ pub struct Arguments {
 
     /// Send every stored event to a program under development as well, such as http://localhost:3000/hooks
     ///
-    /// Events are sent one after the other, with their bytes and the headers that are stored, but without a signature unless
-    /// --forward-secret-file is given. The response to the provider does not depend on it. After 408, 429, 5xx or no response, an event
-    /// is sent again after a while. The file of --append with `.cursor` at the end of its name has the position of the last event that was
-    /// sent, so that the events that were stored meanwhile are sent after a restart.
-    #[arg(long, value_name = "URL", requires = "append")]
+    /// The events of each sink are sent one after the other, with their bytes and the headers that are stored, but without a signature
+    /// unless --forward-secret-file is given. With --config, the path of their route is appended to the URL. The response to the
+    /// provider does not depend on it. After 408, 429, 5xx or no response, an event is sent again after a while.
+    ///
+    /// The position of the last event that was sent is in a file, so that the events that were stored meanwhile are sent after a
+    /// restart: that of --append, or of the sink, with `.cursor` at the end of its name; for a sink of a server, that of --config with
+    /// the name of the sink and `.cursor`.
+    #[arg(long, value_name = "URL")]
     forward_to: Option<String>,
 
     /// Allow that --forward-to is another machine
     #[arg(long, requires = "forward_to")]
     forward_anywhere: bool,
 
-    /// File with the secret with which forwarded events are signed anew, for the URL of --forward-to
+    /// File with the secret with which forwarded events are signed anew, for the URL to which they are sent
+    ///
+    /// In a configuration, a route can have its own as `forward_secret`.
     #[arg(long, value_name = "FILE", requires = "forward_to")]
     forward_secret_file: Option<PathBuf>,
 
@@ -263,11 +268,11 @@ impl Arguments {
         self.config.is_some()
     }
 
-    /// Where stored events are forwarded.
-    pub fn forward(&self) -> Option<ForwardSettings> {
-        let (url, events) = self.forward_to.clone().zip(self.append.clone())?;
-        let (anywhere, secret_file) = (self.forward_anywhere, self.forward_secret_file.clone());
-        Some(ForwardSettings { url, anywhere, secret_file, events })
+    /// What of a plan is forwarded, and where.
+    pub fn forward(&self, plan: &Plan) -> Result<Option<ForwardPlan>, Stop> {
+        let Some(url) = self.forward_to.as_deref() else { return Ok(None) };
+        let (secret_file, config) = (self.forward_secret_file.as_deref(), self.config.as_deref());
+        ForwardPlan::new(&ForwardOptions { url, anywhere: self.forward_anywhere, secret_file, config }, plan).map(Some)
     }
 
     pub fn level(&self) -> tracing::Level {
@@ -331,6 +336,7 @@ impl Arguments {
             once: self.once,
             max_bytes: self.max_bytes,
             strict: self.strict,
+            forward_secret: None,
         };
         Ok(Plan {
             address: self.listen.clone(),

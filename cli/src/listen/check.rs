@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use tokio::runtime::Runtime;
 
-use super::forward::ForwardSettings;
+use super::forward::ForwardPlan;
 use super::plan::{Once, Plan, RoutePlan};
 use super::refused::RefusedSettings;
 use super::sink::{Sink, open_existing};
@@ -13,8 +13,8 @@ use super::socket;
 use crate::stop::{Stop, UNUSABLE};
 use crate::verification;
 
-pub fn run(plan: &Plan, forward: Option<&ForwardSettings>, runtime: &Runtime) -> Result<ExitCode, Stop> {
-    forward.map_or(Ok(()), ForwardSettings::check)?;
+pub fn run(plan: &Plan, forward: Option<&ForwardPlan>, runtime: &Runtime) -> Result<ExitCode, Stop> {
+    forward.map_or(Ok(()), ForwardPlan::check)?;
     let mut usable = true;
     let mut opens = |address| match runtime.block_on(socket::check(address)) {
         Ok(()) => ".".to_owned(),
@@ -49,6 +49,11 @@ pub fn run(plan: &Plan, forward: Option<&ForwardSettings>, runtime: &Runtime) ->
         let (state, _) = state(open_existing(path).map(|_| Vec::new()));
         let path = path.display();
         text += &format!("\nRefused deliveries:\n  {path}, {per_minute} of each route per minute at most: {state}\n");
+    }
+    if let Some(forward) = forward {
+        text += "\nForwards events:\n";
+        text.extend(forward.lines().iter().map(|line| format!("  {line}\n")));
+        text.extend(forward.warnings.iter().map(|warning| format!("    Note: {warning}\n")));
     }
     let mut output = io::stdout().lock();
     output.write_all(text.as_bytes()).and_then(|()| output.flush()).map_err(Stop::Output)?;

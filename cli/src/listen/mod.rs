@@ -42,7 +42,7 @@ pub use sink::SinkSettings;
 pub use sink::nats;
 #[cfg(feature = "postgres")]
 pub use sink::postgres;
-pub use sink::{is_same as is_same_file, rotated as rotated_files};
+pub use sink::{Event, Payload, is_same as is_same_file, rotated as rotated_files};
 use socket::Inherited;
 use terminal::Shown;
 
@@ -69,18 +69,21 @@ enum End {
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
     let runtime = tokio::runtime::Runtime::new().map_err(|error| unusable("the runtime", &error))?;
     if arguments.is_check() {
-        return check::run(&arguments.plan()?, arguments.forward().as_ref(), &runtime);
+        let plan = arguments.plan()?;
+        let forward = arguments.forward(&plan)?;
+        return check::run(&plan, forward.as_ref(), &runtime);
     }
     // This comes first: without a handler, a signal to reopen the file would end the program.
     let starting = Starting::new(&runtime).map_err(|error| unusable("the signals", &error))?;
     let plan = arguments.plan()?;
+    let forward = arguments.forward(&plan)?;
     let (_flushed, log_dropped) =
         log::start(plan.log, arguments.level()).map_err(|error| unusable("the log", &error))?;
     let has_output = plan.sinks.iter().any(|sink| matches!(sink.settings, sink::SinkSettings::Output { .. }));
     let (shown, _flushed_terminal) = Shown::new(!has_output).map_err(|error| unusable("the terminal", &error))?;
     let (process, ended) = runtime.block_on(Process::start(arguments, plan, log_dropped))?;
-    let forward = arguments.forward();
-    let forwarding = forward.map(|forward| Forwarding::start(&forward, shown.beside())).transpose()?;
+    let terminal = shown.beside();
+    let forwarding = forward.map(|forward| Forwarding::start(forward, terminal.as_ref())).transpose()?;
     let served = runtime.block_on(listen(process, ended, starting, shown));
     drop(forwarding);
     // Requests that took too long still hold their sink, which keeps its writer running.

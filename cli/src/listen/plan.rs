@@ -8,6 +8,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::ValueEnum;
+use pos_webhooks::Secret;
 
 use super::log::LogFormat;
 use super::refused::RefusedSettings;
@@ -134,6 +135,8 @@ pub struct RoutePlan {
     pub once: Once,
     pub max_bytes: usize,
     pub strict: bool,
+    /// The secret with which forwarded events of this route are signed anew.
+    pub forward_secret: Option<Secret>,
 }
 
 /// The paths of a route.

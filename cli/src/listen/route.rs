@@ -28,7 +28,7 @@ pub struct Route {
 
 impl Route {
     pub fn new(plan: RoutePlan, sink: Sink, metrics: RouteMetrics) -> Self {
-        let RoutePlan { name, path, registration, sink: _, once, max_bytes, strict } = plan;
+        let RoutePlan { name, path, registration, once, max_bytes, strict, .. } = plan;
         Self { name, path, registration, sink, once, max_bytes, strict, metrics }
     }
 }

@@ -5,11 +5,13 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use hyper::body::Bytes;
 use jiff::Timestamp;
 use pos_webhooks::catalogue::Provider;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::listen::{Event, Payload};
 use crate::providers;
 
 /// Where an event is in its source.
@@ -18,6 +20,9 @@ pub enum Place {
     /// The name of a file in the folder of the source, and the number of a line, which is not known if the lines before it were
     /// not read.
     Line { file: String, number: Option<u64> },
+    /// The id of a row, or the sequence number of a message.
+    #[cfg(any(feature = "nats", feature = "postgres"))]
+    Number(u64),
 }
 
 impl fmt::Display for Place {
@@ -25,6 +30,8 @@ impl fmt::Display for Place {
         match self {
             Self::Line { file, number: Some(number) } => write!(f, "{file}:{number}"),
             Self::Line { file, number: None } => f.write_str(file),
+            #[cfg(any(feature = "nats", feature = "postgres"))]
+            Self::Number(number) => number.fmt(f),
         }
     }
 }
@@ -36,12 +43,16 @@ pub struct StoredEvent {
     pub route: String,
     pub provider: String,
     pub event: Option<String>,
+    /// Whether the specification lists the event.
+    pub known: bool,
     pub idempotency_key: Option<String>,
     pub headers: BTreeMap<String, String>,
     /// The bytes as they were sent.
-    pub body: Vec<u8>,
-    /// The line of JSON, without a newline.
-    pub line: Vec<u8>,
+    pub body: Bytes,
+    /// In which way the delivery is not as documented.
+    pub error: Option<String>,
+    /// The line of JSON without a newline, if the event is stored as one.
+    pub line: Option<Vec<u8>>,
 }
 
 #[derive(Deserialize)]
@@ -51,11 +62,14 @@ struct Line {
     route: Option<String>,
     provider: String,
     event: Option<String>,
+    #[serde(default)]
+    known: bool,
     idempotency_key: Option<String>,
     #[serde(default)]
     headers: BTreeMap<String, String>,
     payload: Option<Box<RawValue>>,
     body: Option<String>,
+    error: Option<String>,
 }
 
 impl StoredEvent {
@@ -63,14 +77,49 @@ impl StoredEvent {
     pub fn parse(line: Vec<u8>, place: Place) -> Option<Self> {
         // serde would also accept an array.
         let parsed: Line = serde_json::from_slice(&line).ok().filter(|_| line.starts_with(b"{"))?;
-        let Line { received_at, route, provider, event, idempotency_key, headers, payload, body } = parsed;
+        let Line { received_at, route, provider, event, known, idempotency_key, headers, payload, body, error } =
+            parsed;
         let body = match (body, payload) {
             (Some(body), _) => BASE64.decode(body).ok()?,
             (None, Some(payload)) => payload.get().as_bytes().to_vec(),
             (None, None) => b"null".to_vec(),
         };
-        let route = route.unwrap_or_else(|| provider.clone());
-        Some(Self { place, received_at, route, provider, event, idempotency_key, headers, body, line })
+        Some(Self {
+            place,
+            received_at,
+            route: route.unwrap_or_else(|| provider.clone()),
+            provider,
+            event,
+            known,
+            idempotency_key,
+            headers,
+            body: body.into(),
+            error,
+            line: Some(line),
+        })
+    }
+
+    /// The event as one line of JSON with a newline: as it is stored, or else as a file would have it.
+    pub fn into_line(self) -> serde_json::Result<Vec<u8>> {
+        if let Some(mut line) = self.line {
+            line.push(b'\n');
+            return Ok(line);
+        }
+        let headers: Vec<_> = self.headers.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
+        let payload = Payload::read(&self.body).ok();
+        let event = Event {
+            received_at: self.received_at,
+            route: &self.route,
+            provider: &self.provider,
+            event: self.event.as_deref(),
+            known: self.known,
+            idempotency_key: self.idempotency_key.as_deref(),
+            headers: &headers,
+            payload: payload.as_ref(),
+            body: &self.body,
+            error: self.error.as_deref(),
+        };
+        event.line()
     }
 
     /// The provider, if its specification is known.

@@ -10,12 +10,14 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::{Begin, Place, StoredEvent, Warn};
+#[cfg(any(feature = "nats", feature = "postgres"))]
+use super::not_a_position;
+use super::{Begin, Place, Position, StoredEvent, Warn, not_a_place};
 use crate::listen::{is_same_file, rotated_files};
 use crate::stop::Stop;
 
 /// How often a file is checked for new lines.
-const POLL: Duration = Duration::from_millis(100);
+pub const POLL: Duration = Duration::from_millis(100);
 
 const AT_ONCE: usize = 256 << 10;
 
@@ -29,9 +31,9 @@ const BEGINNING: usize = 128;
 /// How often the files are listed until nothing has changed meanwhile.
 const LISTINGS: usize = 20;
 
-/// How far a source was read. It stays valid when the file is renamed.
+/// How far a file was read. It stays valid when the file is renamed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Position {
+pub struct FilePosition {
     /// The SHA-256 of the beginning of the file; empty if no line was read.
     begins: String,
     /// The end of the last line that was read.
@@ -45,6 +47,9 @@ pub struct Position {
 /// The events of a file.
 pub struct FileSource {
     path: PathBuf,
+    begin: Begin,
+    /// The place of the first event, until it is found.
+    begin_at: Option<String>,
     open: Option<OpenFile>,
     /// The last change of the files before the one that is read; `None` to read all of them.
     since: Option<SystemTime>,
@@ -68,41 +73,65 @@ struct OpenFile {
 
 impl FileSource {
     pub fn open(path: PathBuf, begin: Begin, warn: Warn) -> Result<Self, Stop> {
-        let mut source = Self { path, open: None, since: None, warn };
-        source.begin(begin).map_err(|error| source.unusable(&error))?;
+        let mut source = Self { path, begin: begin.clone(), begin_at: None, open: None, since: None, warn };
+        let position = match begin {
+            Begin::New => {
+                source.begin_with_new().map_err(|error| source.unusable(&error))?;
+                return Ok(source);
+            }
+            Begin::First => None,
+            Begin::At(place) => {
+                source.begin_at = Some(place);
+                None
+            }
+            Begin::After { position: Position::File(position), .. } => Some(position),
+            #[cfg(any(feature = "nats", feature = "postgres"))]
+            Begin::After { file, .. } => return Err(not_a_position(&file, &source.path.display())),
+        };
+        source.begin_after(position.as_ref()).map_err(|error| source.unusable(&error))?;
         Ok(source)
     }
 
-    fn begin(&mut self, begin: Begin) -> io::Result<()> {
+    /// Begins again.
+    pub fn rewind(&mut self) -> Result<(), Stop> {
+        *self = Self::open(self.path.clone(), self.begin.clone(), self.warn)?;
+        Ok(())
+    }
+
+    /// Checks whether there is a file, or may be one later.
+    fn check(&self) -> io::Result<()> {
         match self.path.metadata() {
-            Ok(metadata) if !metadata.is_file() => return Err(irregular()),
-            Ok(_) => {}
+            Ok(metadata) if !metadata.is_file() => Err(irregular()),
+            Ok(_) => Ok(()),
             // The file may still be created.
             Err(_) => {
                 let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
-                folder.unwrap_or(Path::new(".")).metadata()?;
+                folder.unwrap_or(Path::new(".")).metadata().map(drop)
             }
         }
-        let position = match begin {
-            Begin::New => {
-                let older = self.files()?.into_iter().filter(|(_, path)| *path != self.path);
-                self.since = Some(older.map(|(modified, _)| modified).max().unwrap_or(SystemTime::UNIX_EPOCH));
-                self.open = match OpenFile::new(&self.path) {
-                    Ok(mut open) => {
-                        open.skip_to_end()?;
-                        Some(open)
-                    }
-                    Err(error) if error.kind() == ErrorKind::NotFound => None,
-                    Err(error) => return Err(error),
-                };
-                return Ok(());
+    }
+
+    fn begin_with_new(&mut self) -> io::Result<()> {
+        self.check()?;
+        let older = self.files()?.into_iter().filter(|(_, path)| *path != self.path);
+        self.since = Some(older.map(|(modified, _)| modified).max().unwrap_or(SystemTime::UNIX_EPOCH));
+        self.open = match OpenFile::new(&self.path) {
+            Ok(mut open) => {
+                open.skip_to_end()?;
+                Some(open)
             }
-            Begin::First => None,
-            Begin::After(position) => Some(position),
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            Err(error) => return Err(error),
         };
+        Ok(())
+    }
+
+    /// Begins after a position, or with the oldest event.
+    fn begin_after(&mut self, position: Option<&FilePosition>) -> io::Result<()> {
+        self.check()?;
         for (_, path) in self.files()? {
             let mut open = OpenFile::new(&path)?;
-            match &position {
+            match position {
                 Some(position) if !open.is_of(position)? => continue,
                 Some(position) => (open.offset, open.line) = (position.offset, position.line),
                 None => {}
@@ -128,28 +157,30 @@ impl FileSource {
     /// The next event; `None` if there is none yet.
     pub fn next(&mut self) -> Result<Option<StoredEvent>, Stop> {
         loop {
-            let Some((line, place)) = self.next_line().map_err(|error| self.unusable(&error))? else { return Ok(None) };
+            let Some((line, place)) = self.next_line().map_err(|error| self.unusable(&error))? else {
+                return self.begin_at.as_deref().map_or(Ok(None), |place| Err(not_a_place(place)));
+            };
             if line.trim_ascii().is_empty() {
                 continue;
             }
             let shown = place.to_string();
             match StoredEvent::parse(line, place) {
-                Some(event) => return Ok(Some(event)),
+                Some(_) if self.begin_at.as_ref().is_some_and(|place| *place != shown) => {}
+                Some(event) => {
+                    self.begin_at = None;
+                    return Ok(Some(event));
+                }
                 None => (self.warn)(format_args!("{shown} is not an event, and is skipped")),
             }
         }
     }
 
-    pub async fn wait(&self) {
-        tokio::time::sleep(POLL).await;
-    }
-
     /// The position after the last event.
-    pub fn position(&self) -> Position {
+    pub fn position(&self) -> FilePosition {
         let since = self.since.and_then(|since| Timestamp::try_from(since).ok());
         match &self.open {
-            Some(open) => Position { begins: open.id(), offset: open.offset, line: open.line, since },
-            None => Position { since, ..Position::default() },
+            Some(open) => FilePosition { begins: open.id(), offset: open.offset, line: open.line, since },
+            None => FilePosition { since, ..FilePosition::default() },
         }
     }
 
@@ -242,7 +273,7 @@ impl OpenFile {
     }
 
     /// Whether a position is one in this file.
-    fn is_of(&mut self, position: &Position) -> io::Result<bool> {
+    fn is_of(&mut self, position: &FilePosition) -> io::Result<bool> {
         self.beginning = self.read_beginning()?;
         Ok(self.id() == position.begins && self.file.metadata()?.len() >= position.offset)
     }

@@ -256,6 +256,8 @@ impl<'t> Configuration<'t, '_> {
                 self.problems.add(&body.place, what);
             }
             let strict = table.get("strict", truth);
+            let forward_secret = table.table("forward_secret");
+            let forward_secret = forward_secret.and_then(|secret| secret::read(secret, self.folder, self.problems));
             let registration = self.registration(&mut table);
             table.end();
             let plan = path.zip(sink).zip(registration).map(|((path, sink), registration)| RoutePlan {
@@ -266,6 +268,7 @@ impl<'t> Configuration<'t, '_> {
                 once: once.map(|once| once.value).unwrap_or_default(),
                 max_bytes: body.map_or(max_bytes, |body| body.value),
                 strict: strict.is_some_and(|strict| strict.value),
+                forward_secret,
             });
             match (plan, &mut routes) {
                 (Some(plan), Some(routes)) => routes.push(plan),

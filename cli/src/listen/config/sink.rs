@@ -31,6 +31,12 @@ pub fn read(mut table: Table<'_, '_>, folder: &Path, problems: &Problems<'_>) ->
         "postgres" => postgres(&mut table, folder, problems),
         #[cfg(feature = "nats")]
         "nats" => super::nats::read(&mut table, folder, problems),
+        other if ["nats", "postgres"].contains(&other) => {
+            let name = table.name("type");
+            let what = format!("this program was built without {other}; build it with `--features {other}`");
+            problems.add(&kind.place, format_args!("{name}: {what}"));
+            return None;
+        }
         other => {
             let instead =
                 suggest::closest(TYPES.iter().copied(), other).map(|known| format!("did you mean `{known}`?"));

@@ -25,7 +25,7 @@ pub struct Event<'a> {
     pub known: bool,
     pub idempotency_key: Option<&'a str>,
     /// The headers that say how to read the body, and when the delivery was sent, but not those that prove its origin.
-    pub headers: &'a [(&'static str, String)],
+    pub headers: &'a [(&'a str, String)],
     /// The payload, if the body is JSON that every program can read.
     pub payload: Option<&'a Payload>,
     /// The bytes as they were sent.
@@ -91,7 +91,7 @@ struct EventLine<'a> {
     error: Option<&'a str>,
 }
 
-struct Headers<'a>(&'a [(&'static str, String)]);
+struct Headers<'a>(&'a [(&'a str, String)]);
 
 impl Serialize for Headers<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

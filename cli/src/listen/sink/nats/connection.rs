@@ -139,19 +139,36 @@ pub struct Connection {
 
 /// Connects to one of the servers. The connection is not made again once it is lost.
 pub async fn connect(settings: &NatsSettings, observed: &Arc<Observed>) -> Result<Client, Unusable> {
-    let servers = settings.servers.iter().map(|server| server.parse::<ServerAddr>());
-    let servers: Vec<_> = servers.collect::<Result<_, _>>().map_err(|error| Unusable::Refused(error.to_string()))?;
     let observed = Arc::clone(observed);
     let is_connected = Arc::new(AtomicBool::new(false));
     let connected = Arc::clone(&is_connected);
-    let options = ConnectOptions::new()
+    let options = options(settings)?
         .name("pos-webhooks listen")
-        .connection_timeout(CONNECT)
         .reconnect_delay_callback(move |_| if connected.load(Ordering::Relaxed) { NEVER } else { Duration::ZERO })
         .event_callback(move |event| {
             observed.event(event);
             std::future::ready(())
         });
+    let client = open(settings, options).await?;
+    is_connected.store(true, Ordering::Relaxed);
+    Ok(client)
+}
+
+/// Connects to one of the servers, and connects again whenever the connection is lost.
+pub async fn connect_to_read(settings: &NatsSettings) -> Result<Client, Unusable> {
+    open(settings, options(settings)?.name("pos-webhooks")).await
+}
+
+async fn open(settings: &NatsSettings, options: ConnectOptions) -> Result<Client, Unusable> {
+    let servers = settings.servers.iter().map(|server| server.parse::<ServerAddr>());
+    let servers: Vec<_> = servers.collect::<Result<_, _>>().map_err(|error| Unusable::Refused(error.to_string()))?;
+    let options = options.require_tls(servers.iter().any(ServerAddr::tls_required));
+    options.connect(servers).await.map_err(|error| not_connected(&error))
+}
+
+/// The login and TLS.
+fn options(settings: &NatsSettings) -> Result<ConnectOptions, Unusable> {
+    let options = ConnectOptions::new().connection_timeout(CONNECT);
     let options = match &settings.login {
         Login::None => options,
         // A secret does not have the line break at its end, without which the library does not find the seed.
@@ -163,18 +180,15 @@ pub async fn connect(settings: &NatsSettings, observed: &Arc<Observed>) -> Resul
         Login::Nkey(seed) => options.nkey(seed.expose().trim().to_owned()),
     };
     // Those that a server names may not be reachable from here, or not be those of its certificate.
-    let options = options.ignore_discovered_servers().require_tls(servers.iter().any(ServerAddr::tls_required));
+    let options = options.ignore_discovered_servers();
     let options = match &settings.tls.ca {
         Some(ca) => options.add_root_certificates(ca.clone()),
         None => options,
     };
-    let options = match &settings.tls.certificate {
+    Ok(match &settings.tls.certificate {
         Some((certificate, key)) => options.add_client_certificate(certificate.clone(), key.clone()),
         None => options,
-    };
-    let client = options.connect(servers).await.map_err(|error| not_connected(&error))?;
-    is_connected.store(true, Ordering::Relaxed);
-    Ok(client)
+    })
 }
 
 /// Why there is no connection.

@@ -1,13 +1,25 @@
 //! The message of an event: its subject, and its headers by the binary mode of CloudEvents.
 
+use std::collections::BTreeMap;
+
 use async_nats::HeaderMap;
 use async_nats::header::{HeaderValue, NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, NATS_EXPECTED_STREAM, NATS_MESSAGE_ID};
-use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
+use hyper::body::Bytes;
+use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::NatsSettings;
 use crate::listen::sink::Event;
+use crate::source::{Place, StoredEvent};
+
+/// The beginning of the source of an event, before its route.
+const SOURCE: &str = "/pos-webhooks/";
+
+const KNOWN: &str = "pos-webhooks-known";
+const ERROR: &str = "pos-webhooks-error";
+/// The beginning of the name of a header of the delivery.
+const HEADER_OF_DELIVERY: &str = "pos-webhooks-header-";
 
 /// The size that all headers of a message may have.
 pub const HEADERS: usize = 16 << 10;
@@ -35,7 +47,7 @@ pub fn of(event: &Event<'_>, settings: &NatsSettings) -> (String, HeaderMap) {
         Some(key) => (key_token(key), key.to_owned()),
         None => {
             let id = Uuid::new_v4().to_string();
-            (format!("u-{id}"), id)
+            (unkeyed(&id), id)
         }
     };
     let name = event.event.unwrap_or(UNNAMED);
@@ -53,10 +65,10 @@ pub fn of(event: &Event<'_>, settings: &NatsSettings) -> (String, HeaderMap) {
     let attributes = [
         ("ce-specversion", "1.0"),
         ("ce-id", &id),
-        ("ce-source", &format!("/pos-webhooks/{route}")),
+        ("ce-source", &format!("{SOURCE}{route}")),
         ("ce-type", &format!("{provider}.{name}")),
         ("ce-time", &event.received_at.to_string()),
-        ("pos-webhooks-known", if event.known { "true" } else { "false" }),
+        (KNOWN, if event.known { "true" } else { "false" }),
     ];
     for (name, text) in attributes {
         headers.insert(name, value(text));
@@ -67,12 +79,51 @@ pub fn of(event: &Event<'_>, settings: &NatsSettings) -> (String, HeaderMap) {
         headers.insert("ce-datacontenttype", value(content_type));
     }
     if let Some(error) = event.error {
-        headers.insert("pos-webhooks-error", value(error));
+        headers.insert(ERROR, value(error));
     }
     for (name, text) in event.headers {
-        headers.insert(format!("pos-webhooks-header-{name}").as_str(), value(text));
+        headers.insert(format!("{HEADER_OF_DELIVERY}{name}").as_str(), value(text));
     }
     (subject, headers)
+}
+
+/// Reads an event from the parts of its message. `tokens` are those of the subject after the beginning that all of them have. The
+/// error says why it is not an event.
+pub fn parse(
+    place: Place,
+    tokens: &str,
+    headers: &BTreeMap<String, String>,
+    body: Bytes,
+) -> Result<StoredEvent, &'static str> {
+    let decoded = |text: &str| percent_decode_str(text).decode_utf8().ok().map(String::from);
+    let header = |name: &str| headers.get(name).and_then(|value| decoded(value));
+    let source = header("ce-source").ok_or("it does not have the header ce-source")?;
+    let route = source.strip_prefix(SOURCE).ok_or("its ce-source is not that of an event of `listen`")?;
+    let mut tokens = tokens.split('.');
+    let (key, provider) = (tokens.nth(1), tokens.next());
+    let provider = provider.and_then(decoded).ok_or("its subject does not have a provider")?;
+    let name = header("ce-type").ok_or("it does not have the header ce-type")?;
+    let name = name.strip_prefix(&provider).and_then(|rest| rest.strip_prefix('.'));
+    let name = name.ok_or("its ce-type does not begin with the provider of its subject")?;
+    let id = header("ce-id").ok_or("it does not have the header ce-id")?;
+    let is_unkeyed = key == Some(&unkeyed(&id));
+    let time = header("ce-time").and_then(|time| time.parse().ok());
+    let of_delivery = |(name, value): (&String, &String)| {
+        Some((name.strip_prefix(HEADER_OF_DELIVERY)?.to_owned(), decoded(value).unwrap_or_default()))
+    };
+    Ok(StoredEvent {
+        place,
+        received_at: time.ok_or("its ce-time is missing or not a time")?,
+        route: route.to_owned(),
+        event: Some(name).filter(|name| *name != UNNAMED).map(str::to_owned),
+        provider,
+        known: header(KNOWN).is_some_and(|known| known == "true"),
+        idempotency_key: Some(id).filter(|_| !is_unkeyed),
+        headers: headers.iter().filter_map(of_delivery).collect(),
+        body,
+        error: header(ERROR),
+        line: None,
+    })
 }
 
 /// The tokens of the name of an event: those between its dots.
@@ -87,7 +138,13 @@ fn event_tokens(name: &str) -> String {
     if tokens.len() > PART || tokens.is_empty() { digest(name) } else { tokens }
 }
 
-fn key_token(key: &str) -> String {
+/// The token of an event without a key, which has this id.
+fn unkeyed(id: &str) -> String {
+    format!("u-{id}")
+}
+
+/// The token of a key.
+pub fn key_token(key: &str) -> String {
     let token = encode(key, TOKEN);
     if token.len() > PART || token.is_empty() { digest(key) } else { token }
 }
@@ -134,6 +191,58 @@ mod tests {
         }
         assert_eq!(event_tokens(&"x".repeat(513)).len(), 64);
         assert_eq!(event_tokens("").len(), 64);
+    }
+
+    #[test]
+    fn an_event_is_read_as_it_was_written() {
+        let settings = NatsSettings {
+            servers: Vec::new(),
+            login: crate::listen::sink::nats::Login::None,
+            tls: Default::default(),
+            stream: "S".to_owned(),
+            subject: "a.b".to_owned(),
+            replicas: 1,
+            sync_always: false,
+            monitors: Vec::new(),
+        };
+        let body = Bytes::from_static(b"\xff{}");
+        let sent = [("content-type", "a/b; c=\"é\"".to_owned()), ("x-time", "100%".to_owned())];
+        for (name, key, error) in [
+            (Some("payment.captured.v1"), Some("u-1"), None),
+            (Some("a..b *>"), None, Some("line\r\nbreak")),
+            (None, Some("a.b c"), None),
+            (None, None, None),
+        ] {
+            let event = Event {
+                received_at: "2026-11-28T01:02:03.000000004Z".parse().unwrap(),
+                route: "shop",
+                provider: "a-provider",
+                event: name,
+                known: name.is_some(),
+                idempotency_key: key,
+                headers: &sent,
+                payload: None,
+                body: &body,
+                error,
+            };
+            let (subject, headers) = of(&event, &settings);
+            let headers = headers
+                .iter()
+                .map(|(name, values)| (name.to_string(), values[0].to_string()))
+                .collect::<BTreeMap<_, _>>();
+            let tokens = subject.strip_prefix("a.b.").unwrap();
+            let read = parse(Place::Number(1), tokens, &headers, body.clone()).ok().unwrap();
+            assert_eq!((read.received_at, read.route.as_str()), (event.received_at, "shop"));
+            assert_eq!((read.provider.as_str(), read.event.as_deref(), read.known), ("a-provider", name, event.known));
+            assert_eq!((read.idempotency_key.as_deref(), read.error.as_deref()), (key, error));
+            assert_eq!(read.headers, sent.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect());
+            for missing in ["ce-source", "ce-type", "ce-id", "ce-time"] {
+                let mut headers = headers.clone();
+                headers.remove(missing);
+                assert!(parse(Place::Number(1), tokens, &headers, body.clone()).is_err(), "{missing}");
+            }
+            assert!(parse(Place::Number(1), "shop", &headers, body.clone()).is_err());
+        }
     }
 
     #[test]

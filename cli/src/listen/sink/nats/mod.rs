@@ -21,7 +21,9 @@ use tokio::sync::{oneshot, watch};
 use tokio::time::timeout;
 
 use self::answer::Refused;
+pub use self::connection::connect_to_read;
 use self::connection::{Connection, Shared};
+pub use self::message::{key_token, parse};
 use super::{Event, HasEnded, NotWritten, Written, complain};
 use crate::listen::metrics::SinkMetrics;
 

@@ -14,11 +14,12 @@ use std::io;
 use tokio::sync::{mpsc, oneshot};
 
 use self::batch::{Entry, Row};
-use self::connection::Connection;
+pub use self::connection::Connection;
+pub use self::requirements::unusable;
 pub use self::schema::create;
-pub use self::settings::{PostgresSettings, Server, check_name};
+pub use self::settings::{PostgresSettings, Server, TableName, check_name};
 use self::writer::{Health, Writer};
-use super::unusable::Unusable;
+pub use super::unusable::Unusable;
 use super::{Event, HasEnded, NotWritten, Written};
 use crate::listen::metrics::SinkMetrics;
 

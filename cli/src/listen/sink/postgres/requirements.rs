@@ -112,8 +112,8 @@ impl fmt::Display for Promises {
     }
 }
 
-/// Why the table cannot be written, and what to do.
-fn unusable(settings: &PostgresSettings, error: &Error) -> Unusable {
+/// Why the table cannot be written or read, and what to do.
+pub fn unusable(settings: &PostgresSettings, error: &Error) -> Unusable {
     let Some(database) = error.as_db_error() else { return failure(error) };
     let what = match *database.code() {
         SqlState::UNDEFINED_TABLE | SqlState::INVALID_SCHEMA_NAME => {

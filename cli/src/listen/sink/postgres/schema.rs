@@ -58,6 +58,7 @@ create table {table} (
 );
 create index "{name}_due" on {table} (due_at, id) where state = 0;
 create index "{name}_received" on {table} using brin (received_at);
+create index "{name}_read" on {table} (xid, id);
 
 grant usage on schema "{schema}" to {role};
 grant insert, select on {table} to {role};
