@@ -59,11 +59,14 @@ impl SourceArguments {
             ));
         }
         let path = PathBuf::from(source);
-        if !path.exists() {
-            let source = Plain(source);
-            (reading.warn)(format_args!("there is no file {source} yet; for a sink of a configuration, give --config"));
-        }
+        let is_there = path.exists();
         let file = FileSource::open(path, reading.begin, reading.warn)?;
+        if !is_there {
+            let source = Plain(source);
+            (reading.warn)(format_args!(
+                "there is no file {source} yet; --config FILE reads a sink of a configuration"
+            ));
+        }
         Ok(Source { kind: Kind::File(Box::new(file)), filter: reading.filter })
     }
 }
