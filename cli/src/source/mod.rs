@@ -105,6 +105,16 @@ pub enum Position {
     Postgres(PostgresPosition),
 }
 
+impl Position {
+    fn of_file(self) -> Option<FilePosition> {
+        match self {
+            Self::File(position) => Some(position),
+            #[cfg(any(feature = "nats", feature = "postgres"))]
+            _ => None,
+        }
+    }
+}
+
 /// Reports what is not as expected, but does not prevent reading.
 pub type Warn = fn(fmt::Arguments<'_>);
 
