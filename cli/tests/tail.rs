@@ -14,7 +14,7 @@ use std::time::Duration;
 use http::StatusCode;
 use listener::*;
 use serde_json::json;
-use tailed::{Tail, key};
+use tailed::{Tail, key, run};
 
 /// `tail` of the file `events` of a folder.
 fn tail(folder: &Folder, options: &[&str]) -> Tail {
@@ -184,6 +184,26 @@ fn events_are_selected_by_route_name_key_and_time() {
         assert_eq!(output.status.code(), Some(2), "{output:?}");
         command = Command::new(env!("CARGO_BIN_EXE_pos-webhooks"));
     }
+}
+
+#[test]
+fn a_sink_of_a_configuration_is_read_whatever_else_the_configuration_has() {
+    let folder = Folder::new("tail-config");
+    append(&folder, "events", &numbered(0..3));
+    let configuration = "listen = 7\n[routes.shop]\nsecrets = { file = \"absent\" }\n\
+                         [sinks.inbox]\ntype = \"file\"\nfile = \"events\"\n[sinks.output]\ntype = \"stdout\"\n";
+    fs::write(folder.file("listen.toml"), configuration).unwrap();
+    let config = folder.file("listen.toml");
+    let sink = |name: &str| run(&["tail", name, "--config", &config, "--from-start", "--no-follow"]);
+    let (status, shown, errors) = sink("inbox");
+    assert_eq!((status, errors.as_str()), (Some(0), ""));
+    assert_eq!(shown.into_bytes(), fs::read(folder.file("events")).unwrap());
+    for (name, expected) in [("output", "from which nothing can be read"), ("inbix", "known: inbox, output")] {
+        let (status, _, errors) = sink(name);
+        assert!(status == Some(2) && errors.contains(expected), "{errors}");
+    }
+    let (status, _, errors) = run(&["tail", &folder.file("inbox"), "--from-start", "--no-follow"]);
+    assert!(status == Some(0) && errors.contains("--config FILE reads a sink of a configuration"), "{errors}");
 }
 
 #[test]

@@ -95,10 +95,10 @@ fn the_lines_are_those_of_a_file() {
 fn events_are_selected_and_read_in_pages() {
     let Some(cluster) = shared() else { return };
     let inbox = Inbox::new(&cluster, "tail-pages");
-    // Small rows fill a page by their number, and large ones by their size.
+    // Small rows fill a page by their number, and large ones by their size. Transactions are ordered as numbers.
     inbox.sql(
-        "insert into pos_webhooks.event (received_at, route, provider, event, known, idempotency_key, body) \
-         select timestamptz '2026-11-21T00:00:00Z' + n * interval '1 s', case when n % 2 = 0 then 'even' else 'odd' end, \
+        "insert into pos_webhooks.event (xid, received_at, route, provider, event, known, idempotency_key, body) \
+         select (3 + n / 2)::text::xid8, timestamptz '2026-11-21T00:00:00Z' + n * interval '1 s', case when n % 2 = 0 then 'even' else 'odd' end, \
          'vipps', 'a.' || n % 3, false, n, '{}' from generate_series(1, 1300) n; \
          insert into pos_webhooks.event (received_at, route, provider, event, known, idempotency_key, body) \
          select '2026-11-22T00:00:00Z', 'large', 'vipps', null, false, n, convert_to(repeat('x', 3000000), 'UTF8') \

@@ -39,6 +39,8 @@ impl Cluster {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let folder = std::env::temp_dir().join(format!("pos-webhooks-postgres-{}-{number}", std::process::id()));
+        // An earlier process with this id may have been killed.
+        let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(&folder).unwrap();
         // PostgreSQL does not run as root.
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o777)).unwrap();

@@ -78,17 +78,21 @@ impl ForwardPlan {
         let (mut sinks, mut warnings) = (Vec::new(), Vec::new());
         for sink in &plan.sinks {
             let routes: Vec<_> = plan.routes.iter().filter(|route| route.sink == sink.name).collect();
-            let cursor = match (&sink.settings, options.config) {
-                (SinkSettings::File(file), _) => beside(&file.path, ".cursor"),
-                (SinkSettings::Output { .. }, _) | (_, None) => {
-                    let names: Vec<_> = routes.iter().map(|route| route.name.as_str()).collect();
-                    let names = names.join(", ");
-                    warnings.push(format!(
-                        "events of {names} are not forwarded: they are not stored where they can be read"
-                    ));
-                    continue;
-                }
-                (_, Some(config)) => beside(config, &format!(".{}.cursor", sink.name)),
+            let file = match &sink.settings {
+                SinkSettings::File(file) => Some(&file.path),
+                _ => None,
+            };
+            let cursor = match (file, options.config) {
+                (Some(file), _) => Some(beside(file, ".cursor")),
+                _ if matches!(sink.settings, SinkSettings::Output { .. }) => None,
+                (None, config) => config.map(|config| beside(config, &format!(".{}.cursor", sink.name))),
+            };
+            let Some(cursor) = cursor else {
+                let names: Vec<_> = routes.iter().map(|route| route.name.as_str()).collect();
+                let names = names.join(", ");
+                warnings
+                    .push(format!("events of {names} are not forwarded: they are not stored where they can be read"));
+                continue;
             };
             let mut recipients = BTreeMap::new();
             for route in routes {

@@ -10,9 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-#[cfg(any(feature = "nats", feature = "postgres"))]
-use super::not_a_position;
-use super::{Begin, Place, Position, StoredEvent, Warn, not_a_place};
+use super::{Begin, Place, StoredEvent, Warn, not_a_place, not_a_position};
 use crate::listen::{is_same_file, rotated_files};
 use crate::stop::Stop;
 
@@ -84,9 +82,10 @@ impl FileSource {
                 source.begin_at = Some(place);
                 None
             }
-            Begin::After { position: Position::File(position), .. } => Some(position),
-            #[cfg(any(feature = "nats", feature = "postgres"))]
-            Begin::After { file, .. } => return Err(not_a_position(&file, &source.path.display())),
+            Begin::After { position, file } => {
+                let position = position.of_file();
+                Some(position.ok_or_else(|| not_a_position(&file, &source.path.display()))?)
+            }
         };
         source.begin_after(position.as_ref()).map_err(|error| source.unusable(&error))?;
         Ok(source)

@@ -59,11 +59,14 @@ impl SourceArguments {
             ));
         }
         let path = PathBuf::from(source);
-        if !path.exists() {
-            let source = Plain(source);
-            (reading.warn)(format_args!("there is no file {source} yet; for a sink of a configuration, give --config"));
-        }
+        let is_there = path.exists();
         let file = FileSource::open(path, reading.begin, reading.warn)?;
+        if !is_there {
+            let source = Plain(source);
+            (reading.warn)(format_args!(
+                "there is no file {source} yet; --config FILE reads a sink of a configuration"
+            ));
+        }
         Ok(Source { kind: Kind::File(Box::new(file)), filter: reading.filter })
     }
 }
@@ -100,6 +103,16 @@ pub enum Position {
     Nats(NatsPosition),
     #[cfg(feature = "postgres")]
     Postgres(PostgresPosition),
+}
+
+impl Position {
+    fn of_file(self) -> Option<FilePosition> {
+        match self {
+            Self::File(position) => Some(position),
+            #[cfg(any(feature = "nats", feature = "postgres"))]
+            _ => None,
+        }
+    }
 }
 
 /// Reports what is not as expected, but does not prevent reading.

@@ -29,7 +29,7 @@ pub struct ReadRow {
 pub fn select(table: &TableName) -> String {
     const COLUMNS: &str = "xid, id, received_at, route, provider, event, known, idempotency_key, body, headers, error";
     format!(
-        "select xid::text, id, received_at, route, provider, event, known, idempotency_key, body, headers::text, error \
+        "select sized.xid::text, id, received_at, route, provider, event, known, idempotency_key, body, headers::text, error \
          from (select *, sum(size) over (order by xid, id) - size as before from \
          (select {COLUMNS}, coalesce(octet_length(body), 0) as size from {table} \
          where (xid >= $1::text::xid8 or xid = any($2::text[]::xid8[])) \
@@ -39,7 +39,7 @@ pub fn select(table: &TableName) -> String {
          and ($10::text is null or received_at >= $10::text::timestamptz) \
          and ($11::text is null or received_at <= $11::text::timestamptz) \
          order by xid, id limit {ROWS}) as page) as sized \
-         where before < {BYTES} order by xid, id"
+         where before < {BYTES} order by sized.xid, id"
     )
 }
 
