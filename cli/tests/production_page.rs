@@ -1,5 +1,5 @@
-//! docs/production.md names every metric and every member of a configuration that there is, and no other, configures logrotate
-//! as the help does, and promises what a test holds; the example configuration of deploy/ can be started.
+//! docs/production.md names every metric and every member of a configuration that there is, and no other, and configures logrotate
+//! as the help does; the README promises what tests hold; the example configurations of deploy/ can be started.
 
 #![cfg(unix)]
 
@@ -12,6 +12,7 @@ use http::StatusCode;
 use listener::*;
 
 const PAGE: &str = include_str!("../../docs/production.md");
+const README: &str = include_str!("../../README.md");
 
 #[test]
 fn the_metrics_are_those_of_the_program() {
@@ -150,7 +151,7 @@ const PROMISES: [(&str, [Promise; 5]); 5] = [
 
 #[test]
 fn every_promise_is_held_by_a_test_that_there_is() {
-    let (_, table) = PAGE.split_once("\n| sink | at the 200").unwrap();
+    let (_, table) = README.split_once("\n| sink | at the 200").unwrap();
     let rows = table.lines().skip(2).take_while(|line| line.starts_with('|'));
     let rows: Vec<Vec<&str>> = rows.map(|row| row.trim_matches('|').split('|').map(str::trim).collect()).collect();
     let expected: Vec<Vec<&str>> = PROMISES
