@@ -126,7 +126,7 @@ fn compare(table: &mut Table) {
         };
     let work = "`listen` stores Vipps payments in PostgreSQL, 64 at once: time for each";
     row(work, 4.0, 4.4, database, file, "in a file");
-    row(work, 0.33, 0.37, database, pool, "a statement for each by a pool of 16 connections");
+    row(work, 0.33, 0.42, database, pool, "a statement for each by a pool of 16 connections");
     let work = "`listen` stores Vipps payments in NATS JetStream, 64 at once: time for each";
     row(work, 3.33, 3.7, nats, file, "in a file");
 }

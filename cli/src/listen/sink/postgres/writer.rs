@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, timeout, timeout_at};
-use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{Client, Statement};
 
 use super::batch::{Columns, Entry, Merged};
 use super::connection::{Connection, described, failure};
@@ -43,6 +43,21 @@ const LONGEST: Duration = Duration::from_secs(30);
 const EVENTS: usize = 500;
 const BYTES: usize = 16 << 20;
 
+/// The types of the columns of a batch.
+const TYPES: [Type; 11] = [
+    Type::TEXT_ARRAY,
+    Type::TEXT_ARRAY,
+    Type::TEXT_ARRAY,
+    Type::TEXT_ARRAY,
+    Type::BOOL_ARRAY,
+    Type::TEXT_ARRAY,
+    Type::BYTEA_ARRAY,
+    Type::INT4_ARRAY,
+    Type::TEXT_ARRAY,
+    Type::TEXT_ARRAY,
+    Type::INT4_ARRAY,
+];
+
 pub struct Writer {
     pub settings: PostgresSettings,
     pub entries: mpsc::Receiver<Entry>,
@@ -71,6 +86,12 @@ impl Health {
         self.up.store(up, Ordering::Relaxed);
         self.metrics.set_up(up);
     }
+}
+
+/// A connection, and the statement that writes a batch, which is planned once.
+struct Session<'a> {
+    connection: &'a Connection,
+    insert: Statement,
 }
 
 /// The error for a connection that must not be used any more.
@@ -155,6 +176,10 @@ impl Writer {
 
     /// Writes until the connection must be dropped, or until all senders are gone.
     async fn write_all(&mut self, connection: &Connection, pause: &mut Duration) -> Result<(), Dropped> {
+        let statement = schema::insert(&self.settings.table);
+        let prepared = timeout(WRITE, connection.client.prepare_typed(&statement, &TYPES)).await;
+        let prepared = prepared.map_err(|_| Dropped::new("the server does not answer"))?;
+        let session = Session { connection, insert: prepared.map_err(|error| Dropped::new(failure(&error)))? };
         let mut probes = interval_at(Instant::now() + PROBE, PROBE);
         probes.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut waiting = Vec::new();
@@ -165,7 +190,7 @@ impl Writer {
                         return Ok(());
                     }
                     self.metrics.batch(waiting.len(), self.entries.len());
-                    self.write_waiting(connection, &mut waiting).await?;
+                    self.write_waiting(&session, &mut waiting).await?;
                     *pause = RECONNECT;
                 }
                 _ = probes.tick() => {
@@ -178,7 +203,7 @@ impl Writer {
     }
 
     /// Writes these events by as few statements as their size allows.
-    async fn write_waiting(&self, connection: &Connection, waiting: &mut Vec<Entry>) -> Result<(), Dropped> {
+    async fn write_waiting(&self, session: &Session<'_>, waiting: &mut Vec<Entry>) -> Result<(), Dropped> {
         let mut waiting = waiting.drain(..).peekable();
         while waiting.peek().is_some() {
             let mut bytes = 0;
@@ -190,14 +215,14 @@ impl Writer {
                     entries.push(entry);
                 }
             }
-            self.write_batch(connection, Merged::all(entries)).await?;
+            self.write_batch(session, Merged::all(entries)).await?;
         }
         Ok(())
     }
 
-    async fn write_batch(&self, connection: &Connection, events: Vec<Merged>) -> Result<(), Dropped> {
+    async fn write_batch(&self, session: &Session<'_>, events: Vec<Merged>) -> Result<(), Dropped> {
         let until = Instant::now() + WRITE;
-        let failed = match self.insert(connection, &events, until).await {
+        let failed = match self.insert(session, &events, until).await {
             Ok(outcomes) => {
                 events.into_iter().zip(outcomes).for_each(|(event, written)| event.written(written));
                 return Ok(());
@@ -214,16 +239,16 @@ impl Writer {
             "writing events one by one, since one of them cannot be written"
         );
         let dropped = |error| Dropped::new(failure(&error));
-        if let Err(error) = limit_waiting(&connection.client, LOCKED_AGAIN).await {
+        if let Err(error) = limit_waiting(&session.connection.client, LOCKED_AGAIN).await {
             refuse(events);
             return Err(dropped(error));
         }
-        self.write_each(connection, events, until).await?;
-        limit_waiting(&connection.client, LOCKED).await.map_err(dropped)
+        self.write_each(session, events, until).await?;
+        limit_waiting(&session.connection.client, LOCKED).await.map_err(dropped)
     }
 
     /// Writes events one by one.
-    async fn write_each(&self, connection: &Connection, events: Vec<Merged>, until: Instant) -> Result<(), Dropped> {
+    async fn write_each(&self, session: &Session<'_>, events: Vec<Merged>, until: Instant) -> Result<(), Dropped> {
         let mut events = events.into_iter();
         while let Some(mut event) = events.next() {
             if until.saturating_duration_since(Instant::now()) <= LOCKED {
@@ -231,10 +256,10 @@ impl Writer {
                 refuse(events);
                 return Ok(());
             }
-            let mut written = self.insert(connection, std::slice::from_ref(&event), until).await;
+            let mut written = self.insert(session, std::slice::from_ref(&event), until).await;
             if let Err(Failed::Values(_)) = written {
                 event.without_payload();
-                written = self.insert(connection, std::slice::from_ref(&event), until).await;
+                written = self.insert(session, std::slice::from_ref(&event), until).await;
             }
             match written {
                 Ok(outcomes) => event.written(outcomes.first().copied().unwrap_or(Written::New)),
@@ -258,12 +283,12 @@ impl Writer {
     }
 
     /// Writes events completely or not at all. Returns for each of them whether it is new.
-    async fn insert(&self, connection: &Connection, events: &[Merged], until: Instant) -> Result<Vec<Written>, Failed> {
-        connection.forget_warnings();
-        let written = timeout_at(until, insert(&connection.client, &self.settings, events)).await;
+    async fn insert(&self, session: &Session<'_>, events: &[Merged], until: Instant) -> Result<Vec<Written>, Failed> {
+        session.connection.forget_warnings();
+        let written = timeout_at(until, insert(session, events)).await;
         // Cancelling the statement would make its commit return without the standby.
         let written = written.map_err(|_| Failed::Connection(Dropped::busy("the server has not written in time")))?;
-        if connection.has_warned() {
+        if session.connection.has_warned() {
             return Err(Failed::Connection(Dropped::new("the server has warned, so that the events may not be safe")));
         }
         let outcomes = written.map_err(|error| failed(&error))?;
@@ -331,26 +356,22 @@ fn failed(error: &tokio_postgres::Error) -> Failed {
     }
 }
 
-async fn insert(
-    client: &Client,
-    settings: &PostgresSettings,
-    events: &[Merged],
-) -> Result<Vec<Written>, tokio_postgres::Error> {
+async fn insert(session: &Session<'_>, events: &[Merged]) -> Result<Vec<Written>, tokio_postgres::Error> {
     let columns = Columns::of(events);
-    let values: [(&(dyn ToSql + Sync), Type); 11] = [
-        (&columns.received_at, Type::TEXT_ARRAY),
-        (&columns.route, Type::TEXT_ARRAY),
-        (&columns.provider, Type::TEXT_ARRAY),
-        (&columns.event, Type::TEXT_ARRAY),
-        (&columns.known, Type::BOOL_ARRAY),
-        (&columns.key, Type::TEXT_ARRAY),
-        (&columns.body, Type::BYTEA_ARRAY),
-        (&columns.payload_from, Type::INT4_ARRAY),
-        (&columns.headers, Type::TEXT_ARRAY),
-        (&columns.error, Type::TEXT_ARRAY),
-        (&columns.deliveries, Type::INT4_ARRAY),
+    let values: [&(dyn ToSql + Sync); TYPES.len()] = [
+        &columns.received_at,
+        &columns.route,
+        &columns.provider,
+        &columns.event,
+        &columns.known,
+        &columns.key,
+        &columns.body,
+        &columns.payload_from,
+        &columns.headers,
+        &columns.error,
+        &columns.deliveries,
     ];
-    let rows = client.query_typed(&schema::insert(&settings.table), &values).await?;
+    let rows = session.connection.client.query(&session.insert, &values).await?;
     let mut duplicates = HashMap::new();
     for row in &rows {
         let (route, key, is_new): (&str, Option<&str>, bool) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
