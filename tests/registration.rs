@@ -74,13 +74,13 @@ fn reading_and_writing_a_request_gives_its_example() {
         let provider = provider_of(&what);
         assert!(call.request.is_empty() || !requests(operation).is_empty(), "{what} has no example");
         for (index, example) in requests(operation).into_iter().enumerate() {
-            let values = call.requested(&example);
+            let values = call.read_request(&example);
             assert_eq!(values, said(&example, &call.request), "{what}: {example}");
             let body = call.example_body(provider, &values).unwrap();
-            assert_eq!(call.requested(&body), values, "{what}: {example}");
+            assert_eq!(call.read_request(&body), values, "{what}: {example}");
             assert!(index > 0 || body == example, "{what}: {body} is not {example}");
             let roles = call.body(&values).unwrap_or_default();
-            assert_eq!(call.requested(&roles), values, "{what}: {example}");
+            assert_eq!(call.read_request(&roles), values, "{what}: {example}");
         }
         let none = Values::new();
         assert_eq!(call.body(&none).is_some(), !call.request.is_empty(), "{what}");
@@ -93,7 +93,7 @@ fn reading_and_writing_a_response_gives_its_example() {
     for (what, call, operation) in calls() {
         assert!(call.answer.is_empty() || !answers(operation).is_empty(), "{what} has no example");
         for example in answers(operation) {
-            let registrations = call.answered(&example);
+            let registrations = call.read_response(&example);
             let items = match call.items {
                 Some(items) => example.pointer(items).unwrap().as_array().unwrap().clone(),
                 None => vec![example.clone()],
@@ -102,17 +102,17 @@ fn reading_and_writing_a_response_gives_its_example() {
             assert_eq!(registrations, expected, "{what}: {example}");
 
             let mut written = example.clone();
-            call.answer(&mut written, &registrations.iter().map(other).collect::<Vec<_>>());
+            call.write_response(&mut written, &registrations.iter().map(other).collect::<Vec<_>>());
             assert!(registrations.iter().all(Values::is_empty) || written != example, "{what}: {example}");
-            call.answer(&mut written, &registrations);
-            assert_eq!(call.answered(&written), registrations, "{what}: {example}");
+            call.write_response(&mut written, &registrations);
+            assert_eq!(call.read_response(&written), registrations, "{what}: {example}");
             // Other members of an item are written as in the first item.
             let rest = |item: &Value| {
                 let mut one = example.clone();
                 if let Some(list) = call.items.and_then(|items| one.pointer_mut(items)) {
                     *list = json!([item]);
                 }
-                call.answer(&mut one, &registrations[..1]);
+                call.write_response(&mut one, &registrations[..1]);
                 one
             };
             if items.windows(2).all(|pair| rest(&pair[0]) == rest(&pair[1])) {
@@ -126,11 +126,11 @@ fn reading_and_writing_a_response_gives_its_example() {
 fn a_list_is_as_long_as_there_are_registrations() {
     for (what, call, operation) in calls().filter(|(_, call, _)| call.items.is_some()) {
         for example in answers(operation) {
-            let one = call.answered(&example).swap_remove(0);
+            let one = call.read_response(&example).swap_remove(0);
             for registrations in [vec![], vec![one.clone()], vec![other(&one), one.clone(), other(&one)]] {
                 let mut written = example.clone();
-                call.answer(&mut written, &registrations);
-                assert_eq!(call.answered(&written), registrations, "{what}");
+                call.write_response(&mut written, &registrations);
+                assert_eq!(call.read_response(&written), registrations, "{what}");
             }
         }
     }
@@ -161,15 +161,15 @@ fn shown(values: &Values) -> Value {
 fn vipps_returns_the_secret_once() {
     let registration = pos_webhooks::vipps::PROVIDER.registration.as_ref().unwrap();
     let operation = |id| pos_webhooks::vipps::PROVIDER.operation(id).unwrap();
-    let created = registration.create.answered(&answers(operation("register_webhook"))[0]);
+    let created = registration.create.read_response(&answers(operation("register_webhook"))[0]);
     let id = "497f6eca-6276-4993-bfeb-53cbbbba6f08";
     assert_eq!(shown(&created[0]), json!({"id": id, "secret": "090a478d-37ff-4e77-970e-d457aeb26a3a"}));
-    let list = registration.list.as_ref().unwrap().answered(&answers(operation("list_webhooks"))[0]);
+    let list = registration.list.as_ref().unwrap().read_response(&answers(operation("list_webhooks"))[0]);
     let events = ["epayments.payment.captured.v1", "epayments.payment.created.v1"];
     let listed = json!({"id": id, "url": "https://example.com/callbacks", "events": events});
     assert_eq!(list.iter().map(shown).collect::<Vec<_>>(), [listed]);
     let body = requests(operation("register_webhook")).swap_remove(0);
-    assert_eq!(registration.create.body(&registration.create.requested(&body)), Some(body));
+    assert_eq!(registration.create.body(&registration.create.read_request(&body)), Some(body));
     assert_eq!(registration.delete.as_ref().unwrap().parameters(&created[0]), [("id", id.to_owned())]);
     assert!(registration.get.is_none() && registration.update.is_none());
 }
@@ -180,16 +180,16 @@ fn mypos_takes_a_secret_and_names_events() {
     let registration = pos_webhooks::mypos::PROVIDER.registration.as_ref().unwrap();
     let operation = |id| pos_webhooks::mypos::PROVIDER.operation(id).unwrap();
     let url = "https://mywebsite.com/webhook-callback";
-    let requested = registration.create.requested(&requests(operation("create_webhook"))[0]);
+    let requested = registration.create.read_request(&requests(operation("create_webhook"))[0]);
     assert_eq!(shown(&requested), json!({"url": url, "secret": "myrandomgeneratedsecret"}));
-    let got = registration.get.as_ref().unwrap().answered(&answers(operation("get_webhook"))[0]);
+    let got = registration.get.as_ref().unwrap().read_response(&answers(operation("get_webhook"))[0]);
     let secret = "Um6OcCJkN6tOXzUOOmcCyvOcKNFkuNpz";
     let events = ["pos.payment.completed"];
     assert_eq!(
         shown(&got[0]),
         json!({"url": "https://google.com", "secret": secret, "active": true, "events": events})
     );
-    let off = registration.update.as_ref().unwrap().requested(&requests(operation("update_webhook"))[1]);
+    let off = registration.update.as_ref().unwrap().read_request(&requests(operation("update_webhook"))[1]);
     assert_eq!(shown(&off), json!({"active": 0}));
 }
 
@@ -199,10 +199,10 @@ fn mipos_identifies_a_registration_by_its_url() {
     let registration = pos_webhooks::mipos::PROVIDER.registration.as_ref().unwrap();
     let operation = |id| pos_webhooks::mipos::PROVIDER.operation(id).unwrap();
     let [one, other] = ["https://urlwebhook1.test", "https://urlwebhook2.test"];
-    let update = registration.update.as_ref().unwrap().requested(&requests(operation("update_webhook"))[0]);
+    let update = registration.update.as_ref().unwrap().read_request(&requests(operation("update_webhook"))[0]);
     assert_eq!(shown(&update), json!({"currenturl": one, "url": other}));
-    let list = registration.list.as_ref().unwrap().answered(&answers(operation("list_webhooks"))[0]);
+    let list = registration.list.as_ref().unwrap().read_response(&answers(operation("list_webhooks"))[0]);
     assert_eq!(list.len(), 3);
     assert_eq!(shown(&list[1]), json!({"url": other}));
-    assert_eq!(registration.create.answered(&answers(operation("create_webhook"))[0]), [Values::new()]);
+    assert_eq!(registration.create.read_response(&answers(operation("create_webhook"))[0]), [Values::new()]);
 }

@@ -262,7 +262,7 @@ impl RegistrationCall {
     }
 
     /// Returns the values in the body of a request.
-    pub fn requested(&self, body: &Value) -> Values {
+    pub fn read_request(&self, body: &Value) -> Values {
         read_roles(body, &self.request)
     }
 
@@ -277,25 +277,25 @@ impl RegistrationCall {
     }
 
     /// Returns the registrations in a response: one, or each of a list.
-    pub fn answered(&self, answer: &Value) -> Vec<Values> {
+    pub fn read_response(&self, response: &Value) -> Vec<Values> {
         match self.items {
-            None => vec![read_roles(answer, &self.answer)],
+            None => vec![read_roles(response, &self.answer)],
             Some(items) => {
-                let items = answer.pointer(items).and_then(Value::as_array).into_iter().flatten();
+                let items = response.pointer(items).and_then(Value::as_array).into_iter().flatten();
                 items.map(|item| read_roles(item, &self.answer)).collect()
             }
         }
     }
 
     /// Replaces the registrations in a response: one, or a list whose items are like the first one.
-    pub fn answer(&self, answer: &mut Value, registrations: &[Values]) {
+    pub fn write_response(&self, response: &mut Value, registrations: &[Values]) {
         let Some(items) = self.items else {
             if let Some(values) = registrations.first() {
-                write_roles(answer, &self.answer, values);
+                write_roles(response, &self.answer, values);
             }
             return;
         };
-        let Some(list) = answer.pointer_mut(items) else { return };
+        let Some(list) = response.pointer_mut(items) else { return };
         let example = list.as_array().and_then(|list| list.first()).cloned();
         let item = |values: &Values| {
             let mut item = example.clone().unwrap_or_else(|| Value::Object(Map::new()));

@@ -179,7 +179,7 @@ impl<'a> Steps<'a> {
     async fn list(&self) -> Result<Listed, RotateError> {
         let (call, operation) = self.list;
         let answer = self.client.call(operation, &[], None).await.map_err(|error| RotateError::List(error.into()))?;
-        Ok(Listed(call.answered(&json(answer.body()))))
+        Ok(Listed(call.read_response(&json(answer.body()))))
     }
 
     async fn register(&self, old: &str, values: Values) -> Result<Rotation, RotateError> {
@@ -187,7 +187,7 @@ impl<'a> Steps<'a> {
         let body = call.body(&values).map(|body| body.to_string());
         let answer = self.client.call(operation, &[], body.as_deref()).await;
         let answer = answer.map_err(|error| RotateError::Register(error.into()))?;
-        let mut answered = call.answered(&json(answer.body())).pop().unwrap_or_default();
+        let mut answered = call.read_response(&json(answer.body())).pop().unwrap_or_default();
         let mut text = |role| match answered.remove(&role) {
             Some(Value::String(text)) if !text.trim().is_empty() => Some(text),
             _ => None,

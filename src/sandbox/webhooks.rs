@@ -181,7 +181,8 @@ impl Inner {
         values.extend(chosen.map(|secret| (Role::Secret, json!(secret.expose()))));
         let answer = self.call(provider, &calls.create, &values).await?;
         if calls.subscriptions.is_some() {
-            let answered = calls.create.answered(&answer).into_iter().find_map(|mut values| values.remove(&Role::Id));
+            let answered =
+                calls.create.read_response(&answer).into_iter().find_map(|mut values| values.remove(&Role::Id));
             let id = answered.and_then(|id| id.as_str().map(str::to_owned));
             let newest = || self.registrations(provider).into_iter().rev().find(|known| known.url == url);
             if let Some(id) = id.or_else(|| newest().map(|known| known.id)) {
@@ -230,7 +231,7 @@ impl Inner {
         for page in 1..=MAX_PAGES {
             let parameters = list.page.map(|name| (name, page.to_string())).into_iter().collect();
             let answer = self.send_call(provider, operation, parameters, None).await?;
-            let listed = list.answered(&answer);
+            let listed = list.read_response(&answer);
             let is_last = list.page.is_none() || listed.is_empty() || listed.first() == found.first();
             if !(listed.first() == found.first() && page > 1) {
                 found.extend(listed);

@@ -77,7 +77,7 @@ async fn answered(
     parameters.extend(missing.into_iter().map(|parameter| (parameter.name, value(parameter))));
     let parameters: Vec<_> = parameters.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let answer = client.call(operation, &parameters, body.as_deref()).await.unwrap();
-    call.answered(&serde_json::from_slice(answer.body()).unwrap_or_default())
+    call.read_response(&serde_json::from_slice(answer.body()).unwrap_or_default())
 }
 
 /// Subscribes a registration to an event of the account.

@@ -88,7 +88,7 @@ impl<'a> Calls<'a> {
         let Some(get) = get.filter(|get| get.answer.contains_key(&Role::Events)) else { return Ok(registered) };
         for webhook in registered.iter_mut().filter(|webhook| is_managed(self.provider, webhook)) {
             let answer = self.call(get, &values(webhook)).await?;
-            let events = get.answered(&answer).into_iter().find_map(|mut values| values.remove(&Role::Events));
+            let events = get.read_response(&answer).into_iter().find_map(|mut values| values.remove(&Role::Events));
             let has = |name: &&str| events.iter().filter_map(Value::as_array).flatten().any(|event| event == name);
             let names = self.provider.events.iter().map(|event| event.name);
             webhook.events = names.filter(has).map(str::to_owned).collect();
@@ -100,7 +100,7 @@ impl<'a> Calls<'a> {
     pub async fn list(&self) -> Result<Vec<Values>, Miss> {
         let list = self.documented(|registration| registration.list.as_ref())?;
         let answer = self.call(list, &Values::new()).await?;
-        Ok(list.answered(&answer))
+        Ok(list.read_response(&answer))
     }
 
     /// Moves a webhook to another URL.

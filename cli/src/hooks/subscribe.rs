@@ -32,7 +32,7 @@ pub struct Subscriber<'a> {
 pub fn created_id(provider: &'static Provider, answer: &AnyAnswer) -> Option<String> {
     let create = &provider.registration.as_ref()?.create;
     let answer = serde_json::from_slice(answer.body()).ok()?;
-    text(create.answered(&answer).first()?, Role::Id)
+    text(create.read_response(&answer).first()?, Role::Id)
 }
 
 impl Subscriber<'_> {
@@ -62,7 +62,7 @@ impl Subscriber<'_> {
             };
             let answer = serde_json::from_slice(answer.body()).unwrap_or_default();
             let before = listed.len();
-            for event in documented.answered(&answer) {
+            for event in documented.read_response(&answer) {
                 if !listed.contains(&event) {
                     listed.push(event);
                 }

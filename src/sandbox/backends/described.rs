@@ -442,7 +442,7 @@ impl Backend {
             return Ok(answer);
         }
         let mut body: Value = serde_json::from_str(&answer.body)?;
-        documented.answer(&mut body, values);
+        documented.write_response(&mut body, values);
         self.special.complete(call, shown, &mut body);
         answer.body = body.to_string();
         Ok(answer)
@@ -526,7 +526,7 @@ const SECRET: &str = "secret";
 /// The values of a registration in the path and the body of a call.
 pub(super) fn asked(call: &Call<'_>, documented: &RegistrationCall) -> Values {
     let body = serde_json::from_str(call.body.trim_start_matches('\u{feff}')).unwrap_or_default();
-    let mut asked = documented.requested(&body);
+    let mut asked = documented.read_request(&body);
     for (role, name) in &documented.parameters {
         asked.extend(call.parameters.get(*name).map(|value| (*role, Value::from(value.as_str()))));
     }
@@ -555,7 +555,7 @@ fn events(asked: &Values) -> Option<Vec<String>> {
 pub(super) fn in_numbers(call: &Call<'_>, documented: &RegistrationCall) -> bool {
     let example = call.operation.success().and_then(|it| it.body.as_ref()?.examples.first());
     let example: Option<Value> = example.and_then(|example| serde_json::from_str(example.json).ok());
-    let first = example.and_then(|example| documented.answered(&example).into_iter().next());
+    let first = example.and_then(|example| documented.read_response(&example).into_iter().next());
     first.is_some_and(|values| values.get(&Role::Active).is_some_and(Value::is_number))
 }
 

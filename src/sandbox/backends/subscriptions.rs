@@ -231,7 +231,7 @@ fn event_id(provider: &'static Provider, name: &str) -> String {
     let calls = provider.registration.as_ref().and_then(|it| it.subscriptions.as_ref());
     let documented = calls.and_then(|calls| calls.events.as_ref()).and_then(|events| {
         let listed = provider.operation(events.operation)?.success()?.body.as_ref()?.examples.first()?;
-        let listed = events.answered(&serde_json::from_str(listed.json).ok()?);
+        let listed = events.read_response(&serde_json::from_str(listed.json).ok()?);
         let mut listed = listed.into_iter().filter(|event| text(event, Role::Event) == Some(name));
         text(&listed.next()?, Role::EventId).map(str::to_owned)
     });
