@@ -157,8 +157,12 @@ fn nothing_is_sent_by_a_dry_run_or_without_consent() {
     store(&folder, &["1", "2"]);
     let recorder = Recorder::start(|_, _| Some(200));
     let to = recorder.url("/");
+    let events = folder.lines();
+    fs::write(folder.file("events"), format!("{}\nno event\n{}\n", events[0], events[1])).unwrap();
     let output = run(&folder, &["--to", &to, "--secret-file", "secret", "--dry-run"]);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
+    // This is reported once, though the events are read twice.
+    assert_eq!(text(&output.stderr), "warning: events:2 is not an event, and is skipped\n");
     let listed = text(&output.stdout);
     assert!(listed.starts_with("events:1  ") && listed.lines().all(|line| line.ends_with(CAPTURED)), "{listed}");
     for (arguments, expected) in [

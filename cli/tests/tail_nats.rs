@@ -169,6 +169,38 @@ fn new_events_are_shown_once_while_the_server_is_killed_and_started_again() {
 }
 
 #[test]
+fn nothing_is_left_out_or_shown_twice_when_the_leader_of_three_servers_is_lost() {
+    if !can_run() {
+        return;
+    }
+    let folder = Folder::new("tail-nats-leader");
+    let mut servers = Server::cluster(&folder);
+    servers[0].create(Config { num_replicas: 3, ..fitting() });
+    let all: Vec<&Server> = servers.iter().collect();
+    let text = configuration(&all, "").replace("\"stream\"", "\"inbox\"").replace("sinks.stream", "sinks.inbox");
+    let listener = Listener::configured(&folder, &text);
+    let tail = Tail::start(&["inbox", "--config", &folder.file("listen.toml"), "--from-start"]);
+    let send = |numbers: std::ops::Range<u32>| {
+        for number in numbers {
+            while deliver(&listener, number) != OK {
+                thread::sleep(Duration::from_millis(50));
+            }
+        }
+    };
+    send(0..50);
+    for round in 1..3 {
+        let leader = servers.iter().find_map(|server| server.info(STREAM).cluster.unwrap().leader).unwrap();
+        let leader = servers.iter_mut().find(|server| server.name == leader).unwrap();
+        leader.kill();
+        send(round * 50..round * 50 + 50);
+        leader.restart();
+    }
+    assert_eq!(next(&tail, 150), numbers(0..150));
+    listener.end();
+    tail.end();
+}
+
+#[test]
 fn the_first_event_is_the_next_one_unless_it_is_the_oldest_one() {
     if !can_run() {
         return;

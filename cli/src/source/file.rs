@@ -93,7 +93,8 @@ impl FileSource {
 
     /// Begins again.
     pub fn rewind(&mut self) -> Result<(), Stop> {
-        *self = Self::open(self.path.clone(), self.begin.clone(), self.warn)?;
+        // What is not an event was reported.
+        *self = Self::open(self.path.clone(), self.begin.clone(), |_| {})?;
         Ok(())
     }
 

@@ -154,6 +154,8 @@ impl NatsSource {
     }
 
     pub fn rewind(&mut self) {
+        // What is not an event was reported.
+        self.warn = |_| {};
         let (position, until) = self.begun.clone();
         (self.position, self.until) = (position, Some(until));
         self.ahead.clear();

@@ -92,7 +92,7 @@ impl PostgresSource {
             Begin::At(place) => {
                 let found = place_of(&connection.client, &settings, &place).await;
                 let (xid, id) = found.map_err(|failure| failure.stop(&name))?.ok_or_else(|| not_a_place(&place))?;
-                from((xid, id - 1))
+                from((xid, id.saturating_sub(1)))
             }
             Begin::After { position: Position::Postgres(position), .. } if position.seen.end() <= now.end() => position,
             Begin::After { file, .. } => return Err(not_a_position(&file, &settings)),
@@ -140,6 +140,8 @@ impl PostgresSource {
     }
 
     pub fn rewind(&mut self) {
+        // What is not an event was reported.
+        self.warn = |_| {};
         self.position = self.begun.clone();
         self.page.clear();
     }
