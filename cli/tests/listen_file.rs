@@ -410,10 +410,10 @@ fn every_program_reads_one_event_a_line() {
 
 #[test]
 fn an_event_that_could_not_be_flushed_to_the_disk_is_not_acknowledged() {
-    let found = Command::new("strace").arg("-V").output().is_ok();
-    if !found {
-        assert!(std::env::var_os("POS_WEBHOOKS_REQUIRE_SERVERS").is_none(), "strace is missing");
-        eprintln!("SKIPPED: strace is missing; `apt-get install strace` installs it");
+    let tried = Command::new("strace").args(["-qq", "-o", "/dev/null", "true"]).status();
+    if !tried.is_ok_and(|status| status.success()) {
+        assert!(std::env::var_os("POS_WEBHOOKS_REQUIRE_SERVERS").is_none(), "strace is missing, or may not be used");
+        eprintln!("SKIPPED: strace is missing, or may not be used; `apt-get install strace` installs it");
         return;
     }
     let folder = Folder::new("flushed");

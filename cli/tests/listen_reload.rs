@@ -230,11 +230,17 @@ fn no_request_fails_while_routes_secrets_and_sinks_on_servers_change() {
                 busy(&to_bergen);
                 change(&with_bergen(other));
                 // Neither a file that is not a configuration nor a sink that cannot be used changes anything.
-                let broken = with_bergen(other).replace("POS_WEBHOOKS", "MISSING");
-                for broken in [if round == 0 { "broken" } else { "" }, &broken] {
+                let without_stream = with_bergen(other).replace("POS_WEBHOOKS", "MISSING");
+                let without_table = with_bergen(other).replace(table, &format!("{table}table = \"shop.missing\"\n"));
+                for broken in ["broken", "", &without_stream, &without_table] {
                     rewrite(folder, broken, false);
                     refused += 1;
                     reload(&listener, REFUSED, refused);
+                    let metrics = listener.get("/metrics").into_body();
+                    for sink in ["inbox", "stream"] {
+                        let is_up = format!("pos_webhooks_sink_up{{sink=\"{sink}\"}} 1\n");
+                        assert!(metrics.contains(&is_up), "{broken}: {metrics}");
+                    }
                     busy(&to_bergen);
                 }
                 change(&with_bergen(both));
@@ -255,4 +261,21 @@ fn no_request_fails_while_routes_secrets_and_sinks_on_servers_change() {
     listener.end();
     assert_eq!(inbox.count(), to_oslo.into_inner());
     assert_eq!(server.messages(nats_server::STREAM).len(), to_bergen.into_inner());
+}
+
+#[cfg(all(feature = "nats", feature = "postgres"))]
+#[test]
+fn a_refused_configuration_does_not_change_what_the_metrics_say_of_a_sink() {
+    if !nats_server::can_run() {
+        return;
+    }
+    let folder = Folder::new("reload-metrics");
+    let server = nats_server::Server::start(&folder, "");
+    server.create(nats_server::fitting());
+    let configuration = nats_server::configuration(&[&server], "");
+    let listener = Listener::configured(&folder, &configuration);
+    rewrite(&folder, &configuration.replace("POS_WEBHOOKS", "MISSING"), false);
+    reload(&listener, REFUSED, 1);
+    assert!(listener.get("/metrics").body().contains("pos_webhooks_sink_up{sink=\"stream\"} 1\n"));
+    listener.end();
 }

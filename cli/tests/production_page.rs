@@ -141,7 +141,7 @@ const PROMISES: [(&str, [Promise; 5]); 5] = [
             ("the same", &["listen_fleet::nats_replicated_loses_nothing_and_stores_nothing_twice"]),
             ("the same", &["listen_fleet::nats_replicated_loses_nothing_and_stores_nothing_twice"]),
             (
-                "nothing is lost; 4 to 7 s of 503",
+                "nothing is lost; 4 to 11 s of 503",
                 &["listen_fleet::nats_replicated_loses_nothing_and_stores_nothing_twice"],
             ),
             ("the same", &["listen_fleet::nats_replicated_loses_nothing_and_stores_nothing_twice"]),

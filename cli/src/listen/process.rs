@@ -103,7 +103,11 @@ impl<'a> Process<'a> {
                 let routes: Vec<_> = self.common.routes().iter().map(|route| route.name.clone()).collect();
                 tracing::info!(routes = routes.join(", "), "read the configuration again");
             }
-            Err(problems) => tracing::error!(problems, "the configuration cannot be used, so the old one stays"),
+            Err(problems) => {
+                // New sinks of the same names have reported that they are not up.
+                self.sinks.values().for_each(|open| open.sink.report_state());
+                tracing::error!(problems, "the configuration cannot be used, so the old one stays");
+            }
         }
     }
 

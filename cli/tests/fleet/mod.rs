@@ -236,7 +236,7 @@ impl Fleet {
 
     /// Waits until events are acknowledged again.
     pub fn progress(&self) {
-        let goal = self.ledger.acknowledged() + SENDERS;
+        let goal = self.ledger.acknowledged() + 4 * SENDERS;
         until("events are acknowledged again", || self.ledger.acknowledged() >= goal);
     }
 

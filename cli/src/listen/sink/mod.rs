@@ -199,6 +199,11 @@ impl Sink {
         }
     }
 
+    /// Writes to the metrics whether events can be written. Another sink of the same name shares them.
+    pub fn report_state(&self) {
+        self.metrics.set_up(self.is_up());
+    }
+
     /// The size of the largest body that can be stored.
     pub fn most_bytes(&self) -> usize {
         match &self.kind {
