@@ -174,7 +174,7 @@ fn nothing_is_left_out_or_shown_twice_when_the_leader_of_three_servers_is_lost()
         return;
     }
     let folder = Folder::new("tail-nats-leader");
-    let mut servers = Server::cluster(&folder);
+    let mut servers = Server::cluster(&folder, "");
     servers[0].create(Config { num_replicas: 3, ..fitting() });
     let all: Vec<&Server> = servers.iter().collect();
     let text = configuration(&all, "").replace("\"stream\"", "\"inbox\"").replace("sinks.stream", "sinks.inbox");
