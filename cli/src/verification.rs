@@ -33,6 +33,37 @@ pub fn usage(provider: &'static Provider, event: Option<&str>, error: &ReceiverE
     }
 }
 
+/// Reports everything that is missing to verify or to sign the deliveries of a registration. `others` are the messages
+/// about what a command requires beside the secret and the URL.
+pub fn complete(
+    provider: &'static Provider,
+    event: Option<&str>,
+    name: Option<&str>,
+    has_secret: bool,
+    has_url: bool,
+    others: impl IntoIterator<Item = String>,
+) -> Result<(), Stop> {
+    let missing: Vec<_> = missing(provider, event, name, has_secret, has_url).into_iter().chain(others).collect();
+    if missing.is_empty() { Ok(()) } else { Err(Stop::Usage(missing.join("\n"))) }
+}
+
+/// The messages about the secret and the URL, if they are required and missing.
+pub fn missing(
+    provider: &'static Provider,
+    event: Option<&str>,
+    name: Option<&str>,
+    has_secret: bool,
+    has_url: bool,
+) -> Vec<String> {
+    let Some(Verification::Signatures(_) | Verification::Keys(_)) = provider.verification_of(event) else {
+        return Vec::new();
+    };
+    let needs_url = signature(provider, event, name).is_some_and(Signature::needs_url);
+    let errors =
+        [(!has_secret).then_some(ReceiverError::NoSecret), (needs_url && !has_url).then_some(ReceiverError::NoUrl)];
+    errors.iter().flatten().map(|error| usage(provider, event, error)).collect()
+}
+
 /// The message for deliveries that these commands can neither verify nor sign.
 pub fn without_proof(provider: &'static Provider, event: Option<&str>) -> String {
     let name = provider.name;

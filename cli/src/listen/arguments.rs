@@ -4,7 +4,8 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::Args;
-use pos_webhooks::catalogue::Provider;
+use pos_webhooks::catalogue::{EventNamePlace, Provider};
+use pos_webhooks::verify::ReceiverError;
 
 use super::forward::ForwardSettings;
 use super::log::LogFormat;
@@ -288,10 +289,25 @@ impl Arguments {
         FileSettings { path, window: self.window, rotation: Rotation::default() }
     }
 
+    /// Reports every option that is missing to verify deliveries.
+    fn complete(&self, provider: &'static Provider) -> Result<(), Stop> {
+        let event = self.event.as_deref();
+        let name = verification::named(provider, event, self.signature.as_deref())?;
+        let needs_event = provider.event_name == Some(EventNamePlace::Route) && event.is_none();
+        let no_event = needs_event.then(|| verification::usage(provider, event, &ReceiverError::NoEvent));
+        let (has_secret, has_url) = (!self.secret_file.is_empty(), self.url.is_some());
+        match self.accept_unsigned {
+            true => Ok(()),
+            false => verification::complete(provider, event, name, has_secret, has_url, no_event),
+        }
+    }
+
     fn of_options(&self, provider: &'static Provider) -> Result<Plan, Stop> {
+        let secrets = self.secret_file.iter().map(|file| input::secret(file)).collect();
+        let (secrets, ()) = Stop::both(secrets, self.complete(provider))?;
         let registration = Registration::open(RegistrationSettings {
             provider,
-            secrets: self.secret_file.iter().map(|file| input::secret(file)).collect::<Result<_, _>>()?,
+            secrets,
             accept_unsigned: self.accept_unsigned,
             signature: self.signature.as_deref(),
             url: self.url.as_deref(),

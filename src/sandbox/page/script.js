@@ -4,9 +4,17 @@ const status = document.getElementById("status");
 const deliveries = document.getElementById("deliveries");
 const limit = Number(deliveries.dataset.limit);
 
-/// Says what came of it; read out where the page is listened to.
+let silence;
+
+/// Says what came of it, as long as it takes to read; read out where the page is listened to.
 function say(text) {
+  clearTimeout(silence);
   status.textContent = text;
+  // What has the focus is scrolled to where the message does not cover it.
+  document.documentElement.style.scrollPaddingTop = text ? `${status.offsetHeight + 8}px` : "";
+  if (text) {
+    silence = setTimeout(say, 5000 + 50 * text.length, "");
+  }
 }
 
 function row(number) {
@@ -193,6 +201,12 @@ document.addEventListener("submit", (event) => {
   }
 });
 
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape") {
+    say("");
+  }
+});
+
 document.addEventListener("click", (event) => {
   const link = event.target.closest("a[data-copy]");
   if (link) {
@@ -208,13 +222,20 @@ function edit(details) {
   const place = details.querySelector(".check");
   const base = `/_sandbox/${details.dataset.provider}`;
   const named = () => `event=${encodeURIComponent(event.value)}`;
+  /// What was typed for each event.
+  const typed = new Map();
   let waiting;
   let asked = 0;
 
   async function load() {
+    const name = event.value;
     const answer = await fetch(`${base}/example?${named()}`);
-    payload.value = await answer.text();
-    await check();
+    const example = await answer.text();
+    // Another event may have been chosen, or something typed.
+    if (event.value === name) {
+      payload.value = typed.get(name) ?? example;
+      await check();
+    }
   }
 
   async function check() {
@@ -223,6 +244,7 @@ function edit(details) {
     const body = payload.value;
     if (!body.trim()) {
       place.textContent = "";
+      payload.removeAttribute("aria-invalid");
       return;
     }
     const { violations } = await ask(`${base}/check?${named()}`, { method: "POST", body });
@@ -256,6 +278,7 @@ function edit(details) {
   const reset = details.querySelector("[data-reset]");
   reset.hidden = false;
   reset.addEventListener("click", () => act(reset, async () => {
+    typed.delete(event.value);
     await load();
     return `The payload is the example of ${event.value}.`;
   }));
@@ -266,6 +289,11 @@ function edit(details) {
   });
   event.addEventListener("change", () => load().catch(complain));
   payload.addEventListener("input", () => {
+    if (payload.value.trim()) {
+      typed.set(event.value, payload.value);
+    } else {
+      typed.delete(event.value);
+    }
     clearTimeout(waiting);
     waiting = setTimeout(() => check().catch(complain), 200);
   });
