@@ -124,8 +124,9 @@ fn missing(command: Command) -> Option<String> {
     let matches = command.ignore_errors(true).try_get_matches().ok()?;
     match matches.subcommand()? {
         ("hooks", matches) => missing_credentials(matches),
-        ("verify", matches) => missing_proof(matches, is_given(matches, "secret_files"), is_given(matches, "url"), &[]),
         // The command itself requires the option for the secret.
+        ("listen", matches) => missing_proof(matches, true, is_given(matches, "url"), &[verification::without_event]),
+        ("verify", matches) => missing_proof(matches, is_given(matches, "secret_files"), is_given(matches, "url"), &[]),
         ("sign", matches) => missing_proof(matches, true, is_given(matches, "url"), &[sign::without_event]),
         ("trigger", matches) if is_given(matches, "to") => {
             missing_proof(matches, is_given(matches, "secret_file"), true, &[])
@@ -143,12 +144,14 @@ fn missing_proof(
     matches: &ArgMatches,
     has_secret: bool,
     has_url: bool,
-    others: &[fn(&Provider, Option<&str>) -> Option<String>],
+    others: &[fn(&'static Provider, Option<&str>) -> Option<String>],
 ) -> Option<String> {
     let provider = matches.try_get_one::<&'static Provider>("provider").ok()??;
     let event = matches.try_get_one::<String>("event").ok()?.map(String::as_str);
+    // Without a secret, nothing is verified that need not be signed.
+    let is_optional = provider.verification_of(event).is_some_and(|it| it.optional().is_some());
     let others = others.iter().filter_map(|other| other(provider, event));
-    match verification::complete(provider, event, None, has_secret, has_url, others) {
+    match verification::complete(provider, event, None, has_secret || is_optional, has_url, others) {
         Err(Stop::Usage(missing)) => Some(missing),
         _ => None,
     }

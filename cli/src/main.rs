@@ -12,6 +12,7 @@ mod decode;
 mod demo;
 mod event_summary;
 mod fidelity;
+mod forwarded_secret;
 mod help;
 mod hooks;
 mod init;

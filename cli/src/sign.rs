@@ -104,7 +104,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
 }
 
 /// The message about the event that a header names, if none is given.
-pub fn without_event(provider: &Provider, event: Option<&str>) -> Option<String> {
+pub fn without_event(provider: &'static Provider, event: Option<&str>) -> Option<String> {
     match provider.event_name {
         Some(EventNamePlace::Header(name)) if event.is_none() => {
             Some(format!("{} names the event in `{name}`; give it with --event", provider.name))

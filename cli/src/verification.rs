@@ -1,7 +1,7 @@
 //! What the descriptions say of verification, for messages and for options.
 
 pub use pos_webhooks::capture::VerificationStep;
-use pos_webhooks::catalogue::{Provider, Signature, Verification};
+use pos_webhooks::catalogue::{EventNamePlace, Provider, Signature, Verification};
 use pos_webhooks::verify::ReceiverError;
 
 use crate::stop::Stop;
@@ -45,6 +45,12 @@ pub fn complete(
 ) -> Result<(), Stop> {
     let missing: Vec<_> = missing(provider, event, name, has_secret, has_url).into_iter().chain(others).collect();
     if missing.is_empty() { Ok(()) } else { Err(Stop::Usage(missing.join("\n"))) }
+}
+
+/// The message about the event that nothing in a delivery names, if none is given.
+pub fn without_event(provider: &'static Provider, event: Option<&str>) -> Option<String> {
+    let is_needed = provider.event_name == Some(EventNamePlace::Route) && event.is_none();
+    is_needed.then(|| usage(provider, event, &ReceiverError::NoEvent))
 }
 
 /// The messages about the secret and the URL, if they are required and missing.

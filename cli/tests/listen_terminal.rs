@@ -26,7 +26,7 @@ impl OnTerminal {
     /// On a terminal with this number of columns.
     fn start_at(folder: &Folder, options: &str, width: usize) -> Self {
         let program = format!(
-            "stty cols {width}; exec '{}' listen dealpos --color never --listen 127.0.0.1:0 --secret-file '{}' {options}",
+            "stty cols {width} rows 24; exec '{}' listen dealpos --color never --listen 127.0.0.1:0 --secret-file '{}' {options}",
             env!("CARGO_BIN_EXE_pos-webhooks"),
             folder.file("secret")
         );

@@ -53,7 +53,8 @@ fn credentials_that_are_given_are_not_reported() {
 #[test]
 fn what_verification_requires_is_reported_together() {
     let (secret, url) = ("vipps signs deliveries; give the secret with --secret-file", "give it with --url");
-    assert_names(&["listen", "vipps"], &[secret, url]);
+    assert_names(&["listen", "vipps"], &["--secret-file <FILE>", url, "Usage: "]);
+    assert_names(&["listen", "mipos"], &["--secret-file <FILE>", "give --event"]);
     assert_names(&["verify", "vipps"], &[secret, url, "--headers <HEADERS>", "Usage: "]);
     assert_names(&["verify", "mypos"], &["give the secret with --secret-file", "--headers <HEADERS>"]);
     assert_names(&["sign", "vipps"], &["--secret-file <FILE>", url, "Usage: "]);

@@ -4,8 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::Args;
-use pos_webhooks::catalogue::{EventNamePlace, Provider};
-use pos_webhooks::verify::ReceiverError;
+use pos_webhooks::catalogue::Provider;
 
 use super::forward::ForwardSettings;
 use super::log::LogFormat;
@@ -293,8 +292,7 @@ impl Arguments {
     fn complete(&self, provider: &'static Provider) -> Result<(), Stop> {
         let event = self.event.as_deref();
         let name = verification::named(provider, event, self.signature.as_deref())?;
-        let needs_event = provider.event_name == Some(EventNamePlace::Route) && event.is_none();
-        let no_event = needs_event.then(|| verification::usage(provider, event, &ReceiverError::NoEvent));
+        let no_event = verification::without_event(provider, event);
         let (has_secret, has_url) = (!self.secret_file.is_empty(), self.url.is_some());
         match self.accept_unsigned {
             true => Ok(()),

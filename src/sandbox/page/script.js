@@ -1,18 +1,34 @@
 "use strict";
 
 const status = document.getElementById("status");
+// The link to the deliveries is in the way where they are in view.
+const jump = document.querySelector(".jump");
 const deliveries = document.getElementById("deliveries");
 const limit = Number(deliveries.dataset.limit);
 
 let silence;
 
+/// Scrolls an element to where neither the message nor the link to the deliveries covers it.
+function uncover(element) {
+  const { top, bottom } = element.getBoundingClientRect();
+  const from = status.textContent ? status.getBoundingClientRect().bottom : 0;
+  const to = jump.hidden ? innerHeight : Math.min(innerHeight, jump.getBoundingClientRect().top || innerHeight);
+  if (element === document.body || bottom - top > to - from) {
+    return;
+  }
+  if (top < from) {
+    scrollBy(0, top - from - 8);
+  } else if (bottom > to) {
+    scrollBy(0, bottom - to + 8);
+  }
+}
+
 /// Says what came of it, as long as it takes to read; read out where the page is listened to.
 function say(text) {
   clearTimeout(silence);
   status.textContent = text;
-  // What has the focus is scrolled to where the message does not cover it.
-  document.documentElement.style.scrollPaddingTop = text ? `${status.offsetHeight + 8}px` : "";
   if (text) {
+    uncover(document.activeElement);
     silence = setTimeout(say, 5000 + 50 * text.length, "");
   }
 }
@@ -201,6 +217,13 @@ document.addEventListener("submit", (event) => {
   }
 });
 
+document.addEventListener("focusin", ({ target }) => {
+  // What is pressed with a pointer stays below it.
+  if (target.matches(":focus-visible")) {
+    uncover(target);
+  }
+});
+
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape") {
     say("");
@@ -299,8 +322,6 @@ function edit(details) {
   });
 }
 
-// The link to the deliveries is in the way where they are in view.
-const jump = document.querySelector(".jump");
 new IntersectionObserver(([log]) => (jump.hidden = log.isIntersecting)).observe(document.getElementById("log"));
 
 document.querySelectorAll("details.editor").forEach(edit);
