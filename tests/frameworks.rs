@@ -89,6 +89,15 @@ fn axum_receives_vipps() {
 }
 
 #[test]
+fn the_examples_that_take_a_framework_s_requests_are_short() {
+    for (name, text) in
+        [("actix", include_str!("../examples/actix.rs")), ("lambda", include_str!("../examples/lambda.rs"))]
+    {
+        assert!(text.lines().count() < 40, "{name}: {} lines", text.lines().count());
+    }
+}
+
+#[test]
 fn actix_receives_dealpos() {
     let receiver = dealpos::Receiver::with_key("key").unwrap();
     let shop = actix_web::web::Data::new((receiver, actix::Inbox::default()));
@@ -96,7 +105,7 @@ fn actix_receives_dealpos() {
     let address = listener.local_addr().unwrap();
     let serving = shop.clone();
     thread::spawn(move || {
-        let app = move || actix_web::App::new().configure(|config| actix::routes(config, serving.clone()));
+        let app = move || actix_web::App::new().app_data(serving.clone()).service(actix::deliver);
         let server = actix_web::HttpServer::new(app).workers(1).listen(listener).unwrap();
         actix_web::rt::System::new().block_on(server.run()).unwrap();
     });

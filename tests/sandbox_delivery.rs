@@ -468,6 +468,20 @@ async fn nothing_leaves_this_machine_unless_allowed() {
     assert!(attempts[0].error.as_deref().unwrap().starts_with("no response: "), "{attempts:?}");
 }
 
+#[tokio::test]
+async fn a_host_that_is_allowed_does_not_allow_others() {
+    let sandbox = Sandbox::builder().deliver_to_host("Shop.invalid").start().await.unwrap();
+    for url in ["http://shop.invalid:8080/hooks", "http://other.invalid/hooks", "http://a.shop.invalid/hooks"] {
+        sandbox.register("dealpos", url, &[]).await.unwrap();
+    }
+    let attempts = sandbox.deliver("dealpos", "paymentCreated").await.unwrap();
+    for attempt in &attempts {
+        let sent = attempt.error.as_deref().unwrap().starts_with("no response: ");
+        assert_eq!(sent, attempt.url.contains("//shop.invalid"), "{attempt:?}");
+    }
+    assert_eq!(attempts.len(), 3);
+}
+
 fn seconds(attempts: &[Attempt]) -> Vec<u64> {
     attempts.iter().filter_map(|attempt| attempt.retry_in).map(|wait| wait.as_secs()).collect()
 }

@@ -75,6 +75,48 @@ async fn every_event_of_every_provider_is_accepted_with_the_documented_answer() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_inbox_and_a_url_of_ones_own_are_registered_in_either_order() {
+    let url = "http://127.0.0.1:9/hooks";
+    for is_inbox_first in [false, true] {
+        let sandbox = start().await;
+        for provider in all() {
+            for is_inbox in [is_inbox_first, !is_inbox_first] {
+                let path = format!("/_sandbox/{}/{}", provider.name, if is_inbox { "receive" } else { "register" });
+                // Without a secret, also where the caller chooses it. A registration for one event has to name it.
+                let events: Vec<_> = provider.events.iter().map(|event| event.name).take(1).collect();
+                let (status, answer) = post(&sandbox, &path, json!({"url": url, "events": events})).await;
+                assert_eq!(status, 200, "{path}, the inbox first: {is_inbox_first}: {answer}");
+            }
+            assert!(sandbox.registrations(provider.name).unwrap().iter().any(|it| it.url == url), "{}", provider.name);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_that_is_not_given_is_made() {
+    let sandbox = start().await;
+    let url = "http://127.0.0.1:9/hooks";
+    for given in [json!({"url": url}), json!({"url": url, "secret": "chosen by the caller"})] {
+        let (status, answer) = post(&sandbox, "/_sandbox/mypos/register", given).await;
+        assert_eq!(status, 200, "{answer}");
+    }
+    let registered = sandbox.registrations("mypos").unwrap();
+    assert!(registered[0].secret.expose().len() >= 16);
+    assert_eq!(registered[1].secret.expose(), "chosen by the caller");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_of_the_provider_is_reported_in_words() {
+    let sandbox = start().await;
+    let checked_in = json!({"url": "http://127.0.0.1:9/hooks", "events": ["user.checked-in.v1"]});
+    assert_eq!(post(&sandbox, "/_sandbox/vipps/register", checked_in.clone()).await.0, 200);
+    let (status, answer) = post(&sandbox, "/_sandbox/vipps/register", checked_in).await;
+    let reason = "`register_webhook` was refused: 400 Bad Request: events[0]: 'user.checked-in.v1' has 1 registrations \
+                  already, which is the limit per sales unit.";
+    assert_eq!((status, answer["error"].as_str()), (400, Some(reason)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_genuine_or_not_valid_is_refused_with_the_reason() {
     let sandbox = start().await;
     sandbox.receive_here("vipps").await.unwrap();

@@ -138,6 +138,118 @@ async fn a_row_has_the_attempts_and_counts_down_to_the_next_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_rows_of_one_event_have_their_receivers() {
+    let Some(browser) = Browser::start(true, 390).await else { return };
+    let sandbox = Sandbox::start().await.unwrap();
+    let url = endpoint(StatusCode::OK).await;
+    sandbox.receive_here("vipps").await.unwrap();
+    sandbox.register_for_all("vipps", &format!("{url}?token=hidden")).await.unwrap();
+    sandbox.deliver("vipps", CAPTURED).await.unwrap();
+    browser.open(sandbox.url()).await;
+    browser.until("document.querySelectorAll('#deliveries > li').length === 2").await;
+    let receivers = "[...document.querySelectorAll('#deliveries .receiver')].map(it => it.textContent).sort()";
+    assert_eq!(browser.value(receivers).await, json!([url.strip_prefix("http://").unwrap(), "inbox"]));
+    check_layout(&browser).await;
+}
+
+/// Whether nothing lies over any corner of an element that is visible, as a person sees it.
+fn is_clear(selector: &str) -> String {
+    format!(
+        "(() => {{ const it = document.querySelector({selector:?}); const {{left, right, top, bottom}} = it.getBoundingClientRect();
+        return [[left, top], [right, top], [left, bottom], [right, bottom]].every(([x, y]) => {{
+            const [inX, inY] = [Math.min(Math.max(x, left + 2), right - 2), Math.min(Math.max(y, top + 2), bottom - 2)];
+            const found = document.elementFromPoint(inX, inY);
+            return found !== null && (it === found || it.contains(found)); }}); }})()"
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_has_the_focus_is_not_covered() {
+    for width in [390, 1280] {
+        let Some(browser) = Browser::start(true, width).await else { return };
+        let sandbox = Sandbox::start().await.unwrap();
+        browser.open(sandbox.url()).await;
+        for name in ["vipps", "mypos"] {
+            click(&browser, &format!("form[action='/_sandbox/{name}/receive'] button")).await;
+            until_said(&browser, "The inbox receives all events").await;
+        }
+        let order = "[...document.querySelectorAll('.events button')].map(it => it.value)";
+        let mut names: Vec<String> = serde_json::from_value(browser.value(order).await).unwrap();
+        // Down and up the page.
+        for _ in 0..2 {
+            for name in &names {
+                let button = format!(".events button[value='{name}']");
+                browser.value(&format!("document.querySelector({button:?}).focus()")).await;
+                assert_eq!(browser.value(&is_clear(&button)).await, json!(true), "{width}: {name}");
+            }
+            names.reverse();
+        }
+        check_layout(&browser).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_goes_away() {
+    let Some(browser) = Browser::start(true, 1280).await else { return };
+    let sandbox = Sandbox::start().await.unwrap();
+    browser.open(sandbox.url()).await;
+    let receive = "form[action='/_sandbox/mypos/receive'] button";
+    click(&browser, receive).await;
+    until_said(&browser, "The inbox receives all events").await;
+    browser.keys("\u{e00c}").await;
+    assert_eq!(browser.value("document.getElementById('status').textContent").await, "", "Escape was pressed");
+    click(&browser, receive).await;
+    until_said(&browser, "The inbox receives all events").await;
+    browser.until("document.getElementById('status').textContent === ''").await;
+    assert_eq!(browser.complaints().await, [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_countdown_is_not_read_out_each_second() {
+    let Some(browser) = Browser::start(true, 1280).await else { return };
+    let sandbox = Sandbox::start().await.unwrap();
+    sandbox.register("dealpos", &endpoint(StatusCode::SERVICE_UNAVAILABLE).await, &[]).await.unwrap();
+    sandbox.deliver("dealpos", "paymentCreated").await.unwrap();
+    browser.open(sandbox.url()).await;
+    browser.until("document.querySelector('#deliveries time.next') !== null").await;
+    let live = "document.querySelector('#deliveries time.next').closest('[aria-live], [role]').getAttribute('role')";
+    assert_eq!(browser.value(live).await, "timer", "a timer is not a live region within the log");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_has_the_number_of_attempts_that_the_log_dropped() {
+    let Some(browser) = Browser::start(true, 1280).await else { return };
+    let sandbox = Sandbox::start().await.unwrap();
+    sandbox.receive_here("dealpos").await.unwrap();
+    browser.open(sandbox.url()).await;
+    for _ in 0..51 {
+        futures((0..20).map(|_| sandbox.deliver("dealpos", "paymentCreated"))).await;
+    }
+    browser.until("document.getElementById('more').textContent.includes('does not have any more: 20.')").await;
+    browser.open(sandbox.url()).await;
+    browser.until("document.getElementById('more').textContent.includes('does not have any more: 20.')").await;
+    click(&browser, "form[action='/_sandbox/log/clear'] button").await;
+    browser.until("!document.getElementById('more').textContent.includes('any more')").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_of_the_provider_is_in_words() {
+    for has_script in [true, false] {
+        let Some(browser) = Browser::start(has_script, 390).await else { return };
+        let sandbox = Sandbox::start().await.unwrap();
+        let url = endpoint(StatusCode::OK).await;
+        sandbox.register_for_all("vipps", &url).await.unwrap();
+        browser.open(sandbox.url()).await;
+        fill(&browser, "#vipps-url", &url).await;
+        click(&browser, "form[action='/_sandbox/vipps/register'] button").await;
+        browser.until("document.body.innerText.includes('has 1 registrations already, which is the limit')").await;
+        let text = browser.value("document.body.innerText").await;
+        assert!(!text.as_str().unwrap().contains(['{', '}']), "{text}");
+        check_layout(&browser).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_refused_delivery_says_why_and_is_sent_again() {
     let Some(browser) = Browser::start(true, 390).await else { return };
     let sandbox = Sandbox::start().await.unwrap();
@@ -229,6 +341,32 @@ async fn faults_are_switched_on_and_off_and_tokens_show_their_expiry() {
     assert_eq!(status.as_u16(), 200);
     let tokens = "document.querySelector('[data-part=vipps-tokens]')?.textContent";
     browser.until(&format!("/expires in (1 h|59 min)/.test({tokens})")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_editor_keeps_what_was_typed_for_each_event() {
+    let Some(browser) = Browser::start(true, 1280).await else { return };
+    let sandbox = Sandbox::start().await.unwrap();
+    browser.open(sandbox.url()).await;
+    let payload = "document.getElementById('vipps-payload')";
+    click(&browser, "#vipps-editor summary").await;
+    fill(&browser, "#vipps-event", CAPTURED).await;
+    browser.until(&format!("{payload}.value.includes('CAPTURED')")).await;
+    fill(&browser, "#vipps-payload", "{\"typed\": 1}").await;
+    browser.until(&format!("{payload}.getAttribute('aria-invalid') === 'true'")).await;
+    fill(&browser, "#vipps-event", "user.checked-in.v1").await;
+    browser.until("document.getElementById('vipps-check').textContent.includes('matches')").await;
+    assert_eq!(browser.value(&format!("{payload}.value.includes('typed')")).await, json!(false));
+    fill(&browser, "#vipps-event", CAPTURED).await;
+    browser.until("document.querySelector('#vipps-check button') !== null").await;
+    assert_eq!(browser.value(&format!("{payload}.value")).await, "{\"typed\": 1}");
+
+    fill(&browser, "#vipps-payload", "").await;
+    browser.until("document.querySelector('#vipps-check button') === null").await;
+    assert_eq!(browser.value(&format!("{payload}.getAttribute('aria-invalid')")).await, Value::Null);
+    fill(&browser, "#vipps-payload", "{\"typed\": 1}").await;
+    click(&browser, "#vipps-editor [data-reset]").await;
+    browser.until(&format!("{payload}.value.includes('CAPTURED')")).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

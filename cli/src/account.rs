@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use clap::{Command, FromArgMatches as _};
+use clap::{ArgMatches, Command, FromArgMatches as _};
 use pos_webhooks::Secret;
 use pos_webhooks::catalogue::Provider;
 use pos_webhooks::client::http_client;
@@ -13,7 +13,7 @@ use crate::credentials::{Credentials, Proof};
 use crate::report::{Plain, with_causes};
 use crate::stop::Stop;
 use crate::target::Target;
-use crate::{console, hooks, providers, suggest};
+use crate::{console, hooks, providers, sign, suggest, verification};
 
 /// How long a sandbox may take to respond.
 const SANDBOX_TIMEOUT: Duration = Duration::from_secs(10);
@@ -105,8 +105,8 @@ pub fn simulated(provider: &Provider, url: &str) -> Result<Account, Stop> {
     })
 }
 
-/// Adds the missing credentials to an error about missing options, so that one run reports all that is missing. `command`
-/// is the whole command line.
+/// Adds the missing credentials, or what the provider requires beside, to an error about missing options, so that one run
+/// reports all that is missing. `command` is the whole command line.
 pub fn with_missing(error: clap::Error, command: Command) -> clap::Error {
     if error.kind() != clap::error::ErrorKind::MissingRequiredArgument {
         return error;
@@ -119,10 +119,47 @@ pub fn with_missing(error: clap::Error, command: Command) -> clap::Error {
     console::raw(error.kind(), format_args!("{options}\n\n{missing}\n\nUsage: {usage}"))
 }
 
-/// The message about the credentials that the command of `hooks` does not have.
+/// The message about what a command does not have.
 fn missing(command: Command) -> Option<String> {
     let matches = command.ignore_errors(true).try_get_matches().ok()?;
-    let (name, matches) = matches.subcommand().filter(|(name, _)| *name == "hooks")?.1.subcommand()?;
+    match matches.subcommand()? {
+        ("hooks", matches) => missing_credentials(matches),
+        // The command itself requires the option for the secret.
+        ("listen", matches) => missing_proof(matches, true, is_given(matches, "url"), &[verification::without_event]),
+        ("verify", matches) => missing_proof(matches, is_given(matches, "secret_files"), is_given(matches, "url"), &[]),
+        ("sign", matches) => missing_proof(matches, true, is_given(matches, "url"), &[sign::without_event]),
+        ("trigger", matches) if is_given(matches, "to") => {
+            missing_proof(matches, is_given(matches, "secret_file"), true, &[])
+        }
+        _ => None,
+    }
+}
+
+fn is_given(matches: &ArgMatches, id: &str) -> bool {
+    matches.try_contains_id(id).unwrap_or_default()
+}
+
+/// The message about what is missing to verify or to sign.
+fn missing_proof(
+    matches: &ArgMatches,
+    has_secret: bool,
+    has_url: bool,
+    others: &[fn(&'static Provider, Option<&str>) -> Option<String>],
+) -> Option<String> {
+    let provider = matches.try_get_one::<&'static Provider>("provider").ok()??;
+    let event = matches.try_get_one::<String>("event").ok()?.map(String::as_str);
+    // Without a secret, nothing is verified that need not be signed.
+    let is_optional = provider.verification_of(event).is_some_and(|it| it.optional().is_some());
+    let others = others.iter().filter_map(|other| other(provider, event));
+    match verification::complete(provider, event, None, has_secret || is_optional, has_url, others) {
+        Err(Stop::Usage(missing)) => Some(missing),
+        _ => None,
+    }
+}
+
+/// The message about the credentials that the command of `hooks` does not have.
+fn missing_credentials(matches: &ArgMatches) -> Option<String> {
+    let (name, matches) = matches.subcommand()?;
     let provider = providers::all().iter().copied().find(|provider| provider.name == name)?;
     let (_, matches) = matches.subcommand()?;
     // Some commands only report what to use instead.

@@ -40,8 +40,12 @@ impl EventSummary<'_> {
         let event = Plain(self.event.unwrap_or("-")).to_string();
         let (name, key, valid) = (Plain(self.provider), Plain(&key), self.valid());
         let after = self.after.map(|after| format!("  {} ms", after.as_millis())).unwrap_or_default();
-        let line = format!("{time}  {route}{name}  {event}  {key:KEY$}  {valid}{after}");
-        let mut line: String = line.chars().take(help::width()).collect();
+        let (time, middle) = (time.to_string(), format!("{route}{name}  {event}  {key:KEY$}"));
+        let end = format!("{valid}{after}");
+        // On a narrow terminal, whether the payload is valid matters more than the key and the end of the name.
+        let width = help::line_width();
+        let middle = shortened(middle, width.saturating_sub(time.len() + end.len() + 4));
+        let mut line: String = format!("{time}  {middle}  {end}").chars().take(width).collect();
         line.push('\n');
         line.into_bytes()
     }
@@ -58,4 +62,13 @@ impl EventSummary<'_> {
             Err(_) => "unknown".to_owned(),
         }
     }
+}
+
+/// The beginning of a text, with an ellipsis if it is longer.
+fn shortened(text: String, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text;
+    }
+    let beginning: String = text.chars().take(most.saturating_sub(1)).collect();
+    format!("{}…", beginning.trim_end())
 }

@@ -25,13 +25,19 @@ pub fn set_width(width: usize) {
     GIVEN.get_or_init(|| width);
 }
 
+/// The width of texts, which are still readable on a narrow terminal.
 pub fn width() -> usize {
+    line_width().max(NARROWEST)
+}
+
+/// The width of the terminal, for lines that must not be wrapped.
+pub fn line_width() -> usize {
     if let Some(width) = GIVEN.get() {
         return *width;
     }
     let given = || env::var("COLUMNS").ok()?.parse().ok();
     let terminal = terminal_size::terminal_size().map(|(width, _)| width.0.into());
-    terminal.or_else(given).unwrap_or(DEFAULT).max(NARROWEST)
+    terminal.or_else(given).filter(|width| *width > 0).unwrap_or(DEFAULT)
 }
 
 /// Lays out the texts of a command and of its subcommands.

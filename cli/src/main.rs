@@ -12,6 +12,7 @@ mod decode;
 mod demo;
 mod event_summary;
 mod fidelity;
+mod forwarded_secret;
 mod help;
 mod hooks;
 mod init;
@@ -45,7 +46,7 @@ mod verification;
 mod verify;
 mod version;
 
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Write as _};
 use std::process::ExitCode;
 
 use clap::error::ErrorKind as Misuse;
@@ -145,8 +146,14 @@ fn main() -> ExitCode {
         }
     }
     let matches = help::laid_out(command()).try_get_matches();
-    let matches = matches.unwrap_or_else(|error| fitted(account::with_missing(error, command())).exit());
-    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| fitted(error.format(&mut command())).exit());
+    let matches = match matches {
+        Ok(matches) => matches,
+        Err(error) => return ended(&fitted(account::with_missing(error, command()))),
+    };
+    let cli = match Cli::from_arg_matches(&matches) {
+        Ok(cli) => cli,
+        Err(error) => return ended(&fitted(error.format(&mut command()))),
+    };
     let done = match cli.command {
         Command::Demo(arguments) => explained("demo", demo::run(&arguments)),
         Command::Try(arguments) => explained("try", try_out::run(&arguments)),
@@ -179,6 +186,18 @@ fn main() -> ExitCode {
             complain(format_args!("standard output: {error}"));
             ExitCode::from(UNUSABLE)
         }
+    }
+}
+
+/// Prints the help, the version, or what is wrong with the arguments.
+fn ended(shown: &clap::Error) -> ExitCode {
+    let status = u8::try_from(shown.exit_code()).unwrap_or(UNUSABLE);
+    match shown.print().and_then(|()| io::stdout().flush()) {
+        Err(error) if !shown.use_stderr() && error.kind() != ErrorKind::BrokenPipe => {
+            complain(format_args!("standard output: {error}"));
+            ExitCode::from(UNUSABLE)
+        }
+        _ => ExitCode::from(status),
     }
 }
 

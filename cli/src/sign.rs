@@ -78,17 +78,15 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
     let Arguments { provider, secret_file, signature: name, url, event, id, at, body } = arguments;
     let name = verification::named(provider, event.as_deref(), name.as_deref())?;
     input::standard_input_once([secret_file, body])?;
-    let secret = input::secret(secret_file)?;
+    let no_event = without_event(provider, event.as_deref());
+    let complete = verification::complete(provider, event.as_deref(), name, true, url.is_some(), no_event);
+    let (secret, ()) = Stop::both(input::secret(secret_file), complete)?;
     let body = input::payload(body)?;
     let Some(signature) = verification::signature(provider, event.as_deref(), name) else {
         return Err(nothing_to_sign(provider, event.as_deref()));
     };
     let mut headers = match (provider.event_name, event) {
         (Some(EventNamePlace::Header(name)), Some(event)) => vec![(name, event.clone())],
-        (Some(EventNamePlace::Header(name)), None) => {
-            let missing = format!("{} names the event in `{name}`; give it with --event", provider.name);
-            return Err(Stop::Usage(missing));
-        }
         (_, _) => Vec::new(),
     };
     let id = id.clone().unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
@@ -103,6 +101,16 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
     note_unused(arguments, signature);
     let lines = headers.iter().map(|(name, value)| format!("{name}: {value}\n"));
     Ok(print(&lines.collect::<String>(), ExitCode::SUCCESS)?)
+}
+
+/// The message about the event that a header names, if none is given.
+pub fn without_event(provider: &'static Provider, event: Option<&str>) -> Option<String> {
+    match provider.event_name {
+        Some(EventNamePlace::Header(name)) if event.is_none() => {
+            Some(format!("{} names the event in `{name}`; give it with --event", provider.name))
+        }
+        _ => None,
+    }
 }
 
 fn signed(

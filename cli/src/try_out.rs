@@ -3,22 +3,25 @@
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::mpsc;
 
 use clap::Args;
-use pos_webhooks::catalogue::{Event, Provider, Verification};
+use pos_webhooks::Secret;
+use pos_webhooks::catalogue::{Event, Provider};
 use pos_webhooks::sandbox::{Attempt, Builder, Outcome, Received, Registration, Sandbox, StartError, Trigger};
 use serde_json::Value;
 use tokio::sync::oneshot;
 
 use crate::color::{bad, good};
 use crate::console::warn;
-use crate::options;
+use crate::forwarded_secret::{self, secrets};
 use crate::providers::{self, quoted};
 use crate::report::{Plain, with_causes};
 use crate::stop::Stop;
 use crate::trigger::{SANDBOX, SHOWN, quoted_lines};
+use crate::{input, options};
 
 /// The port of [`SANDBOX`].
 const PORT: u16 = 4010;
@@ -40,7 +43,9 @@ Examples:
   pos-webhooks try vipps
       Receives an event, and lists what to do next.
   pos-webhooks try vipps --forward-to http://localhost:3000/hooks/vipps
-      Delivers every event to your program as well, and prints the secret that it has to verify with.")]
+      Delivers every event to your program as well, and prints the secret that it has to verify with.
+  pos-webhooks try vipps --forward-to http://localhost:3000/hooks/vipps --secret-file secret.txt
+      Uses the secret in the file each time. The first time, creates the file.")]
 pub struct Arguments {
     /// The provider
     #[arg(value_name = "PROVIDER", value_parser = options::provider())]
@@ -49,6 +54,12 @@ pub struct Arguments {
     /// Register this URL as well, so that your own program receives every event, signed as the provider signs it
     #[arg(long, value_name = "URL")]
     forward_to: Option<String>,
+
+    /// File with the secret for --forward-to, which is then the same each time; it is created if it does not exist
+    ///
+    /// A new file has a new secret, and only its owner can read it. One newline at the end of the file is not part of the secret.
+    #[arg(long, value_name = "FILE", requires = "forward_to")]
+    secret_file: Option<PathBuf>,
 
     /// The event that is delivered first; by default the first one of the specification
     #[arg(long, value_name = "NAME")]
@@ -81,6 +92,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
             "--listen: give an address of this machine, such as 127.0.0.1:4010; {instead}"
         )));
     }
+    let given = arguments.secret_file.as_deref().filter(|file| file.exists()).map(input::secret).transpose()?;
     let runtime = tokio::runtime::Runtime::new()?;
     runtime.block_on(async {
         let sandbox = start(arguments).await.map_err(|error| Stop::Input(with_causes(&error)))?;
@@ -90,22 +102,26 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
         };
         let here = sandbox.receive_here(provider.name).await;
         let here = here.map_err(|error| unregistered("the receiver of the sandbox", &error))?;
-        let there = match &arguments.forward_to {
+        let mut there = match &arguments.forward_to {
             None => Vec::new(),
             Some(url) => {
                 let registered = sandbox.register_for_all(provider.name, url).await;
                 registered.map_err(|error| unregistered("the URL of --forward-to", &error))?
             }
         };
+        let mut kept = None;
+        if let Some(file) = &arguments.secret_file {
+            kept = forwarded_secret::keep(&sandbox, provider, &mut there, file, given)?;
+        }
         let (screen, written) = screen();
         // An error is that of the thread, which is waited for below.
-        let _ = screen.send(introduction(arguments, &sandbox, &here, &there));
+        let _ = screen.send(introduction(arguments, &sandbox, &here, &there, kept.as_ref()));
         if arguments.open
             && let Err(error) = open::that_detached(format!("{}/#{}", sandbox.url(), provider.name))
         {
             warn(format_args!("the page could not be opened: {error}"));
         }
-        let next = next_steps(arguments, event, &sandbox);
+        let next = next_steps(arguments, event, &sandbox, secrets(provider, &there).iter().any(|(secret, _)| !secret.is_empty()));
         let follow = follow(arguments, &sandbox, &there, &next, &screen);
         let deliver = async {
             // An error of an attempt is shown where it is followed.
@@ -131,11 +147,19 @@ fn first_event(provider: &'static Provider, name: Option<&str>) -> Result<&'stat
     options::event(provider, name)
 }
 
+/// The host of a URL. A URL without one is reported where it is registered.
+fn host(url: &str) -> Option<String> {
+    Some(reqwest::Url::parse(url).ok()?.host_str()?.to_owned())
+}
+
 async fn start(arguments: &Arguments) -> Result<Sandbox, StartError> {
     let with = |address: SocketAddr| -> Builder {
         let builder = providers::sandbox().listen(address);
-        // The URL was given in order to receive deliveries.
-        if arguments.forward_to.is_some() { builder.deliver_anywhere() } else { builder }
+        // The URL was given in order to receive deliveries, and others may be registered on the page.
+        match arguments.forward_to.as_deref().and_then(host) {
+            Some(host) => builder.deliver_to_host(host),
+            None => builder,
+        }
     };
     match arguments.listen {
         Some(address) => with(address).start().await,
@@ -164,8 +188,14 @@ fn screen() -> (mpsc::Sender<String>, oneshot::Receiver<io::Error>) {
     (sender, written)
 }
 
-fn introduction(arguments: &Arguments, sandbox: &Sandbox, here: &[Registration], there: &[Registration]) -> String {
-    let Arguments { provider, forward_to, .. } = arguments;
+fn introduction(
+    arguments: &Arguments,
+    sandbox: &Sandbox,
+    here: &[Registration],
+    there: &[Registration],
+    kept: Option<&Secret>,
+) -> String {
+    let Arguments { provider, forward_to, secret_file, .. } = arguments;
     let events = |registered: &[Registration]| {
         let names = registered.iter().flat_map(|it| &it.events).collect::<std::collections::BTreeSet<_>>();
         match names.len() {
@@ -179,20 +209,15 @@ fn introduction(arguments: &Arguments, sandbox: &Sandbox, here: &[Registration],
     if let Some(url) = forward_to.as_ref().filter(|_| !there.is_empty()) {
         let below = if there.iter().all(|it| it.url == *url) { "" } else { " and URLs below it" };
         add("Forward", &format!("{}{below}, registered for {}", Plain(url), events(there)));
-        let mut secrets: Vec<(&str, Vec<&str>)> = Vec::new();
-        for event in provider.events {
-            let registration = there.iter().find(|it| it.events.iter().any(|name| name == event.name));
-            let is_signed = !matches!(provider.verification_of(Some(event.name)), None | Some(Verification::None(_)));
-            let registration = registration.filter(|_| is_signed);
-            let secret = registration.map_or("", |registration| registration.secret.expose());
-            match secrets.iter_mut().find(|(known, _)| *known == secret) {
-                Some((_, events)) => events.push(event.name),
-                None => secrets.push((secret, vec![event.name])),
-            }
-        }
+        let secrets = secrets(provider, there);
+        let in_file = kept.map(Secret::expose);
         for (secret, events) in &secrets {
             let of = if secrets.len() == 1 { String::new() } else { format!("  for {}", events.join(", ")) };
-            let secret = if secret.is_empty() { "none: deliveries are not signed" } else { secret };
+            let secret = match (*secret, secret_file) {
+                ("", _) => "none: deliveries are not signed".to_owned(),
+                (secret, Some(file)) if in_file == Some(secret) => format!("in {}", Plain(&file.display().to_string())),
+                (secret, _) => secret.to_owned(),
+            };
             add("Secret", &format!("{secret}{of}"));
         }
     }
@@ -246,9 +271,9 @@ fn gap(what: &str, shown: u64, first: Option<u64>) -> String {
     }
 }
 
-/// The time of day of a time in RFC 3339 form.
-fn time_of_day(at: &str) -> &str {
-    at.get(11..19).unwrap_or(at)
+/// The time of day of a time in RFC 3339 form, in UTC.
+fn time_of_day(at: &str) -> String {
+    at.get(11..19).map_or_else(|| at.to_owned(), |time| format!("{time}Z"))
 }
 
 /// The line of a delivery that the sandbox's receiver got.
@@ -304,7 +329,7 @@ fn attempted_line(attempt: &Attempt, done: &str, verbose: bool) -> String {
     line
 }
 
-fn next_steps(arguments: &Arguments, event: &Event, sandbox: &Sandbox) -> String {
+fn next_steps(arguments: &Arguments, event: &Event, sandbox: &Sandbox, is_signed: bool) -> String {
     let provider = arguments.provider;
     let name = format!("{}{}", provider.name, providers::option_of(provider));
     let at = if sandbox.url() == SANDBOX { String::new() } else { format!(" --sandbox {}", sandbox.url()) };
@@ -313,13 +338,14 @@ fn next_steps(arguments: &Arguments, event: &Event, sandbox: &Sandbox) -> String
     let event_name = quoted(event.name);
     let example = event.payload.example();
     let payload = example.and_then(|example| serde_json::from_str(example.json).ok());
-    match payload.as_ref().and_then(|payload: &Value| number(payload, String::new())) {
-        Some(pointer) => {
-            let set = quoted(&format!("{pointer}=100"));
-            add("Deliver an event with another value:", format!("trigger {name} {event_name} --set {set}{at}"));
-        }
-        None => add("Deliver an event:", format!("trigger {name} {event_name}{at}")),
-    }
+    let pointer = payload.as_ref().and_then(|payload: &Value| number(payload, String::new()));
+    let with_another_value = if pointer.is_some() { " with another value" } else { "" };
+    let set = pointer.map_or_else(String::new, |pointer| format!(" --set {}", quoted(&format!("{pointer}=100"))));
+    let first = match (&arguments.forward_to, is_signed) {
+        (Some(_), true) => "Configure the secret in your program, then deliver an event",
+        _ => "Deliver an event",
+    };
+    add(&format!("{first}{with_another_value}:"), format!("trigger {name} {event_name}{set}{at}"));
     add("List the events:", format!("schema {name}"));
     if provider.registration.as_ref().is_some_and(|registration| registration.list.is_some()) {
         add("List the webhooks:", format!("hooks {name} list --sandbox {}", sandbox.url()));

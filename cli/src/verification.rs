@@ -1,7 +1,7 @@
 //! What the descriptions say of verification, for messages and for options.
 
 pub use pos_webhooks::capture::VerificationStep;
-use pos_webhooks::catalogue::{Provider, Signature, Verification};
+use pos_webhooks::catalogue::{EventNamePlace, Provider, Signature, Verification};
 use pos_webhooks::verify::ReceiverError;
 
 use crate::stop::Stop;
@@ -31,6 +31,43 @@ pub fn usage(provider: &'static Provider, event: Option<&str>, error: &ReceiverE
         }
         error => error.to_string(),
     }
+}
+
+/// Reports everything that is missing to verify or to sign the deliveries of a registration. `others` are the messages
+/// about what a command requires beside the secret and the URL.
+pub fn complete(
+    provider: &'static Provider,
+    event: Option<&str>,
+    name: Option<&str>,
+    has_secret: bool,
+    has_url: bool,
+    others: impl IntoIterator<Item = String>,
+) -> Result<(), Stop> {
+    let missing: Vec<_> = missing(provider, event, name, has_secret, has_url).into_iter().chain(others).collect();
+    if missing.is_empty() { Ok(()) } else { Err(Stop::Usage(missing.join("\n"))) }
+}
+
+/// The message about the event that nothing in a delivery names, if none is given.
+pub fn without_event(provider: &'static Provider, event: Option<&str>) -> Option<String> {
+    let is_needed = provider.event_name == Some(EventNamePlace::Route) && event.is_none();
+    is_needed.then(|| usage(provider, event, &ReceiverError::NoEvent))
+}
+
+/// The messages about the secret and the URL, if they are required and missing.
+pub fn missing(
+    provider: &'static Provider,
+    event: Option<&str>,
+    name: Option<&str>,
+    has_secret: bool,
+    has_url: bool,
+) -> Vec<String> {
+    let Some(Verification::Signatures(_) | Verification::Keys(_)) = provider.verification_of(event) else {
+        return Vec::new();
+    };
+    let needs_url = signature(provider, event, name).is_some_and(Signature::needs_url);
+    let errors =
+        [(!has_secret).then_some(ReceiverError::NoSecret), (needs_url && !has_url).then_some(ReceiverError::NoUrl)];
+    errors.iter().flatten().map(|error| usage(provider, event, error)).collect()
 }
 
 /// The message for deliveries that these commands can neither verify nor sign.

@@ -20,8 +20,13 @@ struct OnTerminal {
 
 impl OnTerminal {
     fn start(folder: &Folder, options: &str) -> Self {
+        Self::start_at(folder, options, 100)
+    }
+
+    /// On a terminal with this number of columns.
+    fn start_at(folder: &Folder, options: &str, width: usize) -> Self {
         let program = format!(
-            "stty cols 100; exec '{}' listen dealpos --color never --listen 127.0.0.1:0 --secret-file '{}' {options}",
+            "stty cols {width} rows 24; exec '{}' listen dealpos --color never --listen 127.0.0.1:0 --secret-file '{}' {options}",
             env!("CARGO_BIN_EXE_pos-webhooks"),
             folder.file("secret")
         );
@@ -104,4 +109,20 @@ fn each_event_is_one_line() {
         assert!(!line.contains("100000"), "{line}");
     }
     assert_eq!(folder.lines().len(), 3);
+}
+
+#[test]
+fn on_a_narrow_terminal_it_is_still_said_whether_the_payload_is_valid() {
+    if Command::new("script").arg("--version").output().is_err() {
+        return;
+    }
+    let payment = dealpos::EventName::PaymentCreated.examples()[0].json;
+    let folder = Folder::new("terminal-narrow");
+    for width in [30, 40, 58] {
+        let mut listen = OnTerminal::start_at(&folder, "", width);
+        assert_eq!(listen.deliver("paymentCreated", payment), StatusCode::OK);
+        let line = listen.event();
+        assert!(line.contains("  valid  ") && line.ends_with(" ms"), "{line}");
+        assert!(line.chars().count() <= width, "{width}: {line}");
+    }
 }

@@ -3,7 +3,9 @@
 #[path = "cli/run.rs"]
 mod run;
 
-use crate::run::{Done, command, feed};
+use std::fs;
+
+use crate::run::{Done, command, directory, feed};
 
 /// Runs without any credential in the environment.
 fn run_bare(arguments: &[&str]) -> Done {
@@ -46,4 +48,36 @@ fn credentials_that_are_given_are_not_reported() {
     command.env("POS_WEBHOOKS_VIPPS_TOKEN", "t");
     let done = feed(command, b"");
     assert!(done.err.contains("--url <URL>") && !done.err.contains("TOKEN"), "{}", done.err);
+}
+
+#[test]
+fn what_verification_requires_is_reported_together() {
+    let (secret, url) = ("vipps signs deliveries; give the secret with --secret-file", "give it with --url");
+    assert_names(&["listen", "vipps"], &["--secret-file <FILE>", url, "Usage: "]);
+    assert_names(&["listen", "mipos"], &["--secret-file <FILE>", "give --event"]);
+    assert_names(&["verify", "vipps"], &[secret, url, "--headers <HEADERS>", "Usage: "]);
+    assert_names(&["verify", "mypos"], &["give the secret with --secret-file", "--headers <HEADERS>"]);
+    assert_names(&["sign", "vipps"], &["--secret-file <FILE>", url, "Usage: "]);
+    assert_names(&["sign", "mypos"], &["--secret-file <FILE>", "give it with --event"]);
+    assert_names(&["trigger", "vipps", "--to", "http://127.0.0.1:9/"], &["<EVENT>", secret]);
+}
+
+#[test]
+fn with_the_headers_the_secret_and_the_url_are_reported_together() {
+    let folder = directory("missing-options");
+    fs::write(folder.join("headers.txt"), "Host: shop.example\n").unwrap();
+    let headers = folder.join("headers.txt").display().to_string();
+    assert_names(&["verify", "vipps", "--headers", &headers], &["--secret-file", "give it with --url"]);
+}
+
+#[test]
+fn what_is_given_is_not_reported() {
+    let url = "https://shop.example/hooks";
+    for arguments in [&["listen", "vipps", "--url", url][..], &["verify", "vipps", "--url", url]] {
+        let done = run_bare(arguments);
+        assert!(done.err.contains("--secret-file") && !done.err.contains("with --url"), "{}", done.err);
+    }
+    // Deliveries of this provider need not be signed.
+    let done = run_bare(&["verify", "dealpos"]);
+    assert!(done.err.contains("--headers <HEADERS>") && !done.err.contains("--secret-file\n"), "{}", done.err);
 }

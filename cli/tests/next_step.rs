@@ -5,7 +5,11 @@ mod run;
 #[path = "cli/shell.rs"]
 mod shell;
 
-use pos_webhooks::sandbox::Sandbox;
+use std::io::{BufRead as _, BufReader};
+use std::net::TcpListener;
+use std::process::{Command, Stdio};
+
+use pos_webhooks::sandbox::{Sandbox, Trigger};
 
 use crate::run::{Done, command, feed};
 use crate::shell::Shell;
@@ -57,6 +61,61 @@ fn the_command_has_the_file_of_the_secret_and_what_the_provider_signs() {
 
     let done = shell.create("mipos", &["--url", url, "--type", "ORDER"]);
     assert_eq!(next(&done), "pos-webhooks listen mipos --secret-file FILE --event ORDER");
+}
+
+#[test]
+fn the_printed_command_receives_what_is_delivered() {
+    for provider in ["mipos", "mypos", "vipps"] {
+        let shell = shell(&format!("received-{provider}"));
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let url = format!("http://localhost:{port}/hooks");
+        let done = match provider {
+            // Without --type, which has a documented default.
+            "mipos" => shell.create(provider, &["--url", &url]),
+            "mypos" => {
+                let events = "pos.payment.completed,pos.payment.failed";
+                shell.create(provider, &["--payload-url", &url, "--secret-file", "key.txt", "--events", events])
+            }
+            _ => {
+                let events = "epayments.payment.captured.v1";
+                shell.create(provider, &["--url", &url, "--events", events, "--save-secret", "secret.txt"])
+            }
+        };
+        assert!(next(&done).contains(&format!(" --listen 127.0.0.1:{port}")), "{}", next(&done));
+        let registered = &shell.sandbox.registrations(provider).unwrap()[0];
+        shell.write("FILE", registered.secret.expose());
+        let line = next(&done).replacen("pos-webhooks", &format!("exec '{}'", env!("CARGO_BIN_EXE_pos-webhooks")), 1);
+        let mut listen = Command::new("sh");
+        listen.args(["-c", &line]).current_dir(&shell.directory).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut listen = listen.spawn().unwrap();
+        let mut log = BufReader::new(listen.stderr.take().unwrap()).lines();
+        assert!(log.any(|line| line.unwrap().contains("listening")), "{line}");
+        std::thread::spawn(move || log.for_each(drop));
+        let event = registered.events[0].as_str();
+        let attempts = shell.runtime.block_on(shell.sandbox.deliver(provider, Trigger::new(event).max_attempts(1)));
+        let attempts = attempts.unwrap();
+        let is_received = attempts[0].is_acknowledged();
+        listen.kill().unwrap();
+        listen.wait().unwrap();
+        assert!(is_received, "{line}: {attempts:?}");
+    }
+}
+
+#[test]
+fn the_addresses_of_this_machine_are_listened_on() {
+    let shell = shell("addresses");
+    for (url, listened) in [
+        ("http://127.0.0.1:8000/hooks", Some(" --listen 127.0.0.1:8000")),
+        ("http://[::1]:8000/hooks", Some(" --listen [::1]:8000")),
+        // `listen` does not have TLS, so that something else receives it.
+        ("https://localhost:8443/hooks", None),
+        ("http://shop.example:8000/hooks", None),
+    ] {
+        let done = shell.create("mipos", &["--url", url]);
+        let listens = next(&done).contains("--listen");
+        assert_eq!(listens, listened.is_some(), "{}", next(&done));
+        assert!(next(&done).contains(listened.unwrap_or_default()), "{}", next(&done));
+    }
 }
 
 #[test]

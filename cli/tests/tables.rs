@@ -114,3 +114,30 @@ fn lists_and_usage_are_as_wide_as_the_terminal() {
         assert!(lines.first() > lines.last(), "{call:?}: {lines:?}");
     }
 }
+
+#[test]
+fn an_object_in_a_record_is_shown_by_its_id() {
+    let shell = Shell::start(Sandbox::builder().seed(1), "tables", "objects", &[]);
+    shell.write("key.txt", "a-secret-of-sixteen");
+    let mypos = |arguments: &[&str]| {
+        let done = shell.done(
+            shell.command("mypos", &[&["hooks", "mypos"], arguments, &["--credentials-file", "mypos.json"]].concat()),
+        );
+        assert_eq!(done.status, 0, "{}", done.err);
+        done.out
+    };
+    let events = "pos.payment.completed,pos.payment.failed";
+    let create = ["create", "--payload-url", "https://a.test", "--secret-file", "key.txt", "--events", events];
+    let created = mypos(&create);
+    let id = &shell.sandbox.registrations("mypos").unwrap()[0].id;
+    for shown in [created.clone(), mypos(&["subscriptions"])] {
+        let mut lines = shown.lines().skip_while(|line| !line.starts_with("ID "));
+        let header: Vec<_> = lines.next().unwrap().split_whitespace().collect();
+        assert_eq!(header, ["ID", "CREATED_ON", "EVENT", "HOOK"], "{shown}");
+        for event in events.split(',') {
+            let line = lines.next().unwrap();
+            assert!(line.contains(event) && line.ends_with(id.as_str()), "{shown}");
+        }
+    }
+    assert_eq!(created.matches("EVENT").count(), 1, "one table: {created}");
+}

@@ -409,3 +409,75 @@ fn a_page_of_another_site_cannot_use_the_sandbox() {
         assert_eq!(status(&format!("origin: {origin}\r\n")), "403", "{origin}");
     }
 }
+
+#[test]
+fn a_secret_in_a_file_is_the_same_at_the_next_start() {
+    // The receiver of this test does not answer a handshake.
+    for provider in PROVIDERS.iter().filter(|provider| provider.handshake.is_none()) {
+        let folder = directory(&format!("kept-{}", provider.name));
+        let file = folder.join("secret.txt");
+        let _ = fs::remove_file(&file);
+        let path = file.display().to_string();
+        let mut kept = String::new();
+        for start in ["the file is created", "the file is read"] {
+            let (url, requests) = receiver(&[200]);
+            let mut tried = Tried::on_a_free_port(&[provider.name, "--forward-to", &url, "--secret-file", &path]);
+            let line = tried.until("forwarded");
+            assert!(line.contains("forwarded  200  "), "{start}: {line}");
+            assert!(tried.text.contains(&format!("Secret    in {path}")), "{start}: {}", tried.text);
+            fs::write(folder.join("request.http"), requests.join().unwrap().concat()).unwrap();
+            let secret = fs::read_to_string(&file).unwrap();
+            assert!(!tried.text.contains(secret.trim()), "{start}: the secret is not printed");
+            assert!(kept.is_empty() || kept == secret, "{start}");
+            kept = secret;
+            #[cfg(unix)]
+            {
+                use std::os::unix::fs::PermissionsExt as _;
+                assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+            }
+            let mut arguments = vec!["verify", provider.name, "--secret-file", &path, "--request", "request.http"];
+            if matches!(&provider.verification, Some(Verification::Signatures(all)) if all.iter().any(|it| it.needs_url()))
+            {
+                arguments.extend(["--url", &url]);
+            }
+            let mut verify = command(&arguments);
+            verify.current_dir(&folder);
+            let done = feed(verify, b"");
+            assert_eq!(done.status, 0, "{start}: {}: {}{}", provider.name, done.out, done.err);
+        }
+    }
+}
+
+#[test]
+fn the_first_next_step_of_forwarding_is_to_configure_the_secret() {
+    let (url, requests) = receiver(&[200]);
+    let mut tried = Tried::on_a_free_port(&["vipps", "--forward-to", &url]);
+    tried.until("Next, in another terminal:");
+    assert_eq!(
+        tried.until(":").trim(),
+        "Configure the secret in your program, then deliver an event with another value:"
+    );
+    assert!(tried.until("pos-webhooks").contains("pos-webhooks trigger vipps "), "{}", tried.text);
+    requests.join().unwrap();
+}
+
+#[test]
+fn forwarding_to_a_host_does_not_allow_deliveries_to_others() {
+    let mut tried = Tried::on_a_free_port(&["dealpos", "--forward-to", "http://shop.invalid/hooks"]);
+    assert!(tried.until("forwarded").contains("no response"), "{}", tried.text);
+    let add = ["-s", "--json", "{\"url\": \"http://other.invalid/hooks\"}"];
+    let add = Command::new("curl").args(add).arg(format!("{}/_sandbox/dealpos/register", tried.url)).output().unwrap();
+    assert!(add.status.success(), "{add:?}");
+    let trigger = ["trigger", "dealpos", "paymentCreated", "--sandbox", &tried.url, "--format", "json"];
+    let done = feed(command(&trigger), b"");
+    let attempt = done.out.lines().find(|line| line.contains("other.invalid")).unwrap();
+    assert!(attempt.contains("not sent: other.invalid is another machine"), "{attempt}");
+}
+
+#[test]
+fn the_times_are_in_utc_and_say_so() {
+    let mut tried = Tried::on_a_free_port(&["dealpos"]);
+    let line = tried.until("  verified  valid  ");
+    let time = line.split("  ").next().unwrap();
+    assert!(time.len() == 9 && time.ends_with('Z'), "{line}");
+}

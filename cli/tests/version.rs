@@ -54,3 +54,25 @@ fn the_long_form_has_each_document_with_its_dates() {
     command.current_dir(&folder);
     assert!(feed(command, b"").out.contains("\n  acme "));
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_output_that_cannot_be_written_is_an_error() {
+    for arguments in [
+        &["--version"][..],
+        &["-V"],
+        &["--help"],
+        &["-h"],
+        &["help", "hooks"],
+        &["try", "--help"],
+        &["hooks", "vipps", "create", "--help"],
+        &["completions", "bash"],
+        &["schema", "vipps"],
+    ] {
+        let mut command = command(arguments);
+        command.stdout(fs::OpenOptions::new().write(true).open("/dev/full").unwrap());
+        let done = feed(command, b"");
+        assert_eq!(done.status, 2, "{arguments:?}: {}", done.err);
+        assert!(done.err.starts_with("error: standard output: "), "{arguments:?}: {}", done.err);
+    }
+}

@@ -14,6 +14,8 @@ pub(super) struct Answer {
     pub(super) date: Option<SystemTime>,
     /// The part of the body that was read.
     pub(super) body: Vec<u8>,
+    #[cfg(feature = "sandbox")]
+    pub(super) headers: HeaderMap,
 }
 
 impl Answer {
@@ -26,6 +28,8 @@ impl Answer {
             retry_after: header(RETRY_AFTER).and_then(delay),
             date: header(DATE).and_then(|text| httpdate::parse_http_date(text).ok()),
             body: Vec::new(),
+            #[cfg(feature = "sandbox")]
+            headers: headers.clone(),
         }
     }
 

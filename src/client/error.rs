@@ -152,6 +152,12 @@ impl<E> Error<E> {
         self.answer.as_ref().map_or(&[], |answer| &answer.body)
     }
 
+    /// A header of the response.
+    #[cfg(feature = "sandbox")]
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.answer.as_ref()?.headers.get(name)?.to_str().ok()
+    }
+
     /// Returns how long to wait before the next call, if the response says so (`Retry-After`).
     pub fn retry_after(&self) -> Option<Duration> {
         self.answer.as_ref()?.retry_after

@@ -22,7 +22,6 @@ use super::turns::Line;
 use crate::Secret;
 use crate::catalogue::{Event, EventNamePlace, Provider, Redelivery, UnknownName};
 use crate::delivery::{sent_at, sent_signatures};
-use crate::wire::url::is_loopback;
 
 /// How long to wait for a response if the provider does not document a limit.
 const TIME_LIMIT: Duration = Duration::from_secs(30);
@@ -311,10 +310,11 @@ impl Inner {
     fn prepare(&self, delivery: &Delivery, faults: &[DeliveryFault], at: jiff::Timestamp) -> Result<Prepared, String> {
         let Delivery { provider, registration, event, id, body, is_example, .. } = delivery;
         let mut url = target(&registration.url)?;
-        if !self.anywhere && !is_loopback(&registration.url) && !self.is_own(&registration.url) {
+        if !self.may_reach(&url) {
             return Err(format!(
-                "not sent: {} is not this machine, and the sandbox delivers to loopback only, so that no test reaches \
-                another party's server; `deliver_anywhere` allows it",
+                "not sent: {} is another machine, and the sandbox delivers to loopback only, so that no test reaches \
+                another party's server; `pos-webhooks sandbox --deliver-anywhere` allows it, and so does \
+                `Builder::deliver_anywhere` of the library",
                 url.host_str().unwrap_or("the host")
             ));
         }

@@ -12,7 +12,6 @@ use super::state::Inner;
 use super::target::target;
 use crate::catalogue::Provider;
 use crate::verify::HandshakeAnswer;
-use crate::wire::url::is_loopback;
 
 /// The maximum size of the answer in bytes, which is many times that of any challenge.
 const MAX_ANSWER: usize = 64 << 10;
@@ -30,7 +29,7 @@ impl Inner {
     ) -> Result<(), String> {
         let Some(handshake) = provider.handshake else { return Ok(()) };
         let url = target(&registration.url)?;
-        if !self.anywhere && !is_loopback(&registration.url) {
+        if !self.may_reach(&url) {
             return Ok(());
         }
         let AskedHandshake { request, expected } = {

@@ -22,7 +22,7 @@ use crate::catalogue::{self, CredentialPlace, Operation, Parameter, Provider, Ro
 use crate::validate::Invalid;
 
 /// The response header with an explanation that the provider itself would not send.
-const NOTE: &str = "x-sandbox-note";
+pub(super) const NOTE: &str = "x-sandbox-note";
 
 /// The maximum size of a request body in bytes.
 pub(super) const MAX_BODY: usize = 1024 * 1024;

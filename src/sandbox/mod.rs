@@ -73,7 +73,7 @@
 //! If a provider documents a handshake ([`Provider::handshake`](crate::catalogue::Provider::handshake)), the sandbox sends its
 //! request to the receiver before it stores a registration or another URL of one, and refuses the registration if the answer is
 //! not the expected one. The token that the request contains is `verify_token` of the [`Account`]. A receiver on another machine
-//! is not asked, unless [`Builder::deliver_anywhere`] allows it.
+//! is not asked, unless [`Builder::deliver_to_host`] or [`Builder::deliver_anywhere`] allows it.
 //!
 //! Deliveries carry the default signature, and every other one whose header the event requires. If the time of a signature
 //! is a member of the body and has a replay window, that member of the example is the time of the attempt. If the
@@ -161,6 +161,7 @@ pub struct Builder {
     seed: Option<u64>,
     hosts: Vec<String>,
     anywhere: bool,
+    receivers: Vec<String>,
     holds_back: bool,
     removes_silent: bool,
     token_lifetime: Duration,
@@ -176,6 +177,7 @@ impl Default for Builder {
             seed: None,
             hosts: Vec::new(),
             anywhere: false,
+            receivers: Vec::new(),
             holds_back: false,
             removes_silent: false,
             token_lifetime,
@@ -228,6 +230,14 @@ impl Builder {
     #[must_use]
     pub fn deliver_anywhere(mut self) -> Self {
         self.anywhere = true;
+        self
+    }
+
+    /// Allows deliveries to this host, a name or an address without a port, such as `shop.example`. Those to this machine
+    /// are always allowed, and [`Builder::deliver_anywhere`] allows all.
+    #[must_use]
+    pub fn deliver_to_host(mut self, host: impl Into<String>) -> Self {
+        self.receivers.push(host.into());
         self
     }
 
@@ -297,6 +307,7 @@ impl Builder {
             hosts: self.hosts,
             seed,
             anywhere: self.anywhere,
+            receivers: self.receivers,
             holds_back: self.holds_back,
             removes_silent: self.removes_silent,
             http: http.build().map_err(SetupError::HttpClient)?,
@@ -429,6 +440,20 @@ impl Sandbox {
     /// refuses a registration, or if the receiver does not answer the provider's handshake.
     pub async fn register_for_all(&self, provider: &str, url: &str) -> Result<Vec<Registration>, RegisterError> {
         self.inner.register_for_all(provider, url).await
+    }
+
+    /// Replaces the secret that deliveries to a registration are signed with. Returns whether it was replaced. It is not if there is
+    /// no such registration, or if its deliveries are signed with a credential of the client or with a private key.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the sandbox does not have this provider.
+    pub fn set_secret(&self, provider: &str, id: &str, secret: impl Into<Secret>) -> Result<bool, UnknownProvider> {
+        let provider = self.inner.provider(provider)?;
+        let is_replaced =
+            self.inner.state().backends.find(provider).is_ok_and(|backend| backend.set_secret(id, secret.into()));
+        self.inner.changed();
+        Ok(is_replaced)
     }
 
     /// Registers the inbox of the sandbox for all events of a provider: with the operations of the provider where they are

@@ -35,6 +35,8 @@ pub(super) struct Inner {
     pub(super) accounts: Vec<Account>,
     pub(super) providers: Vec<&'static Provider>,
     pub(super) anywhere: bool,
+    /// The hosts of other machines that deliveries are allowed to.
+    pub(super) receivers: Vec<String>,
     /// Whether an event holds back later ones, at the providers that document it.
     pub(super) holds_back: bool,
     /// Whether registrations of silent receivers are removed, at the providers that document it.
@@ -134,6 +136,15 @@ impl Inner {
     /// Whether a URL is one of the sandbox itself.
     pub(super) fn is_own(&self, url: &str) -> bool {
         url.strip_prefix(&self.url).is_some_and(|path| path.starts_with('/'))
+    }
+
+    /// Whether deliveries to this URL are allowed.
+    pub(super) fn may_reach(&self, url: &Url) -> bool {
+        let is_receiver = |host: &String| url.host_str().is_some_and(|name| name.eq_ignore_ascii_case(host));
+        self.anywhere
+            || is_loopback(url.as_str())
+            || self.is_own(url.as_str())
+            || self.receivers.iter().any(is_receiver)
     }
 
     pub(super) fn log(&self) -> Vec<Attempt> {

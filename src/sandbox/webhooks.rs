@@ -5,6 +5,7 @@ use reqwest::Url;
 use serde_json::{Value, json};
 
 use super::error::{ClientError, RegisterError};
+use super::management::NOTE;
 use super::registration::Registration;
 use super::state::Inner;
 use super::target::target;
@@ -67,8 +68,7 @@ impl Inner {
                 self.create(provider, &below(base, event), &[event], None).await?;
             }
         } else if !registrable.is_empty() {
-            let secret = self.state().backends.find(provider).ok().map(|backend| backend.chosen_secret());
-            self.create(provider, base, registrable, secret.as_ref()).await?;
+            self.create(provider, base, registrable, None).await?;
         }
         let is_route = provider.event_name == Some(EventNamePlace::Route);
         if provider.registration.is_none() && !is_route && !others.is_empty() {
@@ -93,7 +93,8 @@ impl Inner {
         Ok(registered.filter(|known| known.url == url || is_for(known)).collect())
     }
 
-    /// Registers a URL for these events; for all events if there are none.
+    /// Registers a URL for these events; for all events if there are none. A secret that the caller chooses is a new one
+    /// without `secret`.
     pub(super) async fn register_by_calls(
         &self,
         name: &str,
@@ -165,7 +166,8 @@ impl Inner {
         self.state().backends.find(provider).is_ok_and(|backend| backend.is_by_call(id))
     }
 
-    /// Creates a registration with the provider's operation, and subscribes it to the events.
+    /// Creates a registration with the provider's operation, and subscribes it to the events. A secret that the caller
+    /// chooses is a new one without `secret`.
     async fn create(
         &self,
         provider: &'static Provider,
@@ -177,8 +179,11 @@ impl Inner {
         let mut values =
             Values::from([(Role::Url, json!(url)), (Role::Events, json!(events)), (Role::Active, json!(true))]);
         values.extend(events.first().map(|event| (Role::Event, json!(event))));
-        let chosen = secret.filter(|_| calls.secret == SecretOrigin::Chosen);
-        values.extend(chosen.map(|secret| (Role::Secret, json!(secret.expose()))));
+        if calls.secret == SecretOrigin::Chosen {
+            let new = || self.state().backends.find(provider).ok().map(|backend| backend.chosen_secret());
+            let secret = secret.cloned().or_else(new);
+            values.extend(secret.map(|secret| (Role::Secret, json!(secret.expose()))));
+        }
         let answer = self.call(provider, &calls.create, &values).await?;
         if calls.subscriptions.is_some() {
             let answered =
@@ -273,6 +278,9 @@ impl Inner {
         match client.call(operation, &parameters, body).await {
             Ok(answer) => Ok(serde_json::from_slice(answer.body()).unwrap_or_default()),
             Err(error) => {
+                if let (Some(status), Some(note)) = (error.status(), error.header(NOTE)) {
+                    return Err(refused(format!("{status}: {note}")));
+                }
                 let quoted = error.body().get(..MAX_QUOTED).unwrap_or_else(|| error.body());
                 let quoted = String::from_utf8_lossy(quoted);
                 let cause = std::error::Error::source(&error).map_or_else(String::new, |cause| format!(": {cause}"));

@@ -175,6 +175,16 @@ impl AnswerTree {
         json_text::to_string(self).unwrap_or_default()
     }
 
+    /// The object in an envelope that has nothing else.
+    pub fn into_record(self) -> Self {
+        match self {
+            Self::Object(mut members) if matches!(members.as_slice(), [(_, Self::Object(_))]) => {
+                members.pop().map_or(Self::Null, |(_, only)| only.into_record())
+            }
+            other => other,
+        }
+    }
+
     /// A table for a list, otherwise one line for each member. `first` has the members that identify a webhook. `None`
     /// if there is nothing to show.
     pub fn human(&self, first: &[&str]) -> Option<String> {
@@ -200,15 +210,27 @@ impl AnswerTree {
             Self::Text(text) => Plain(text).to_string(),
             Self::Plain(_) => Plain(&self.json()).to_string(),
             Self::List(items) => {
-                let items: Vec<_> = items.iter().map(Self::cell).collect();
+                let items: Vec<_> = items.iter().map(Self::whole_cell).collect();
                 items.join(if self.is_table() { "; " } else { ", " })
             }
+            Self::Object(members) => match members.iter().find(|(name, _)| name == "id") {
+                // The rest is what another command shows of this object.
+                Some((_, id)) => id.cell(),
+                None => self.whole_cell(),
+            },
+        }
+    }
+
+    /// The cell with all members of an object.
+    fn whole_cell(&self) -> String {
+        match self {
             Self::Object(members) => {
                 let members = members.iter().filter(|(_, value)| !matches!(value, Self::Null));
                 let members: Vec<_> =
                     members.map(|(name, value)| format!("{}: {}", Plain(name), value.cell())).collect();
                 members.join(", ")
             }
+            other => other.cell(),
         }
     }
 

@@ -86,6 +86,13 @@ impl SecretFile {
     }
 }
 
+/// Saves a secret in a new file that only its owner can read.
+pub fn save(path: &Path, secret: &Secret) -> io::Result<()> {
+    let mut file = private(path)?;
+    file.write_all(format!("{}\n", secret.expose()).as_bytes())?;
+    file.sync_all()
+}
+
 /// A new file that only its owner can read.
 fn private(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();

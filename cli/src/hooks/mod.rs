@@ -31,6 +31,7 @@ pub use self::answers::{AnswerReader, AnswerTree};
 pub use self::commands::{Common, Format, tells_secret_once};
 use self::commands::{Member, MemberKind, Verb};
 use self::kept::SecretFile;
+pub use self::kept::save as save_secret;
 pub use self::schema::Schema;
 use self::subscribe::Subscriber;
 use crate::console::{complain, is_affirmed, warn};
@@ -362,6 +363,21 @@ pub fn finish(
     once: bool,
     save: Option<SecretFile>,
 ) -> Result<ExitCode, Stop> {
+    let is_lost = once && save.is_none();
+    match read(call, common, done, once, save)? {
+        (status, Some(answer)) => Ok(show(call, common, &answer, status, is_lost)),
+        (status, None) => Ok(status),
+    }
+}
+
+/// Saves the result of a call, and returns the response if it is to be shown. An error is shown.
+fn read(
+    call: &Call,
+    common: &Common,
+    done: Result<AnyAnswer, Error<ErrorResponse>>,
+    once: bool,
+    save: Option<SecretFile>,
+) -> Result<(ExitCode, Option<AnswerTree>), Stop> {
     let (succeeded, body) = match &done {
         Ok(answer) => (true, answer.body()),
         Err(error) => (error.status().is_some_and(|status| status.is_success()), error.body()),
@@ -373,7 +389,6 @@ pub fn finish(
     let mut reader = AnswerReader::new(common.show_secrets, true);
     let json = std::str::from_utf8(body).ok().and_then(|text| reader.read(text, &schema.root()).ok());
     // This comes first, so that the secret is kept even if a later step fails.
-    let saved = save.is_some();
     let status = match save {
         Some(file) if once => keep(common, file, &reader, body, done.is_ok()),
         Some(file) => {
@@ -422,12 +437,17 @@ pub fn finish(
                 _ => (common.raw || error.may_have_been_executed()).then_some(came),
             };
             refused(call, common, &error, answer, is_masked);
-            return Ok(ExitCode::FAILURE);
+            return Ok((ExitCode::FAILURE, None));
         }
     };
+    Ok((status, Some(answer)))
+}
+
+/// Shows a response. `is_lost` says that it has a secret which is not saved.
+fn show(call: &Call, common: &Common, answer: &AnswerTree, status: ExitCode, is_lost: bool) -> ExitCode {
     let text = match common.format {
         Format::Json => format!("{}\n", answer.json()),
-        Format::Human => call.human(&answer).unwrap_or_else(|| {
+        Format::Human => call.human(answer).unwrap_or_else(|| {
             if call.quiet {
                 return String::new();
             }
@@ -436,18 +456,18 @@ pub fn finish(
         }),
     };
     let mut out = io::stdout().lock();
-    let Err(error) = out.write_all(text.as_bytes()).and_then(|()| out.flush()) else { return Ok(status) };
-    if once && !saved {
+    let Err(error) = out.write_all(text.as_bytes()).and_then(|()| out.flush()) else { return status };
+    if is_lost {
         note(common, format_args!("standard output: {error}; the provider does not send the response again:\n{text}"));
     } else if error.kind() == io::ErrorKind::BrokenPipe {
-        return Ok(status);
+        return status;
     } else {
         note(
             common,
             format_args!("standard output: {error}; the operation was executed, but its response is not shown"),
         );
     }
-    Ok(ExitCode::FAILURE)
+    ExitCode::FAILURE
 }
 
 const AGAIN: &str = "if it does not contain the secret, delete the webhook and create it again";

@@ -84,6 +84,11 @@ impl<'a> SchemaPlace<'a> {
         self.keyword("enum").filter_map(Value::as_array).flatten().filter_map(Value::as_str).collect()
     }
 
+    /// The value that the provider assumes if none is given.
+    pub fn default(&self) -> Option<&'a Value> {
+        self.keyword("default").next()
+    }
+
     /// The range of allowed integers.
     pub fn bounds(&self) -> RangeInclusive<i64> {
         let bound = |name| self.keyword(name).find_map(Value::as_i64);

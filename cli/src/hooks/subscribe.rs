@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use tokio::runtime::Runtime;
 
 use super::commands::{Common, Format};
-use super::{Call, event_names, finish, note, refuse, validated};
+use super::{AnswerTree, Call, event_names, finish, note, read, refuse, show, validated};
 use crate::report::Plain;
 use crate::stop::Stop;
 use crate::suggest;
@@ -116,6 +116,9 @@ impl Subscriber<'_> {
         // The parameters of another operation, which created the registration, are not those of this one.
         let same = call.operation.id == operation.id;
         let given = if same { mem::take(&mut call.parameters) } else { Vec::new() };
+        // For people, the responses are one table.
+        let is_table = self.common.format == Format::Human && events.len() > 1;
+        let (mut created, mut shown) = (Vec::new(), ExitCode::SUCCESS);
         for (index, event) in events.iter().enumerate() {
             let mut values = event.clone();
             values.insert(Role::Registration, registration.into());
@@ -128,13 +131,24 @@ impl Subscriber<'_> {
             let request = operation.request.as_ref().map(|request| validated(call.provider, request, body.to_string()));
             let done = request.transpose().and_then(|body| {
                 call.body = body.unwrap_or_default();
-                if self.common.format == Format::Human && !call.quiet && mem::replace(&mut self.has_shown, true) {
-                    // `finish` reports it if nothing can be written.
-                    let _ = io::stdout().write_all(b"\n");
+                if !is_table {
+                    self.separate(call);
                 }
                 let done = call.send(&self.runtime, &self.client, self.common);
-                finish(call, self.common, done, false, None)
+                match read(call, self.common, done, false, None)? {
+                    (status, Some(answer)) if is_table => {
+                        created.push(answer.into_record());
+                        Ok(status)
+                    }
+                    (status, Some(answer)) => Ok(show(call, self.common, &answer, status, false)),
+                    (status, None) => Ok(status),
+                }
             });
+            let is_done = done.as_ref().is_ok_and(|status| *status == ExitCode::SUCCESS);
+            if !created.is_empty() && (!is_done || index + 1 == events.len()) {
+                self.separate(call);
+                shown = show(call, self.common, &AnswerTree::List(mem::take(&mut created)), shown, false);
+            }
             if !done.as_ref().is_ok_and(|status| *status == ExitCode::SUCCESS) {
                 // If nothing has changed, the same command can be given again.
                 if index > 0 || !same {
@@ -143,7 +157,15 @@ impl Subscriber<'_> {
                 return done;
             }
         }
-        Ok(ExitCode::SUCCESS)
+        Ok(shown)
+    }
+
+    /// Separates what is shown next from what was shown before.
+    fn separate(&mut self, call: &Call) {
+        if self.common.format == Format::Human && !call.quiet && mem::replace(&mut self.has_shown, true) {
+            // `show` reports it if nothing can be written.
+            let _ = io::stdout().write_all(b"\n");
+        }
     }
 
     /// Reports how far the subscriptions came, and the command that makes the others. `again` says that it is the same

@@ -307,10 +307,24 @@ impl Arguments {
         files.filter_map(|(option, file)| Some(format!("{option}: {}", config::readable_by_others(file)?)))
     }
 
+    /// Reports every option that is missing to verify deliveries.
+    fn complete(&self, provider: &'static Provider) -> Result<(), Stop> {
+        let event = self.event.as_deref();
+        let name = verification::named(provider, event, self.signature.as_deref())?;
+        let no_event = verification::without_event(provider, event);
+        let (has_secret, has_url) = (!self.secret_file.is_empty(), self.url.is_some());
+        match self.accept_unsigned {
+            true => Ok(()),
+            false => verification::complete(provider, event, name, has_secret, has_url, no_event),
+        }
+    }
+
     fn of_options(&self, provider: &'static Provider) -> Result<Plan, Stop> {
+        let secrets = self.secret_file.iter().map(|file| input::secret(file)).collect();
+        let (secrets, ()) = Stop::both(secrets, self.complete(provider))?;
         let mut registration = Registration::open(RegistrationSettings {
             provider,
-            secrets: self.secret_file.iter().map(|file| input::secret(file)).collect::<Result<_, _>>()?,
+            secrets,
             accept_unsigned: self.accept_unsigned,
             signature: self.signature.as_deref(),
             url: self.url.as_deref(),

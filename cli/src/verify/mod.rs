@@ -188,10 +188,19 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Stop> {
     let body = request.is_none().then_some(body);
     input::standard_input_once(secret_files.iter().chain(headers).chain(request).chain(body))?;
     let secrets = Secrets::read(secret_files)?;
-    let (head, body) = match (request, headers, body) {
-        (Some(request), ..) => input::request(request)?,
-        (None, Some(headers), Some(body)) => (input::head(headers)?, input::payload(body)?),
-        (None, ..) => return Err(Stop::Usage("give --headers or --request".to_owned())),
+    let (head, whole) = match (request, headers) {
+        (Some(request), _) => input::request(request).map(|(head, body)| (head, Some(body)))?,
+        (None, Some(headers)) => (input::head(headers)?, None),
+        (None, None) => return Err(Stop::Usage("give --headers or --request".to_owned())),
+    };
+    // Without a secret, nothing is verified that need not be signed.
+    let is_unproven = provider.verification_of(event).and_then(Verification::optional).is_some();
+    if !(secret_files.is_empty() && is_unproven) {
+        verification::complete(provider, event, name, !secret_files.is_empty(), url.is_some(), None)?;
+    }
+    let body = match (whole, body) {
+        (None, Some(body)) => input::payload(body)?,
+        (whole, _) => whole.unwrap_or_default(),
     };
     let delivery = Captured {
         provider,

@@ -188,6 +188,18 @@ impl Backend {
         self.make_secret()
     }
 
+    /// Replaces the secret of a registration. Returns whether it could be: there is such a registration, and its deliveries
+    /// are signed neither with a credential of the client nor with a private key.
+    pub fn set_secret(&mut self, id: &str, secret: Secret) -> bool {
+        let Some(position) = self.stored.iter().position(|stored| stored.registration.id == id) else { return false };
+        let Some(stored) = self.stored.get(position) else { return false };
+        let known = &stored.registration.secret;
+        if self.private_keys.contains_key(known.expose()) || self.secret_of_all(&stored.registration.events).is_some() {
+            return false;
+        }
+        self.stored.get_mut(position).map(|stored| stored.registration.secret = secret).is_some()
+    }
+
     /// The access tokens that were issued and have not expired, with the time that is left.
     pub fn issued_tokens(&self) -> impl Iterator<Item = (&Secret, Option<Duration>)> {
         self.tokens.valid()

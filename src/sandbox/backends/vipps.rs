@@ -66,8 +66,11 @@ impl Special for Vipps {
             if call.provider.event(event).is_none() {
                 problem(&format!("events[{index}]"), format!("There is no event type '{event}'."));
             }
+            // The inbox neither takes the place of a receiver that is tried out beside it, nor needs one.
+            if is_inbox(url) {
+                continue;
+            }
             let of_unit = stored.iter().filter(|stored| stored.kept.as_deref() == sales_unit(call));
-            // The inbox does not take the place of a receiver that is tried out beside it.
             let of_unit = of_unit.filter(|stored| !is_inbox(&stored.registration.url));
             let registered = of_unit.filter(|stored| stored.registration.events.iter().any(|known| known == event));
             let limit = limit(event);

@@ -15,7 +15,7 @@ use axum::extract::{DefaultBodyLimit, Path, Request, State};
 use axum::http::header::{ACCEPT, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, LOCATION, ORIGIN};
 use axum::http::{StatusCode, Uri};
 use axum::middleware::{self, Next};
-use axum::response::{IntoResponse as _, Response};
+use axum::response::{Html, IntoResponse as _, Response};
 use axum::routing::{get, post};
 use reqwest::Url;
 use serde::de::DeserializeOwned;
@@ -26,6 +26,7 @@ pub(super) use self::deliveries::is_verifiable;
 pub(super) use self::faults::OFFERED;
 use super::attempt::Attempt;
 use super::error::DeliverError;
+use super::page;
 use super::state::{self, Inner};
 use super::trigger::Trigger;
 use crate::Json as AnyJson;
@@ -109,10 +110,14 @@ async fn registrations(State(inner): SharedState, Path(name): Path<String>) -> R
 /// Replaces a refusal of the framework by one as JSON.
 async fn explained(request: Request, next: Next) -> Response {
     let method = request.method().clone();
+    let accepted = request.headers().get(ACCEPT).and_then(|value| value.to_str().ok());
+    // A form of the page, where it has no script.
+    let is_for_people = accepted.is_some_and(|accepted| accepted.contains("text/html"));
     let response = next.run(request).await;
     let is_json = |value: &HeaderValue| value.as_bytes().starts_with(b"application/json");
     let is_refusal = response.status().is_client_error() || response.status().is_server_error();
-    if !is_refusal || response.headers().get(CONTENT_TYPE).is_some_and(is_json) {
+    let is_refused_as_json = response.headers().get(CONTENT_TYPE).is_some_and(is_json);
+    if !is_refusal || (is_refused_as_json && !is_for_people) {
         return response;
     }
     let (head, body) = response.into_parts();
@@ -123,9 +128,15 @@ async fn explained(request: Request, next: Next) -> Response {
             format!("the method {method} is not allowed here; the header `allow` has the ones that are")
         }
         status if text.is_empty() => status.to_string(),
-        _ => String::from_utf8_lossy(&text).into_owned(),
+        _ => match serde_json::from_slice::<ErrorBody>(&text) {
+            Ok(ErrorBody { error }) => error,
+            Err(_) => String::from_utf8_lossy(&text).into_owned(),
+        },
     };
-    refuse(head.status, &reason)
+    match is_for_people {
+        true => (head.status, Html(page::refusal(&reason))).into_response(),
+        false => refuse(head.status, &reason),
+    }
 }
 
 /// Refuses requests from other sites that are open in a browser.
@@ -167,7 +178,7 @@ async fn unknown(uri: Uri) -> Response {
     refuse(StatusCode::NOT_FOUND, &reason)
 }
 
-#[derive(Serialize)]
+#[derive(Deserialize, Serialize)]
 struct ErrorBody {
     error: String,
 }

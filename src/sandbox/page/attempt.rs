@@ -129,7 +129,7 @@ fn verdict(inner: &Inner, provider: &'static Provider, attempt: &Attempt) -> Mar
                 }
                 @if !explanation.tried.is_empty() {
                     details {
-                        summary { "No common change in transit explains it: " (explanation.tried.len()) " were tried" }
+                        summary { "Changes in transit that were tried and do not explain it: " (explanation.tried.len()) }
                         ul { @for change in &explanation.tried { li { (change) } } }
                     }
                 }

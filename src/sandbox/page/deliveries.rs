@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use maud::{Markup, html};
+use reqwest::Url;
 use serde::Deserialize;
 
 use super::attempt::attempt as details;
 use crate::sandbox::attempt::Attempt;
-use crate::sandbox::state::Inner;
+use crate::sandbox::state::{Inner, LOG};
 
 /// How many deliveries are shown unless more are asked for, and how many more are then shown.
 const SHOWN: usize = 100;
@@ -47,6 +48,8 @@ pub(super) struct Shown {
     pub more: usize,
     /// The last number among those that are not shown any more.
     pub cleared: u64,
+    /// How many of the oldest attempts the log does not have any more.
+    pub dropped: u64,
     /// Deliveries with a new attempt that do not match.
     pub gone: Vec<u64>,
     /// The number of the last attempt.
@@ -99,7 +102,10 @@ impl View {
         }
         let more = matching.saturating_sub(self.limit());
         let last = state.log.back().map_or(0, |attempt| attempt.number);
-        Shown { rows, more, cleared: state.cleared, gone, last }
+        // Those that were cleared are not missed.
+        let oldest = state.log.front().filter(|oldest| oldest.delivery > state.cleared);
+        let dropped = oldest.map_or(0, |oldest| oldest.number.saturating_sub(1));
+        Shown { rows, more, cleared: state.cleared, dropped, gone, last }
     }
 }
 
@@ -127,14 +133,18 @@ pub(super) fn deliveries(inner: &Inner, view: &View) -> Markup {
         ol #deliveries role="log" aria-label="Deliveries" data-last=(shown.last) data-limit=(view.limit()) {
             @for shown in &shown.rows { (row(inner, shown)) }
         }
-        div #more data-part="more" { (more(view, shown.more)) }
+        div #more data-part="more" { (more(view, &shown)) }
     }
 }
 
-/// The link to more deliveries.
-pub(super) fn more(view: &View, more: usize) -> Markup {
+/// The link to more deliveries, and how many attempts are gone.
+pub(super) fn more(view: &View, shown: &Shown) -> Markup {
+    let Shown { more, dropped, .. } = shown;
     html! {
-        @if more > 0 { a.more href=(view.with_more()) { "Show more (" (more) " older)" } }
+        @if *more > 0 { a.more href=(view.with_more()) { "Show more (" (more) " older)" } }
+        @if *dropped > 0 {
+            p.hint { "The log keeps the newest " (LOG) " attempts. Older ones that it does not have any more: " (dropped) "." }
+        }
     }
 }
 
@@ -180,8 +190,8 @@ pub(super) fn row(inner: &Inner, row: &Row) -> Markup {
                         @for attempt in &row.attempts { (chip(attempt)) }
                     }
                     span.where {
-                        (last.provider) " · " time { (clock(last.at.as_str())) }
-                        @if let Some(at) = &last.next_at { " · next attempt " time.next data-next=(at) { "at " (clock(at.as_str())) } }
+                        (last.provider) " · " span.receiver { (receiver(inner, last)) } " · " time { (clock(last.at.as_str())) }
+                        @if let Some(at) = &last.next_at { " · next attempt " time.next role="timer" data-next=(at) { "at " (clock(at.as_str())) } }
                     }
                 }
                 @for attempt in &row.attempts {
@@ -197,6 +207,16 @@ pub(super) fn row(inner: &Inner, row: &Row) -> Markup {
             }
         }
     }
+}
+
+/// The receiver: the host and the path of its URL. The query may have a secret.
+fn receiver(inner: &Inner, attempt: &Attempt) -> String {
+    if inner.provider(attempt.provider).is_ok_and(|provider| inner.is_inbox(provider, &attempt.url)) {
+        return "inbox".to_owned();
+    }
+    let Ok(url) = Url::parse(&attempt.url) else { return attempt.url.clone() };
+    let port = url.port().map_or_else(String::new, |port| format!(":{port}"));
+    format!("{}{port}{}", url.host_str().unwrap_or_default(), url.path())
 }
 
 /// The result of an attempt.

@@ -126,6 +126,28 @@ fn provider(inner: &Inner, account: &Account, provider: &'static Provider) -> Ma
     }
 }
 
+/// What is wrong with a request of a form, where the page has no script.
+pub(super) fn refusal(reason: &str) -> String {
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { "Refused" }
+                link rel="icon" href="data:,";
+                link rel="stylesheet" href="/_sandbox/page.css";
+            }
+            body {
+                h1 { "Refused" }
+                p role="alert" { (reason) }
+                p { a.more href="/" { "Back to the sandbox" } }
+            }
+        }
+    };
+    page.into_string()
+}
+
 /// The access tokens that were issued, by their last characters, and when they expire.
 fn tokens(inner: &Inner, provider: &'static Provider) -> Markup {
     /// How many characters of a token are shown.
@@ -216,7 +238,7 @@ async fn news(State(inner): State<Arc<Inner>>, Query(seen): Query<ShownAlready>)
     let gone = shown.gone.iter().map(|number| Change { number: *number, row: None });
     let mut parts = BTreeMap::new();
     parts.insert("faults".to_owned(), faults::faults(&inner).into_string());
-    parts.insert("more".to_owned(), deliveries::more(&view, shown.more).into_string());
+    parts.insert("more".to_owned(), deliveries::more(&view, &shown).into_string());
     for provider in inner.providers.iter().copied() {
         parts.insert(provider.name.to_owned(), registrations::registrations(&inner, provider).into_string());
         parts.insert(format!("{}-tokens", provider.name), tokens(&inner, provider).into_string());

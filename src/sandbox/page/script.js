@@ -1,12 +1,36 @@
 "use strict";
 
 const status = document.getElementById("status");
+// The link to the deliveries is in the way where they are in view.
+const jump = document.querySelector(".jump");
 const deliveries = document.getElementById("deliveries");
 const limit = Number(deliveries.dataset.limit);
 
-/// Says what came of it; read out where the page is listened to.
+let silence;
+
+/// Scrolls an element to where neither the message nor the link to the deliveries covers it.
+function uncover(element) {
+  const { top, bottom } = element.getBoundingClientRect();
+  const from = status.textContent ? status.getBoundingClientRect().bottom : 0;
+  const to = jump.hidden ? innerHeight : Math.min(innerHeight, jump.getBoundingClientRect().top || innerHeight);
+  if (element === document.body || bottom - top > to - from) {
+    return;
+  }
+  if (top < from) {
+    scrollBy(0, top - from - 8);
+  } else if (bottom > to) {
+    scrollBy(0, bottom - to + 8);
+  }
+}
+
+/// Says what came of it, as long as it takes to read; read out where the page is listened to.
 function say(text) {
+  clearTimeout(silence);
   status.textContent = text;
+  if (text) {
+    uncover(document.activeElement);
+    silence = setTimeout(say, 5000 + 50 * text.length, "");
+  }
 }
 
 function row(number) {
@@ -193,6 +217,19 @@ document.addEventListener("submit", (event) => {
   }
 });
 
+document.addEventListener("focusin", ({ target }) => {
+  // What is pressed with a pointer stays below it.
+  if (target.matches(":focus-visible")) {
+    uncover(target);
+  }
+});
+
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape") {
+    say("");
+  }
+});
+
 document.addEventListener("click", (event) => {
   const link = event.target.closest("a[data-copy]");
   if (link) {
@@ -208,13 +245,20 @@ function edit(details) {
   const place = details.querySelector(".check");
   const base = `/_sandbox/${details.dataset.provider}`;
   const named = () => `event=${encodeURIComponent(event.value)}`;
+  /// What was typed for each event.
+  const typed = new Map();
   let waiting;
   let asked = 0;
 
   async function load() {
+    const name = event.value;
     const answer = await fetch(`${base}/example?${named()}`);
-    payload.value = await answer.text();
-    await check();
+    const example = await answer.text();
+    // Another event may have been chosen, or something typed.
+    if (event.value === name) {
+      payload.value = typed.get(name) ?? example;
+      await check();
+    }
   }
 
   async function check() {
@@ -223,6 +267,7 @@ function edit(details) {
     const body = payload.value;
     if (!body.trim()) {
       place.textContent = "";
+      payload.removeAttribute("aria-invalid");
       return;
     }
     const { violations } = await ask(`${base}/check?${named()}`, { method: "POST", body });
@@ -256,6 +301,7 @@ function edit(details) {
   const reset = details.querySelector("[data-reset]");
   reset.hidden = false;
   reset.addEventListener("click", () => act(reset, async () => {
+    typed.delete(event.value);
     await load();
     return `The payload is the example of ${event.value}.`;
   }));
@@ -266,13 +312,16 @@ function edit(details) {
   });
   event.addEventListener("change", () => load().catch(complain));
   payload.addEventListener("input", () => {
+    if (payload.value.trim()) {
+      typed.set(event.value, payload.value);
+    } else {
+      typed.delete(event.value);
+    }
     clearTimeout(waiting);
     waiting = setTimeout(() => check().catch(complain), 200);
   });
 }
 
-// The link to the deliveries is in the way where they are in view.
-const jump = document.querySelector(".jump");
 new IntersectionObserver(([log]) => (jump.hidden = log.isIntersecting)).observe(document.getElementById("log"));
 
 document.querySelectorAll("details.editor").forEach(edit);
