@@ -22,6 +22,8 @@ fn the_metrics_are_those_of_the_program() {
     assert_eq!(listener.post("/", &[], b"{}").status(), StatusCode::UNAUTHORIZED);
     assert_eq!(listener.deliver(payment(1).as_bytes()), StatusCode::OK);
     assert_eq!(exchange(listener.address, b"nothing\r\n\r\n").unwrap().status(), StatusCode::BAD_REQUEST);
+    // It is counted after its response.
+    listener.logged("not_http");
     let text = listener.get("/metrics").into_body();
     listener.end();
     let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
