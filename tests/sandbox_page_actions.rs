@@ -152,12 +152,12 @@ async fn the_rows_of_one_event_have_their_receivers() {
     check_layout(&browser).await;
 }
 
-/// Whether nothing lies over any corner of an element that is visible, as a person sees it.
+/// Whether nothing lies over an element, near any of its corners, which are round.
 fn is_clear(selector: &str) -> String {
     format!(
         "(() => {{ const it = document.querySelector({selector:?}); const {{left, right, top, bottom}} = it.getBoundingClientRect();
         return [[left, top], [right, top], [left, bottom], [right, bottom]].every(([x, y]) => {{
-            const [inX, inY] = [Math.min(Math.max(x, left + 2), right - 2), Math.min(Math.max(y, top + 2), bottom - 2)];
+            const [inX, inY] = [Math.min(Math.max(x, left + 6), right - 6), Math.min(Math.max(y, top + 6), bottom - 6)];
             const found = document.elementFromPoint(inX, inY);
             return found !== null && (it === found || it.contains(found)); }}); }})()"
     )
