@@ -143,12 +143,7 @@ fn is_given(matches: &ArgMatches, id: &str) -> bool {
 type Missing = fn(&'static Provider, Option<&str>) -> Option<String>;
 
 /// The message about what is missing to verify or to sign.
-fn missing_proof(
-    matches: &ArgMatches,
-    has_secret: bool,
-    has_url: bool,
-    others: &[Missing],
-) -> Option<String> {
+fn missing_proof(matches: &ArgMatches, has_secret: bool, has_url: bool, others: &[Missing]) -> Option<String> {
     let provider = matches.try_get_one::<&'static Provider>("provider").ok()??;
     let event = matches.try_get_one::<String>("event").ok()?.map(String::as_str);
     // Without a secret, nothing is verified that need not be signed.
