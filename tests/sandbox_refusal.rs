@@ -34,7 +34,7 @@ async fn the_page_has_the_changes_with_which_a_refused_delivery_passes() {
 #[tokio::test]
 async fn the_page_has_the_changes_that_were_tried_without_success() {
     let page = page_after(DeliveryFault::WrongSignature).await;
-    assert!(page.contains("No common change in transit explains it: "), "{page}");
+    assert!(page.contains("Changes in transit that were tried and do not explain it: "), "{page}");
     assert!(page.contains("<li>with a slash at the end of the path"), "{page}");
 }
 

@@ -164,6 +164,14 @@ fn one_batch_merges_a_key_of_one_route_only() {
     listener.end();
 }
 
+/// Locks all rows until it is cancelled.
+fn lock_all(inbox: &Inbox) -> Result<String, String> {
+    let sql = "begin; select id from pos_webhooks.event for update; select pg_sleep(60)";
+    inbox.cluster.try_sql(&inbox.database, cluster::USER, sql)
+}
+
+const WORKER: &str = "from pg_stat_activity where wait_event = 'PgSleep' and datname = current_database()";
+
 #[test]
 fn a_row_that_a_program_has_locked_does_not_hold_up_others() {
     let Some(cluster) = shared() else { return };
@@ -172,18 +180,16 @@ fn a_row_that_a_program_has_locked_does_not_hold_up_others() {
     let locked = payment("locked");
     assert_eq!(deliver(listener.address, "/shop", locked.as_bytes()).unwrap(), StatusCode::OK);
     thread::scope(|scope| {
-        let worker = scope
-            .spawn(|| inbox.sql("begin; select id from pos_webhooks.event for update; select pg_sleep(5); commit"));
-        let is_locked =
-            "select count(*) from pg_stat_activity where query like '%for update%' and wait_event = 'PgSleep'";
-        until("the worker works", || inbox.sql(is_locked) == "1");
+        let worker = scope.spawn(|| lock_all(&inbox));
+        until("the worker works", || inbox.sql(&format!("select count(*) {WORKER}")) == "1");
         let address = listener.address;
         let body = locked.as_bytes();
         let again = scope.spawn(move || deliver(address, "/shop", body).unwrap());
         let bodies: Vec<_> = (0..10).map(payment).collect();
         deliver_all(&listener, bodies.iter().map(|body| ("/shop", body.as_bytes())));
         assert_eq!(again.join().unwrap(), StatusCode::SERVICE_UNAVAILABLE);
-        worker.join().unwrap();
+        inbox.sql(&format!("select pg_cancel_backend(pid) {WORKER}"));
+        assert!(worker.join().unwrap().unwrap_err().contains("canceling"));
     });
     assert_eq!(deliver(listener.address, "/shop", locked.as_bytes()).unwrap(), StatusCode::OK);
     assert_eq!(inbox.count(), 11);
@@ -198,11 +204,8 @@ fn many_rows_that_a_program_has_locked_do_not_hold_up_others_one_after_the_other
     let locked: Vec<_> = (0..20).map(|number| payment(format!("locked-{number}"))).collect();
     deliver_all(&listener, locked.iter().map(|body| ("/shop", body.as_bytes())));
     thread::scope(|scope| {
-        let worker = scope
-            .spawn(|| inbox.sql("begin; select id from pos_webhooks.event for update; select pg_sleep(6); commit"));
-        let is_locked =
-            "select count(*) from pg_stat_activity where query like '%for update%' and wait_event = 'PgSleep'";
-        until("the worker works", || inbox.sql(is_locked) == "1");
+        let worker = scope.spawn(|| lock_all(&inbox));
+        until("the worker works", || inbox.sql(&format!("select count(*) {WORKER}")) == "1");
         let address = listener.address;
         let again: Vec<_> = locked
             .iter()
@@ -212,7 +215,8 @@ fn many_rows_that_a_program_has_locked_do_not_hold_up_others_one_after_the_other
         let bodies: Vec<_> = (0..20).map(payment).collect();
         deliver_all(&listener, bodies.iter().map(|body| ("/shop", body.as_bytes())));
         again.into_iter().for_each(|again| assert_eq!(again.join().unwrap(), StatusCode::SERVICE_UNAVAILABLE));
-        worker.join().unwrap();
+        inbox.sql(&format!("select pg_cancel_backend(pid) {WORKER}"));
+        assert!(worker.join().unwrap().unwrap_err().contains("canceling"));
     });
     assert_eq!(inbox.count(), 40);
     listener.end();
