@@ -139,11 +139,11 @@ fn is_given(matches: &ArgMatches, id: &str) -> bool {
     matches.try_contains_id(id).unwrap_or_default()
 }
 
-/// The message about a further option that is missing for an event.
-type Missing = fn(&'static Provider, Option<&str>) -> Option<String>;
+/// The message about one thing that is missing for a registration of this event, if it is.
+type WhatIsMissing = fn(&'static Provider, Option<&str>) -> Option<String>;
 
 /// The message about what is missing to verify or to sign.
-fn missing_proof(matches: &ArgMatches, has_secret: bool, has_url: bool, others: &[Missing]) -> Option<String> {
+fn missing_proof(matches: &ArgMatches, has_secret: bool, has_url: bool, others: &[WhatIsMissing]) -> Option<String> {
     let provider = matches.try_get_one::<&'static Provider>("provider").ok()??;
     let event = matches.try_get_one::<String>("event").ok()?.map(String::as_str);
     // Without a secret, nothing is verified that need not be signed.
