@@ -20,8 +20,8 @@ fn configuration(limits: &str) -> String {
 }
 
 #[test]
-fn a_thousand_bodies_of_a_mebibyte_need_less_than_128_mebibytes() {
-    const CONNECTIONS: usize = 1_000;
+fn bodies_of_a_mebibyte_by_1024_connections_need_less_than_128_mebibytes() {
+    const CONNECTIONS: usize = 1_024;
     let all = getrlimit(Resource::Nofile).maximum;
     setrlimit(Resource::Nofile, Rlimit { current: all, maximum: all }).unwrap();
     let folder = Folder::new("memory");
