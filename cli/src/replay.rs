@@ -17,7 +17,7 @@ use crate::console::{complain, is_affirmed, print, warn};
 use crate::outgoing::{Recipient, Sent, Signing};
 use crate::report::Plain;
 use crate::source::{Begin, Filter, Place, Reading, Source, SourceArguments, StoredEvent};
-use crate::stop::Stop;
+use crate::stop::{Stop, UNUSABLE};
 use crate::{input, json_text, verification};
 
 /// After how many events without a response the program stops: the recipient is not there.
@@ -268,7 +268,7 @@ async fn send(arguments: &Arguments, mut events: Source, recipient: &Recipient, 
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     }
     let (mut accepted, mut unanswered, mut not_accepted) = (0_u64, 0, Vec::new());
-    let mut stopped = None;
+    let (mut stopped, mut status) = (None, ExitCode::FAILURE);
     let mut interruption = std::pin::pin!(tokio::signal::ctrl_c());
     for _ in 0..count {
         let Some(event) = events.next().await? else {
@@ -297,13 +297,20 @@ async fn send(arguments: &Arguments, mut events: Source, recipient: &Recipient, 
         }
         let text = line(arguments.format, &event, sent.as_ref().map(Some).map_err(String::as_str))?;
         // The results do not run into the progress, which may be on the same terminal.
-        if progress.is_hidden() || !sent.as_ref().is_ok_and(Sent::is_accepted) {
-            progress.suspend(|| io::stdout().lock().write_all(text.as_bytes()))?;
-        }
+        let written = match progress.is_hidden() || !sent.as_ref().is_ok_and(Sent::is_accepted) {
+            true => progress.suspend(|| io::stdout().lock().write_all(text.as_bytes())),
+            false => Ok(()),
+        };
         match sent.and_then(|sent| sent.answer) {
             Ok(status) if status.is_success() => accepted += 1,
             Ok(status) => not_accepted.push((event.place, status.as_u16().to_string())),
             Err(why) => not_accepted.push((event.place, why)),
+        }
+        // The list of what was not accepted is on standard error.
+        if let Err(error) = written {
+            stopped = Some(format!("stopped: the results cannot be written: {error}"));
+            status = ExitCode::from(UNUSABLE);
+            break;
         }
         if unanswered >= GIVE_UP {
             stopped = Some(format!("stopped: there was no response to {GIVE_UP} events in a row"));
@@ -325,7 +332,7 @@ async fn send(arguments: &Arguments, mut events: Source, recipient: &Recipient, 
         );
     }
     complain(format_args!("{text}"));
-    Ok(ExitCode::FAILURE)
+    Ok(status)
 }
 
 /// The line of an event: with the result of sending it if it was sent, or the reason why it cannot be sent.

@@ -99,6 +99,31 @@ fn a_body_that_does_not_fit_waits_until_another_one_has_ended() {
 }
 
 #[test]
+fn an_announced_length_alone_does_not_keep_out_others() {
+    let folder = Folder::new("memory-announced");
+    let listener = Listener::configured(&folder, &configuration(""));
+    let head = b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 1048576\r\n\r\n";
+    let waiting: Vec<_> = (0..100)
+        .map(|_| {
+            let mut stream = TcpStream::connect(listener.address).unwrap();
+            stream.write_all(head).unwrap();
+            stream
+        })
+        .collect();
+    // Each has the memory for a short body.
+    until("the requests have begun", || {
+        let text = listener.get("/metrics").into_body();
+        let figure = text.lines().find_map(|line| line.strip_prefix("pos_webhooks_in_flight_bytes "));
+        figure.unwrap().parse::<usize>().unwrap() == waiting.len() * 3 * 16 * 1024
+    });
+    let since = Instant::now();
+    assert_eq!(listener.deliver(payment("a".repeat(20_000)).as_bytes()), StatusCode::OK);
+    assert!(since.elapsed() < Duration::from_secs(5), "it waited for the others");
+    drop(waiting);
+    listener.end();
+}
+
+#[test]
 fn long_bodies_that_arrive_at_the_same_time_are_all_accepted() {
     let folder = Folder::new("memory-many");
     // Two bodies of 1 MB fit.

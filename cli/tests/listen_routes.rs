@@ -10,7 +10,7 @@ use http::StatusCode;
 use listener::*;
 use pos_webhooks::PROVIDERS;
 use pos_webhooks::catalogue::{EventNamePlace, Verification};
-use pos_webhooks::vipps;
+use pos_webhooks::{mypos, vipps};
 use serde_json::Value;
 
 fn value(line: &str) -> Value {
@@ -121,6 +121,21 @@ fn an_event_without_a_key_is_stored_each_time_or_once_by_its_body() {
         listener.end();
         assert_eq!(folder.lines().len(), stored, "{once}");
     }
+}
+
+#[test]
+fn two_events_with_the_same_body_are_two_events() {
+    let folder = Folder::new("once-same-body");
+    let configuration = "[routes.shop]\npath = \"/shop\"\nprovider = \"mypos\"\nsink = \"inbox\"\nonce = \"body\"\n\
+         secrets = { file = \"secret\" }\n[sinks.inbox]\ntype = \"file\"\nfile = \"events\"\n";
+    let listener = Listener::configured(&folder, configuration);
+    let body = b"{\"id\":1}";
+    for event in mypos::EventName::ALL.iter().take(2).cycle().take(4) {
+        let (_, headers) = delivery(&mypos::PROVIDER, event.as_str(), body);
+        assert_eq!(listener.post("/shop", &headers, body).status(), StatusCode::OK);
+    }
+    listener.end();
+    assert_eq!(folder.lines().len(), 2);
 }
 
 #[test]

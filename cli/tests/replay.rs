@@ -137,6 +137,26 @@ fn what_was_not_accepted_is_listed_and_can_be_sent_later() {
 }
 
 #[test]
+fn results_that_cannot_be_written_are_not_success() {
+    let folder = Folder::new("replay-closed");
+    store(&folder, &["1", "2", "3"]);
+    let recorder = Recorder::start(|_, _| Some(500));
+    let to = recorder.url("/");
+    // The reader has ended, or the disk is full.
+    let (reader, closed) = std::io::pipe().unwrap();
+    drop(reader);
+    let full = fs::File::options().write(true).open("/dev/full").unwrap();
+    for output in [Stdio::from(closed), Stdio::from(full)] {
+        let mut command = command(&folder, &["--to", &to, "--secret-file", "secret"]);
+        let output = command.stdout(output).output().unwrap();
+        let errors = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{errors}");
+        assert!(errors.contains("stopped: the results cannot be written"), "{errors}");
+        assert!(errors.contains("events:1  500") && errors.contains("--begin-at events:1"), "{errors}");
+    }
+}
+
+#[test]
 fn without_a_recipient_the_replay_stops() {
     let folder = Folder::new("replay-nobody");
     store(

@@ -56,16 +56,16 @@ impl From<NoMemory> for BodyError {
     }
 }
 
-/// Reads a body. Memory for the length that is announced is reserved before the body is read; without one, for a short body,
-/// and for the longest one once it is longer.
+/// Reads a body. Memory for a short body is reserved before it is read, and memory for the announced length, or else for the
+/// longest body, once it is longer: to announce a length costs its sender nothing, and has to cost others nothing.
 pub async fn read(body: Incoming, max_bytes: usize, memory: &mut Reserved<'_>) -> Result<Bytes, BodyError> {
     let announced = body.size_hint().exact().map(|length| usize::try_from(length).unwrap_or(usize::MAX));
     if announced.is_some_and(|length| length > max_bytes) {
         return Err(BodyError::TooLong(max_bytes));
     }
-    let reserved = announced.unwrap_or(SHORT.min(max_bytes));
-    memory.body(reserved).await?;
-    match within(TIME, collect(body, max_bytes, memory, reserved)).await {
+    let whole = announced.unwrap_or(max_bytes);
+    memory.body(whole.min(SHORT)).await?;
+    match within(TIME, collect(body, max_bytes, memory, whole)).await {
         Err(_) => Err(BodyError::Slow),
         Ok(read) => read,
     }
@@ -75,10 +75,10 @@ async fn collect(
     mut body: Incoming,
     max_bytes: usize,
     memory: &mut Reserved<'_>,
-    mut reserved: usize,
+    whole: usize,
 ) -> Result<Bytes, BodyError> {
     let (mut first, mut rest) = (Bytes::new(), Chunks::default());
-    let mut length = 0;
+    let (mut length, mut reserved) = (0, whole.min(SHORT));
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame.map_err(BodyError::Broken)?.into_data() else { continue };
         length += data.len();
@@ -86,8 +86,8 @@ async fn collect(
             return Err(BodyError::TooLong(max_bytes));
         }
         if length > reserved {
-            memory.body(max_bytes).await?;
-            reserved = max_bytes;
+            memory.body(whole).await?;
+            reserved = whole;
         }
         // Most bodies arrive in one piece, which is not copied.
         match length == data.len() {

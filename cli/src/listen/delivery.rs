@@ -198,7 +198,10 @@ impl Route {
             tracing::warn!(route, event, error, "the delivery is genuine, but not as documented");
         }
         if genuine.idempotency_key.is_none() && self.once == Once::Body {
-            genuine.idempotency_key = Some(hex::encode(Sha256::digest(body)));
+            // Two events may have the same body.
+            let name = genuine.event.as_deref().unwrap_or_default();
+            let digest = Sha256::new().chain_update(name).chain_update([0]).chain_update(body).finalize();
+            genuine.idempotency_key = Some(hex::encode(digest));
         }
         Ok(genuine)
     }
