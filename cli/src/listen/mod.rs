@@ -125,8 +125,9 @@ async fn listen(
     let connections = process.most_connections();
     let service = Deliveries { common: Arc::clone(&common), with_admin: admin.is_none(), shown };
     let routes: Vec<_> = common.routes().iter().map(|route| route.name.clone()).collect();
-    tracing::info!(routes = routes.join(", "), %address, "listening");
+    // From the next line of the log on, a signal ends the program by a drain.
     let mut signals = starting.over().await.map_err(|error| unusable("the signals", &error))?;
+    tracing::info!(routes = routes.join(", "), %address, "listening");
     let served = tokio::spawn(serve(socket, connections, Arc::new(service), is_over));
     let end = loop {
         tokio::select! {
