@@ -14,6 +14,7 @@ mod table;
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::Arc;
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("listen-bench");
     fs::create_dir_all(&folder).expect("a folder");
     fs::write(folder.join("secret"), SECRET).expect("a secret");
+    fs::set_permissions(folder.join("secret"), fs::Permissions::from_mode(0o600)).expect("a file of one user");
     let append = folder.join("events");
     let _ = fs::remove_file(&append);
     let ended = match value("--minutes").map(|minutes| minutes.parse().expect("a number of minutes")) {
